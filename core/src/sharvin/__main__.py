@@ -1,0 +1,6 @@
+"""``python -m sharvin``."""
+
+from sharvin.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Arrays cached on disk by content, shared between runs, snapshots and worker processes.
+
+The folder is ``$SHARVIN_CACHE``, or the user's cache folder. Deleting it costs time, never results.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def cache_folder() -> Path:
+    """Folder of all caches."""
+    chosen = os.environ.get("SHARVIN_CACHE")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("sharvin")
+
+
+class ContentCache:
+    """Named arrays by key, on disk, with the most recent ones in memory.
+
+    Parameters
+    ----------
+    name : str
+        Subfolder of the cache folder; one for each thing cached.
+    in_memory : int
+        How many entries this process keeps.
+    """
+
+    def __init__(self, name: str, in_memory: int = 8) -> None:
+        self.folder = cache_folder() / name
+        self._in_memory = in_memory
+        self._recent: OrderedDict[str, Arrays] = OrderedDict()
+
+    def get_or_compute(self, key: str, compute: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
+        """The entry of a key; computed by one process and read by the others.
+
+        Parameters
+        ----------
+        key : str
+            Hash of everything that the arrays depend on, the version of the algorithm included.
+        compute : callable
+            Gives the arrays by name.
+        """
+        if key in self._recent:
+            self._recent.move_to_end(key)
+            return self._recent[key]
+        path = self.folder / f"{key}.npz"
+        arrays = _read(path)
+        if arrays is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{path}.lock"):
+                arrays = _read(path)
+                if arrays is None:
+                    arrays = dict(compute())
+                    _write(path, arrays)
+        self._recent[key] = arrays
+        while len(self._recent) > self._in_memory:
+            self._recent.popitem(last=False)
+        return arrays
+
+
+def _read(path: Path) -> Arrays | None:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (FileNotFoundError, zipfile.BadZipFile, ValueError, EOFError):  # a truncated entry is computed again
+        return None
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

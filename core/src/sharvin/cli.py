@@ -1,0 +1,225 @@
+"""The command line. Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
+
+Imports that cost time are made inside the commands that need them, so that listing and checking stay instant.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sharvin import __version__
+from sharvin.errors import InputError, SharvinError
+from sharvin.hooks import KINDS
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sharvin")
+def cli() -> None:
+    """Machine-learned quantum transport through atomic-scale wires."""
+
+
+@cli.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder. Default: runs/NAME-OF-CONFIG.")
+@click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change one setting of the config; repeatable.")
+@click.option("--update", is_flag=True, help="Accept a run folder of another config and recompute what differs.")
+@click.option("--repair", is_flag=True, help="Read every file of the store and compute damaged ones anew.")
+@click.option("--retry-failed", is_flag=True, help="Try items again that failed before.")
+def run(config: Path, out: Path | None, settings: tuple[str, ...], update: bool, repair: bool, retry_failed: bool) -> None:
+    """Run a study, or resume it where it stopped."""
+    from rich.console import Console
+
+    from sharvin.config import load_config
+    from sharvin.context import Resume
+    from sharvin.run import run as run_config
+
+    resolved = load_config(config, settings)
+    folder = out or Path("runs") / config.stem
+    console = Console()
+    results = run_config(resolved, folder, console, Resume(repair, retry_failed), update)
+    if results.get("summary"):
+        console.print(results["summary"], highlight=False)
+    console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+@cli.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change one setting of the config; repeatable.")
+def check(config: Path, settings: tuple[str, ...]) -> None:
+    """Say everything that is wrong with a config, without computing."""
+    from sharvin.config import load_config
+
+    resolved = load_config(config, settings)
+    chosen = ", ".join(f"{key} {selection.name}" for key, selection in resolved.selections.items())
+    click.echo(f"{config}: ok ({chosen})")
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def report(folder: Path) -> None:
+    """Rebuild report.html of a run folder."""
+    from sharvin.report import write_report
+
+    click.echo(write_report(folder))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--hamiltonian", default="slater_koster", show_default=True, help="Hamiltonian by name.")
+@click.option("--transport", default="rgf", show_default=True, help="Transport solver by name.")
+@click.option(
+    "--energies", default="0", show_default=True, metavar="A:B:STEP", help="E − E_F in eV: a range, or a comma-separated list."
+)
+@click.option(
+    "--frames", default=":", show_default=True, metavar="INDEX", help="Frames of the file: a number or a range A:B:STEP."
+)
+@click.option("--species", metavar="EL[,EL…]", help="Elements of the atom types of a LAMMPS file, in order.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KIND.OPTION=VALUE",
+    help="Option of the Hamiltonian or solver, e.g. hamiltonian.table=nrl.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Beginning of the CSV and PNG names. Default: FILE-transmission.")
+def transmission(
+    file: Path,
+    hamiltonian: str,
+    transport: str,
+    energies: str,
+    frames: str,
+    species: str | None,
+    settings: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """T(E) of a wire's structure file: xyz, LAMMPS data or dump, POSCAR, whatever ASE reads."""
+    from sharvin.transmission import transmission_of_file
+
+    transmission_of_file(file, hamiltonian, transport, energies, frames, species, settings, out)
+
+
+@cli.group()
+def plugins() -> None:
+    """Installed plugins and their parts."""
+
+
+@plugins.command("list")
+@click.option("--kind", type=click.Choice(KINDS), help="Only this kind.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def list_plugins(kind: str | None, as_json: bool) -> None:
+    """List parts by kind, and plugins that are broken or disabled, with the reason."""
+    from sharvin.registry import registry
+
+    found = registry()
+    kinds = [kind] if kind else list(KINDS)
+    if as_json:
+        click.echo(json.dumps(_listing(found, kinds), indent=2))
+        return
+    for name in kinds:
+        click.echo(click.style(name, bold=True))
+        for part in sorted(found.parts[name].values(), key=lambda part: part.component.name):
+            click.echo(f"  {part.component.name:<16} {part.component.summary}  [{part.distribution} {part.version}]")
+        if not found.parts[name]:
+            click.echo("  none")
+    for plugin in found.plugins:
+        if plugin.status != "ok":
+            colour = "red" if plugin.status == "broken" else "yellow"
+            click.echo(click.style(f"{plugin.status}: {plugin.name} [{plugin.distribution}]: {plugin.reason}", fg=colour))
+
+
+def _listing(found: Any, kinds: list[str]) -> dict[str, Any]:
+    return {
+        "parts": {
+            kind: {
+                name: {
+                    "summary": part.component.summary,
+                    "distribution": part.distribution,
+                    "version": part.version,
+                    "needs": list(part.component.needs),
+                }
+                for name, part in sorted(found.parts[kind].items())
+            }
+            for kind in kinds
+        },
+        "plugins": [
+            {"name": p.name, "distribution": p.distribution, "version": p.version, "status": p.status, "reason": p.reason}
+            for p in found.plugins
+        ],
+    }
+
+
+@plugins.command("show")
+@click.argument("name")
+def show_plugin(name: str) -> None:
+    """Show a part (NAME or KIND/NAME) with its options, or all parts of a plugin."""
+    from sharvin.registry import did_you_mean, registry
+
+    found = registry()
+    matches = [
+        part
+        for kind, parts in found.parts.items()
+        for part in parts.values()
+        if name in (part.component.name, part.title, part.distribution)
+    ]
+    if not matches:
+        every = [part.component.name for parts in found.parts.values() for part in parts.values()]
+        raise InputError(f"there is no part or plugin {name!r}{did_you_mean(name, every)}; see sharvin plugins list.")
+    for part in matches:
+        component = part.component
+        click.echo(f"{part.title}: {component.summary}  [{part.distribution} {part.version}]")
+        for label, values in (("takes", component.takes), ("gives", (component.gives,)), ("needs", component.needs)):
+            if any(values):
+                click.echo(f"  {label}: {', '.join(values)}")
+        for option, field in found.options_model(part).model_fields.items():
+            default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+            kind = getattr(field.annotation, "__name__", None) if isinstance(field.annotation, type) else field.annotation
+            click.echo(f"  {option}: {kind}, {default}")
+            if field.description:
+                click.echo("      " + " ".join(field.description.split()))
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option(
+    "--kind", type=click.Choice([kind for kind in KINDS if kind != "workflows"]), default="transport", show_default=True
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Where to make the folder. Default: here.")
+def new_plugin(name: str, kind: str, out: Path) -> None:
+    """Write the skeleton of a plugin distribution that installs and passes its conformance tests."""
+    from sharvin.scaffold import new_plugin as write_plugin
+
+    click.echo(write_plugin(out, name, kind))
+
+
+@plugins.command("test")
+@click.argument("name")
+def test_plugin(name: str) -> None:
+    """Check that the parts of an installed plugin keep the rules that need no fixture."""
+    from sharvin.scaffold import test_plugin as check_plugin
+
+    sys.exit(check_plugin(name))
+
+
+def main() -> None:
+    """Entry point: errors become one clear sentence and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; the same command resumes.", err=True)
+        sys.exit(130)
+    except SharvinError as error:
+        for line in str(error).splitlines():
+            click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

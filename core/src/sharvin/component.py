@@ -1,0 +1,41 @@
+"""The record with which a plugin announces a part: plain data, nothing imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHARVIN_API = 1
+"""Version of the plugin interface. A plugin states the one it was written for as ``SHARVIN_API`` in its module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part that can be chosen by name in a config.
+
+    Parameters
+    ----------
+    name : str
+        The name users write after ``use:``, lower_snake_case, unique within its kind.
+    target : str
+        ``"package.module:Class"``; imported only when the part is built. ``Class(options)`` builds it.
+    config : str
+        ``"package.configs:Model"``, a subclass of :class:`sharvin.options.Options`; must import pydantic only.
+    summary : str
+        One line for ``sharvin plugins list``.
+    needs : tuple of str
+        Import names of packages that the part needs beyond its distribution's requirements.
+    extra : str
+        The extra of the distribution that brings `needs`, for the install hint.
+    takes, gives : tuple of str, str
+        Sample kinds (``per_atom``, ``per_structure``, ``image``, ``graph``) of descriptors and regressors, system types
+        (``two_terminal``, ``grid_wire``) of Hamiltonians and transport solvers. ``sharvin check`` compares them.
+    """
+
+    name: str
+    target: str
+    config: str
+    summary: str
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+    takes: tuple[str, ...] = ()
+    gives: str = ""

@@ -1,0 +1,35 @@
+"""What can go wrong, in three kinds: the input, the run, and one item of an ensemble.
+
+The command line maps them to exit codes: :class:`InputError` 2, any other :class:`SharvinError` 1. Every message is one
+clear sentence that says what is wrong, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class SharvinError(Exception):
+    """Base of every error that sharvin raises on purpose."""
+
+
+class InputError(SharvinError):
+    """The user's input (config, structure, option, file) is wrong; nothing was computed or lost."""
+
+
+class UnknownComponentError(InputError):
+    """A component name that no admitted plugin offers."""
+
+
+class MissingPackageError(InputError):
+    """A component needs a package that is not installed; the message names the pip command."""
+
+
+class RunError(SharvinError):
+    """The run failed for a reason that is not the user's input."""
+
+
+class StoreError(InputError):
+    """A file of the store is corrupted, locked or belongs to another run."""
+
+
+class ItemError(SharvinError):
+    """One item of an ensemble failed; it is recorded with its reason and the ensemble goes on."""

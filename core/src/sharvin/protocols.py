@@ -1,0 +1,177 @@
+"""Contracts of the kinds of component: few methods, shapes and units stated.
+
+Units are eV, Å, G0, K and fs unless a name says otherwise. Every component is built as ``Class(options)``, where `options` is
+an instance of the option model that its :class:`~sharvin.component.Component` record names. Components are made anew in
+each worker process, so options are all the state that they may rely on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+    from sharvin.context import Context
+    from sharvin.frames import Frame, Frames
+    from sharvin.junction import Junction
+    from sharvin.samples import Dataset, Features, Images, Prediction, Samples
+    from sharvin.two_terminal import BlochHamiltonian, TwoTerminal
+
+
+@runtime_checkable
+class Structure(Protocol):
+    """A starting structure."""
+
+    def build(self, rng: np.random.Generator) -> Atoms:
+        """Structure with transport along z.
+
+        Two arrays mark its parts: ``atoms.arrays["electrode"]`` int8 (−1 left, +1 right, 0 neck) and
+        ``atoms.arrays["rigid"]`` bool (atoms that dynamics move as a block or not at all).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LammpsPotential:
+    """Native LAMMPS commands of a potential, in metal units.
+
+    ``commands`` define pair style and coefficients for atom types numbered 1… in the order of the species asked for;
+    ``suffix`` may name an accelerated variant (``"opt"``).
+    """
+
+    commands: tuple[str, ...]
+    suffix: str | None = None
+
+
+@runtime_checkable
+class Potential(Protocol):
+    """Energies and forces.
+
+    A potential that LAMMPS knows itself also has ``lammps_commands(species: Sequence[str]) -> LammpsPotential``;
+    :func:`sharvin.lammps.attach` uses it where it exists and passes forces through a callback where it does not.
+    """
+
+    def calculator(self) -> Calculator:
+        """ASE calculator: energy in eV, forces in eV/Å, stress in eV/Å³ where the method has one."""
+        ...
+
+
+@runtime_checkable
+class Dynamics(Protocol):
+    """What moves the atoms."""
+
+    def run(self, atoms: Atoms, potential: Potential, seed: int) -> Iterator[Frame]:
+        """Frames in order of time; equal arguments give equal frames, bit for bit.
+
+        Raises
+        ------
+        ItemError
+            If the potential returns nan or atoms are lost: this trajectory failed, others may go on.
+        """
+        ...
+
+
+@runtime_checkable
+class Descriptor(Protocol):
+    """Features of structures."""
+
+    @property
+    def size(self) -> int:
+        """Number of features in a row."""
+        ...
+
+    def describe(self, frames: Frames) -> Features | Images:
+        """Features of all frames, in their order."""
+        ...
+
+
+@runtime_checkable
+class Hamiltonian(Protocol):
+    """H and S in a local basis."""
+
+    def range_A(self, numbers: NDArray[np.int64]) -> float:
+        """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
+        ...
+
+    def two_terminal(self, junction: Junction) -> TwoTerminal:
+        """Device and leads of a junction; the outermost principal layers take the bulk lead's blocks."""
+        ...
+
+    def bloch(self, atoms: Atoms) -> BlochHamiltonian:
+        """H(k) and S(k) of a periodic structure, for bands."""
+        ...
+
+
+@runtime_checkable
+class TransportSolver(Protocol):
+    """Elastic transmission."""
+
+    def transmission(self, systems: Sequence[TwoTerminal], energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+        """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
+
+        Spin-degenerate: the conductance is T(0) in units of G0 = 2e²/h.
+        """
+        ...
+
+
+@runtime_checkable
+class Regressor(Protocol):
+    """Structure-to-property model."""
+
+    def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
+        """Learn; returns learning curves by name (``train_mae``, ``validation_mae`` …), one value an epoch."""
+        ...
+
+    def predict(self, samples: Samples) -> Prediction:
+        """Predictions in the order of the samples, each independent of the others."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that `load` needs into an existing folder (safetensors and JSON)."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Become the saved model; its predictions are then identical."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item: its value, or the reason why there is none."""
+
+    index: int
+    value: Any = None
+    error: str | None = None
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Where the work runs. Used as a context manager; workers live from enter to exit."""
+
+    def __enter__(self) -> Executor: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Outcome]:
+        """Outcomes as they finish, in any order, numbered by the item's place.
+
+        `function` and items must be picklable. Each worker computes with one thread. A failed item, also one whose
+        worker process died, is an :class:`Outcome` with its reason; closing the iterator or Ctrl-C cancels the rest.
+        """
+        ...
+
+
+@runtime_checkable
+class Workflow(Protocol):
+    """A whole study."""
+
+    def run(self, context: Context) -> dict[str, Any]:
+        """Run all steps; returns the content of ``results.json``."""
+        ...

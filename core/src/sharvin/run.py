@@ -1,0 +1,171 @@
+"""A run folder from start to finish: claimed, resumed, completed with results, versions and a report.
+
+The folder holds ``config.yaml`` (resolved), ``versions.json``, ``results.json``, ``log.jsonl``, ``report.html``, ``figures/`` and
+``store/``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from io import StringIO
+from pathlib import Path
+from platform import platform, python_version
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from sharvin.config import Config
+from sharvin.context import Context, Resume
+from sharvin.errors import InputError
+from sharvin.registry import registry
+from sharvin.store import atomically, read_json, write_json
+
+NOT_IN_RESULTS = ("executor", "max_failures")
+"""Config keys that no result depends on; a run may be resumed with others."""
+
+
+def run(config: Config, folder: Path, console: Console, resume: Resume | None = None, update: bool = False) -> dict[str, Any]:
+    """Run a config in a folder, or what of it is not there yet.
+
+    Parameters
+    ----------
+    config : Config
+    folder : Path
+        Made if it does not exist.
+    console : rich.console.Console
+    resume : Resume
+    update : bool
+        Accept a folder that belongs to another config and recompute what differs.
+
+    Returns
+    -------
+    dict
+        Content of ``results.json``.
+
+    Raises
+    ------
+    InputError
+        If the folder belongs to another config or another process works in it.
+    RunError
+        If too many items fail.
+    """
+    from sharvin.report import write_report
+
+    with claimed(folder):
+        _claim_config(config, folder, update)
+        write_json(folder / "versions.json", versions())
+        with config.selections["executor"].build() as executor:
+            context = Context(config, folder, executor, console, resume or Resume())
+            context.log("run started", config=config.source)
+            content = config.workflow.build().run(context)
+        results = {
+            "workflow": config.workflow.name,
+            "seed": config.seed,
+            **content,
+            "failures": [{"step": f.step, "item": f.item, "reason": f.reason} for f in context.failures]
+            + content.get("failures", []),
+            "seconds": {step: round(value, 2) for step, value in context.seconds.items()},
+        }
+        write_json(folder / "results.json", results)
+        write_report(folder)
+        context.log("run finished", computed=context.computed)
+    if context.computed == 0:
+        console.print("Everything was there already; nothing was recomputed.")
+    return results
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Work in a run folder alone."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the run folder {folder}: {error.strerror}.") from None
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(f"another sharvin works in {folder}: wait for it, or choose another --out.") from None
+
+
+def _claim_config(config: Config, folder: Path, update: bool) -> None:
+    path = folder / "config.yaml"
+    resolved = config.resolved()
+    if path.exists() and not update:
+        before = load_yaml(path)
+        changed = differences(before, resolved)
+        if changed:
+            raise InputError(
+                f"the run folder {folder} belongs to another config (they differ in {', '.join(changed)}): choose another "
+                "--out, or add --update to recompute there what depends on the change."
+            )
+    elif not path.exists() and any(entry.name != ".lock" for entry in folder.iterdir()):
+        raise InputError(f"the folder {folder} is not empty and is no run folder: choose another --out.")
+    from ruamel.yaml import YAML
+
+    stream = StringIO()
+    YAML().dump(resolved, stream)
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(stream.getvalue(), encoding="utf-8")
+
+    atomically(path, write)
+
+
+def load_yaml(path: Path) -> Any:
+    """Plain data of a YAML file that sharvin wrote."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except YAMLError:
+        raise InputError(f"{path} is damaged: delete it, or choose another --out.") from None
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Dotted names of the settings in which two resolved configs differ, those aside that no result depends on."""
+    names = []
+    for key in sorted({*before, *after} - set(NOT_IN_RESULTS)):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping) and old.get("use") == new.get("use"):
+            names += [f"{key}.{name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        elif old != new:
+            names.append(key)
+    return names
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of the admitted plugins' distributions, and of what these require."""
+    found = {"python": python_version(), "platform": platform()}
+    owners = sorted({plugin.distribution for plugin in registry().plugins if plugin.status == "ok"})
+    wanted = set(owners)
+    for owner in owners:
+        for requirement in metadata.requires(owner) or []:
+            if "extra ==" not in requirement:
+                wanted.add(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+    for name in sorted(wanted):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """``results.json`` of a finished run.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run.
+    """
+    path = folder / "results.json"
+    if not path.exists():
+        raise InputError(f"{folder} holds no finished run (there is no results.json).")
+    results: dict[str, Any] = read_json(path)
+    return results

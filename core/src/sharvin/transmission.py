@@ -1,0 +1,137 @@
+"""``sharvin transmission``: T(E) of every frame of a structure file, as a table, a CSV file and a picture."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from sharvin.config import override
+from sharvin.errors import InputError
+from sharvin.executors.threads import one_thread
+from sharvin.junction import Junction
+from sharvin.progress import progress_bar
+from sharvin.registry import registry
+from sharvin.store import atomically
+from sharvin.structure_files import read_structures
+
+MAX_ENERGIES = 100_000
+MAX_CURVES = 8
+
+
+def transmission_of_file(
+    file: Path,
+    hamiltonian: str,
+    transport: str,
+    energies: str,
+    frames: str,
+    species: str | None,
+    settings: Sequence[str],
+    out: Path | None,
+) -> None:
+    """Compute, print and write T(E); see ``sharvin transmission --help``.
+
+    Raises
+    ------
+    InputError
+        If the file, an option or a name is wrong, or a frame is no junction (which frame, and why).
+    """
+    grid = parse_energies(energies)
+    structures = list(read_structures(file, frames, species.split(",") if species else ()))
+    options: dict[str, Any] = {"hamiltonian": {}, "transport": {}}
+    for setting in settings:
+        override(options, setting)
+    if set(options) - {"hamiltonian", "transport"}:
+        raise InputError("--set takes hamiltonian.OPTION=VALUE or transport.OPTION=VALUE here.")
+    builder = registry().build("hamiltonians", hamiltonian, options["hamiltonian"])
+    solver = registry().build("transport", transport, options["transport"])
+    rows = np.empty((len(structures), len(grid)))
+    console = Console()
+    with one_thread(), progress_bar("transmission", len(structures), Console(stderr=True)) as advance:
+        for number, atoms in enumerate(structures):
+            try:
+                junction = Junction.detect(atoms, builder.range_A(atoms.numbers))
+                rows[number] = solver.transmission([builder.two_terminal(junction)], grid)[0]
+            except InputError as error:
+                raise InputError(f"{file}, frame {number} of those chosen: {error}") from None
+            advance(1)
+    prefix = out or file.with_name(f"{file.stem}-transmission")
+    _print(console, grid, rows)
+    _write_csv(prefix.with_name(f"{prefix.name}.csv"), grid, rows)
+    _write_png(prefix.with_name(f"{prefix.name}.png"), grid, rows, file.name)
+    console.print(f"Wrote {prefix}.csv and {prefix}.png", highlight=False, soft_wrap=True)
+
+
+def parse_energies(text: str) -> NDArray[np.float64]:
+    """Energies in eV from ``a:b:step`` (both ends included) or a comma-separated list."""
+    try:
+        if ":" in text:
+            start, stop, step = (float(part) for part in text.split(":"))
+            if step <= 0 or stop < start or (stop - start) / step > MAX_ENERGIES:
+                raise ValueError
+            grid = start + step * np.arange(int(np.floor((stop - start) / step + 1e-9)) + 1)
+        else:
+            grid = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        raise InputError(f"--energies wants A:B:STEP in eV with A ≤ B and STEP > 0, or a list A,B,…; not {text!r}.") from None
+    if not np.isfinite(grid).all():
+        raise InputError(f"--energies must be finite numbers, not {text!r}.")
+    return np.where(np.abs(grid) < 1e-12, 0.0, grid)
+
+
+def _print(console: Console, grid: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
+    table = Table(title="Transmission T(E); the conductance is T(0) in units of G0")
+    if len(grid) > len(rows):
+        table.add_column("E − E_F (eV)", justify="right")
+        for number in range(len(rows)):
+            table.add_column(f"frame {number}", justify="right")
+        for energy, column in zip(grid, rows.T, strict=True):
+            table.add_row(f"{energy:.4g}", *(f"{value:.5f}" for value in column))
+    else:
+        table.add_column("frame", justify="right")
+        for energy in grid:
+            table.add_column(f"T({energy:.4g} eV)", justify="right")
+        for number, row in enumerate(rows):
+            table.add_row(str(number), *(f"{value:.5f}" for value in row))
+    console.print(table)
+
+
+def _write_csv(path: Path, grid: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
+    def write(temporary: Path) -> None:
+        with temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["energy_eV", *(f"transmission_frame_{number}" for number in range(len(rows)))])
+            writer.writerows(
+                [repr(float(energy)), *map(repr, map(float, column))] for energy, column in zip(grid, rows.T, strict=True)
+            )
+
+    atomically(path, write)
+
+
+def _write_png(path: Path, grid: NDArray[np.float64], rows: NDArray[np.float64], name: str) -> None:
+    """T(E) of up to eight frames; with one energy, T against the frame."""
+    from sharvin.figures import new_figure, style
+
+    with style():
+        figure = new_figure()
+        axes = figure.add_subplot()
+        if len(grid) == 1:
+            axes.plot(np.arange(len(rows)), rows[:, 0], "o-", markersize=3)
+            axes.set(xlabel="frame", ylabel=f"transmission at E − E_F = {grid[0]:g} eV")
+        else:
+            shown = np.unique(np.linspace(0, len(rows) - 1, min(MAX_CURVES, len(rows))).round().astype(int))
+            for number in shown:
+                axes.plot(grid, rows[number], label=f"frame {number}")
+            axes.axvline(0.0, linewidth=0.8, linestyle="--", color="grey")
+            axes.set(xlabel=r"$E - E_\mathrm{F}$ (eV)", ylabel="transmission")
+            if len(shown) > 1:
+                axes.legend()
+        axes.set_ylim(bottom=0.0)
+        axes.set_title(name)
+        atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=150))

@@ -1,0 +1,200 @@
+"""Steps are computed once, failures are recorded, and results depend neither on workers nor on interruptions."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from sharvin.config import Config, Selection
+from sharvin.context import Context, Resume
+from sharvin.errors import InputError, ItemError, RunError, StoreError
+from sharvin.registry import create
+from sharvin.seeds import item_seed, stream
+from sharvin.store import read_table, write_table
+
+
+def draw(task, path):
+    seed, item = task
+    rng = stream(seed, "draw", item)
+    matrix = rng.normal(size=(120, 120))
+    write_table(path, {"eigenvalues": np.linalg.eigvalsh(matrix @ matrix.T)})
+
+
+def fail_on_odd(task, path):
+    if task[1] % 2:
+        raise ItemError(f"item {task[1]} is odd")
+    draw(task, path)
+
+
+def wrong_input(task, path):
+    raise InputError("the wire is already broken")
+
+
+def die_on_two(task, path):
+    if task[1] == 2:
+        os._exit(7)
+    draw(task, path)
+
+
+def a_bug(task, path):
+    if task[1] == 0:
+        raise ZeroDivisionError("a bug")
+    draw(task, path)
+
+
+def context(folder, executor, max_failures=10, **resume):
+    folder.mkdir(exist_ok=True)
+    config = Config("test.yaml", 5, max_failures, {"executor": Selection("executors", "serial", None)})
+    return Context(config, folder, executor, Console(file=io.StringIO()), Resume(**resume))
+
+
+def run(folder, function=draw, count=6, executor="serial", max_failures=10, resume=None, **options):
+    with create("executors", executor, **options) as workers:
+        made = context(folder, workers, max_failures, **(resume or {}))
+        result = made.ensemble("draw", function, [(5, i) for i in range(count)], {"what": "test"})
+    return result, made
+
+
+def content(result):
+    return [None if path is None else path.read_bytes() for path in result.paths]
+
+
+def test_one_worker_and_many_give_the_same_bytes(tmp_path):
+    serial, _ = run(tmp_path / "a")
+    many, _ = run(tmp_path / "b", executor="processes", workers=3)
+    assert content(serial) == content(many)
+
+
+def test_a_finished_step_is_not_computed_again(tmp_path):
+    first, _ = run(tmp_path / "a")
+    stamps = [path.stat().st_mtime_ns for path in first.paths]
+    second, made = run(tmp_path / "a")
+    assert (first.computed, second.computed, made.computed) == (6, 0, 0)
+    assert [path.stat().st_mtime_ns for path in second.paths] == stamps
+
+
+def test_more_items_compute_only_the_new_ones(tmp_path):
+    run(tmp_path / "a", count=4)
+    result, _ = run(tmp_path / "a", count=6)
+    assert result.computed == 2
+
+
+def test_another_dependency_is_another_key(tmp_path):
+    with create("executors", "serial") as workers:
+        made = context(tmp_path / "a", workers)
+        one = made.ensemble("draw", draw, [(5, 0)], {"cutoff": 6.0})
+        other = made.ensemble("draw", draw, [(5, 0)], {"cutoff": 6.5})
+    assert one.key != other.key and one.paths[0] != other.paths[0]
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_failed_items_are_recorded_with_their_reason_and_the_rest_goes_on(tmp_path, executor):
+    result, made = run(tmp_path / "a", fail_on_odd, executor=executor)
+    assert [path is None for path in result.paths] == [False, True] * 3
+    assert [failure.reason for failure in made.failures] == ["item 1 is odd", "item 3 is odd", "item 5 is odd"]
+    again, _ = run(tmp_path / "a", fail_on_odd, executor=executor)
+    assert again.computed == 0 and len(again.failures) == 3
+    mended, _ = run(tmp_path / "a", draw, executor=executor, resume={"retry_failed": True})
+    assert mended.computed == 3 and not mended.failures
+
+
+def test_a_bug_in_an_item_is_a_failed_item(tmp_path):
+    _, made = run(tmp_path / "a", a_bug)
+    assert [failure.reason for failure in made.failures] == ["ZeroDivisionError: a bug"]
+
+
+def test_a_worker_that_dies_takes_one_item_with_it(tmp_path):
+    result, made = run(tmp_path / "a", die_on_two, executor="processes", workers=2, retries=0)
+    assert [i for i, path in enumerate(result.paths) if path is None] == [2]
+    assert "worker process died" in made.failures[0].reason
+
+
+def test_too_many_failures_end_the_run(tmp_path):
+    with pytest.raises(RunError, match="max_failures = 1"):
+        run(tmp_path / "a", fail_on_odd, max_failures=1)
+
+
+def test_an_ensemble_of_failures_is_no_result(tmp_path):
+    with pytest.raises(RunError, match="every item of step draw failed"):
+        run(tmp_path / "a", a_bug, count=1)
+
+
+def test_wrong_input_ends_the_run_and_is_not_recorded_as_a_failed_item(tmp_path):
+    with pytest.raises(InputError, match="already broken"):
+        run(tmp_path / "a", wrong_input)
+    result, _ = run(tmp_path / "a", draw)
+    assert not result.failures
+
+
+def test_a_damaged_file_is_computed_anew_on_request(tmp_path):
+    first, _ = run(tmp_path / "a")
+    before = content(first)
+    path = first.paths[2]
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(StoreError, match="damaged"):
+        read_table(path)
+    mended, _ = run(tmp_path / "a", resume={"repair": True})
+    assert mended.computed == 1 and content(mended) == before
+
+
+def test_a_single_step_leaves_a_whole_folder_or_none(tmp_path):
+    with create("executors", "serial") as workers:
+        made = context(tmp_path / "a", workers)
+
+        def half(folder):
+            (folder / "model.json").write_text("{}")
+            raise RunError("the loss is not a number")
+
+        with pytest.raises(RunError):
+            made.single("fit", half, {})
+        result = made.single("fit", lambda folder: (folder / "model.json").write_text("{}"), {})
+        again = made.single("fit", half, {})
+    assert (result.computed, again.computed) == (1, 0)
+    assert [child.name for child in result.paths[0].iterdir()] == ["model.json"]
+
+
+def test_seed_streams_differ_by_step_and_item_and_are_the_same_every_time():
+    draws = {(step, item): stream(1, step, item).integers(2**60) for step in ("pull", "fit") for item in range(3)}
+    assert len(set(draws.values())) == 6
+    assert draws["pull", 2] == stream(1, "pull", 2).integers(2**60)
+    assert 1 <= item_seed(1, "pull", 0) < 2**31 and item_seed(1, "pull", 0) != item_seed(2, "pull", 0)
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import test_context as kit
+def main():
+    kit.run(Path(sys.argv[1]), kit.slow_draw, count=24, executor="processes", workers=2)
+if __name__ == "__main__":
+    main()
+"""
+
+
+def slow_draw(task, path):
+    time.sleep(0.05)
+    draw(task, path)
+
+
+@pytest.mark.parametrize("after_s", [0.9, 1.3, 1.7])
+def test_a_run_killed_at_any_moment_completes_to_the_same_bytes(tmp_path, after_s):
+    whole, _ = run(tmp_path / "whole", count=24)
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path / "killed"), str(Path(__file__).parent)]
+    process = subprocess.Popen(command, start_new_session=True)
+    time.sleep(after_s)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    result, _ = run(tmp_path / "killed", count=24)
+    assert content(result) == content(whole)
+    leftovers = [p for p in (tmp_path / "killed").rglob("*.tmp")]
+    assert leftovers == []

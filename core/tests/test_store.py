@@ -1,0 +1,160 @@
+"""Files of the store are whole or not there, give back what was written, and name themselves when damaged."""
+
+import multiprocessing
+import os
+
+import h5py
+import numpy as np
+import pytest
+
+from sharvin.errors import ItemError, StoreError
+from sharvin.frames import Frame
+from sharvin.store import (
+    atomically,
+    read_frames,
+    read_json,
+    read_observables,
+    read_table,
+    read_trajectory,
+    verify,
+    write_json,
+    write_table,
+    write_trajectory,
+)
+
+
+def some_frames(count=5, atoms=7, seed=3):
+    rng = np.random.default_rng(seed)
+    start = rng.uniform(0, 20, (atoms, 3))
+    for i in range(count):
+        yield Frame(
+            numbers=np.full(atoms, 79),
+            positions=start + 0.1 * rng.normal(size=(atoms, 3)),
+            cell=np.diag([10.0, 10.0, 50.0 + i]),
+            pbc=np.array([True, True, False]),
+            scalars={"elongation_A": 0.1 * i, "neck_width": 3.0},
+        )
+
+
+def test_a_trajectory_gives_back_its_frames_to_single_precision(tmp_path):
+    path = tmp_path / "pull.h5"
+    write_trajectory(path, some_frames(), batch=2)
+    for before, after in zip(some_frames(), read_frames(path, batch=3), strict=True):
+        np.testing.assert_allclose(after.positions, before.positions, atol=1e-7)
+        np.testing.assert_array_equal(after.cell, before.cell)
+        np.testing.assert_array_equal(after.pbc, before.pbc)
+        assert dict(after.scalars) == dict(before.scalars)
+
+
+def test_the_layout_is_h5md(tmp_path):
+    write_trajectory(tmp_path / "pull.h5", some_frames())
+    with h5py.File(tmp_path / "pull.h5") as file:
+        assert tuple(file["h5md"].attrs["version"]) == (1, 1)
+        assert file["particles/wire/position/value"].shape == (5, 7, 3)
+
+
+def test_observables_are_read_without_positions(tmp_path):
+    write_trajectory(tmp_path / "pull.h5", some_frames())
+    np.testing.assert_allclose(read_observables(tmp_path / "pull.h5")["elongation_A"], 0.1 * np.arange(5))
+
+
+def test_rigidly_moved_atoms_keep_their_distances_exactly(tmp_path):
+    lattice = np.array([[0.1, 0.2, 3.3], [2.88, 0.0, 30.7], [1.44, 1.44, 41.93]])
+    frames = [Frame(np.full(3, 79), lattice + [0, 0, s], np.eye(3) * 60, np.ones(3, bool)) for s in (0.0, 1.2345678)]
+    write_trajectory(tmp_path / "pull.h5", frames)
+    last = read_trajectory(tmp_path / "pull.h5")[1].positions
+    np.testing.assert_allclose(last - last[0], lattice - lattice[0], atol=1e-13)
+
+
+def test_a_trajectory_without_frames_is_an_error_and_leaves_no_file(tmp_path):
+    with pytest.raises(ItemError, match="no frame"):
+        write_trajectory(tmp_path / "pull.h5", iter(()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "table.h5"
+    write_table(path, {"a": np.arange(3)})
+
+    def failing():
+        yield next(some_frames())
+        raise ValueError("the dynamics broke")
+
+    with pytest.raises(ValueError, match="broke"):
+        write_trajectory(path, failing())
+    np.testing.assert_array_equal(read_table(path)[0]["a"], np.arange(3))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["table.h5"]
+
+
+def test_tables_keep_arrays_and_notes(tmp_path):
+    columns = {"energy": np.linspace(-1, 1, 200), "few": np.array([1, 2])}
+    write_table(tmp_path / "t.h5", columns, {"atoms": np.int64(304), "reasons": {"3": "too close"}})
+    table, notes = read_table(tmp_path / "t.h5")
+    for name, values in columns.items():
+        np.testing.assert_array_equal(table[name], values)
+    assert notes == {"atoms": 304, "reasons": {"3": "too close"}}
+
+
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.9])
+def test_damage_is_noticed_and_the_file_named(tmp_path, place):
+    path = tmp_path / "table.h5"
+    write_table(path, {"values": np.random.default_rng(1).normal(size=5000)})
+    data = bytearray(path.read_bytes())
+    at = int(place * len(data))
+    data[at : at + 64] = bytes(64)
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match=r"table\.h5 is damaged.*--repair"):
+        verify(path)
+
+
+def test_a_truncated_file_is_damaged(tmp_path):
+    path = tmp_path / "pull.h5"
+    write_trajectory(path, some_frames())
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(StoreError, match="damaged"):
+        read_trajectory(path)
+    (tmp_path / "r.json").write_text('{"a": ')
+    with pytest.raises(StoreError, match=r"r\.json is damaged"):
+        read_json(tmp_path / "r.json")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(StoreError, match=r"gone\.h5 is missing"):
+        read_table(tmp_path / "gone.h5")
+
+
+def _hold_open(path, ready, done):
+    with h5py.File(path, "r+"):
+        ready.set()
+        done.wait(30)
+
+
+def test_a_file_locked_by_another_process_is_named(tmp_path):
+    path = tmp_path / "table.h5"
+    write_table(path, {"a": np.arange(3)})
+    spawn = multiprocessing.get_context("spawn")
+    ready, done = spawn.Event(), spawn.Event()
+    holder = spawn.Process(target=_hold_open, args=(path, ready, done))
+    holder.start()
+    try:
+        assert ready.wait(30)
+        with pytest.raises(StoreError, match=r"table\.h5 is locked by another process"):
+            read_table(path)
+    finally:
+        done.set()
+        holder.join()
+
+
+def test_a_full_disk_is_said_in_one_sentence_and_loses_nothing(tmp_path):
+    path = tmp_path / "results.json"
+    write_json(path, {"a": 1})
+
+    def onto_a_full_disk(temporary):
+        temporary.symlink_to("/dev/full")
+        with open(temporary, "wb", buffering=0) as stream:
+            os.write(stream.fileno(), b"x" * 100)
+
+    with pytest.raises(StoreError, match="no space left on the disk"):
+        atomically(path, onto_a_full_disk)
+    assert read_json(path) == {"a": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
