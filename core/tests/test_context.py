@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-
 from sharvin.config import Config, Selection
 from sharvin.context import Context, Resume
 from sharvin.errors import InputError, ItemError, RunError, StoreError

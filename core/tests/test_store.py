@@ -6,7 +6,6 @@ import os
 import h5py
 import numpy as np
 import pytest
-
 from sharvin.errors import ItemError, StoreError
 from sharvin.frames import Frame
 from sharvin.store import (
@@ -36,9 +35,10 @@ def some_frames(count=5, atoms=7, seed=3):
         )
 
 
-def test_a_trajectory_gives_back_its_frames_to_single_precision(tmp_path):
+@pytest.mark.parametrize("batch", [1, 2, 5, 64])
+def test_a_trajectory_gives_back_its_frames_to_single_precision(tmp_path, batch):
     path = tmp_path / "pull.h5"
-    write_trajectory(path, some_frames(), batch=2)
+    write_trajectory(path, some_frames(), batch=batch)
     for before, after in zip(some_frames(), read_frames(path, batch=3), strict=True):
         np.testing.assert_allclose(after.positions, before.positions, atol=1e-7)
         np.testing.assert_array_equal(after.cell, before.cell)

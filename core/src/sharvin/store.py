@@ -159,7 +159,8 @@ def _write_h5md(path: Path, frames: Iterable[Frame], batch: int) -> None:
             pending.append(frame)
             if len(pending) >= batch:
                 flush()
-        flush()
+        if pending:
+            flush()
 
 
 def read_frames(path: Path, batch: int = 64) -> Iterator[Frame]:

@@ -55,6 +55,7 @@ def transmission_of_file(
     console = Console()
     with one_thread(), progress_bar("transmission", len(structures), Console(stderr=True)) as advance:
         for number, atoms in enumerate(structures):
+            atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
             try:
                 junction = Junction.detect(atoms, builder.range_A(atoms.numbers))
                 rows[number] = solver.transmission([builder.two_terminal(junction)], grid)[0]

@@ -41,9 +41,7 @@ from sharvin.histograms import Peak
 __all__ = [
     "plot_conductance_histogram",
     "plot_elongation_histogram",
-    "plot_learning_curves",
     "plot_neck_widths",
-    "plot_parity",
     "plot_traces",
     "plot_training_pull",
     "plot_wire",
@@ -263,7 +261,7 @@ def plot_training_pull(
         figure = new_figure(6.4, 4.8)
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         upper.plot(x, predicted, color=BLUE, label="predicted")
-        upper.plot(x[labelled], exact[labelled], "o", color=VERMILLION, markersize=3.5, label="exact (NEGF)")
+        upper.plot(x[labelled], exact[labelled], "o", color=VERMILLION, markersize=3.5, clip_on=False, label="exact (NEGF)")
         _integer_guides(upper, math.ceil(max(float(np.nanmax(predicted)), float(np.max(exact[labelled], initial=1.0)))))
         upper.set(ylabel=CONDUCTANCE)
         upper.set_ylim(bottom=0)

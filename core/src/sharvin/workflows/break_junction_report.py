@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin.context import Context, StepResult
-from sharvin.histograms import Histogram, find_peak, plateau_lengths
+from sharvin.figures import plot_learning_curves, plot_parity
+from sharvin.histograms import Histogram, conductance_histogram, find_peak, plateau_lengths, pooled
 from sharvin.store import read_observables, read_table, read_trajectory
 from sharvin.workflows import break_junction_figures as figures
 from sharvin.workflows.configs import BreakJunctionOptions
@@ -146,8 +147,6 @@ def draw(
     exact, predicted, part = evaluation["exact_G0"], evaluation["predicted_G0"], evaluation["part"]
     elongations, conductances = [t.elongation_A for t in traces], [t.conductance_G0 for t in traces]
     if traces:
-        from sharvin.histograms import conductance_histogram, pooled
-
         histogram = conductance_histogram(pooled(conductances), options.bin_width_G0, options.max_conductance_G0)
         figures.plot_conductance_histogram(
             folder,
@@ -158,19 +157,15 @@ def draw(
             max_G0=options.max_conductance_G0,
             peak=find_peak(histogram),
         )
-        figures.plot_elongation_histogram(
-            folder,
-            elongations,
-            conductances,
-            ruptures_A=[float(x[-1]) for x in elongations],
-            max_G0=options.max_conductance_G0,
-        )
-        figures.plot_traces(folder, elongations, conductances)
+        ruptures = [float(x[-1]) for x in elongations]
+        upper = options.max_conductance_G0
+        figures.plot_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, max_G0=upper)
+        figures.plot_traces(folder, elongations, conductances, ruptures_A=ruptures)
     sets = {name: (exact[part == number], predicted[part == number]) for number, name in enumerate(PARTS)}
-    figures.plot_parity(folder, sets)
+    plot_parity(folder, sets)
     _draw_one_pull(context, training, evaluation)
     if any(len(curve) > 1 for curve in curves.values()):
-        figures.plot_learning_curves(folder, curves)
+        plot_learning_curves(folder, curves)
     widths = np.concatenate([t.neck_width for t in traces]) if traces else np.empty(0)
     if np.isin(widths, np.arange(1, 13)).any():
         known = np.isfinite(widths)

@@ -1,0 +1,257 @@
+"""Figures of a run folder: a PNG, its data as CSV, and an entry with title and caption in ``figures/figures.json``.
+
+Also the two figures that every fitted model has, whatever the study: :func:`plot_parity` and :func:`plot_learning_curves`.
+
+Figures are drawn on :class:`matplotlib.figure.Figure` objects, without pyplot and its global state, so a worker, a notebook and
+the command line give the same pixels. Draw inside ``with style():`` on ``new_figure()``, then call :func:`save_figure`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from sharvin.errors import InputError
+
+BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
+"""Colours that colour-blind readers tell apart (Okabe and Ito, 2008)."""
+INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+SET_COLOURS = {"train": GREY, "validation": ORANGE, "test": BLUE}
+DPI = 150
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.labelsize": 11.5,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+    "image.cmap": "viridis",
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "mathtext.fontset": "dejavusans",
+    "savefig.facecolor": "white",
+    "text.color": INK,
+    "xtick.color": INK,
+    "xtick.direction": "out",
+    "ytick.color": INK,
+    "ytick.direction": "out",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Give all figures one look: an rc context that starts from matplotlib's defaults, not from the user's rc file."""
+    with matplotlib.style.context(_STYLE, after_reset=True):
+        yield
+
+
+def new_figure(width_in: float = 6.4, height_in: float = 4.2) -> Figure:
+    """Return an empty figure of the given size in inches, laid out so that no label is cut."""
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def save_figure(folder: Path, name: str, figure: Figure, data: Mapping[str, ArrayLike], title: str, caption: str) -> Path:
+    """Write ``figures/NAME.png``, ``figures/NAME.csv`` and the entry of both in ``figures/figures.json``.
+
+    Every file is written under a temporary name and renamed, so a reader never sees half of one. A figure of the same name is
+    replaced and keeps its place in the order; a new one comes last.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    name : str
+        Lower-case letters, digits and underscores.
+    figure : matplotlib.figure.Figure
+        Drawn under :func:`style`.
+    data : mapping of str to 1-dimensional array_like
+        What the figure shows: columns by name, units in the names. They may differ in length: a shorter column ends in empty
+        cells. Numbers are written with all their digits, so :func:`read_data` gives them back exactly.
+    title, caption : str
+        Plain text; the title stands above the figure in the report, not in the picture.
+
+    Returns
+    -------
+    Path
+        The PNG.
+
+    Raises
+    ------
+    InputError
+        If the name or a column cannot be written, or ``figures.json`` is damaged.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise InputError(f"figure name {name!r} must consist of lower-case letters, digits and underscores.")
+    target = folder / "figures"
+    target.mkdir(parents=True, exist_ok=True)
+    table = _csv(data)
+    picture = io.BytesIO()
+    with style():
+        figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    _replace(target / f"{name}.png", picture.getvalue())
+    _replace(target / f"{name}.csv", table.encode())
+    entry = {"name": name, "title": title, "caption": caption, "png": f"{name}.png", "csv": f"{name}.csv"}
+    entries = list_figures(folder)
+    places = [place for place, other in enumerate(entries) if other["name"] == name]
+    if places:
+        entries[places[0]] = entry
+    else:
+        entries.append(entry)
+    _replace(target / "figures.json", (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode())
+    return target / f"{name}.png"
+
+
+def plot_parity(folder: Path, sets: Mapping[str, tuple[ArrayLike, ArrayLike]], *, name: str = "parity") -> Path:
+    """Predicted against exact conductance.
+
+    Parameters
+    ----------
+    folder : Path
+    sets : mapping of str to (exact_G0, predicted_G0)
+        Usually ``train``, ``validation``, ``test``, drawn in this order; empty sets are left out.
+    """
+    data: dict[str, ArrayLike] = {}
+    bottom, top = 0.0, 0.0
+    with style():
+        figure = new_figure(5.2, 5.0)
+        axes = figure.add_subplot()
+        for order, (label, pair) in enumerate(sets.items()):
+            exact, predicted = (np.asarray(values, dtype=float) for values in pair)
+            if exact.size == 0:
+                continue
+            error = float(np.mean(np.abs(predicted - exact)))
+            colour = SET_COLOURS.get(label, CYCLE[(order + 3) % len(CYCLE)])
+            text = rf"{label}: MAE {error:.3f} $G_0$ ($n$ = {exact.size:,})"
+            axes.scatter(exact, predicted, s=14, color=colour, alpha=0.6, linewidths=0, label=text, zorder=2 + order)
+            data |= {f"{label}_exact_G0": exact, f"{label}_predicted_G0": predicted}
+            bottom, top = min(bottom, float(predicted.min())), max(top, float(exact.max()), float(predicted.max()))
+        if not data:
+            raise InputError("a parity figure needs at least one set with samples.")
+        ends = (1.05 * bottom, 1.05 * top)
+        axes.plot(ends, ends, color=INK, linewidth=0.9, zorder=1)
+        axes.set(xlabel=r"exact conductance ($G_0$)", ylabel=r"predicted conductance ($G_0$)", xlim=ends, ylim=ends)
+        axes.set_aspect("equal")
+        axes.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.1, markerscale=1.6)
+    caption = "Predicted against exact conductance of each labelled structure; on the line both agree. MAE: mean absolute error."
+    return save_figure(folder, name, figure, data, "Predicted and exact conductance", caption)
+
+
+def plot_learning_curves(folder: Path, curves: Mapping[str, Sequence[float]], *, name: str = "learning_curves") -> Path:
+    """Learning curves, one panel a quantity.
+
+    Parameters
+    ----------
+    folder : Path
+    curves : mapping of str to sequence of float
+        As a regressor's ``fit`` returns them: ``train_mae``, ``validation_mae`` …, one value an epoch. What stands before
+        the first underscore is the set; the rest is the quantity. Quantities ending in ``mae`` or ``rmse`` are in G0.
+    """
+    panels: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for key, values in curves.items():
+        part, _, quantity = key.partition("_")
+        known = quantity and part in (*SET_COLOURS, "val")
+        panels.setdefault(quantity if known else key, {})[part if known else ""] = np.asarray(values, dtype=float)
+    if not panels:
+        raise InputError("a figure of learning curves needs at least one curve.")
+    with style():
+        figure = new_figure(6.4, 1.2 + 2.6 * len(panels))
+        for axes, (quantity, by_set) in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels.items(), strict=True):
+            for order, (part, curve) in enumerate(by_set.items()):
+                colour, marker = SET_COLOURS.get(part, CYCLE[order % len(CYCLE)]), "o" if len(curve) < 15 else ""
+                axes.plot(np.arange(1, len(curve) + 1), curve, color=colour, marker=marker, label=part or None)
+            if all(np.all(curve > 0) for curve in by_set.values()):
+                axes.set_yscale("log")
+            if any(by_set):
+                axes.legend(loc="upper right")
+            axes.set(xlabel="epoch", ylabel=_with_unit(quantity))
+    longest = max(len(values) for values in curves.values())
+    caption = f"Error of the model on each set of structures during {longest} epochs of training."
+    data: dict[str, ArrayLike] = {"epoch": np.arange(1, longest + 1), **curves}
+    return save_figure(folder, name, figure, data, "Learning curves", caption)
+
+
+def list_figures(folder: Path) -> list[dict[str, str]]:
+    """Entries of ``figures/figures.json`` in order: name, title, caption, png, csv. Empty if there are no figures yet.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    path = folder / "figures" / "figures.json"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return [{key: str(entry[key]) for key in ("name", "title", "caption", "png", "csv")} for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is damaged ({error}); delete the folder {path.parent} and run the study again.") from None
+
+
+def read_data(path: Path) -> dict[str, NDArray[Any]]:
+    """Columns of a figure's CSV file: float64 where every cell is a number, else str; without the empty cells at the end."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    columns: dict[str, NDArray[Any]] = {}
+    for name, *cells in zip(*rows, strict=True):
+        while cells and cells[-1] == "":
+            cells.pop()
+        try:
+            columns[name] = np.array([float(cell) for cell in cells], dtype=np.float64)
+        except ValueError:
+            columns[name] = np.array(cells)
+    return columns
+
+
+def _csv(data: Mapping[str, ArrayLike]) -> str:
+    columns: dict[str, list[Any]] = {}
+    for name, values in data.items():
+        array = np.asarray(values)
+        if array.ndim != 1:
+            raise InputError(f"column {name!r} of a figure's data must have one dimension, not shape {array.shape}.")
+        columns[name] = array.tolist()  # Python numbers, whose repr round-trips
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip_longest(*columns.values(), fillvalue=""))
+    return stream.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a shared run folder's figures from colleagues
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _with_unit(quantity: str) -> str:
+    text = quantity.replace("_", " ")
+    for short in ("mae", "rmse"):
+        if quantity.endswith(short):
+            return rf"{text.replace(short, short.upper())} ($G_0$)"
+    return text

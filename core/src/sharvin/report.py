@@ -1,0 +1,261 @@
+"""The report of a run: one self-contained HTML file built from what the run folder holds.
+
+Everything is embedded (pictures as base64, their data as CSV, styles inline), nothing runs in the browser and nothing is fetched,
+so the file can be mailed, archived and printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from sharvin.errors import InputError
+from sharvin.figures import list_figures
+
+KEY_NUMBERS = {
+    "n_traces": "production pulls",
+    "n_predicted": "predicted conductances",
+    "n_labelled": "exact labels",
+    "mae_train_G0": "mean absolute error, training set",
+    "mae_validation_G0": "mean absolute error, validation set",
+    "mae_test_G0": "mean absolute error, test set",
+    "split_by": "sets split by",
+    "peak_near_1G0": "histogram peak near 1 G0",
+}
+"""What the best-known entries of ``results.json`` are called; others are shown under their own names."""
+
+TOLD_ELSEWHERE = frozenset({"workflow", "summary", "seed", "seconds", "failures", "tables"})
+UNITS = {
+    "_m_per_s": "m/s",
+    "_GPa": "GPa",
+    "_1G0": "G0",
+    "_G0": "G0",
+    "_eV": "eV",
+    "_fs": "fs",
+    "_ps": "ps",
+    "_A": "Å",
+    "_K": "K",
+    "_s": "s",
+}
+"""Units by the ending of a name; the first that fits counts."""
+
+LARGEST_EMBEDDED_CSV = 256 * 1024
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A figure as the template shows it; the picture is a data URI, or empty where its file is missing."""
+
+    title: str
+    caption: str
+    picture: str
+    csv_path: str
+    csv_name: str
+    csv_data: str
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` from a run folder and return its path.
+
+    Reads ``results.json`` (needed), ``config.yaml``, ``versions.json`` and ``figures/figures.json``; parts that are missing are
+    left out with a sentence. The same folder gives the same file, byte for byte.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder. Of ``results.json`` are used: ``workflow``, ``summary``, ``seed``, ``seconds`` (by step), ``failures``
+        (list of ``step``, ``item``, ``reason``), ``tables`` (list of ``title``, ``columns``, ``rows``, ``caption``); all other
+        entries that are numbers or words are shown as key numbers.
+
+    Raises
+    ------
+    InputError
+        If the folder is no run folder, its run has not finished, or one of its files is damaged.
+    """
+    folder = Path(folder)
+    results = _read_results(folder)
+    html = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            workflow=str(results.get("workflow", "")).replace("_", " "),
+            name=folder.resolve().name,
+            summary=results.get("summary"),
+            key_numbers=_key_numbers(results),
+            figures=[_figure(folder, entry) for entry in list_figures(folder)],
+            tables=[_table(table, folder) for table in results.get("tables") or []],
+            failures=results.get("failures"),
+            steps=_steps(results.get("seconds") or {}),
+            total=_duration(sum((results.get("seconds") or {}).values())),
+            seed=results.get("seed"),
+            versions=_flat(_read_json(folder / "versions.json") or {}),
+            config=_read_text(folder / "config.yaml"),
+        )
+    )
+    return _write(folder / "report.html", html)
+
+
+def _read_results(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise InputError(f"there is no run folder {folder}; give the folder that `sharvin run … --out` wrote.")
+    results = _read_json(folder / "results.json")
+    if results is None:
+        if (folder / "config.yaml").exists():
+            raise InputError(f"the run in {folder} has not finished (no results.json); run it again with this --out to resume.")
+        raise InputError(f"{folder} is not a run folder (no results.json); give the folder that `sharvin run … --out` wrote.")
+    if not isinstance(results, dict):
+        raise InputError(f"{folder / 'results.json'} must hold a JSON object; run the study again.")
+    for key, kind in (("seconds", dict), ("failures", list), ("tables", list)):
+        if not isinstance(results.get(key, kind()), kind):
+            raise InputError(f"{key!r} in {folder / 'results.json'} must be a {kind.__name__}; run the study again.")
+    return results
+
+
+def _read_json(path: Path) -> Any:
+    text = _read_text(path)
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}); run the study again.") from None
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is damaged ({error}); run the study again.") from None
+
+
+def _key_numbers(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, value with unit) of the known entries in their order, then of the others; lists are told by tables and figures."""
+    names = [name for name in KEY_NUMBERS if name in results]
+    names += [name for name in results if name not in KEY_NUMBERS and name not in TOLD_ELSEWHERE]
+    shown: list[tuple[str, str]] = []
+    for name in names:
+        value = results[name]
+        if isinstance(value, Mapping) and "position_G0" in value:  # a histogram's peak
+            value = value["position_G0"]
+        if isinstance(value, Mapping):
+            if not any(isinstance(part, Mapping | list) for part in value.values()):
+                shown += [_key_number(part, value[part], f"{name.replace('_', ' ')}: ") for part in value]
+        elif not isinstance(value, list):
+            shown.append(_key_number(name, value))
+    return shown
+
+
+def _key_number(name: str, value: Any, before: str = "") -> tuple[str, str]:
+    suffix, unit = next(((suffix, unit) for suffix, unit in UNITS.items() if name.endswith(suffix)), ("", ""))
+    label = KEY_NUMBERS.get(name, name.removesuffix(suffix).replace("_", " "))
+    return before + label, "not found" if value is None else f"{_number(value, digits=3)} {unit}".rstrip()
+
+
+def _figure(folder: Path, entry: Mapping[str, str]) -> ReportFigure:
+    pictures = (folder / "figures").resolve()
+    png, table = (pictures / entry[key] for key in ("png", "csv"))
+    for path in (png, table):
+        if path.resolve().parent != pictures:  # figures.json of a stranger's folder must not embed other files of this machine
+            raise InputError(f"{folder / 'figures' / 'figures.json'} names {path}, which is not in that folder.")
+    csv_data = ""
+    if table.exists() and table.stat().st_size <= LARGEST_EMBEDDED_CSV:
+        csv_data = _data_uri(table, "text/csv")
+    return ReportFigure(
+        title=entry["title"],
+        caption=entry["caption"],
+        picture=_data_uri(png, "image/png") if png.exists() else "",
+        csv_path=f"figures/{table.name}",
+        csv_name=table.name,
+        csv_data=csv_data,
+    )
+
+
+def _data_uri(path: Path, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def _table(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A table with its numbers as text and a mark for the columns that hold numbers."""
+    try:
+        rows = [list(row) for row in table["rows"]]
+        columns = [str(column) for column in table["columns"]]
+        numeric = [all(isinstance(row[at], int | float) or row[at] is None for row in rows) for at in range(len(columns))]
+        cells = [[_number(cell) for cell in row] for row in rows]
+        title, caption = str(table["title"]), str(table.get("caption", ""))
+    except (KeyError, TypeError, IndexError) as error:
+        raise InputError(f"a table in {folder / 'results.json'} is damaged ({error!r}); run the study again.") from None
+    return {"title": title, "caption": caption, "columns": columns, "rows": cells, "numeric": numeric}
+
+
+def _steps(seconds: Mapping[str, float]) -> list[dict[str, Any]]:
+    longest = max([*seconds.values(), 1e-9])
+    return [
+        {"name": name.replace("_", " "), "duration": _duration(value), "percent": round(100 * value / longest, 1)}
+        for name, value in seconds.items()
+    ]
+
+
+def _flat(versions: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in versions.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{name} · ")
+        else:
+            rows.append((prefix + name, str(value)))
+    return rows
+
+
+def _number(value: Any, digits: int = 4) -> str:
+    """Number as text: integers with thousands separators, others with so many significant digits."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if 10.0**digits <= abs(value) < 1e7:
+            return f"{value:,.0f}"
+        return f"{value:.{digits}g}"
+    return str(value)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _write(path: Path, html: str) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(html)
+        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a shared run folder's report from colleagues
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,140 @@
+"""A study runs from a config to its report, resumes, and every stage is swapped by one line."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from small_study import GOLD, small
+
+
+def results(folder):
+    content = json.loads((folder / "results.json").read_text())
+    content.pop("seconds")
+    content.pop("label_cost")
+    return content
+
+
+def test_the_run_folder_holds_what_a_reader_needs(finished):
+    names = {entry.name for entry in finished.iterdir()}
+    assert names >= {"config.yaml", "versions.json", "results.json", "log.jsonl", "report.html", "figures", "store"}
+    content = json.loads((finished / "results.json").read_text())
+    for key in ("n_traces", "n_labelled", "n_predicted", "mae_train_G0", "mae_test_G0", "histogram", "peak_near_1G0", "seconds"):
+        assert key in content
+    assert content["n_traces"] == 2
+    assert set(content["seconds"]) == {"train_pulls", "labels", "fit", "production_pulls", "predictions"}
+    assert sum(content["histogram"]["counts"]) + content["histogram"]["outside"] == content["n_predicted"] > 0
+    assert np.isfinite([content["mae_train_G0"], content["mae_test_G0"]]).all()
+
+
+def test_a_finished_run_recomputes_nothing_and_says_so(finished, sharvin):
+    before = results(finished)
+    again = sharvin("run", GOLD, "--out", finished, *small())
+    assert again.returncode == 0 and "nothing was recomputed" in again.stdout
+    assert results(finished) == before
+
+
+def test_results_do_not_depend_on_the_number_of_workers(finished, sharvin, tmp_path):
+    serial = sharvin("run", GOLD, "--out", tmp_path / "serial", *small(executor="serial"))
+    assert serial.returncode == 0, serial.stderr
+    assert results(tmp_path / "serial") == results(finished)
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_killed_run_completes_with_the_results_of_an_uninterrupted_one(finished, sharvin, cache, tmp_path, attempt):
+    folder = tmp_path / "killed"
+    wait = np.random.default_rng([os.getpid(), attempt]).uniform(2.0, 14.0)
+    command = [sys.executable, "-m", "sharvin", "run", str(GOLD), "--out", str(folder), *small()]
+    environment = {**os.environ, "SHARVIN_CACHE": str(cache)}
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    resumed = sharvin("run", GOLD, "--out", folder, *small())
+    assert resumed.returncode == 0, resumed.stderr
+    assert results(folder) == results(finished), f"killed after {wait:.2f} s"
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(finished, sharvin, cache, tmp_path):
+    folder = tmp_path / "stopped"
+    command = [sys.executable, "-m", "sharvin", "run", str(GOLD), "--out", str(folder), *small()]
+    environment = {**os.environ, "SHARVIN_CACHE": str(cache)}
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    time.sleep(4.0)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said and "resumes" in said
+    assert sharvin("run", GOLD, "--out", folder, *small()).returncode == 0
+    assert results(folder) == results(finished)
+
+
+SWAPS = {
+    "transport": "{use: sisl}",
+    "regressor": "{use: ridge}",
+    "hamiltonian": "{use: slater_koster, table: nrl}",
+    "potential": "{use: ase, calculator: ase.calculators.emt.EMT}",
+}
+
+
+@pytest.mark.parametrize("key", SWAPS)
+def test_every_stage_is_swapped_by_one_line(finished, sharvin, tmp_path, key):
+    folder = tmp_path / "swapped"
+    shutil.copytree(finished, folder)
+    shutil.copy(finished / "config.yaml", folder / "config.yaml")
+    refused = sharvin("run", GOLD, "--out", folder, *small(**{key: SWAPS[key]}))
+    assert refused.returncode == 2 and "belongs to another config" in refused.stderr and key in refused.stderr
+    done = sharvin("run", GOLD, "--out", folder, "--update", *small(**{key: SWAPS[key]}))
+    assert done.returncode == 0, done.stderr
+    before, after = results(finished), results(folder)
+    if key == "transport":
+        assert after["n_labelled"] == before["n_labelled"]
+        assert abs(after["mae_test_G0"] - before["mae_test_G0"]) < 1e-3
+    else:
+        assert after["mae_test_G0"] != before["mae_test_G0"]
+
+
+def test_a_changed_regressor_recomputes_only_what_depends_on_it(finished, sharvin, tmp_path):
+    folder = tmp_path / "refit"
+    shutil.copytree(finished, folder)
+    done = sharvin("run", GOLD, "--out", folder, "--update", *small(regressor="{use: ridge}"))
+    assert done.returncode == 0, done.stderr
+    for step, state in {"train_pulls": "nothing to compute", "labels": "nothing to compute", "fit": "done"}.items():
+        assert any(line.startswith(f"{step}:") and state in line for line in done.stdout.splitlines()), done.stdout
+
+
+def test_a_damaged_store_file_is_named_and_recomputed_on_request(finished, sharvin, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(finished, folder)
+    victim = next(folder.glob("store/labels-*/item-00000.h5"))
+    victim.write_bytes(victim.read_bytes()[:200])
+    refused = sharvin("run", GOLD, "--out", folder, *small())
+    assert refused.returncode == 2 and "item-00000.h5 is damaged" in refused.stderr
+    mended = sharvin("run", GOLD, "--out", folder, "--repair", *small())
+    assert mended.returncode == 0, mended.stderr
+    assert results(folder) == results(finished)
+
+
+def test_two_programs_do_not_work_in_one_folder(finished, sharvin):
+    from filelock import FileLock
+
+    with FileLock(finished / ".lock"):
+        refused = sharvin("run", GOLD, "--out", finished, *small())
+    assert refused.returncode == 2 and "another sharvin works in" in refused.stderr
+
+
+def test_a_folder_of_something_else_is_left_alone(sharvin, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    refused = sharvin("run", GOLD, "--out", tmp_path, *small())
+    assert refused.returncode == 2 and "is no run folder" in refused.stderr
+
+
+def test_the_report_is_rebuilt(finished, sharvin):
+    (finished / "report.html").unlink()
+    assert sharvin("report", finished).returncode == 0
+    text = (finished / "report.html").read_text()
+    assert "data:image/png;base64" in text and "http://" not in text.replace("http://www.w3.org", "")

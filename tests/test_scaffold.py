@@ -1,0 +1,75 @@
+"""``sharvin plugins new`` writes plugins that install, are listed and keep the contract of their kind."""
+
+import json
+
+import pytest
+from scratch_environment import ScratchEnvironment
+from sharvin.errors import InputError
+from sharvin.scaffold import SUMMARIES, new_plugin
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A plugin of every kind, as written."""
+    folder = tmp_path_factory.mktemp("plugins")
+    for kind in SUMMARIES:
+        new_plugin(folder, f"sharvin-trial-{kind}", kind)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(written, tmp_path_factory):
+    """The same, installed beside the first-party plugins."""
+    environment = ScratchEnvironment(tmp_path_factory.mktemp("scaffold") / "venv", editable=True)
+    environment.install(*sorted(written.iterdir()))
+    return environment
+
+
+def test_new_plugins_are_listed(environment):
+    listed = json.loads(environment.sharvin("plugins", "list", "--json").stdout)
+    assert all(plugin["status"] == "ok" for plugin in listed["plugins"])
+    for kind, summary in SUMMARIES.items():
+        assert listed["parts"][kind][f"trial_{kind}"]["summary"] == summary
+
+
+def test_new_plugins_keep_the_contract_of_their_kind(environment, written):
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error", "--rootdir", written]
+    result = environment.run("-m", "pytest", *options, *sorted(written.glob("*/tests")), cwd=written)
+    assert result.returncode == 0, result.stdout
+    assert " passed" in result.stdout.splitlines()[-1]
+
+
+def test_new_plugins_pass_the_checks_of_any_part(environment):
+    for kind in ("transport", "regressors"):
+        result = environment.sharvin("plugins", "test", f"trial_{kind}")
+        assert result.returncode == 0, result.stdout
+        assert f"ok      {kind}/trial_{kind}: record" in result.stdout
+    unknown = environment.sharvin("plugins", "test", "trial_transprot")
+    assert unknown.returncode == 2
+    assert "did you mean 'trial_transport'" in unknown.stderr
+
+
+def test_nothing_of_the_templates_is_left(written):
+    for path in written.rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            for placeholder in ("part_", "PartName", "plugin_package", "plugin-distribution"):
+                assert placeholder not in text, path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "sentence"),
+    [
+        ("sharvin-rgf", "transport", "already belongs to sharvin-transport"),
+        ("numpy", "transport", "already is an installed package"),
+        ("Sharvin Mine", "transport", "cannot name a plugin"),
+        ("../sharvin-mine", "transport", "cannot name a plugin"),
+        ("sharvin-mine", "transprot", "did you mean 'transport'"),
+        ("sharvin-trial-transport", "transport", "is there already"),
+    ],
+)
+def test_names_that_cannot_be_used_are_refused(written, name, kind, sentence):
+    before = sorted(written.iterdir())
+    with pytest.raises(InputError, match=sentence):
+        new_plugin(written, name, kind)
+    assert sorted(written.iterdir()) == before

@@ -1,0 +1,133 @@
+"""A plugin from elsewhere is used by name, and a broken one is listed with its reason while everything else works."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from scratch_environment import ScratchEnvironment
+from small_study import GOLD, ROOT, small
+
+EXAMPLE = ROOT / "tests" / "third_party" / "sharvin-example"
+FIRST_PARTY = {"sharvin-core", "sharvin-md", "sharvin-descriptors", "sharvin-transport", "sharvin-models"}
+
+BROKEN = {
+    "fails": ("import no_such_package_anywhere\n", "No module named 'no_such_package_anywhere'"),
+    "outdated": ("SHARVIN_API = 0\n", "was written for SHARVIN_API 0; this sharvin needs SHARVIN_API = 1"),
+    "misspelt": (
+        "from sharvin.hooks import hookimpl\nSHARVIN_API = 1\n@hookimpl\ndef sharvin_transprot():\n    return []\n",
+        "there is no hook 'sharvin_transprot', did you mean 'sharvin_transport'",
+    ),
+    "greedy": (
+        "from sharvin.component import Component\nfrom sharvin.hooks import hookimpl\nSHARVIN_API = 1\n@hookimpl\n"
+        "def sharvin_transport():\n    return [Component('rgf', 'greedy:Solver', 'greedy:Options', 'mine')]\n",
+        "the name transport/rgf is reserved for sharvin-transport",
+    ),
+}
+
+
+def broken_distribution(folder, name, source):
+    """Write an installable distribution ``sharvin-NAME`` whose plugin module has this source."""
+    package = folder / f"sharvin_{name}"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(source)
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        f'[project]\nname = "sharvin-{name}"\nversion = "1.0"\n'
+        f'[project.entry-points."sharvin.plugins"]\n{name} = "sharvin_{name}"\n'
+        f'[tool.hatch.build.targets.wheel]\npackages = ["sharvin_{name}"]\n'
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """This repository's packages, the example plugin, and four broken ones."""
+    folder = tmp_path_factory.mktemp("third-party")
+    shutil.copytree(EXAMPLE, folder / "example")
+    broken = [broken_distribution(folder / name, name, source) for name, (source, _) in BROKEN.items()]
+    environment = ScratchEnvironment(folder / "venv", editable=True)
+    environment.install(folder / "example", *broken)
+    return environment
+
+
+def listing(environment, **options):
+    result = environment.sharvin("plugins", "list", "--json", **options)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_its_parts_are_listed_beside_the_first_party_ones(environment):
+    parts = listing(environment)["parts"]
+    for kind, name in (("transport", "example_modes"), ("descriptors", "example_radial"), ("regressors", "example_neighbours")):
+        assert parts[kind][name]["distribution"] == "sharvin-example"
+        assert parts[kind][name]["version"] == "0.3.0"
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_plugin_is_listed_with_its_reason(environment, name):
+    plugin = next(plugin for plugin in listing(environment)["plugins"] if plugin["name"] == name)
+    assert plugin["status"] == "broken"
+    assert BROKEN[name][1] in plugin["reason"]
+    shown = environment.sharvin("plugins", "list")
+    assert shown.returncode == 0
+    assert f"broken: {name} [sharvin-{name}]" in shown.stdout
+
+
+def test_broken_plugins_take_nothing_from_the_others(environment, sharvin):
+    with_them = listing(environment)["parts"]
+    without = json.loads(sharvin("plugins", "list", "--json").stdout)["parts"]
+    for kind, parts in without.items():
+        for name, part in parts.items():
+            assert with_them[kind][name] == part
+    assert {part["distribution"] for parts in without.values() for part in parts.values()} >= FIRST_PARTY
+
+
+def test_a_disabled_plugin_is_left_out_and_says_so(environment):
+    found = listing(environment, env={"SHARVIN_DISABLE": "example, fails"})
+    status = {plugin["name"]: plugin["status"] for plugin in found["plugins"]}
+    assert status["example"] == status["fails"] == "disabled"
+    assert "example_modes" not in found["parts"]["transport"]
+    assert "rgf" in found["parts"]["transport"]
+
+
+def test_it_keeps_the_contracts_of_its_kinds(environment, tmp_path):
+    shutil.copytree(EXAMPLE / "tests", tmp_path / "tests")
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", tmp_path]
+    result = environment.run("-m", "pytest", *options, tmp_path / "tests", cwd=tmp_path)
+    assert result.returncode == 0, result.stdout
+    assert environment.sharvin("plugins", "test", "example").returncode == 0
+
+
+def test_its_parts_are_checked_like_any_others(environment):
+    right = environment.sharvin("check", GOLD, *small(transport="example_modes", descriptor="example_radial"))
+    assert right.returncode == 0, right.stderr
+    assert "example_modes" in right.stdout
+    wrong = environment.sharvin("check", GOLD, *small(transport="{use: example_modes, eta: 1}"))
+    assert wrong.returncode == 2
+    assert "did you mean 'eta_eV'" in wrong.stderr
+    missing = environment.sharvin("check", GOLD, *small(transport="example_nodes"))
+    assert missing.returncode == 2
+    assert "did you mean 'example_modes'" in missing.stderr
+
+
+def test_a_study_runs_on_its_parts(environment, cache, tmp_path):
+    chosen = small(
+        structure="{use: nanowire, element: Au, lattice_constant: 4.08, neck: [1, 1, 3], electrode: [2, 2, 5]}",
+        transport="example_modes",
+        descriptor="example_radial",
+        regressor="example_neighbours",
+    )
+    result = environment.sharvin("run", GOLD, "--out", tmp_path / "run", *chosen, env={"SHARVIN_CACHE": str(cache)})
+    assert result.returncode == 0, result.stdout + result.stderr
+    content = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert content["n_labelled"] > 0
+    versions = json.loads((tmp_path / "run" / "versions.json").read_text())
+    assert versions["sharvin-example"] == "0.3.0"
+
+
+def test_a_part_whose_plugin_is_gone_is_an_error_that_names_it(sharvin):
+    result = sharvin("check", GOLD, *small(transport="example_modes"))
+    assert result.returncode == 2
+    assert "there is no transport 'example_modes'" in result.stderr
+    assert Path(GOLD).name in result.stderr

@@ -1,0 +1,140 @@
+"""``sharvin transmission`` gives T(E) of structure files in every format people have, or says why it cannot."""
+
+import csv
+
+import ase.io
+import numpy as np
+import pytest
+import sharvin
+from sharvin.transmission import parse_energies
+
+
+@pytest.fixture(scope="module")
+def wire():
+    options = {"element": "Au", "neck": [1, 1, 3], "electrode": [3, 3, 5], "lattice_constant": 4.08}
+    return sharvin.create("structures", "nanowire", **options).build(np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def expected(wire):
+    hamiltonian = sharvin.create("hamiltonians", "slater_koster")
+    junction = sharvin.Junction.detect(wire, hamiltonian.range_A(wire.numbers))
+    return sharvin.create("transport", "rgf").transmission([hamiltonian.two_terminal(junction)], np.array([-0.5, 0.0, 0.5]))[0]
+
+
+def read(path):
+    with path.open() as stream:
+        rows = list(csv.reader(stream))
+    return rows[0], np.array(rows[1:], dtype=float)
+
+
+FORMATS = {
+    "wire.extxyz": ({}, []),
+    "POSCAR": ({"format": "vasp", "direct": False}, []),
+    "wire.data": ({"format": "lammps-data", "atom_style": "atomic"}, ["--species", "Au"]),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_formats_people_have_give_the_same_transmission(sharvin, wire, expected, tmp_path, name):
+    options, arguments = FORMATS[name]
+    ase.io.write(tmp_path / name, wire, **options)
+    result = sharvin("transmission", tmp_path / name, "--energies", "-0.5:0.5:0.5", "--out", tmp_path / "t", *arguments)
+    assert result.returncode == 0, result.stderr
+    header, table = read(tmp_path / "t.csv")
+    assert header == ["energy_eV", "transmission_frame_0"]
+    np.testing.assert_allclose(table[:, 0], [-0.5, 0.0, 0.5])
+    np.testing.assert_allclose(table[:, 1], expected, atol=1e-4)
+    assert (tmp_path / "t.png").stat().st_size > 5000
+
+
+def write_dump(path, frames):
+    with path.open("w") as stream:
+        for step, atoms in enumerate(frames):
+            cell = atoms.cell.array.diagonal()
+            stream.write(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\nITEM: BOX BOUNDS pp pp ff\n")
+            stream.writelines(f"0.0 {length:.10f}\n" for length in cell)
+            stream.write("ITEM: ATOMS id type x y z\n")
+            stream.writelines(f"{i + 1} 1 {x:.10f} {y:.10f} {z:.10f}\n" for i, (x, y, z) in enumerate(atoms.positions))
+
+
+def test_a_range_of_frames_of_a_lammps_dump(sharvin, wire, expected, tmp_path):
+    write_dump(tmp_path / "pull.dump", [wire, wire, wire])
+    result = sharvin("transmission", tmp_path / "pull.dump", "--species", "Au", "--frames", "1:3", "--out", tmp_path / "t")
+    assert result.returncode == 0, result.stderr
+    header, table = read(tmp_path / "t.csv")
+    assert header == ["energy_eV", "transmission_frame_0", "transmission_frame_1"]
+    np.testing.assert_allclose(table, [[0.0, expected[1], expected[1]]], atol=1e-4)
+    assert "frame" in result.stdout
+
+
+def test_a_broken_wire_does_not_conduct(sharvin, wire, tmp_path):
+    apart = wire.copy()
+    right = apart.positions[:, 2] > apart.positions[:, 2].mean()
+    apart.positions[right, 2] += 12.0
+    apart.cell[2, 2] += 12.0
+    ase.io.write(tmp_path / "apart.extxyz", apart)
+    assert sharvin("transmission", tmp_path / "apart.extxyz").returncode == 0
+    _, table = read(tmp_path / "apart-transmission.csv")
+    assert abs(table[0, 1]) < 1e-6
+
+
+def overlapping(wire):
+    wire.positions[50] = wire.positions[49] + [0.1, 0.0, 0.0]
+
+
+def thin(wire):
+    keep = np.isin(np.round(wire.positions[:, 2], 1), np.unique(np.round(wire.positions[:, 2], 1))[2:-2])
+    del wire[~keep]
+
+
+def of_lead_free_elements(wire):
+    wire.numbers[:] = 92
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (overlapping, "overlap"),
+        (thin, "electrode is too thin"),
+        (of_lead_free_elements, "U"),
+    ],
+)
+def test_what_is_no_junction_gets_one_sentence(sharvin, wire, tmp_path, spoil, words):
+    spoiled = wire.copy()
+    spoil(spoiled)
+    ase.io.write(tmp_path / "wire.extxyz", spoiled)
+    result = sharvin("transmission", tmp_path / "wire.extxyz", "--out", tmp_path / "t")
+    assert result.returncode == 2, result.stdout
+    assert words in result.stderr and "frame 0" in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--hamiltonian", "slater_coster"], "did you mean 'slater_koster'"),
+        (["--set", "hamiltonian.tabel=nrl"], "did you mean 'table'"),
+        (["--set", "potential.file=x"], "--set takes hamiltonian.OPTION=VALUE"),
+        (["--energies", "a:b"], "--energies wants"),
+        (["--frames", "7"], "has no frame"),
+        (["--frames", "x"], "frame"),
+        (["--species", "Xx"], "is not a chemical element"),
+    ],
+)
+def test_wrong_options_get_one_sentence(sharvin, wire, tmp_path, arguments, words):
+    ase.io.write(tmp_path / "wire.extxyz", wire)
+    result = sharvin("transmission", tmp_path / "wire.extxyz", *arguments)
+    assert result.returncode == 2
+    assert words in result.stderr and "Traceback" not in result.stderr
+
+
+def test_types_without_elements_are_not_guessed(sharvin, wire, tmp_path):
+    write_dump(tmp_path / "pull.dump", [wire])
+    result = sharvin("transmission", tmp_path / "pull.dump")
+    assert result.returncode == 2 and "--species" in result.stderr
+
+
+def test_a_grid_includes_both_ends():
+    np.testing.assert_allclose(parse_energies("-1:1:0.05"), np.linspace(-1, 1, 41))
+    np.testing.assert_allclose(parse_energies("0,0.5"), [0.0, 0.5])
