@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers
 from ase.io import iread
 from ase.io.formats import UnknownFileTypeError, filetype
 
 from sharvin.errors import InputError
 
+DUMP = "lammps-dump-text"
+DATA = "lammps-data"
 
-def read_structures(path: Path, index: str = ":", species: Sequence[str] = ()) -> Iterator[Atoms]:
+
+def read_structures(path: Path, index: str = ":", species: Sequence[str] = (), file_format: str | None = None) -> Iterator[Atoms]:
     """Frames of a structure file, one after the other.
 
     Parameters
@@ -26,6 +31,8 @@ def read_structures(path: Path, index: str = ":", species: Sequence[str] = ()) -
         Which frames: a number, or a range ``start:stop:step`` as in Python.
     species : sequence of str
         Elements of LAMMPS atom types 1, 2, …; needed where the file does not state them.
+    file_format : str, optional
+        ASE's name of the format; recognised from the file if not given.
 
     Raises
     ------
@@ -35,9 +42,11 @@ def read_structures(path: Path, index: str = ":", species: Sequence[str] = ()) -
     if not path.is_file():
         raise InputError(f"there is no structure file {path}.")
     for symbol in species:
-        if symbol not in atomic_numbers:
-            raise InputError(f"{symbol!r} is not a chemical element; --species wants symbols such as Au,Ag.")
-    kind = _format_of(path)
+        if symbol not in atomic_numbers or symbol == "X":
+            raise InputError(f"{symbol!r} is not a chemical element; the species of a LAMMPS file are symbols such as Au, Ag.")
+    if not re.fullmatch(r"-?\d+|(-?\d*):(-?\d*)(:-?\d*)?", index):
+        raise InputError(f"frames are chosen by a number or a range start:stop:step, not {index!r}.")
+    kind = file_format or _format_of(path)
     options = _lammps_options(path, kind, species)
     count = 0
     try:
@@ -45,47 +54,59 @@ def read_structures(path: Path, index: str = ":", species: Sequence[str] = ()) -
             warnings.simplefilter("ignore")  # readers warn of what they ignore, such as velocities without units
             for atoms in iread(path, index=index, format=kind, **options):
                 count += 1
-                _check_elements(path, atoms, kind, species)
+                _check(path, atoms)
+                atoms.calc = None
                 yield atoms
     except InputError:
         raise
     except (IndexError, StopIteration):
-        raise InputError(f"{path} has no frame {index!r}.") from None
+        raise InputError(f"{path} has no frame {index}.") from None
     except Exception as error:  # ASE's readers raise anything on a malformed file
         raise InputError(f"cannot read {path} as {kind}: {type(error).__name__}: {error}.") from None
     if not count:
-        raise InputError(f"{path} has no frame in the range {index!r}.")
+        raise InputError(f"{path} has no frame {index}.")
 
 
 def _format_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        head = stream.read(2048)
-    if head.startswith(b"ITEM: TIMESTEP") or head.startswith(b"ITEM: UNITS"):
-        return "lammps-dump-text"
-    text = head.decode("utf-8", errors="replace")
-    if "atom types" in text and "xlo xhi" in text:
-        return "lammps-data"
+    head = _head(path)
+    if head.startswith("ITEM:"):
+        return DUMP
+    if "atom types" in head and "xlo xhi" in head:
+        return DATA
     try:
         return str(filetype(str(path)))
     except UnknownFileTypeError:
         raise InputError(f"the format of {path} is not known; name it as its format wants (.xyz, .vasp, .traj, …).") from None
 
 
+def _head(path: Path) -> str:
+    with path.open("rb") as stream:
+        return stream.read(4096).decode("utf-8", errors="replace")
+
+
 def _lammps_options(path: Path, kind: str, species: Sequence[str]) -> dict[str, Any]:
-    if kind == "lammps-dump-text" and species:
-        return {"specorder": list(species)}
-    if kind == "lammps-data":
-        if not species and "Masses" not in path.read_text(encoding="utf-8", errors="replace"):
-            raise InputError(f"{path} states no elements and no masses: name the elements of its atom types with --species.")
-        numbers = {number + 1: atomic_numbers[symbol] for number, symbol in enumerate(species)}
-        return {"Z_of_type": numbers, "atom_style": "atomic"} if species else {"atom_style": "atomic"}
-    return {}
+    """Reader options of LAMMPS files; their atom types are never guessed to be elements."""
+    if kind not in (DUMP, DATA):
+        if species:
+            raise InputError(f"species are for LAMMPS files without elements; {path} is {kind}.")
+        return {}
+    if kind == DUMP:
+        columns = re.search(r"ITEM: ATOMS(.*)", _head(path))
+        stated = columns is not None and "element" in columns.group(1).split()
+    else:
+        stated = "Masses" in path.read_text(encoding="utf-8", errors="replace")
+    if not species and not stated:
+        raise InputError(f"{path} has atom types but no elements: name them with species, the symbols of types 1, 2, ….")
+    if kind == DUMP:
+        if species and stated:
+            raise InputError(f"{path} has an element column; leave the species out.")
+        return {"specorder": list(species)} if species else {}
+    numbers = {number + 1: atomic_numbers[symbol] for number, symbol in enumerate(species)}
+    return {"Z_of_type": numbers, "atom_style": "atomic"} if species else {"atom_style": "atomic"}
 
 
-def _check_elements(path: Path, atoms: Atoms, kind: str, species: Sequence[str]) -> None:
-    """A dump without elements is read with types as atomic numbers: hydrogen, helium …, which no wire is made of."""
-    if kind == "lammps-dump-text" and not species and set(atoms.numbers) <= set(range(1, 9)):
-        found = ", ".join(chemical_symbols[number] for number in sorted(set(atoms.numbers)))
-        raise InputError(
-            f"{path} states atom types but no elements (they would read as {found}): name the elements with --species."
-        )
+def _check(path: Path, atoms: Atoms) -> None:
+    if len(atoms) == 0:
+        raise InputError(f"{path} has a frame without atoms.")
+    if not np.isfinite(atoms.positions).all():
+        raise InputError(f"{path} has positions that are not numbers.")

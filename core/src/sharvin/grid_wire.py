@@ -1,0 +1,85 @@
+r"""The square-lattice wire: :class:`GridWire`, one orbital a site, disorder in the on-site energies.
+
+.. math:: H = \sum_i \epsilon_i a_i^\dagger a_i - t \sum_{\langle ij \rangle} a_i^\dagger a_j
+
+L slices of W sites between two semi-infinite clean leads with on-site energy 0; energies are absolute and the Fermi energy is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import block_diag, csr_array, diags_array, eye_array, kron
+
+from sharvin.errors import InputError
+from sharvin.two_terminal import Lead, TwoTerminal
+
+
+@dataclass(frozen=True, eq=False)
+class GridWire:
+    """Square-lattice wires of one size, one or a whole batch.
+
+    Parameters
+    ----------
+    onsite : float64[..., L, W]
+        On-site energies of the scattering region: L slices along the wire, W sites across it. Same unit as `t`.
+    t : float
+        Hopping strength; neighbours couple by −t.
+    """
+
+    onsite: NDArray[np.float64]
+    t: float = 1.0
+
+    def __post_init__(self) -> None:
+        onsite = np.ascontiguousarray(self.onsite, dtype=np.float64)
+        if onsite.ndim < 2 or 0 in onsite.shape[-2:]:
+            raise InputError(
+                f"on-site energies of a grid wire need the shape [..., L, W] with L, W ≥ 1, not {list(onsite.shape)}."
+            )
+        if not np.all(np.isfinite(onsite)):
+            raise InputError("on-site energies of a grid wire must be finite numbers.")
+        if not (np.isfinite(self.t) and self.t > 0):
+            raise InputError(f"the hopping t of a grid wire must be positive, not {self.t}.")
+        object.__setattr__(self, "onsite", onsite)
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Shape of the batch; () for one wire."""
+        return self.onsite.shape[:-2]
+
+    @property
+    def length(self) -> int:
+        """Slices L of the scattering region."""
+        return int(self.onsite.shape[-2])
+
+    @property
+    def width(self) -> int:
+        """Sites W across the wire."""
+        return int(self.onsite.shape[-1])
+
+    def __len__(self) -> int:
+        """Number of wires."""
+        return int(np.prod(self.batch_shape, dtype=np.int64))
+
+    def lead(self) -> Lead:
+        """The clean lead, one slice a principal layer."""
+        w = self.width
+        chain = -self.t * (np.eye(w, k=1) + np.eye(w, k=-1))
+        return Lead(H00=chain, H01=-self.t * np.eye(w), S00=np.eye(w), S01=np.zeros((w, w)))
+
+    def two_terminal(self, index: int = 0) -> TwoTerminal:
+        """Wire `index` of the flattened batch, with one clean slice in front and one behind."""
+        if not -len(self) <= index < len(self):
+            raise InputError(f"there is no wire {index} in a batch of {len(self)}.")
+        onsite = self.onsite.reshape(-1, self.length, self.width)[index]
+        lead = self.lead()
+        slices = self.length + 2
+        energies = np.concatenate([np.zeros(self.width), onsite.ravel(), np.zeros(self.width)])
+        inside = block_diag([csr_array(lead.H00)] * slices, format="csr") if self.width > 1 else csr_array((slices, slices))
+        along = diags_array([1.0, 1.0], offsets=[1, -1], shape=(slices, slices))
+        hopping = kron(along, csr_array(lead.H01), format="csr")
+        H = csr_array(inside + hopping + diags_array(energies, format="csr"))
+        S = csr_array(eye_array(slices * self.width, format="csr"))
+        return TwoTerminal(H=H, S=S, left=lead, right=lead, fermi_energy=0.0)

@@ -1,0 +1,149 @@
+r"""Two-terminal systems in a localised basis: :class:`TwoTerminal`, its :class:`Lead` s, and :class:`BlochHamiltonian`.
+
+Conventions. Transport is along z. A principal layer of a lead couples to its two neighbours only. In *both* leads ``H01``
+couples a principal layer to the next one in +z direction, ``H01 = <layer n|H|layer n+1>``. The first ``left.size`` orbitals of
+the device are the outermost left principal layer and equal the lead's, the last ``right.size`` the right one. With
+``g`` the retarded surface Green function of the semi-infinite lead,
+
+.. math:: \Sigma_L = (E S_{01} - H_{01})^\dagger g_L (E S_{01} - H_{01}), \qquad
+          \Sigma_R = (E S_{01} - H_{01}) g_R (E S_{01} - H_{01})^\dagger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from sharvin.errors import InputError
+
+Matrix = NDArray[np.float64] | NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Supercell:
+    """Transverse translational symmetry of a lead that repeats a primitive cell.
+
+    ``orbitals`` int64[N1, N2, m]: index of orbital µ of the primitive cell (i, j). All lead blocks are invariant under cyclic
+    shifts of (i, j), so they are block-diagonal in the N1·N2 transverse Bloch states.
+    """
+
+    orbitals: NDArray[np.int64]
+
+    @property
+    def repeats(self) -> tuple[int, int]:
+        """(N1, N2)."""
+        return int(self.orbitals.shape[0]), int(self.orbitals.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Lead:
+    """Principal-layer blocks of a semi-infinite lead, [m, m] each, in eV; ``supercell`` where it repeats transversally."""
+
+    H00: Matrix
+    H01: Matrix
+    S00: Matrix
+    S01: Matrix
+    supercell: Supercell | None = None
+
+    @property
+    def size(self) -> int:
+        """Orbitals in a principal layer."""
+        return int(self.H00.shape[0])
+
+    def shifted(self, energy_eV: float) -> Lead:
+        """The same lead with all energies moved: H + energy S."""
+        return Lead(self.H00 + energy_eV * self.S00, self.H01 + energy_eV * self.S01, self.S00, self.S01, self.supercell)
+
+    def reversed(self) -> Lead:
+        """The same lead seen along −z."""
+        H10: Matrix = np.asarray(np.conj(self.H01.T), order="C")
+        S10: Matrix = np.asarray(np.conj(self.S01.T), order="C")
+        return Lead(self.H00, H10, self.S00, S10, self.supercell)
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of the blocks, for caches shared by all devices with this lead."""
+        digest = hashlib.blake2b(digest_size=20)
+        for block in (self.H00, self.H01, self.S00, self.S01):
+            digest.update(str(block.dtype).encode())
+            digest.update(np.ascontiguousarray(block).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class TwoTerminal:
+    """Device between two leads.
+
+    Parameters
+    ----------
+    H, S : scipy.sparse.csr_array [n, n]
+        Hamiltonian (eV) and overlap of the device, orbitals ordered along z up to the width of a principal layer.
+    left, right : Lead
+    fermi_energy : float
+        Fermi energy in eV, on the scale of H.
+    """
+
+    H: csr_array
+    S: csr_array
+    left: Lead
+    right: Lead
+    fermi_energy: float = 0.0
+
+    def __post_init__(self) -> None:
+        n = self.H.shape[0]
+        if self.H.shape != (n, n) or self.S.shape != (n, n):
+            raise InputError(f"H and S of a device must be square and of one size, not {self.H.shape} and {self.S.shape}.")
+        if self.left.size + self.right.size > n:
+            raise InputError(
+                f"a device of {n} orbitals cannot hold principal layers of {self.left.size} and {self.right.size} orbitals."
+            )
+
+    @property
+    def size(self) -> int:
+        """Number of orbitals."""
+        return int(self.H.shape[0])
+
+    def shifted(self, energy_eV: float) -> TwoTerminal:
+        """The same system with all energies moved: H + energy S, Fermi energy included."""
+        return TwoTerminal(
+            H=csr_array(self.H + energy_eV * self.S),
+            S=self.S,
+            left=self.left.shifted(energy_eV),
+            right=self.right.shifted(energy_eV),
+            fermi_energy=self.fermi_energy + energy_eV,
+        )
+
+    def reversed(self) -> TwoTerminal:
+        """The same system seen along −z: left and right exchanged."""
+        n, left, right = self.size, self.left.size, self.right.size
+        order = np.concatenate([np.arange(n - right, n), np.arange(left, n - right)[::-1], np.arange(left)])
+        return TwoTerminal(
+            H=csr_array(self.H[order][:, order]),
+            S=csr_array(self.S[order][:, order]),
+            left=self.right.reversed(),
+            right=self.left.reversed(),
+            fermi_energy=self.fermi_energy,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class BlochHamiltonian:
+    """H(k) = Σ_R exp(2πi k·R) H_R of a crystal, with lattice vectors R in units of the cell and k in fractions of it.
+
+    ``translations`` int64[n_R, 3]; ``H_R``, ``S_R`` [n_R, n, n], ⟨0|H|R⟩ in eV; ``electrons`` a cell.
+    """
+
+    translations: NDArray[np.int64]
+    H_R: Matrix
+    S_R: Matrix
+    electrons: float
+
+    def at(self, k: NDArray[np.float64]) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+        """H(k) and S(k), complex128 [n, n] each."""
+        phases = np.exp(2j * np.pi * (self.translations @ np.asarray(k)))
+        return np.tensordot(phases, self.H_R, 1), np.tensordot(phases, self.S_R, 1)

@@ -1,0 +1,1 @@
+"""Structures, potentials and molecular dynamics for sharvin: nanowires, EAM and MEAM through LAMMPS, any ASE calculator."""

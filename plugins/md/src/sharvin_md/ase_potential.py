@@ -1,0 +1,52 @@
+"""Any ASE calculator as a potential."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from sharvin.errors import InputError
+
+from sharvin_md.configs import AseOptions
+
+
+class AsePotential:
+    """Potential ``ase``.
+
+    Parameters
+    ----------
+    options : AseOptions
+
+    Raises
+    ------
+    InputError
+        If the dotted path leads nowhere.
+    """
+
+    def __init__(self, options: AseOptions) -> None:
+        self.options = options
+        module, _, name = options.calculator.rpartition(".")
+        try:
+            self._factory: Any = getattr(importlib.import_module(module), name)
+        except ImportError as error:
+            raise InputError(f"calculator {options.calculator}: cannot import {module}: {error}.") from None
+        except AttributeError:
+            raise InputError(f"calculator {options.calculator}: {module} has no {name}.") from None
+        if not callable(self._factory):
+            raise InputError(f"calculator {options.calculator} is a {type(self._factory).__name__}, not a class or function.")
+
+    def calculator(self) -> Any:
+        """A new calculator.
+
+        Raises
+        ------
+        InputError
+            If it rejects the options or is not an ASE calculator.
+        """
+        try:
+            made = self._factory(**self.options.options)
+        except (TypeError, ValueError, KeyError) as error:
+            raise InputError(f"calculator {self.options.calculator} rejects its options: {error}.") from None
+        if not (hasattr(made, "get_potential_energy") and hasattr(made, "implemented_properties")):
+            raise InputError(f"{self.options.calculator} made a {type(made).__name__}, which is not an ASE calculator.")
+        return made

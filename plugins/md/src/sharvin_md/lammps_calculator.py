@@ -1,0 +1,79 @@
+"""ASE calculator of a potential that LAMMPS knows itself, run by the LAMMPS library in this process.
+
+Energy and forces are in LAMMPS' metal units, which are eV and eV/Å. The stress is σ = −W/V, with the virial W taken back from
+LAMMPS' pressure by LAMMPS' own conversion constant, so that σ = (1/V) ∂E/∂ε to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from sharvin.errors import ItemError
+from sharvin.protocols import Potential
+
+from sharvin_md.lammps_system import LammpsSystem
+
+MARGIN = 10.0
+GLOBAL, VECTOR = 0, 1
+
+
+class LammpsCalculator(Calculator):
+    """Energy (eV), forces (eV/Å) and stress (eV/Å³) of any structure: any cell, any mixture of periodic directions.
+
+    Parameters
+    ----------
+    potential : Potential
+        One with ``lammps_commands``.
+
+    Raises
+    ------
+    ItemError
+        If LAMMPS stops or gives nan.
+    """
+
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 (declared so by ASE)
+
+    def __init__(self, potential: Potential, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._potential = potential
+        self._system: LammpsSystem | None = None
+        self._made_for: tuple[bytes, bytes] | None = None
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), system_changes: Sequence[str] = all_changes
+    ) -> None:
+        """Compute all properties at once."""
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        assert isinstance(self.atoms, Atoms)
+        system = self._placed(self.atoms)
+        system.potential.command("run 0 post no")
+        energy, forces = system.energy(), system.forces()
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise ItemError("the potential gives nan energies or forces for this structure.")
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+        if self.atoms.cell.rank == 3:
+            self.results["stress"] = self._stress(system, self.atoms)
+
+    def _placed(self, atoms: Atoms) -> LammpsSystem:
+        """The running instance with these atoms in it; a new one for other elements or periodic directions."""
+        key = (atoms.numbers.tobytes(), np.asarray(atoms.pbc).tobytes())
+        if self._system is not None and self._made_for == key:
+            self._system.place(atoms, MARGIN)
+            return self._system
+        if self._system is not None:
+            self._system.close()
+        self._system = system = LammpsSystem(atoms, self._potential, MARGIN, virial=True)
+        self._made_for = key
+        system.setup("compute virial all pressure NULL virial", "thermo_style custom step pe c_virial[1]", "thermo 0")
+        return system
+
+    def _stress(self, system: LammpsSystem, atoms: Atoms) -> np.ndarray[Any, np.dtype[np.float64]]:
+        xx, yy, zz, xy, xz, yz = system.lmp.numpy.extract_compute("virial", GLOBAL, VECTOR)
+        pressure = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) / system.lmp.extract_global("nktv2p")
+        q = np.eye(3) if system.box.rotation is None else system.box.rotation
+        stress = -(q @ pressure @ q.T) * np.linalg.det(system.box.matrix) / atoms.get_volume()
+        return np.asarray(stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]])

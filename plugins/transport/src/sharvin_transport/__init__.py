@@ -1,0 +1,1 @@
+"""Hamiltonians and transport solvers for sharvin: Slater-Koster tables, recursive Green functions, sisl."""

@@ -1,0 +1,49 @@
+"""Options of the Hamiltonians and transport solvers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PositiveFloat
+from sharvin.options import Options
+
+TABLES = {name: Path(__file__).parent / "data" / f"slater_koster_{name}.json" for name in ("ptbp", "nrl")}
+
+
+class SlaterKosterOptions(Options):
+    table: str = "ptbp"
+    """Parameters: `ptbp` (H, C, N, O, S, Na, Al, K, Ni, Cu, Pd, Ag, Pt, Au, all pairs), `nrl` (Au or Cu), or the path of a
+    JSON file of the same form as either."""
+
+    tail_eV: PositiveFloat = Field(default=1e-5, le=1e-2)
+    """The cutoff of each pair of elements is where its hoppings have fallen below this (and its overlaps below a tenth of it, per
+    eV); over the last 0.5 Å they are brought smoothly to zero."""
+
+    fermi_energy_eV: float | None = None
+    """Fermi energy on the table's scale; by default the filling of the lead's bands by its valence electrons gives it."""
+
+    smearing_K: PositiveFloat = 300.0
+    """Temperature of the Fermi function that fills the lead's bands."""
+
+    def elements(self) -> frozenset[str] | None:
+        path = TABLES.get(self.table, Path(self.table))
+        if not path.is_file():
+            return None
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        listed = table.get("onsite_s_p_d", table.get("elements"))
+        return frozenset(listed) if isinstance(listed, dict) else None
+
+    def files(self) -> tuple[str, ...]:
+        return () if self.table in TABLES else (self.table,)
+
+
+class RecursiveGreenOptions(Options):
+    eta_eV: PositiveFloat = Field(default=1e-10, le=1e-2)
+    """Imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region has none."""
+
+
+class SislOptions(Options):
+    eta_eV: PositiveFloat = Field(default=1e-10, le=1e-2)
+    """Imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region has none."""

@@ -1,0 +1,135 @@
+r"""Bands of a lead: its transverse Bloch states, Fermi energy and number of open channels.
+
+A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transverse Bloch states: with *c = (i, j)* the cells,
+:math:`A(k) = \sum_c e^{2\pi i k \cdot c} A_{0 \mu, c \nu}` for k = (a/N1, b/N2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, eig, eigh
+from scipy.optimize import brentq
+from sharvin.errors import InputError
+from sharvin.two_terminal import Lead, Supercell
+
+KB_EV_PER_K = 8.617333262e-5
+Complexes = NDArray[np.complex128]
+
+
+def unfold(block: NDArray[np.float64] | Complexes, supercell: Supercell) -> Complexes:
+    """Bloch blocks complex128[N1·N2, m, m] of a lead block [n, n]."""
+    n1, n2 = supercell.repeats
+    m = supercell.orbitals.shape[2]
+    row = block[supercell.orbitals[0, 0]][:, supercell.orbitals.reshape(-1)].reshape(m, n1, n2, m)
+    return np.ascontiguousarray((np.fft.ifft2(row, axes=(1, 2)) * (n1 * n2)).transpose(1, 2, 0, 3).reshape(n1 * n2, m, m))
+
+
+def fold(bloch: Complexes, supercell: Supercell) -> Complexes:
+    """The block [n, n] in real space of Bloch blocks; inverse of :func:`unfold`."""
+    n1, n2 = supercell.repeats
+    m = supercell.orbitals.shape[2]
+    cells = np.fft.fft2(bloch.reshape(n1, n2, m, m), axes=(0, 1)) / (n1 * n2)
+    out = np.empty((n1 * n2 * m,) * 2, dtype=np.complex128)
+    i, j = np.divmod(np.arange(n1 * n2), n2)
+    distance = ((i[None] - i[:, None]) % n1) * n2 + (j[None] - j[:, None]) % n2
+    order = supercell.orbitals.reshape(-1)
+    out[np.ix_(order, order)] = cells.reshape(n1 * n2, m, m)[distance].transpose(0, 2, 1, 3).reshape(out.shape)
+    return out
+
+
+def invariance_error(lead: Lead, supercell: Supercell) -> float:
+    """Largest change of the lead's blocks under a transverse shift by one cell, in eV."""
+    worst = 0.0
+    for axis in (0, 1):
+        old = supercell.orbitals.reshape(-1)
+        new = np.roll(supercell.orbitals, 1, axis=axis).reshape(-1)
+        for block in (lead.H00, lead.H01, lead.S00, lead.S01):
+            worst = max(worst, float(np.abs(block[np.ix_(old, old)] - block[np.ix_(new, new)]).max()))
+    return worst
+
+
+def bloch_blocks(lead: Lead) -> tuple[Complexes, Complexes, Complexes, Complexes, NDArray[np.float64]]:
+    """H00, H01, S00, S01 by transverse Bloch state, [n_k, m, m], and the weight of each state.
+
+    With a real Hamiltonian the states k and −k are each other's complex conjugates: one of them is kept, with weight 2.
+    """
+    blocks = (lead.H00, lead.H01, lead.S00, lead.S01)
+    if lead.supercell is None:
+        h00, h01, s00, s01 = (np.asarray(b, dtype=np.complex128)[None] for b in blocks)
+        return h00, h01, s00, s01, np.ones(1)
+    keep, weight = kept_states(lead)
+    h00, h01, s00, s01 = (unfold(b, lead.supercell)[keep] for b in blocks)
+    return h00, h01, s00, s01, weight
+
+
+def kept_states(lead: Lead) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Indices of the transverse Bloch states that need computing, and their weights."""
+    if lead.supercell is None:
+        return np.zeros(1, dtype=np.int64), np.ones(1)
+    n1, n2 = lead.supercell.repeats
+    index = np.arange(n1 * n2)
+    if any(np.iscomplexobj(b) for b in (lead.H00, lead.H01, lead.S00, lead.S01)):
+        return index, np.ones(len(index))
+    opposite = (-(index // n2) % n1) * n2 + (-(index % n2)) % n2
+    keep = index[index <= opposite]
+    return keep, np.where(keep == opposite[keep], 1.0, 2.0)
+
+
+def lead_fermi_energy(lead: Lead, electrons: float, smearing_K: float, samples: int = 24) -> float:
+    """Fermi energy of a lead in eV: its bands at transverse Γ hold `electrons` a principal layer.
+
+    Bands are sampled at `samples` midpoints of half the Brillouin zone along z (E(k) = E(−k)) and filled by a Fermi function.
+
+    Raises
+    ------
+    InputError
+        If the overlap matrix is not positive definite.
+    """
+    h00, h01, s00, s01, weights = bloch_blocks(lead)
+    real = not np.iscomplexobj(lead.H00)
+    samples = samples if real else 2 * samples
+    kz = (np.arange(samples) + 0.5) / samples * (0.5 if real else 1.0)
+    energies, occupation = [], []
+    for k in kz:
+        phase = np.exp(2j * np.pi * k)
+        for a, weight in enumerate(weights):
+            # E(k) of the states (k_t, k_z) and (k_t, −k_z) differ for k_t ≠ Γ; the kept half of k_t stands for both signs.
+            for p in (phase, phase.conjugate()) if real and weight == 2 else (phase,):
+                h, s = h01[a] * p, s01[a] * p
+                try:
+                    e = eigh(h00[a] + h + h.conj().T, s00[a] + s + s.conj().T, eigvals_only=True, check_finite=False)
+                except LinAlgError:
+                    raise InputError(
+                        "the overlap matrix of the lead is not positive definite; its atoms are too close for this table, or its "
+                        "principal layer is thinner than the range of the Hamiltonian."
+                    ) from None
+                energies.append(e)
+                occupation.append(np.full(len(e), 2.0 * (weight / 2 if real and weight == 2 else weight) / samples))
+    e, n = np.concatenate(energies), np.concatenate(occupation)
+    kt = KB_EV_PER_K * smearing_K
+    if not 0 < electrons < n.sum():
+        raise InputError(f"{electrons:g} electrons do not fit into the {n.sum():g} states of the lead's principal layer.")
+
+    def excess(mu: float) -> float:
+        return float(n @ (0.5 - 0.5 * np.tanh((e - mu) / (2 * kt)))) - electrons
+
+    return float(brentq(excess, e.min() - 1.0, e.max() + 1.0, xtol=1e-10))
+
+
+def open_channels(lead: Lead, energy_eV: float, tolerance: float = 1e-6) -> int:
+    r"""Number of channels open at an energy (absolute, eV): half the Bloch waves with |λ| = 1.
+
+    The waves solve :math:`(K_{10} + \lambda K_{00} + \lambda^2 K_{01}) u = 0` with K = E S − H.
+    """
+    h00, h01, s00, s01, weights = bloch_blocks(lead)
+    total = 0.0
+    for a, weight in enumerate(weights):
+        k00, k01 = energy_eV * s00[a] - h00[a], energy_eV * s01[a] - h01[a]
+        one, zero = np.eye(len(k00)), np.zeros_like(k00)
+        left = np.block([[zero, one], [-k01.conj().T, -k00]])
+        right = np.block([[one, zero], [zero, k01]])
+        alpha, beta = eig(left, right, right=False, homogeneous_eigvals=True, check_finite=False)
+        ratio = np.abs(alpha) / np.maximum(np.abs(beta), 1e-300)
+        total += weight * np.count_nonzero(np.abs(np.log(np.maximum(ratio, 1e-300))) < tolerance) / 2
+    return round(total)

@@ -1,0 +1,95 @@
+"""The solver `sisl`: the same transmission from sisl's recursive self-energies and block-tridiagonal Green functions.
+
+An independent implementation to compare with. Orbitals are passed as single-orbital atoms of a lattice along z; positions
+have no meaning beyond their order. See Papior et al., Comput. Phys. Commun. 212, 8 (2017) for the method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import sisl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, csr_matrix, hstack
+from sharvin.errors import InputError, RunError
+from sharvin.two_terminal import Lead, TwoTerminal
+from sisl_toolbox.btd import BlochElectrode, DeviceGreen
+
+from sharvin_transport.configs import SislOptions
+
+
+class SislTransport:
+    """Elastic transmission by sisl.
+
+    Parameters
+    ----------
+    options : SislOptions
+    """
+
+    def __init__(self, options: SislOptions) -> None:
+        self.options = options
+
+    def transmission(self, systems: Sequence[TwoTerminal], energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+        """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
+
+        Raises
+        ------
+        InputError
+            If a Hamiltonian is complex.
+        RunError
+            If a self-energy does not fulfil its Dyson equation: where the energy meets a level of a chain of 1, 3, 7 … layers,
+            sisl's recursion loses its digits.
+        """
+        energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
+        out = np.empty((len(systems), len(energies)))
+        for row, system in enumerate(systems):
+            green = self._green(system)
+            for column, energy in enumerate(energies):
+                absolute = float(energy + system.fermi_energy)
+                for lead, direction, electrode in zip((system.left, system.right), "-+", green.elecs, strict=True):
+                    _check_dyson(lead, direction, electrode.self_energy(absolute), absolute + 1j * self.options.eta_eV)
+                out[row, column] = np.real(green.transmission(absolute, "left", "right"))
+        return out
+
+    def _green(self, system: TwoTerminal) -> DeviceGreen:
+        n, eta = system.size, self.options.eta_eV
+        left = BlochElectrode(sisl.RecursiveSI(_lead(system.left), "-C", eta=eta), name="left")
+        right = BlochElectrode(sisl.RecursiveSI(_lead(system.right), "+C", eta=eta), name="right")
+        device = sisl.Hamiltonian.fromsp(_lattice(n, 1), _real(system.H), _real(system.S))
+        places = [np.arange(system.left.size), np.arange(n - system.right.size, n)]
+        return DeviceGreen(device, [(left, places[0]), (right, places[1])], eta=0.0)
+
+
+def _check_dyson(lead: Lead, direction: str, sigma: NDArray[np.complex128], z: complex) -> None:
+    k00, k01 = z * lead.S00 - lead.H00, z * lead.S01 - lead.H01
+    k10 = z * lead.S01.conj().T - lead.H01.conj().T
+    outward, inward = (k10, k01) if direction == "-" else (k01, k10)
+    error = np.abs(outward @ np.linalg.solve(k00 - sigma, inward) - sigma).max() / max(1.0, np.abs(sigma).max())
+    if not error < 1e-6:
+        raise RunError(
+            f"sisl's self-energy has an error of {error:.1e} at {z.real:.6f} eV; move the energy by 1e-4 eV or use rgf."
+        )
+
+
+def _real(matrix: csr_array) -> csr_matrix:
+    if np.iscomplexobj(matrix.data):
+        raise InputError("the sisl solver takes real Hamiltonians only; use rgf for complex ones.")
+    return csr_matrix(matrix)
+
+
+def _lattice(n: int, images: int) -> sisl.Geometry:
+    heights = np.column_stack([np.zeros(n), np.zeros(n), np.arange(n, dtype=np.float64)])
+    atom = sisl.Atom(1, R=float(n) + 0.5)
+    return sisl.Geometry(heights, atom, lattice=sisl.Lattice([1.0, 1.0, float(n)], nsc=[1, 1, images]))
+
+
+def _lead(lead: Lead) -> sisl.Hamiltonian:
+    """A lead with its couplings to both neighbours, in sisl's order of supercells (0, +1, −1)."""
+    geometry = _lattice(lead.size, 3)
+    matrices = []
+    for own, coupling in ((lead.H00, lead.H01), (lead.S00, lead.S01)):
+        blocks = {(0, 0, 0): own, (0, 0, 1): coupling, (0, 0, -1): coupling.conj().T}
+        order = sorted(blocks, key=lambda cell: int(geometry.lattice.sc_index(cell)))
+        matrices.append(_real(csr_array(hstack([csr_array(blocks[cell]) for cell in order]))))
+    return sisl.Hamiltonian.fromsp(geometry, matrices[0], matrices[1])

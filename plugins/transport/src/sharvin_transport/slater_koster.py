@@ -1,0 +1,302 @@
+"""The Hamiltonian `slater_koster`: H and S of spd orbitals from two-centre tables, for junctions and for crystals.
+
+A junction's device is [left principal layer | centre | right principal layer]. The principal layers take the blocks of the
+ideal bulk lead exactly; everything that touches the centre comes from the snapshot's positions. No charge
+self-consistency is made: on-site energies are the table's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sharvin.cache import ContentCache
+from sharvin.errors import InputError, ItemError
+from sharvin.junction import OVERLAP, Electrode, Junction, overlap_message
+from sharvin.two_terminal import BlochHamiltonian, Lead, Supercell, TwoTerminal
+
+from sharvin_transport.configs import TABLES, SlaterKosterOptions
+from sharvin_transport.lead_bands import invariance_error, lead_fermi_energy
+from sharvin_transport.pairs import Pairs, find_pairs, merge_images
+from sharvin_transport.tables import Table, load_table
+from sharvin_transport.two_centre import Directions
+
+Floats = NDArray[np.float64]
+INVARIANCE_EV = 1e-8
+ALIGNMENT_EV = 0.02
+
+
+class SlaterKoster:
+    """H and S from Slater–Koster tables.
+
+    Parameters
+    ----------
+    options : SlaterKosterOptions
+    """
+
+    def __init__(self, options: SlaterKosterOptions) -> None:
+        self.options = options
+        path = TABLES.get(options.table, Path(options.table))
+        self.table: Table = load_table(path, options.table, options.tail_eV)
+        self._leads: dict[bytes, tuple[Lead, float]] = {}
+        self._fermi_energies = ContentCache("fermi_energy")
+
+    def range_A(self, numbers: NDArray[np.int64]) -> float:
+        """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
+        self.table.check(np.asarray(numbers))
+        present = [int(z) for z in np.unique(numbers)]
+        return max(self.table.cutoff_A(a, b) for a in present for b in present)
+
+    def orbital_count(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Orbitals of each atom."""
+        return np.array([self.table.orbitals[int(z)] for z in numbers], dtype=np.int64)
+
+    def two_terminal(self, junction: Junction) -> TwoTerminal:
+        """Device and leads of a junction; the outermost principal layers take the bulk lead's blocks.
+
+        Raises
+        ------
+        InputError
+            Elements without parameters, principal layers thinner than the range, leads with different Fermi energies.
+        ItemError
+            If atoms of this snapshot overlap.
+        """
+        atoms = junction.atoms
+        reach = self.range_A(atoms.numbers)
+        junction, left, right = junction.electrodes()
+        for side, electrode in (("left", left), ("right", right)):
+            if electrode.period_A < reach - 1e-3:
+                raise InputError(
+                    f"the {side} principal layer is {electrode.period_A:.2f} Å thick, the Hamiltonian reaches {reach:.2f} Å; "
+                    "detect the junction with the Hamiltonian's range_A."
+                )
+        leads = [self._lead(electrode) for electrode in (left, right)]
+        fermi = [level for _, level in leads]
+        if abs(fermi[0] - fermi[1]) > ALIGNMENT_EV:
+            raise InputError(
+                f"the Fermi energies of the two leads, {fermi[0]:.3f} and {fermi[1]:.3f} eV, differ; without charge "
+                "self-consistency both electrodes must be the same crystal (or set fermi_energy_eV)."
+            )
+        inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
+        inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
+        order = np.concatenate([junction.left, inside, junction.right])
+        positions = np.concatenate(
+            [left.place(atoms.positions[junction.left]), atoms.positions[inside], right.place(atoms.positions[junction.right])]
+        )
+        zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
+        H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]))
+        return TwoTerminal(H=H, S=S, left=leads[0][0], right=leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]))
+
+    def bloch(self, atoms: Atoms) -> BlochHamiltonian:
+        """H(k) and S(k) of a periodic structure, for bands."""
+        numbers = np.asarray(atoms.numbers, dtype=np.int64)
+        reach = self.range_A(numbers)
+        pairs = find_pairs(numbers, atoms.positions, atoms.cell.array, atoms.pbc, reach)
+        _check_overlap(pairs, np.arange(len(atoms)), numbers, InputError)
+        hopping, overlap = self._pair_blocks(numbers, pairs)
+        count = self.orbital_count(numbers)
+        present = _present(count)
+        n, m = len(numbers), int(count.max())
+        extent = np.abs(pairs.image).max(axis=0) if len(pairs.image) else np.zeros(3, dtype=np.int64)
+        grid = [np.arange(-e, e + 1) for e in extent]
+        translations = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 3)
+        span = 2 * extent + 1
+        where = ((pairs.image + extent) * np.array([span[1] * span[2], span[2], 1])).sum(axis=1)
+        opposite = len(translations) - 1 - where
+        home = len(translations) // 2
+        matrices = []
+        for blocks, diagonal in ((hopping, self._onsite(numbers, pairs, m)), (overlap, np.ones((n, m)))):
+            full = np.zeros((len(translations), n, m, n, m))
+            view = full.transpose(0, 1, 3, 2, 4)
+            np.add.at(view, (where, pairs.first, pairs.second), blocks)
+            np.add.at(view, (opposite, pairs.second, pairs.first), blocks.transpose(0, 2, 1))
+            square = full.reshape(len(translations), n * m, n * m)
+            square[home][np.diag_indices(n * m)] += diagonal.ravel()
+            matrices.append(square[:, present][:, :, present])
+        electrons = float(sum(self.table.electrons[int(z)] for z in numbers))
+        return BlochHamiltonian(translations.astype(np.int64), matrices[0], matrices[1], electrons)
+
+    def _lead(self, electrode: Electrode) -> tuple[Lead, float]:
+        """Lead and its Fermi energy, one object for all snapshots."""
+        if electrode.key not in self._leads:
+            crystal = electrode.crystal()
+            bloch = self.bloch(crystal)
+            along = bloch.translations[:, 2]
+            if np.abs(along).max() > 1 and np.abs(bloch.H_R[np.abs(along) > 1]).max() > 0.0:
+                raise InputError(
+                    "a principal layer couples beyond its neighbours; it must be thicker than the Hamiltonian's range."
+                )
+            blocks = [matrix[along == shift].sum(axis=0) for matrix in (bloch.H_R, bloch.S_R) for shift in (0, 1)]
+            lead = Lead(H00=blocks[0], H01=blocks[1], S00=blocks[2], S01=blocks[3])
+            if electrode.order.shape[:2] != (1, 1):
+                supercell = Supercell(_orbital_order(electrode, self.orbital_count(electrode.numbers)))
+                if invariance_error(lead, supercell) < INVARIANCE_EV:
+                    lead = Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
+            fermi = self.options.fermi_energy_eV
+            if fermi is None:
+                fermi = self._fermi_energy(lead, bloch.electrons)
+            self._leads[electrode.key] = (lead, fermi)
+        return self._leads[electrode.key]
+
+    def _fermi_energy(self, lead: Lead, electrons: float) -> float:
+        smearing = self.options.smearing_K
+        folded = lead.supercell.orbitals.tobytes() if lead.supercell else b""
+        content = f"1 {lead.key} {electrons!r} {smearing!r}".encode() + folded
+        key = hashlib.blake2b(content, digest_size=20).hexdigest()
+
+        def compute() -> dict[str, NDArray[np.float64]]:
+            return {"fermi_energy_eV": np.array(lead_fermi_energy(lead, electrons, smearing))}
+
+        return float(self._fermi_energies.get_or_compute(key, compute)["fermi_energy_eV"])
+
+    def _pair_blocks(self, numbers: NDArray[np.int64], pairs: Pairs) -> tuple[Floats, Floats]:
+        """Hopping and overlap blocks float64[n_pairs, m, m], m the largest number of orbitals among the elements."""
+        m = int(self.orbital_count(np.unique(numbers)).max())
+        distance = np.linalg.norm(pairs.vector, axis=1)
+        directions = Directions(pairs.vector / distance[:, None], m)
+        forward, backward = np.zeros((2, 10, len(distance))), np.zeros((2, 10, len(distance)))
+        first, second = numbers[pairs.first], numbers[pairs.second]
+        for a in np.unique(first):
+            for b in np.unique(second):
+                chosen = slice(None) if np.ptp(numbers) == 0 else np.flatnonzero((first == a) & (second == b))
+                r = distance[chosen]
+                forward[0][:, chosen], forward[1][:, chosen] = self.table.radial(int(a), int(b), r)
+                if a == b:
+                    backward[:, :, chosen] = forward[:, :, chosen]
+                else:
+                    backward[0][:, chosen], backward[1][:, chosen] = self.table.radial(int(b), int(a), r)
+        return directions.blocks(forward[0], backward[0]), directions.blocks(forward[1], backward[1])
+
+    def _onsite(self, numbers: NDArray[np.int64], pairs: Pairs, m: int) -> Floats:
+        """On-site energies float64[n_atoms, m]."""
+        density = np.zeros(len(numbers))
+        distance = np.linalg.norm(pairs.vector, axis=1)
+        shells = np.zeros((len(numbers), 3))
+        for z in np.unique(numbers):
+            # Tables whose on-site energies depend on the neighbourhood have parameters for equal elements only.
+            added = self.table.density(int(z), distance)
+            if added is not None:
+                density += np.bincount(pairs.first, added, len(numbers)) + np.bincount(pairs.second, added, len(numbers))
+            chosen = numbers == z
+            shells[chosen] = self.table.onsite(int(z), density[chosen])
+        return shells[:, [0, 1, 1, 1, 2, 2, 2, 2, 2][:m]]
+
+    def _device(
+        self, atoms: Atoms, order: NDArray[np.int64], positions: Floats, zone: NDArray[np.int64], leads: tuple[Lead, Lead]
+    ) -> tuple[csr_array, csr_array]:
+        """H and S of the device, atoms already in device order."""
+        numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
+        pairs = find_pairs(numbers, positions, atoms.cell.array, atoms.pbc, self.range_A(numbers))
+        _check_overlap(pairs, order, numbers, ItemError)
+        pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
+        hopping, overlap = self._pair_blocks(numbers, pairs)
+        count = self.orbital_count(numbers)
+        m = int(count.max())
+        onsite = self._onsite(numbers, pairs, m)
+        first, second, merged = merge_images(pairs, len(numbers), (hopping, overlap))
+        present = _present(count)
+        sizes = [int((zone == side).sum()) for side in (-1, 0, 1)]
+        matrices = []
+        for blocks, diagonal, lead_blocks in (
+            (merged[0], onsite, (leads[0].H00, leads[1].H00)),
+            (merged[1], np.ones_like(onsite), (leads[0].S00, leads[1].S00)),
+        ):
+            padded = [_padded(block, part, m) for block, part in zip(lead_blocks, _split(count, sizes), strict=True)]
+            matrices.append(_assemble(first, second, blocks, diagonal, padded, sizes))
+        if not present.all():
+            matrices = [csr_array(matrix[present][:, present]) for matrix in matrices]
+        return matrices[0], matrices[1]
+
+
+def _split(count: NDArray[np.int64], sizes: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return count[: sizes[0]], count[len(count) - sizes[2] :]
+
+
+def _present(count: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the m orbitals a place, bool[n_atoms · m], the atoms have."""
+    return np.asarray(np.arange(int(count.max()))[None] < count[:, None]).ravel()
+
+
+def _padded(block: NDArray[np.float64] | NDArray[np.complex128], count: NDArray[np.int64], m: int) -> Floats:
+    """A lead block with m places an atom."""
+    if np.all(count == m):
+        return np.asarray(block, dtype=np.float64)
+    places = np.flatnonzero(np.arange(m)[None] < count[:, None])
+    full = np.zeros((len(count) * m,) * 2)
+    full[np.ix_(places, places)] = block
+    return full
+
+
+def _assemble(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    blocks: Floats,
+    diagonal: Floats,
+    lead_blocks: list[Floats],
+    sizes: list[int],
+) -> csr_array:
+    """CSR matrix [left | centre | right] from blocks of atom pairs and dense lead blocks.
+
+    A row of atoms is contiguous in CSR storage, so it is written as one panel [m, columns of all its neighbours].
+    """
+    n, m = len(diagonal), diagonal.shape[1]
+    inner = np.arange(sizes[0], n - sizes[2])
+    eye = np.zeros((len(inner), m, m))
+    eye[:, np.arange(m), np.arange(m)] = diagonal[inner]
+    own = first == second
+    eye[first[own] - sizes[0]] += blocks[own] + blocks[own].transpose(0, 2, 1)
+    first, second, blocks = first[~own], second[~own], blocks[~own]
+    i = np.concatenate([first, second, inner])
+    j = np.concatenate([second, first, inner])
+    values = np.concatenate([blocks, blocks.transpose(0, 2, 1), eye])
+    order = np.argsort(i * n + j, kind="stable")
+    i, j, values = i[order], j[order], values[order]
+    starts = np.searchsorted(i, np.arange(n + 1))
+    panels, columns, widths = [], [], []
+    offsets = np.arange(m)
+    for atom in range(n):
+        part = slice(starts[atom], starts[atom + 1])
+        panel = values[part].transpose(1, 0, 2).reshape(m, -1)
+        column = (j[part, None] * m + offsets).ravel()
+        if atom < sizes[0]:
+            rows = lead_blocks[0][atom * m : (atom + 1) * m]
+            panel = np.concatenate([rows, panel], axis=1)
+            column = np.concatenate([np.arange(rows.shape[1]), column])
+        elif atom >= n - sizes[2]:
+            local = (atom - (n - sizes[2])) * m
+            rows = lead_blocks[1][local : local + m]
+            panel = np.concatenate([panel, rows], axis=1)
+            column = np.concatenate([column, n * m - rows.shape[1] + np.arange(rows.shape[1])])
+        panels.append(panel.ravel())
+        columns.append(np.tile(column, m))
+        widths.append(panel.shape[1])
+    indptr = np.concatenate([[0], np.cumsum(np.repeat(widths, m))])
+    return csr_array((np.concatenate(panels), np.concatenate(columns), indptr), shape=(n * m, n * m))
+
+
+def _orbital_order(electrode: Electrode, count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Orbital indices [N1, N2, orbitals of the primitive cell]."""
+    start = np.cumsum(count) - count
+    n1, n2, _ = electrode.order.shape
+    cells = [np.concatenate([start[a] + np.arange(count[a]) for a in cell]) for cell in electrode.order.reshape(n1 * n2, -1)]
+    return np.array(cells, dtype=np.int64).reshape(n1, n2, -1)
+
+
+def _check_overlap(
+    pairs: Pairs, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
+) -> None:
+    distance = np.linalg.norm(pairs.vector, axis=1)
+    if not len(distance):
+        return
+    ratio = distance / (covalent_radii[numbers[pairs.first]] + covalent_radii[numbers[pairs.second]])
+    worst = int(np.argmin(ratio))
+    if ratio[worst] < OVERLAP:
+        i, j = int(order[pairs.first[worst]]), int(order[pairs.second[worst]])
+        original = np.empty(len(order), dtype=np.int64)
+        original[order] = numbers
+        raise error(overlap_message(original, i, j, float(distance[worst])))

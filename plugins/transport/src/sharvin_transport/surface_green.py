@@ -1,0 +1,220 @@
+r"""Surface Green functions of semi-infinite leads by decimation, cached by content.
+
+With *K = z S − H*, z = E + iη, every second layer is eliminated until the rest is decoupled (López Sancho, López Sancho and
+Rubio, J. Phys. F 15, 851 (1985)):
+
+.. math:: \epsilon_R \leftarrow \epsilon_R - \alpha \epsilon^{-1} \beta, \quad
+          \epsilon_L \leftarrow \epsilon_L - \beta \epsilon^{-1} \alpha, \quad
+          \epsilon \leftarrow \epsilon - \alpha \epsilon^{-1} \beta - \beta \epsilon^{-1} \alpha, \quad
+          \alpha \leftarrow -\alpha \epsilon^{-1} \alpha, \quad \beta \leftarrow -\beta \epsilon^{-1} \beta,
+
+from α = K01, β = K10, and g = ε_R⁻¹ (lead towards +z) or ε_L⁻¹ (towards −z). A lead with a transverse supercell is
+decimated in each of its Bloch states.
+
+The spectral part *i(g − g†) = w w†* has one column in w for each open channel: evanescent states contribute to it in
+proportion to η only, so its eigenvectors above a threshold are all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import ordqz
+from sharvin.cache import ContentCache
+from sharvin.errors import RunError
+from sharvin.two_terminal import Lead
+
+from sharvin_transport.lead_bands import bloch_blocks, fold, kept_states
+
+ALGORITHM = "1"
+_CONVERGED = 1e-15
+_ITERATIONS = 80
+_DYSON_ERROR = 1e-11
+_MEMORY_BYTES = 300_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceGreen:
+    """Retarded surface Green function g of a lead, g = hermitian − (i/2) w w†.
+
+    Parameters
+    ----------
+    hermitian : [n, n]
+        (g + g†)/2 in 1/eV; real for a real lead.
+    w : [n, channels]
+        Factor of the spectral part; real for a real lead.
+    """
+
+    hermitian: NDArray[Any]
+    w: NDArray[Any]
+
+
+def decimate(k00: NDArray[Any], k01: NDArray[Any], k10: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Surface Green functions (towards −z, towards +z) of a batch of chains, complex128 [n_k, m, m] each.
+
+    Decimation loses digits where the energy meets a level of a chain of 1, 3, 7 … layers. Each result is therefore put into
+    its own Dyson equation, and what does not fulfil it is replaced by :func:`from_bloch_waves`.
+
+    Raises
+    ------
+    RunError
+        If neither way gives an answer.
+    """
+    bulk, left, right, alpha, beta = k00.copy(), k00.copy(), k00.copy(), k01, k10
+    m = k00.shape[-1]
+    scale = max(float(np.abs(k00).max()), float(np.abs(k01).max()))
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(_ITERATIONS):
+                solved = np.linalg.solve(bulk, np.concatenate([alpha, beta], axis=2))
+                to_alpha, to_beta = solved[:, :, :m], solved[:, :, m:]
+                forward, backward = alpha @ to_beta, beta @ to_alpha
+                right -= forward
+                left -= backward
+                bulk = bulk - forward - backward
+                alpha, beta = -alpha @ to_alpha, -beta @ to_beta
+                # The surface changes by α ε⁻¹ β, the product of both: it has converged before either vanishes.
+                if not float(np.abs(alpha).max()) * float(np.abs(beta).max()) > (_CONVERGED * scale) ** 2:
+                    break
+            surfaces = [np.linalg.inv(left), np.linalg.inv(right)]
+            errors = [dyson_error(surfaces[0], k00, k10, k01), dyson_error(surfaces[1], k00, k01, k10)]
+    except np.linalg.LinAlgError:
+        surfaces = [np.empty_like(k00), np.empty_like(k00)]
+        errors = [np.full(len(k00), np.inf)] * 2
+    for surface, error, outward, inward in zip(surfaces, errors, (k10, k01), (k01, k10), strict=True):
+        for k in np.flatnonzero(~(error < _DYSON_ERROR)):
+            surface[k] = from_bloch_waves(k00[k], outward[k], inward[k])
+            again = dyson_error(surface[k : k + 1], k00[k : k + 1], outward[k : k + 1], inward[k : k + 1])[0]
+            if not again < 1e-6:
+                raise RunError(
+                    "the surface Green function of a lead has no stable solution at a band edge; move the energy by 1e-6 eV."
+                )
+    return surfaces[0], surfaces[1]
+
+
+def dyson_error(g: NDArray[Any], k00: NDArray[Any], outward: NDArray[Any], inward: NDArray[Any]) -> NDArray[np.float64]:
+    """How far each g is from g (K00 − K_out g K_in) = 1, float64[n_k]."""
+    return np.asarray(np.abs(g @ (k00 - outward @ g @ inward) - np.eye(g.shape[-1])).max(axis=(1, 2)))
+
+
+def from_bloch_waves(k00: NDArray[Any], outward: NDArray[Any], inward: NDArray[Any]) -> NDArray[Any]:
+    r"""Surface Green function [m, m] from the waves that decay away from the surface.
+
+    They span the deflating subspace of :math:`K_{in} + \lambda K_{00} + \lambda^2 K_{out}` with |λ| < 1, where
+    ψ(n+1) = F ψ(n); then g = (K00 + K_out F)⁻¹.
+    """
+    m = len(k00)
+    one, zero = np.eye(m), np.zeros((m, m))
+    first = np.block([[zero, one], [-inward, -k00]])
+    second = np.block([[one, zero], [zero, outward]])
+    *_, alpha, beta, _, z = ordqz(first, second, sort="iuc", output="complex", check_finite=False)
+    if np.count_nonzero(np.abs(alpha) < np.abs(beta)) != m:
+        raise RunError("a lead's Bloch waves cannot be told apart at a band edge; move the energy by 1e-6 eV.")
+    propagation = np.linalg.solve(z[:m, :m].T, z[m:, :m].T).T
+    return np.linalg.inv(k00 + outward @ propagation)
+
+
+class SurfaceGreens:
+    """Surface Green functions of leads, computed once for each lead and energy.
+
+    Parameters
+    ----------
+    eta_eV : float
+        Imaginary part of the energy in the leads.
+    """
+
+    def __init__(self, eta_eV: float) -> None:
+        self.eta_eV = eta_eV
+        self._cache = ContentCache("surface_green", in_memory=64)
+        self._factored: dict[tuple[str, str, float], SurfaceGreen] = {}
+
+    def surface(self, lead: Lead, side: str, energy_eV: float) -> SurfaceGreen:
+        """Surface Green function of the lead on this side ("left" extends to −z), at an absolute energy."""
+        key = (lead.key, side, energy_eV)
+        if key not in self._factored:
+            blocks = self._bloch(lead, energy_eV)[side]
+            self._factored[key] = factor(lead, blocks, self.eta_eV)
+            while len(self._factored) > 2 and sum(s.hermitian.nbytes for s in self._factored.values()) > _MEMORY_BYTES:
+                del self._factored[next(iter(self._factored))]
+        return self._factored[key]
+
+    def _bloch(self, lead: Lead, energy_eV: float) -> dict[str, NDArray[Any]]:
+        repeats = lead.supercell.orbitals.tobytes() if lead.supercell else b""
+        content = f"{ALGORITHM} {lead.key} {energy_eV!r} {self.eta_eV!r}".encode() + repeats
+        key = hashlib.blake2b(content, digest_size=20).hexdigest()
+
+        def compute() -> dict[str, NDArray[Any]]:
+            h00, h01, s00, s01, _ = bloch_blocks(lead)
+            z = energy_eV + 1j * self.eta_eV
+            h10, s10 = (b.conj().transpose(0, 2, 1) for b in (h01, s01))
+            left, right = decimate(z * s00 - h00, z * s01 - h01, z * s10 - h10)
+            return {"left": left, "right": right}
+
+        return self._cache.get_or_compute(key, compute)
+
+
+def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float) -> SurfaceGreen:
+    """Hermitian part and channels of a surface Green function given in its transverse Bloch states."""
+    adjoint = blocks.conj().transpose(0, 2, 1)
+    spectral = 1j * (blocks - adjoint)
+    values, vectors = np.linalg.eigh(0.5 * (spectral + spectral.conj().transpose(0, 2, 1)))
+    threshold = np.sqrt(eta_eV) * 1e-3
+    real = not any(np.iscomplexobj(b) for b in (lead.H00, lead.H01, lead.S00, lead.S01))
+    hermitian = 0.5 * (blocks + adjoint)
+    if lead.supercell is None:
+        chosen = values[0] > threshold
+        w = vectors[0][:, chosen] * np.sqrt(values[0][chosen])
+        full = hermitian[0]
+    else:
+        full, w = _fold(lead, hermitian, values, vectors, threshold)
+    if real:
+        return SurfaceGreen(np.ascontiguousarray(full.real), _real_factor(w))
+    return SurfaceGreen(full, w)
+
+
+def _fold(
+    lead: Lead,
+    hermitian: NDArray[Any],
+    values: NDArray[np.float64],
+    vectors: NDArray[Any],
+    threshold: float,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Hermitian part and channels in real space from the kept transverse Bloch states."""
+    assert lead.supercell is not None
+    keep, weights = kept_states(lead)
+    n1, n2 = lead.supercell.repeats
+    m = hermitian.shape[-1]
+    full = np.empty((n1 * n2, m, m), dtype=np.complex128)
+    opposite = (-(keep // n2) % n1) * n2 + (-(keep % n2)) % n2
+    full[opposite] = hermitian.transpose(0, 2, 1)  # of a real lead: g(−k) = g(k)ᵀ
+    full[keep] = hermitian
+    cell = np.stack(np.divmod(np.arange(n1 * n2), n2))
+    order = lead.supercell.orbitals.reshape(n1 * n2, m)
+    columns = []
+    for a, k in enumerate(keep):
+        chosen = values[a] > threshold
+        if not chosen.any():
+            continue
+        u = vectors[a][:, chosen] * np.sqrt(values[a][chosen])
+        phase = np.exp(2j * np.pi * ((k // n2) * cell[0] / n1 + (k % n2) * cell[1] / n2)) / np.sqrt(n1 * n2)
+        wave = np.empty((n1 * n2 * m, u.shape[1]), dtype=np.complex128)
+        wave[order] = phase[:, None, None] * u[None]
+        columns.append(wave)
+        if weights[a] == 2:
+            columns.append(wave.conj())
+    w = np.concatenate(columns, axis=1) if columns else np.zeros((n1 * n2 * m, 0), dtype=np.complex128)
+    return fold(full, lead.supercell), w
+
+
+def _real_factor(w: NDArray[Any]) -> NDArray[np.float64]:
+    """Real w with the same w w†, which is real by time reversal."""
+    if w.shape[1] == 0:
+        return np.zeros((w.shape[0], 0))
+    both = np.concatenate([w.real, w.imag], axis=1)
+    u, s, _ = np.linalg.svd(both, full_matrices=False)
+    kept = s > 1e-9 * s[0]
+    return np.ascontiguousarray(u[:, kept] * s[kept])
