@@ -1,0 +1,1 @@
+"""Descriptors for sharvin: the SOAP power spectrum."""

@@ -1,0 +1,48 @@
+"""Options of the descriptors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+from sharvin.options import Options
+
+
+class SoapOptions(Options):
+    n_max: int = Field(default=17, ge=1, le=32)
+    """Number of radial functions. With `l_max` and `cutoff`, the defaults are those of the published Au, Ag and K wires."""
+
+    l_max: int = Field(default=9, ge=0, le=16)
+    """Highest angular momentum."""
+
+    cutoff: float = Field(default=6.55, gt=0.5, le=20.0)
+    """Radius of an atom's neighbourhood in Å."""
+
+    cutoff_width: float = Field(default=1.0, gt=0.0)
+    """Width in Å of the shell inside `cutoff` over which a neighbour's weight falls smoothly to zero."""
+
+    sigma: float = Field(default=0.5, ge=0.1, le=2.0)
+    """Standard deviation in Å of the Gaussian that stands for an atom in the density."""
+
+    species: tuple[str, ...] | None = None
+    """Chemical symbols, one density channel each, in this order. Null: one channel, for structures of a single element."""
+
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the arithmetic and of the features."""
+
+    @field_validator("species")
+    @classmethod
+    def _distinct(cls, species: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if species is not None and (not species or len(set(species)) != len(species)):
+            raise ValueError("list every element once, or leave species out for structures of a single element")
+        return species
+
+    @model_validator(mode="after")
+    def _shell_inside_cutoff(self) -> SoapOptions:
+        if self.cutoff_width > self.cutoff:
+            raise ValueError(f"cutoff_width {self.cutoff_width:g} Å must not exceed cutoff {self.cutoff:g} Å")
+        return self
+
+    def elements(self) -> frozenset[str] | None:
+        """Symbols of the listed species; None if any single element will do."""
+        return None if self.species is None else frozenset(self.species)

@@ -1,0 +1,1 @@
+"""Regressors for sharvin: networks over per-atom features, and baselines."""

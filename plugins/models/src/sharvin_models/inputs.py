@@ -1,0 +1,48 @@
+"""What regressors require of their samples and targets."""
+
+from __future__ import annotations
+
+import numpy as np
+from sharvin.errors import InputError
+from sharvin.samples import Dataset, Features, Samples
+
+
+def require_features(samples: Samples, name: str, kinds: tuple[str, ...], size: int | None = None) -> Features:
+    """Return the samples, checked to be non-empty features of one of the kinds and, where given, of this row size.
+
+    Raises
+    ------
+    InputError
+        If they are not, or a structure has no atoms.
+    """
+    if not isinstance(samples, Features) or samples.kind not in kinds:
+        raise InputError(f"{name} takes samples of kind {' or '.join(kinds)}, not {samples.kind}; choose another descriptor.")
+    if size is not None and samples.size != size:
+        raise InputError(
+            f"{name} was trained on {size} features a row and got {samples.size}; use the descriptor options of the training."
+        )
+    if samples.offsets is not None and len(samples) and np.diff(samples.offsets).min() < 1:
+        empty = int(np.diff(samples.offsets).argmin())
+        raise InputError(f"{name}: structure {empty} has no atoms.")
+    return samples
+
+
+def require_datasets(data: Dataset, validation: Dataset, name: str, kinds: tuple[str, ...]) -> tuple[Features, Features]:
+    """Return the features of both sets, checked to be usable for a fit.
+
+    Raises
+    ------
+    InputError
+        If a set is empty, a target is not finite, or features are of the wrong kind or size.
+    """
+    for dataset, role in ((data, "training"), (validation, "validation")):
+        if len(dataset) == 0:
+            raise InputError(f"{name}: the {role} set is empty.")
+        wrong = np.flatnonzero(~np.isfinite(dataset.targets))
+        if len(wrong):
+            raise InputError(
+                f"{name}: {len(wrong)} of {len(dataset)} {role} targets are not finite, the first is sample {wrong[0]}; "
+                "leave these samples out."
+            )
+    features = require_features(data.samples, name, kinds)
+    return features, require_features(validation.samples, name, (features.kind,), features.size)

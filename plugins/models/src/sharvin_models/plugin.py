@@ -1,0 +1,29 @@
+"""Regressors offered by this distribution."""
+
+from __future__ import annotations
+
+from sharvin.component import Component
+from sharvin.hooks import hookimpl
+
+SHARVIN_API = 1
+
+
+@hookimpl
+def sharvin_regressors() -> list[Component]:
+    """Models from features to one property of the structure."""
+    return [
+        Component(
+            name="fc_maxpool",
+            target="sharvin_models.fc_maxpool:FcMaxpool",
+            config="sharvin_models.configs:FcMaxpoolOptions",
+            summary="fully connected network on every atom, maximum over atoms, dense head",
+            takes=("per_atom",),
+        ),
+        Component(
+            name="ridge",
+            target="sharvin_models.ridge:Ridge",
+            config="sharvin_models.configs:RidgeOptions",
+            summary="linear ridge regression on features pooled over atoms, a baseline",
+            takes=("per_atom", "per_structure"),
+        ),
+    ]

@@ -1,0 +1,29 @@
+"""Every part of sharvin-models keeps the contract of its kind."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from sharvin import Dataset, Features
+from sharvin.testing import RegressorTests
+
+
+class TestFcMaxpool(RegressorTests):
+    name = "fc_maxpool"
+    options: ClassVar = {"atom_layers": [16, 16], "head_layers": [16], "epochs": 150, "patience": 150, "learning_rate": 0.01}
+
+
+class TestRidgeOnAtoms(RegressorTests):
+    name = "ridge"
+    options: ClassVar = {"alpha": [1e-8, 1e-3]}
+
+
+class TestRidgeOnStructures(RegressorTests):
+    name = "ridge"
+    options: ClassVar = {"alpha": [1e-8, 1e-3]}
+
+    @pytest.fixture
+    def data(self):
+        rng = np.random.default_rng(1)
+        values = rng.uniform(0, 1, (24, 6))
+        return Dataset(Features(values), np.tanh(values).sum(axis=1), np.arange(24) // 4)
