@@ -63,7 +63,9 @@ def test_one_wrong_setting_is_one_sentence(sharvin, setting, words):
 
 
 def test_an_element_that_the_hamiltonian_lacks_is_found_before_anything_runs(sharvin):
-    result = sharvin("check", GOLD, "--set", "structure.element=Ag", "--set", "potential.file=Ag_u3.eam", "--set", "hamiltonian.table=nrl")
+    result = sharvin(
+        "check", GOLD, "--set", "structure.element=Ag", "--set", "potential.file=Ag_u3.eam", "--set", "hamiltonian.table=nrl"
+    )
     assert result.returncode == 2
     assert "slater_koster has no parameters for Ag" in result.stderr
 

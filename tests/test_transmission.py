@@ -132,7 +132,7 @@ def test_wrong_options_get_one_sentence(sharvin, wire, tmp_path, arguments, word
 def test_types_without_elements_are_not_guessed(sharvin, wire, tmp_path):
     write_dump(tmp_path / "pull.dump", [wire])
     result = sharvin("transmission", tmp_path / "pull.dump")
-    assert result.returncode == 2 and "--species" in result.stderr
+    assert result.returncode == 2 and "has atom types but no elements" in result.stderr
 
 
 def test_a_grid_includes_both_ends():

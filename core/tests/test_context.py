@@ -195,5 +195,5 @@ def test_a_run_killed_at_any_moment_completes_to_the_same_bytes(tmp_path, after_
     process.wait()
     result, _ = run(tmp_path / "killed", count=24)
     assert content(result) == content(whole)
-    leftovers = [p for p in (tmp_path / "killed").rglob("*.tmp")]
+    leftovers = list((tmp_path / "killed").rglob("*.tmp"))
     assert leftovers == []

@@ -11,6 +11,7 @@ import pytest
 from ase.build import bulk
 from sharvin import figures, histograms
 from sharvin.errors import InputError
+from sharvin.figures import plot_learning_curves, plot_parity
 from sharvin.workflows import break_junction_figures as plots
 
 
@@ -93,8 +94,8 @@ def test_every_figure_of_a_break_junction_study_is_drawn_without_pyplot(tmp_path
         plots.plot_elongation_histogram(tmp_path, x, g),
         plots.plot_traces(tmp_path, x, g, max_traces=3),
         plots.plot_training_pull(tmp_path, x[0], exact, g[0], widths[0], held_out=True),
-        plots.plot_parity(tmp_path, {"train": (g[0], g[0] + 0.1), "validation": ([], []), "test": (g[1], g[1])}),
-        plots.plot_learning_curves(tmp_path, {"train_mae": [1.0, 0.5], "validation_mae": [1.2, 0.7], "train_loss": [3.0, 0.0]}),
+        plot_parity(tmp_path, {"train": (g[0], g[0] + 0.1), "validation": ([], []), "test": (g[1], g[1])}),
+        plot_learning_curves(tmp_path, {"train_mae": [1.0, 0.5], "validation_mae": [1.2, 0.7], "train_loss": [3.0, 0.0]}),
         plots.plot_neck_widths(tmp_path, np.concatenate(widths), np.concatenate(g)),
         plots.plot_wire(tmp_path, [wire, wire, wire], [0.0, 1.0, 2.0], [4.0, 2.0, 1.0]),
     ]
@@ -126,7 +127,7 @@ def test_one_trace_has_a_histogram_but_no_band(tmp_path: Path) -> None:
 def test_parity_states_the_mean_absolute_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[matplotlib.figure.Figure] = []
     monkeypatch.setattr(figures, "save_figure", lambda folder, name, figure, *rest: drawn.append(figure))
-    plots.plot_parity(tmp_path, {"test": (np.array([1.0, 2.0, 3.0]), np.array([1.1, 1.9, 3.4]))})
+    plot_parity(tmp_path, {"test": (np.array([1.0, 2.0, 3.0]), np.array([1.1, 1.9, 3.4]))})
     legend = drawn[0].axes[0].get_legend()
     assert legend is not None and "MAE 0.200" in legend.get_texts()[0].get_text()
 

@@ -6,10 +6,10 @@ import os
 import h5py
 import numpy as np
 import pytest
+from sharvin.atomic import atomically
 from sharvin.errors import ItemError, StoreError
 from sharvin.frames import Frame
 from sharvin.store import (
-    atomically,
     read_frames,
     read_json,
     read_observables,
@@ -60,7 +60,7 @@ def test_observables_are_read_without_positions(tmp_path):
 
 def test_rigidly_moved_atoms_keep_their_distances_exactly(tmp_path):
     lattice = np.array([[0.1, 0.2, 3.3], [2.88, 0.0, 30.7], [1.44, 1.44, 41.93]])
-    frames = [Frame(np.full(3, 79), lattice + [0, 0, s], np.eye(3) * 60, np.ones(3, bool)) for s in (0.0, 1.2345678)]
+    frames = [Frame(np.full(3, 79), lattice + np.array([0, 0, s]), np.eye(3) * 60, np.ones(3, bool)) for s in (0.0, 1.2345678)]
     write_trajectory(tmp_path / "pull.h5", frames)
     last = read_trajectory(tmp_path / "pull.h5")[1].positions
     np.testing.assert_allclose(last - last[0], lattice - lattice[0], atol=1e-13)
@@ -151,7 +151,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_loses_nothing(tmp_path):
 
     def onto_a_full_disk(temporary):
         temporary.symlink_to("/dev/full")
-        with open(temporary, "wb", buffering=0) as stream:
+        with temporary.open("wb", buffering=0) as stream:
             os.write(stream.fileno(), b"x" * 100)
 
     with pytest.raises(StoreError, match="no space left on the disk"):

@@ -5,9 +5,9 @@ The folder is ``$SHARVIN_CACHE``, or the user's cache folder. Deleting it costs 
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
-import tempfile
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +17,12 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from sharvin.atomic import write_bytes
+
 Arrays = dict[str, NDArray[Any]]
+
+DIGEST_SIZE = 16
+"""Bytes of the checksum before the npz archive in a file, so that any damage is noticed."""
 
 
 def cache_folder() -> Path:
@@ -59,7 +64,7 @@ class ContentCache:
         if key in self._recent:
             self._recent.move_to_end(key)
             return self._recent[key]
-        path = self.folder / f"{key}.npz"
+        path = self.folder / f"{key}.arrays"
         arrays = _read(path)
         if arrays is None:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -75,19 +80,24 @@ class ContentCache:
 
 
 def _read(path: Path) -> Arrays | None:
+    """Arrays of a file, or None if there is none or it is damaged; then they are computed again."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (FileNotFoundError, zipfile.BadZipFile, ValueError, EOFError):  # a truncated entry is computed again
+        content = path.read_bytes()
+    except FileNotFoundError:
         return None
+    digest, archive = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+    if _digest(archive) != digest:
+        return None
+    with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    archive = io.BytesIO()
+    np.savez(archive, **arrays)  # type: ignore[arg-type]
+    content = archive.getvalue()
+    write_bytes(path, _digest(content) + content)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()

@@ -22,12 +22,13 @@ import numpy as np
 from rich.console import Console
 
 from sharvin import seeds
+from sharvin.atomic import atomically, remove
 from sharvin.config import Config
 from sharvin.errors import InputError, ItemError, RunError, SharvinError, StoreError
 from sharvin.progress import progress_bar
 from sharvin.protocols import Executor
 from sharvin.registry import registry
-from sharvin.store import atomically, read_json, remove, verify, write_json
+from sharvin.store import read_json, verify, write_json
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -25,6 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from sharvin.atomic import write_bytes
 from sharvin.errors import InputError
 
 BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
@@ -108,8 +107,8 @@ def save_figure(folder: Path, name: str, figure: Figure, data: Mapping[str, Arra
     picture = io.BytesIO()
     with style():
         figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
-    _replace(target / f"{name}.png", picture.getvalue())
-    _replace(target / f"{name}.csv", table.encode())
+    write_bytes(target / f"{name}.png", picture.getvalue())
+    write_bytes(target / f"{name}.csv", table.encode())
     entry = {"name": name, "title": title, "caption": caption, "png": f"{name}.png", "csv": f"{name}.csv"}
     entries = list_figures(folder)
     places = [place for place, other in enumerate(entries) if other["name"] == name]
@@ -117,7 +116,7 @@ def save_figure(folder: Path, name: str, figure: Figure, data: Mapping[str, Arra
         entries[places[0]] = entry
     else:
         entries.append(entry)
-    _replace(target / "figures.json", (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(target / "figures.json", (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode())
     return target / f"{name}.png"
 
 
@@ -235,18 +234,6 @@ def _csv(data: Mapping[str, ArrayLike]) -> str:
     writer.writerow(columns)
     writer.writerows(zip_longest(*columns.values(), fillvalue=""))
     return stream.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a shared run folder's figures from colleagues
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _with_unit(quantity: str) -> str:

@@ -217,7 +217,7 @@ def registry() -> Registry:
     return Registry()
 
 
-def create(kind: str, name: str, **options: Any) -> Any:
+def create(kind: str, name: str, /, **options: Any) -> Any:
     """Build any component by name: ``create("transport", "rgf", eta_eV=1e-6)``.
 
     Raises
@@ -227,6 +227,6 @@ def create(kind: str, name: str, **options: Any) -> Any:
     return registry().build(kind, name, options)
 
 
-def calculator(name: str, **options: Any) -> Any:
+def calculator(name: str, /, **options: Any) -> Any:
     """ASE calculator of a potential: ``atoms.calc = sharvin.calculator("eam", file="Au_u3.eam")``."""
     return create("potentials", name, **options).calculator()

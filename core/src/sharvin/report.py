@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 import jinja2
 
+from sharvin.atomic import write_bytes
 from sharvin.errors import InputError
 from sharvin.figures import list_figures
 
@@ -100,7 +99,9 @@ def write_report(folder: Path) -> Path:
             config=_read_text(folder / "config.yaml"),
         )
     )
-    return _write(folder / "report.html", html)
+    path = folder / "report.html"
+    write_bytes(path, html.encode())
+    return path
 
 
 def _read_results(folder: Path) -> dict[str, Any]:
@@ -246,16 +247,3 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-
-
-def _write(path: Path, html: str) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(html)
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a shared run folder's report from colleagues
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path

@@ -18,11 +18,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from sharvin.atomic import write_bytes
 from sharvin.config import Config
 from sharvin.context import Context, Resume
 from sharvin.errors import InputError
 from sharvin.registry import registry
-from sharvin.store import atomically, read_json, write_json
+from sharvin.store import read_json, write_json
 
 NOT_IN_RESULTS = ("executor", "max_failures")
 """Config keys that no result depends on; a run may be resumed with others."""
@@ -109,11 +110,7 @@ def _claim_config(config: Config, folder: Path, update: bool) -> None:
 
     stream = StringIO()
     YAML().dump(resolved, stream)
-
-    def write(temporary: Path) -> None:
-        temporary.write_text(stream.getvalue(), encoding="utf-8")
-
-    atomically(path, write)
+    write_bytes(path, stream.getvalue().encode())
 
 
 def load_yaml(path: Path) -> Any:

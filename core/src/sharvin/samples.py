@@ -30,8 +30,10 @@ class Features:
     def __post_init__(self) -> None:
         if self.values.ndim != 2:
             raise InputError(f"features need a 2-dimensional array [rows, size], not shape {self.values.shape}.")
-        if self.offsets is not None and (self.offsets[0] != 0 or self.offsets[-1] != len(self.values)):
-            raise InputError("feature offsets must begin at 0 and end at the number of rows.")
+        if self.offsets is None:
+            return
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.values) or np.any(np.diff(self.offsets) < 0):
+            raise InputError("feature offsets must ascend from 0 to the number of rows.")
 
     @property
     def kind(self) -> str:
@@ -66,12 +68,19 @@ class Features:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Features]) -> Features:
-        """Join feature sets of the same kind and size."""
+        """Join feature sets of the same kind and size.
+
+        Raises
+        ------
+        InputError
+            If their kinds or sizes differ.
+        """
+        if len({(part.kind, part.size) for part in parts}) != 1:
+            named = ", ".join(f"{part.kind} of size {part.size}" for part in parts)
+            raise InputError(f"only features of one kind and size can be joined, not {named or 'none'}.")
+        counts = [np.diff(part.offsets) for part in parts if part.offsets is not None]
         values = np.concatenate([part.values for part in parts])
-        if parts[0].offsets is None:
-            return cls(values)
-        counts = np.concatenate([np.diff(part.offsets) for part in parts if part.offsets is not None])
-        return cls(values, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+        return cls(values, np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64) if counts else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,34 +141,43 @@ class Dataset:
         return Dataset(self.samples.take(index), self.targets[index], self.groups[index])
 
     def split(self, fractions: Sequence[float], rng: np.random.Generator, by: str = "group") -> tuple[NDArray[np.int64], ...]:
-        """Indices of a random split into ``len(fractions)`` parts.
+        """Indices of a random split into ``len(fractions)`` parts; see :func:`split_groups`."""
+        return split_groups(self.groups, fractions, rng, by)
 
-        Neighbouring frames of one pull are nearly the same sample, so the default keeps whole groups together; every
-        part gets at least one group.
 
-        Parameters
-        ----------
-        fractions : sequence of float
-            Shares of the parts; they must sum to 1.
-        rng : numpy.random.Generator
-        by : {"group", "sample"}
+def split_groups(
+    groups: NDArray[np.int64], fractions: Sequence[float], rng: np.random.Generator, by: str = "group"
+) -> tuple[NDArray[np.int64], ...]:
+    """Indices of a random split of samples into ``len(fractions)`` parts.
 
-        Raises
-        ------
-        InputError
-            If there are fewer groups than parts, or the fractions do not sum to 1.
-        """
-        if abs(sum(fractions) - 1.0) > 1e-9:
-            raise InputError(f"split fractions must sum to 1, not {sum(fractions):g}.")
-        labels = self.groups if by == "group" else np.arange(len(self))
-        units = rng.permutation(np.unique(labels))
-        if len(units) < len(fractions):
-            raise InputError(
-                f"a split by {by} into {len(fractions)} parts needs at least {len(fractions)} {by}s, not {len(units)}."
-            )
-        bounds = np.rint(np.cumsum(fractions) * len(units)).astype(int)
-        for part in range(len(fractions)):
-            bounds[part] = max(bounds[part], part + 1, bounds[part - 1] + 1 if part else 1)
-            bounds[part] = min(bounds[part], len(units) - (len(fractions) - 1 - part))
-        parts = np.split(units, bounds[:-1])
-        return tuple(np.flatnonzero(np.isin(labels, part)) for part in parts)
+    Neighbouring frames of one pull are nearly the same sample, so the default keeps whole groups together; every part gets
+    at least one group.
+
+    Parameters
+    ----------
+    groups : int64[n]
+        Group of each sample.
+    fractions : sequence of float
+        Shares of the parts; they must sum to 1.
+    rng : numpy.random.Generator
+    by : {"group", "sample"}
+
+    Raises
+    ------
+    InputError
+        If there are fewer groups than parts, the fractions do not sum to 1, or `by` is neither.
+    """
+    if by not in ("group", "sample"):
+        raise InputError(f"a split is by group or by sample, not by {by!r}.")
+    if abs(sum(fractions) - 1.0) > 1e-9:
+        raise InputError(f"split fractions must sum to 1, not {sum(fractions):g}.")
+    labels = groups if by == "group" else np.arange(len(groups))
+    units = rng.permutation(np.unique(labels))
+    if len(units) < len(fractions):
+        raise InputError(f"a split by {by} into {len(fractions)} parts needs at least {len(fractions)} {by}s, not {len(units)}.")
+    bounds = np.rint(np.cumsum(fractions) * len(units)).astype(int)
+    for part in range(len(fractions)):
+        bounds[part] = max(bounds[part], part + 1, bounds[part - 1] + 1 if part else 1)
+        bounds[part] = min(bounds[part], len(units) - (len(fractions) - 1 - part))
+    parts = np.split(units, bounds[:-1])
+    return tuple(np.flatnonzero(np.isin(labels, part)) for part in parts)

@@ -6,11 +6,8 @@ relative to a float64 reference, byte-shuffled, gzip 1, with a checksum on every
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,48 +16,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from sharvin.atomic import atomically, write_bytes
 from sharvin.errors import ItemError, StoreError
 from sharvin.frames import Frame, Frames
 
 COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
-def atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file or folder under a temporary name and rename it, so that `path` is whole or not there.
-
-    Raises
-    ------
-    StoreError
-        If the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        write(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC or "No space left" in str(error) or "errno = 28" in str(error):
-            raise StoreError(
-                f"no space left on the disk of {path.parent}: free some and run the same command again; "
-                "what was finished is kept."
-            ) from None
-        raise
-    finally:
-        remove(temporary)
-
-
-def remove(path: Path) -> None:
-    """Delete a file or folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def write_json(path: Path, content: Any) -> None:
     """JSON file, indented, keys in the order given."""
     text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain_number) + "\n"
-    atomically(path, lambda temporary: _write_text(temporary, text))
+    write_bytes(path, text.encode())
 
 
 def read_json(path: Path) -> Any:
@@ -75,11 +41,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from None
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        stream.write(text)
 
 
 def _plain_number(value: Any) -> Any:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from sharvin.atomic import atomically
 from sharvin.config import override
 from sharvin.errors import InputError
 from sharvin.executors.threads import one_thread
 from sharvin.junction import Junction
 from sharvin.progress import progress_bar
 from sharvin.registry import registry
-from sharvin.store import atomically
 from sharvin.structure_files import read_structures
 
 MAX_ENERGIES = 100_000

@@ -20,8 +20,10 @@ from sharvin.errors import RunError
 from sharvin.executors.threads import one_thread
 from sharvin.frames import Frames
 from sharvin.histograms import conductance_histogram, r_squared
+from sharvin.junction import Junction
 from sharvin.progress import progress_bar
-from sharvin.samples import Dataset, Features, Samples
+from sharvin.samples import Dataset, Features, Prediction, Samples, split_groups
+from sharvin.seeds import stream
 from sharvin.store import read_json, read_observables, read_table, write_json, write_table
 from sharvin.workflows import break_junction_report as reporting
 from sharvin.workflows import break_junction_steps as steps
@@ -53,6 +55,7 @@ class BreakJunction:
 
         Held in memory at once: the features of the labelled snapshots, and for each worker 16 snapshots with theirs.
         """
+        self.preflight(context)
         training = self.pulls(context, "train_pulls", self.options.training_pulls)
         labelled, labels = self.label(context, training)
         fit = self.fit(context, training, labelled, labels)
@@ -64,6 +67,18 @@ class BreakJunction:
         results = self.results(context, labels, evaluation, traces)
         reporting.draw(context, self.options, training, evaluation, curves, traces)
         return results
+
+    def preflight(self, context: Context) -> None:
+        """Find out in a second, and not after the pulls, whether the starting structure can be labelled.
+
+        Raises
+        ------
+        InputError
+            If it is no junction for the Hamiltonian: electrodes thinner than its range, overlapping atoms …
+        """
+        chosen = context.config.selections
+        atoms = chosen["structure"].build().build(stream(context.seed("train_pulls"), "structure"))
+        Junction.detect(atoms, chosen["hamiltonian"].built().range_A(atoms.numbers))
 
     def pulls(self, context: Context, step: str, count: int) -> StepResult:
         """Trajectories of independent pulls, each with its own seed."""
@@ -99,33 +114,25 @@ class BreakJunction:
         chosen = context.config.selections
 
         def compute(folder: Path) -> None:
-            dataset = self.dataset(context, training, labels)
             rng = context.rng("fit")
             rest = 1.0 - self.options.validation_fraction - self.options.test_fraction
             fractions = (rest, self.options.validation_fraction, self.options.test_fraction)
-            parts = dataset.split(fractions, rng, by=self.options.split_by)
+            parts = split_groups(labels.pull, fractions, rng, by=self.options.split_by)
+            samples = [self.samples(context, training, labels, part) for part in parts]
+            data = [
+                Dataset(described, labels.conductance_G0[part], labels.pull[part])
+                for described, part in zip(samples, parts, strict=True)
+            ]
             regressor = chosen["regressor"].build()
             with one_thread():
-                curves = regressor.fit(dataset.take(parts[0]), dataset.take(parts[1]), rng)
-                prediction = regressor.predict(dataset.samples)
-            if not np.isfinite(prediction.mean).all():
+                curves = regressor.fit(data[0], data[1], rng)
+                predictions = [regressor.predict(described) for described in samples]
+            if not all(np.isfinite(prediction.mean).all() for prediction in predictions):
                 raise RunError("the fitted regressor predicts values that are not numbers; lower its learning rate.")
-            part = np.empty(len(dataset), dtype=np.int64)
-            for number, indices in enumerate(parts):
-                part[indices] = number
             (folder / "model").mkdir()
             regressor.save(folder / "model")
             write_json(folder / "learning_curves.json", curves)
-            columns = {
-                "pull": labels.pull,
-                "snapshot": labels.snapshot,
-                "exact_G0": labels.conductance_G0,
-                "predicted_G0": prediction.mean,
-                "part": part,
-            }
-            if prediction.std is not None:
-                columns["std_G0"] = prediction.std
-            write_table(folder / "evaluation.h5", columns)
+            write_table(folder / "evaluation.h5", _evaluation(labels, parts, predictions))
 
         keys = ("regressor", "descriptor") if "descriptor" in chosen else ("regressor",)
         depends_on = {
@@ -137,16 +144,16 @@ class BreakJunction:
         }
         return context.single("fit", compute, depends_on)
 
-    def dataset(self, context: Context, training: StepResult, labels: Labels) -> Dataset:
-        """Samples of all labelled snapshots, described by the workers; held in memory."""
+    def samples(self, context: Context, training: StepResult, labels: Labels, part: NDArray[np.int64]) -> Samples:
+        """Samples of labelled snapshots, in order, described by the workers; held in memory."""
         descriptor = context.config.selections.get("descriptor")
         tasks = []
         for item, path in training.finished:
-            snapshots = labels.snapshot[labels.pull == item]
+            snapshots = labels.snapshot[part][labels.pull[part] == item]
             for start in range(0, len(snapshots), steps.BATCH):
                 numbers = tuple(int(number) for number in snapshots[start : start + steps.BATCH])
                 tasks.append(steps.DescribeTask(path, numbers, descriptor))
-        parts: list[Samples | None] = [None] * len(tasks)
+        pieces: list[Samples | None] = [None] * len(tasks)
         with (
             progress_bar("features", len(tasks), context.console) as advance,
             closing(context.executor.map(steps.describe, tasks)) as outcomes,  # type: ignore[type-var]
@@ -154,9 +161,9 @@ class BreakJunction:
             for outcome in outcomes:
                 if outcome.error:
                     raise RunError(f"the labelled snapshots could not be described: {outcome.error}")
-                parts[outcome.index] = outcome.value
+                pieces[outcome.index] = outcome.value
                 advance(1)
-        return Dataset(_joined([part for part in parts if part is not None]), labels.conductance_G0, labels.pull)
+        return _joined(pieces)
 
     def predict(self, context: Context, production: StepResult, fit: StepResult) -> StepResult:
         """Conductances of all unbroken snapshots of the production pulls."""
@@ -222,10 +229,43 @@ def _gather_labels(context: Context, result: StepResult, pull_of_task: Sequence[
     return Labels(np.concatenate(pulls), np.concatenate(snapshots), np.concatenate(conductances), cpu_seconds, atoms, orbitals)
 
 
-def _joined(parts: Sequence[Samples]) -> Samples:
-    if isinstance(parts[0], Features):
-        return Features.concatenate([part for part in parts if isinstance(part, Features)])
-    return Frames(frame for part in parts if isinstance(part, Frames) for frame in part)
+def _joined(pieces: list[Samples | None]) -> Samples:
+    """All pieces in order; each is let go as soon as it is copied, so that they are not in memory twice."""
+    first = pieces[0]
+    if not isinstance(first, Features):
+        return Frames(frame for piece in pieces if isinstance(piece, Frames) for frame in piece)
+    described = [piece for piece in pieces if isinstance(piece, Features)]
+    counts = np.concatenate([np.diff(piece.offsets) if piece.offsets is not None else np.ones(len(piece)) for piece in described])
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    values = np.empty((int(offsets[-1]), first.size), dtype=first.values.dtype)
+    per_atom = first.offsets is not None
+    del first
+    pieces.clear()
+    described.reverse()
+    row = 0
+    while described:
+        piece = described.pop()
+        values[row : row + len(piece.values)] = piece.values
+        row += len(piece.values)
+    return Features(values, offsets if per_atom else None)
+
+
+def _evaluation(labels: Labels, parts: Sequence[NDArray[np.int64]], predictions: Sequence[Prediction]) -> dict[str, NDArray[Any]]:
+    """Exact and predicted conductances of all labelled snapshots, with the part of the split that each fell into."""
+    n = len(labels.pull)
+    part, predicted, std = np.empty(n, dtype=np.int64), np.empty(n), np.full(n, np.nan)
+    for number, (indices, prediction) in enumerate(zip(parts, predictions, strict=True)):
+        part[indices], predicted[indices] = number, prediction.mean
+        if prediction.std is not None:
+            std[indices] = prediction.std
+    columns: dict[str, NDArray[Any]] = {
+        "pull": labels.pull,
+        "snapshot": labels.snapshot,
+        "exact_G0": labels.conductance_G0,
+        "predicted_G0": predicted,
+        "part": part,
+    }
+    return {**columns, "std_G0": std} if np.isfinite(std).all() else columns
 
 
 def _only(result: StepResult) -> Path:

@@ -31,8 +31,6 @@ from sharvin.figures import (
     PALE,
     VERMILLION,
     new_figure,
-    plot_learning_curves,
-    plot_parity,
     save_figure,
     style,
 )

@@ -94,7 +94,8 @@ def summary(
 
 def tables(context: Context, errors: Sequence[Mapping[str, Any]], traces: Sequence[Trace]) -> list[dict[str, Any]]:
     """Components, errors by part of the split, and the production pulls."""
-    parts = [[key, chosen.name, chosen.identity["component"].split(":")[0]] for key, chosen in context.config.selections.items()]
+    stages = [(key, chosen) for key, chosen in context.config.selections.items() if key != "executor"]
+    parts = [[key, chosen.name, chosen.identity["component"].split(":")[0]] for key, chosen in stages]
     found = [
         {"title": "Components", "columns": ["stage", "component", "from"], "rows": parts, "caption": "Chosen in the config."},
         {

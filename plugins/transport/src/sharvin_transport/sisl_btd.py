@@ -6,12 +6,15 @@ have no meaning beyond their order. See Papior et al., Comput. Phys. Commun. 212
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import sisl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, hstack
+from sharvin.cache import ContentCache
 from sharvin.errors import InputError, RunError
 from sharvin.two_terminal import Lead, TwoTerminal
 from sisl_toolbox.btd import BlochElectrode, DeviceGreen
@@ -29,6 +32,7 @@ class SislTransport:
 
     def __init__(self, options: SislOptions) -> None:
         self.options = options
+        self._cache = ContentCache("sisl_self_energy")
 
     def transmission(self, systems: Sequence[TwoTerminal], energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
@@ -54,11 +58,26 @@ class SislTransport:
 
     def _green(self, system: TwoTerminal) -> DeviceGreen:
         n, eta = system.size, self.options.eta_eV
-        left = BlochElectrode(sisl.RecursiveSI(_lead(system.left), "-C", eta=eta), name="left")
-        right = BlochElectrode(sisl.RecursiveSI(_lead(system.right), "+C", eta=eta), name="right")
+        left = BlochElectrode(_CachedSelfEnergy(system.left, "-C", eta, self._cache), name="left")
+        right = BlochElectrode(_CachedSelfEnergy(system.right, "+C", eta, self._cache), name="right")
         device = sisl.Hamiltonian.fromsp(_lattice(n, 1), _real(system.H), _real(system.S))
         places = [np.arange(system.left.size), np.arange(n - system.right.size, n)]
         return DeviceGreen(device, [(left, places[0]), (right, places[1])], eta=0.0)
+
+
+class _CachedSelfEnergy(sisl.RecursiveSI):
+    """sisl's recursive self-energy of a lead, computed once for all devices with that lead."""
+
+    def __init__(self, lead: Lead, direction: str, eta: float, cache: ContentCache) -> None:
+        super().__init__(_lead(lead), direction, eta=eta)
+        self._identity = f"{sisl.__version__} {lead.key} {direction} {eta!r}"
+        self._cache = cache
+
+    def self_energy(self, E: complex, *args: Any, **kwargs: Any) -> NDArray[np.complex128]:
+        """Self-energy at Γ; see sisl's RecursiveSI."""
+        key = hashlib.blake2b(f"{self._identity} {E!r} {args!r} {kwargs!r}".encode(), digest_size=20).hexdigest()
+        compute = super().self_energy
+        return self._cache.get_or_compute(key, lambda: {"sigma": compute(E, *args, **kwargs)})["sigma"]
 
 
 def _check_dyson(lead: Lead, direction: str, sigma: NDArray[np.complex128], z: complex) -> None:

@@ -1,0 +1,48 @@
+"""Files and folders that are whole or not there: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from sharvin.errors import StoreError
+
+
+def atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file or folder under a temporary name beside `path` and rename it.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC or "No space left" in str(error) or "errno = 28" in str(error):
+            raise StoreError(
+                f"no space left on the disk of {path.parent}: free some and run the same command again; "
+                "what was finished is kept."
+            ) from None
+        raise
+    finally:
+        remove(temporary)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the content of a file."""
+    atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""``sharvin plugins new`` and ``sharvin plugins test``: the beginning of a plugin, and the checks that need no fixtures.
+
+A new plugin is a small distribution that works: its part computes something real, and its tests are the conformance class of
+its kind. The templates are ordinary Python in which a few names are replaced.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import click
+
+from sharvin.errors import InputError
+from sharvin.hooks import CONFIG_KEYS
+from sharvin.part_checks import lightness_problems, options_problems, record_problems
+from sharvin.registry import did_you_mean, known_components, registry
+
+SUMMARIES = {
+    "structures": "a chain of atoms between two rigid ends",
+    "potentials": "Morse pair potential",
+    "dynamics": "free motion at constant energy",
+    "descriptors": "smooth coordination numbers within several radii",
+    "hamiltonians": "one s orbital an atom, exponentially decaying hopping",
+    "transport": "dense Green function solver",
+    "regressors": "Gaussian process over the mean features of a structure",
+    "executors": "threads of this process",
+}
+"""What the example of each kind does."""
+
+RECORD_TYPES = {
+    "descriptors": 'gives="per_atom"',
+    "hamiltonians": 'gives="two_terminal"',
+    "regressors": 'takes=("per_atom", "per_structure")',
+    "transport": 'takes=("two_terminal",)',
+}
+
+
+def new_plugin(folder: Path, name: str, kind: str) -> str:
+    """Write a plugin distribution that installs, is listed and passes its tests.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the distribution's own folder is made.
+    name : str
+        Name of the distribution, e.g. ``sharvin-mine``; its part is called ``mine``.
+    kind : str
+        Kind of its part, one of :data:`SUMMARIES`.
+
+    Returns
+    -------
+    str
+        What was written and what to do next.
+
+    Raises
+    ------
+    InputError
+        If the name or kind cannot be used, or the folder exists.
+    """
+    if kind not in SUMMARIES:
+        raise InputError(
+            f"there is no template for kind {kind!r}{did_you_mean(kind, SUMMARIES)}; there are {', '.join(SUMMARIES)}."
+        )
+    if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name):
+        raise InputError(f"{name!r} cannot name a plugin: use lower-case letters, digits and single hyphens, e.g. sharvin-mine.")
+    distribution = name.replace("_", "-")
+    package = name.replace("-", "_")
+    part = package.removeprefix("sharvin_")
+    if importlib.util.find_spec(package) is not None:
+        raise InputError(f"there already is an installed package {package!r}: choose another name.")
+    owner = known_components().get(kind, {}).get(part)
+    taken = registry().parts[kind].get(part)
+    if owner or taken:
+        raise InputError(f"{kind}/{part} already belongs to {owner or (taken and taken.distribution)}: choose another name.")
+    root = folder / distribution
+    if root.exists():
+        raise InputError(f"{root} is there already: choose another name, or --out for another folder.")
+    title = "".join(word.capitalize() for word in part.split("_"))
+    names = {
+        "plugin-distribution": distribution,
+        "plugin_package": package,
+        "part_name": part,
+        "part_module": "module" if part == "module" else part,
+        "PartName": title,
+        "part_summary": SUMMARIES[kind],
+        "part_kind": kind,
+        "part_key": CONFIG_KEYS[kind],
+        "sharvin_transport": f"sharvin_{kind}",
+    }
+    _write(root, package, part, kind, names)
+    return f"{root}: now pip install -e {root}, sharvin plugins list, pytest {root / 'tests'}"
+
+
+def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]) -> None:
+    templates = resources.files("sharvin").joinpath("plugin-templates")
+    own = templates.joinpath(kind)
+    source = root / "src" / package
+    files = {
+        root / "pyproject.toml": templates.joinpath("pyproject.toml"),
+        root / "README.md": templates.joinpath("README.md"),
+        source / "plugin.py": templates.joinpath("plugin.py"),
+        source / "configs.py": own.joinpath("configs.py"),
+        source / f"{names['part_module']}.py": own.joinpath("part_module.py"),
+        root / "tests" / f"test_{part}_conformance.py": own.joinpath("test_module.py"),
+    }
+    for path, template in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_filled(template, kind, names), encoding="utf-8")
+    (source / "__init__.py").write_text(f'"""{SUMMARIES[kind][0].upper()}{SUMMARIES[kind][1:]}."""\n', encoding="utf-8")
+
+
+def _filled(template: Traversable, kind: str, names: dict[str, str]) -> str:
+    text = template.read_text(encoding="utf-8")
+    if template.name == "plugin.py":
+        line = f"            {RECORD_TYPES['transport']},\n"
+        text = text.replace(line, f"            {RECORD_TYPES[kind]},\n" if kind in RECORD_TYPES else "")
+    return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], text)
+
+
+def test_plugin(name: str) -> int:
+    """Print the checks that hold for any part, applied to every part of an installed plugin.
+
+    They cover the records, the option models and the lightness of the plugin. What a part computes is tested by the
+    plugin's own tests, which subclass the classes of :mod:`sharvin.testing`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the plugin's entry point, or of its distribution.
+
+    Returns
+    -------
+    int
+        Exit code: 0 if there are no problems, 1 if there are.
+
+    Raises
+    ------
+    InputError
+        If no such plugin is installed.
+    """
+    found = registry()
+    plugin = next((plugin for plugin in found.plugins if name in (plugin.name, plugin.distribution)), None)
+    if plugin is None:
+        installed = [plugin.name for plugin in found.plugins]
+        raise InputError(f"no plugin {name!r} is installed{did_you_mean(name, installed)}; installed: {', '.join(installed)}.")
+    if plugin.status != "ok":
+        click.echo(f"{plugin.name}: {plugin.status}: {plugin.reason}")
+        return 1
+    results = {f"plugin {plugin.name} is light": lightness_problems(plugin.name)}
+    for part in (part for parts in found.parts.values() for part in parts.values() if part.distribution == plugin.distribution):
+        results[f"{part.title}: record"] = record_problems(part)
+        if not any(part.component.config in problem for problem in results[f"{part.title}: record"]):
+            results[f"{part.title}: options"] = options_problems(found.options_model(part))
+    for title, problems in results.items():
+        click.echo(f"{'ok     ' if not problems else 'PROBLEM'} {title}")
+        for problem in problems:
+            click.echo(f"          {problem}")
+    click.echo("These checks say nothing about the physics: run the plugin's own tests, built on sharvin.testing.")
+    return int(any(results.values()))

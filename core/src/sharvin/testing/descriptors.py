@@ -1,0 +1,164 @@
+"""Conformance of descriptors: invariance, locality, continuity at the cutoff, independence of the cell."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from numpy.typing import NDArray
+
+from sharvin.frames import Frames
+from sharvin.registry import registry
+from sharvin.testing.component import ComponentTests
+
+
+class DescriptorTests(ComponentTests):
+    """Features of structures, of kind ``per_atom`` or ``per_structure``.
+
+    Attributes
+    ----------
+    symbol : str
+        Element of the test structures.
+    spacing_A : float
+        Typical distance between its atoms.
+    cutoff_A : float or None
+        Distance at which neighbours stop counting; None for a descriptor without one, which skips the tests that need it.
+    tolerance : float
+        Largest difference of features that should be equal, relative to the largest feature.
+    continuity : float
+        Largest change, relative likewise, as an atom moves by 1e-5 Å across the cutoff.
+    """
+
+    kind = "descriptors"
+    symbol: ClassVar[str] = "Au"
+    spacing_A: ClassVar[float] = 2.88
+    cutoff_A: ClassVar[float | None] = None
+    tolerance: ClassVar[float] = 1e-10
+    continuity: ClassVar[float] = 1e-4
+
+    @pytest.fixture
+    def structure(self) -> Atoms:
+        """A cluster of 12 atoms without symmetry, not periodic."""
+        rng = np.random.default_rng(1)
+        lattice = np.array([[i, j, k] for i in range(2) for j in range(2) for k in range(3)], dtype=float)
+        positions = self.spacing_A * (lattice + rng.uniform(-0.15, 0.15, lattice.shape))
+        return Atoms([self.symbol] * 12, positions=positions, cell=np.full(3, 30.0), pbc=False)
+
+    def rows(self, component: Any, *structures: Atoms) -> list[NDArray[np.floating]]:
+        """Rows of each structure, [n_atoms or 1, size]."""
+        features = component.describe(Frames.from_atoms(structures))
+        return [features.rows(i) for i in range(len(structures))]
+
+    def expect_equal(self, found: NDArray[np.floating], expected: NDArray[np.floating]) -> None:
+        """Assert that two sets of features are the same within the tolerance."""
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() <= self.tolerance * np.abs(expected).max()
+
+    def test_size_is_the_length_of_a_row(self, component: Any, structure: Atoms) -> None:
+        """Finite features, `size` of them, a row an atom or a row a structure as the record says."""
+        features = component.describe(Frames.from_atoms([structure, structure[:5]]))
+        assert len(features) == 2
+        assert features.size == component.size
+        assert np.all(np.isfinite(features.values))
+        assert features.kind == registry().find(self.kind, self.name).component.gives
+        if features.kind == "per_atom":
+            assert [len(features.rows(i)) for i in range(2)] == [12, 5]
+
+    def test_rotation_changes_nothing(self, component: Any, structure: Atoms) -> None:
+        """Features know no directions."""
+        turned = structure.copy()
+        turned.rotate(37.0, (1.0, -2.0, 0.5))
+        found, expected = self.rows(component, turned, structure)
+        self.expect_equal(found, expected)
+
+    def test_translation_changes_nothing(self, component: Any, structure: Atoms) -> None:
+        """Features know no origin."""
+        moved = structure.copy()
+        moved.translate([3.1, -0.7, 12.3])
+        found, expected = self.rows(component, moved, structure)
+        self.expect_equal(found, expected)
+
+    def test_atoms_are_interchangeable(self, component: Any, structure: Atoms) -> None:
+        """Rows follow the order of atoms; a structure's single row does not see it."""
+        order = np.random.default_rng(2).permutation(len(structure))
+        found, expected = self.rows(component, structure[order], structure)
+        self.expect_equal(found, expected[order] if len(expected) > 1 else expected)
+
+    def test_features_tell_structures_apart(self, component: Any, structure: Atoms) -> None:
+        """An atom that moves by 0.3 Å changes its features."""
+        moved = structure.copy()
+        moved.positions[0, 2] -= 0.3
+        found, before = self.rows(component, moved, structure)
+        assert np.abs(found - before).max() > 1e-6 * np.abs(before).max()
+
+    def test_frames_keep_their_order_and_do_not_mix(self, component: Any, structure: Atoms) -> None:
+        """A frame's features are the same alone and among others, whatever their sizes."""
+        others = [structure[:7], structure, structure[3:]]
+        together = self.rows(component, *others)
+        for atoms, rows in zip(others, together, strict=True):
+            self.expect_equal(rows, self.rows(component, atoms)[0])
+
+    def test_periodic_images_are_the_same_atom(self, component: Any) -> None:
+        """An atom moved by a lattice vector has not moved."""
+        crystal = self._rattled_crystal()
+        moved = crystal.copy()
+        moved.positions[1] += crystal.cell.array[0] - 2 * crystal.cell.array[2]
+        found, expected = self.rows(component, moved, crystal)
+        self.expect_equal(found, expected)
+
+    def test_features_do_not_depend_on_the_cell(self, component: Any) -> None:
+        """A crystal described in a repeated cell has the same rows, repeated."""
+        crystal = self._rattled_crystal()
+        found, expected = self.rows(component, crystal.repeat((1, 2, 1)), crystal)
+        if len(expected) == 1:
+            pytest.skip("one row a structure: it may count its atoms")
+        self.expect_equal(found, np.tile(expected, (2, 1)))
+
+    def test_primitive_and_cubic_cell_agree(self, component: Any) -> None:
+        """Every atom of a perfect fcc crystal has one and the same row, in either cell."""
+        a = self.spacing_A * np.sqrt(2)
+        cubic, primitive = (bulk(self.symbol, "fcc", a=a, cubic=cubic) for cubic in (True, False))
+        found, expected = self.rows(component, cubic, primitive)
+        if len(found) == 1:
+            pytest.skip("one row a structure: it may count its atoms")
+        self.expect_equal(found, np.tile(expected, (4, 1)))
+
+    def test_an_atom_fades_in_at_the_cutoff(self, component: Any) -> None:
+        """No jump as a neighbour crosses the cutoff, and no trace of it beyond."""
+        cutoff = self._cutoff()
+        shift = 5e-6
+        rows = [self._pair(component, distance) for distance in (cutoff - shift, cutoff + shift, cutoff + 2.0, 0.7 * cutoff)]
+        inside, outside, far, near = rows
+        scale = np.abs(near).max()
+        assert np.abs(inside - outside).max() <= self.continuity * scale
+        assert np.abs(outside - far).max() <= self.tolerance * scale
+        assert np.abs(near - far).max() > 1e-6 * scale
+
+    def test_distant_parts_do_not_see_each_other(self, component: Any, structure: Atoms) -> None:
+        """Atoms beyond the cutoff leave a row as it is."""
+        cutoff = self._cutoff()
+        copy = structure.copy()
+        copy.translate([0.0, 0.0, structure.positions[:, 2].max() - structure.positions[:, 2].min() + cutoff + 1.0])
+        found, expected = self.rows(component, structure + copy, structure)
+        if len(expected) == 1:
+            pytest.skip("one row a structure: it may count its atoms")
+        self.expect_equal(found, np.tile(expected, (2, 1)))
+
+    def _cutoff(self) -> float:
+        if self.cutoff_A is None:
+            pytest.skip("the descriptor states no cutoff")
+        return self.cutoff_A
+
+    def _pair(self, component: Any, distance_A: float) -> NDArray[np.floating]:
+        third = np.array([self.spacing_A, 0.1, 0.0])  # so that three-body terms take part
+        positions = [np.zeros(3), third, [0.0, 0.0, distance_A]]
+        atoms = Atoms([self.symbol] * 3, positions=positions, cell=np.full(3, 40.0), pbc=False)
+        return self.rows(component, atoms)[0][:1]
+
+    def _rattled_crystal(self) -> Atoms:
+        crystal = bulk(self.symbol, "fcc", a=self.spacing_A * np.sqrt(2), cubic=True)
+        crystal.rattle(0.1, seed=3)
+        return crystal

@@ -1,0 +1,119 @@
+"""Conformance of executors: every item has its outcome, failures stay with their item, results do not see the workers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from sharvin.protocols import Outcome
+from sharvin.registry import create
+from sharvin.testing.component import ComponentTests
+
+
+class ExecutorTests(ComponentTests):
+    """Where the work runs.
+
+    Attributes
+    ----------
+    settings : list of dict
+        Options of which each must give the same results, numbers of workers above all.
+    isolates_workers : bool
+        False where items run in this process, so that one that kills its process takes the run with it.
+    """
+
+    kind = "executors"
+    settings: ClassVar[list[dict[str, Any]]] = []
+    isolates_workers: ClassVar[bool] = True
+
+    def outcomes(self, executor: Any, function: Any, items: Any) -> dict[int, Outcome]:
+        """Outcomes by index, each index once."""
+        with executor:
+            found = list(executor.map(function, items))
+        by_index = {outcome.index: outcome for outcome in found}
+        assert len(by_index) == len(found)
+        return by_index
+
+    def test_every_item_has_its_outcome(self, component: Any) -> None:
+        """Indices number the items' places, in whatever order outcomes come."""
+        found = self.outcomes(component, square, iter(range(7)))
+        assert {index: outcome.value for index, outcome in found.items()} == {i: i * i for i in range(7)}
+        assert all(outcome.error is None for outcome in found.values())
+
+    def test_no_items_no_outcomes(self, component: Any) -> None:
+        """An empty ensemble is done at once."""
+        assert self.outcomes(component, square, []) == {}
+
+    def test_a_failed_item_is_recorded_and_the_others_go_on(self, component: Any) -> None:
+        """Its outcome carries the reason."""
+        found = self.outcomes(component, square_unless_three, range(6))
+        assert set(found) == set(range(6))
+        assert found[3].value is None
+        assert "three cannot be squared" in (found[3].error or "")
+        assert [found[i].value for i in (0, 1, 2, 4, 5)] == [0, 1, 4, 16, 25]
+
+    def test_a_worker_that_dies_costs_its_item_only(self, component: Any) -> None:
+        """A killed process is a failed item, not a failed run."""
+        if not self.isolates_workers:
+            pytest.skip("items run in this process")
+        found = self.outcomes(component, square_or_die_at_two, range(6))
+        assert set(found) == set(range(6))
+        assert found[2].value is None
+        assert found[2].error
+        assert [found[i].value for i in (0, 1, 3, 4, 5)] == [0, 1, 9, 16, 25]
+
+    def test_results_do_not_depend_on_the_workers(self, component: Any, component_options: dict[str, Any]) -> None:
+        """Bit for bit, with any of `settings`."""
+        expected = {index: outcome.value for index, outcome in self.outcomes(component, random_number, range(5)).items()}
+        assert len(set(expected.values())) == 5
+        for setting in self.settings:
+            other = create(self.kind, self.name, **{**component_options, **setting})
+            assert {i: outcome.value for i, outcome in self.outcomes(other, random_number, range(5)).items()} == expected
+
+    def test_each_worker_computes_with_one_thread(self, component: Any) -> None:
+        """Linear algebra of one item must not take the cores of the others."""
+        found = self.outcomes(component, most_threads, range(2))
+        assert [found[i].value for i in range(2)] == [1, 1]
+
+    def test_the_rest_can_be_cancelled(self, component: Any) -> None:
+        """Closing the iterator ends the work; the executor can be left at once."""
+        with component:
+            outcomes = component.map(square, range(1000))
+            first = next(outcomes)
+            outcomes.close()
+        assert first.value == first.index**2
+
+
+def square(number: int) -> int:
+    """n²."""
+    return number * number
+
+
+def square_unless_three(number: int) -> int:
+    """n², but an error at 3."""
+    if number == 3:
+        raise ValueError("three cannot be squared")
+    return number * number
+
+
+def square_or_die_at_two(number: int) -> int:
+    """n², but the process ends at 2."""
+    if number == 2:
+        os._exit(7)
+    return number * number
+
+
+def random_number(seed: int) -> float:
+    """A number that depends on the item's seed only."""
+    matrix = np.random.default_rng(seed).normal(size=(40, 40))
+    return float(np.linalg.slogdet(matrix)[1])
+
+
+def most_threads(_: int) -> int:
+    """Threads that the linear algebra of this worker may use."""
+    from threadpoolctl import threadpool_info
+
+    np.linalg.inv(np.eye(3))
+    return max(int(pool["num_threads"]) for pool in threadpool_info())

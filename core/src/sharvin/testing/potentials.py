@@ -1,0 +1,150 @@
+"""Conformance of potentials: forces and stress as derivatives, extensivity, symmetries, smoothness at the cutoff."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import PropertyNotImplementedError
+
+from sharvin.testing.component import ComponentTests
+
+
+class PotentialTests(ComponentTests):
+    """Energies and forces of a crystal with displaced atoms, of a cluster and of a pair.
+
+    Attributes
+    ----------
+    symbol, crystal_structure, lattice_constant_A
+        The crystal that the default fixture `atoms` displaces.
+    cutoff_A : float or None
+        Distance beyond which a pair of atoms does not interact; None skips the tests that need it.
+    force_tolerance : float
+        Largest error of a force against −dE/dx, in eV/Å.
+    step_A : float
+        Displacement of the finite differences.
+    """
+
+    kind = "potentials"
+    symbol: ClassVar[str] = "Au"
+    crystal_structure: ClassVar[str] = "fcc"
+    lattice_constant_A: ClassVar[float] = 4.08
+    cutoff_A: ClassVar[float | None] = None
+    force_tolerance: ClassVar[float] = 1e-6
+    energy_tolerance_eV: ClassVar[float] = 1e-8
+    step_A: ClassVar[float] = 2e-4
+
+    @pytest.fixture
+    def atoms(self, component: Any) -> Atoms:
+        """A periodic crystal with displaced atoms and the component's calculator."""
+        crystal: Atoms = bulk(self.symbol, self.crystal_structure, a=self.lattice_constant_A, cubic=True).repeat((2, 2, 3))
+        crystal.rattle(0.08, seed=1)
+        crystal.calc = component.calculator()
+        return crystal
+
+    @pytest.fixture
+    def cluster(self, component: Any, atoms: Atoms) -> Atoms:
+        """The same atoms in empty space."""
+        cluster: Atoms = atoms.copy()
+        cluster.pbc = False
+        cluster.center(vacuum=12.0)
+        cluster.calc = component.calculator()
+        return cluster
+
+    def test_forces_are_derivatives_of_the_energy(self, atoms: Atoms) -> None:
+        """F = −dE/dx by central differences."""
+        forces = atoms.get_forces()
+        assert np.abs(forces).max() > 0.01
+        for index, axis in ((0, 0), (len(atoms) // 2, 1), (len(atoms) - 1, 2)):
+            energies = []
+            for sign in (1, -1):
+                displaced = atoms.copy()
+                displaced.calc = atoms.calc
+                displaced.positions[index, axis] += sign * self.step_A
+                energies.append(displaced.get_potential_energy())
+            slope = (energies[0] - energies[1]) / (2 * self.step_A)
+            assert forces[index, axis] == pytest.approx(-slope, abs=self.force_tolerance)
+
+    def test_newtons_third_law(self, atoms: Atoms, cluster: Atoms) -> None:
+        """Internal forces sum to zero."""
+        for structure in (atoms, cluster):
+            assert np.abs(structure.get_forces().sum(axis=0)).max() < self.force_tolerance
+
+    def test_energy_is_extensive(self, component: Any, atoms: Atoms) -> None:
+        """Twice the crystal has twice the energy and the same forces."""
+        double = atoms.repeat((1, 1, 2))
+        double.calc = component.calculator()
+        assert double.get_potential_energy() == pytest.approx(2 * atoms.get_potential_energy(), abs=self.energy_tolerance_eV)
+        np.testing.assert_allclose(double.get_forces(), np.tile(atoms.get_forces(), (2, 1)), atol=self.force_tolerance)
+
+    def test_rotation_turns_the_forces(self, component: Any, cluster: Atoms) -> None:
+        """Energy is a scalar, forces are vectors."""
+        turned = cluster.copy()
+        turned.cell = cluster.cell.array[[1, 2, 0]][:, [1, 2, 0]]
+        turned.positions = cluster.positions[:, [1, 2, 0]]
+        turned.calc = component.calculator()
+        expected = pytest.approx(cluster.get_potential_energy(), abs=self.energy_tolerance_eV)
+        assert turned.get_potential_energy() == expected
+        np.testing.assert_allclose(turned.get_forces(), cluster.get_forces()[:, [1, 2, 0]], atol=self.force_tolerance)
+
+    def test_atoms_are_interchangeable(self, component: Any, atoms: Atoms) -> None:
+        """A permutation of equal atoms permutes the forces."""
+        order = np.random.default_rng(2).permutation(len(atoms))
+        shuffled = atoms[order]
+        shuffled.calc = component.calculator()
+        assert shuffled.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=self.energy_tolerance_eV)
+        np.testing.assert_allclose(shuffled.get_forces(), atoms.get_forces()[order], atol=self.force_tolerance)
+
+    def test_a_calculator_has_no_memory(self, component: Any, atoms: Atoms) -> None:
+        """One calculator used for another structure in between gives what a new one gives."""
+        used = component.calculator()
+        other = atoms[: len(atoms) // 2]
+        other.calc = used
+        other.get_potential_energy()
+        again = atoms.copy()
+        again.calc = used
+        assert again.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=self.energy_tolerance_eV)
+        np.testing.assert_allclose(again.get_forces(), atoms.get_forces(), atol=self.force_tolerance)
+
+    def test_stress_is_the_strain_derivative_of_the_energy(self, component: Any, atoms: Atoms) -> None:
+        """σ = (1/V) dE/dε, for one normal and one shear strain."""
+        try:
+            stress = atoms.get_stress(voigt=False)
+        except PropertyNotImplementedError:
+            pytest.skip("the potential has no stress")
+        strain = 1e-5
+        for row, column in ((2, 2), (0, 1)):
+            energies = []
+            for sign in (1, -1):
+                deformation = np.eye(3)
+                deformation[row, column] += sign * strain / (1 if row == column else 2)
+                if row != column:
+                    deformation[column, row] += sign * strain / 2
+                strained = atoms.copy()
+                strained.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
+                strained.calc = component.calculator()
+                energies.append(strained.get_potential_energy())
+            slope = (energies[0] - energies[1]) / (2 * strain * atoms.get_volume())
+            assert stress[row, column] == pytest.approx(slope, abs=1e-6)
+
+    def test_interaction_ends_smoothly_at_the_cutoff(self, component: Any) -> None:
+        """The energy of a pair has no jump at the cutoff and is flat beyond."""
+        cutoff = self._cutoff()
+        inside, outside, far = (self._pair_energy(component, cutoff + shift) for shift in (-1e-5, 1e-5, 1.0))
+        assert inside == pytest.approx(outside, abs=1e-6)
+        assert outside == pytest.approx(far, abs=self.energy_tolerance_eV)
+        assert abs(self._pair_energy(component, self.lattice_constant_A / np.sqrt(2)) - far) > 1e-3
+
+    def _cutoff(self) -> float:
+        if self.cutoff_A is None:
+            pytest.skip("the potential states no cutoff")
+        return self.cutoff_A
+
+    def _pair_energy(self, component: Any, distance_A: float) -> float:
+        pair = Atoms([self.symbol] * 2, positions=[[0, 0, 0], [0, 0, distance_A]], pbc=False)
+        pair.center(vacuum=15.0)
+        pair.calc = component.calculator()
+        return float(pair.get_potential_energy())

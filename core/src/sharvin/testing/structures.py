@@ -1,0 +1,75 @@
+"""Conformance of starting structures: reproducible, marked, without overlapping atoms, electrodes at the ends."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.neighborlist import neighbor_list
+
+from sharvin.registry import registry
+from sharvin.testing.component import ComponentTests
+
+
+class StructureTests(ComponentTests):
+    """A structure with two electrodes, transport along z.
+
+    Attributes
+    ----------
+    min_distance_A : float
+        Atoms closer than this overlap.
+    """
+
+    kind = "structures"
+    min_distance_A: ClassVar[float] = 1.5
+
+    @pytest.fixture
+    def atoms(self, component: Any) -> Atoms:
+        """One structure."""
+        atoms: Atoms = component.build(np.random.default_rng(1))
+        return atoms
+
+    def test_equal_seeds_give_equal_structures(self, component: Any) -> None:
+        """Randomness comes from the generator alone, bit for bit."""
+        first, second = (component.build(np.random.default_rng(7)) for _ in range(2))
+        assert np.array_equal(first.positions, second.positions)
+        assert np.array_equal(first.numbers, second.numbers)
+        assert np.array_equal(first.cell.array, second.cell.array)
+        for name in ("electrode", "rigid"):
+            assert np.array_equal(first.arrays[name], second.arrays[name])
+
+    def test_electrodes_and_rigid_atoms_are_marked(self, atoms: Atoms) -> None:
+        """``electrode`` is −1, 0 or +1 with both electrodes present; ``rigid`` is boolean and lies within the electrodes."""
+        electrode, rigid = atoms.arrays["electrode"], atoms.arrays["rigid"]
+        assert electrode.dtype == np.int8
+        assert rigid.dtype == np.bool_
+        assert set(np.unique(electrode)) >= {-1, 1}
+        assert set(np.unique(electrode)) <= {-1, 0, 1}
+        assert np.all(electrode[rigid] != 0)
+
+    def test_electrodes_are_the_ends_of_the_wire(self, atoms: Atoms) -> None:
+        """Along z: left electrode, neck, right electrode; rigid atoms are the outermost of each electrode."""
+        z, electrode, rigid = atoms.positions[:, 2], atoms.arrays["electrode"], atoms.arrays["rigid"]
+        left, neck, right = (z[electrode == side] for side in (-1, 0, 1))
+        assert left.max() < right.min()
+        if len(neck):
+            assert left.max() < neck.min() + 1e-6
+            assert neck.max() < right.min() + 1e-6
+        for side in (-1, 1):
+            own = electrode == side
+            if np.any(rigid & own) and np.any(~rigid & own):
+                assert np.max(-side * z[rigid & own]) < np.min(-side * z[~rigid & own]) + 1e-6
+
+    def test_atoms_do_not_overlap(self, atoms: Atoms) -> None:
+        """No two atoms, periodic images included, are closer than `min_distance_A`."""
+        assert len(atoms) > 1
+        assert np.all(np.isfinite(atoms.positions))
+        assert len(neighbor_list("d", atoms, self.min_distance_A)) == 0
+
+    def test_elements_are_those_that_the_options_announce(self, component_options: dict[str, Any], atoms: Atoms) -> None:
+        """``sharvin check`` trusts `Options.elements`."""
+        model = registry().options_model(registry().find(self.kind, self.name))
+        announced = model.model_validate(component_options).elements()
+        assert announced is None or set(atoms.get_chemical_symbols()) == announced

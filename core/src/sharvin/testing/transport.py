@@ -1,0 +1,159 @@
+"""Conformance of transport solvers: closed-form transmissions, unitarity, symmetries."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sharvin.errors import InputError
+from sharvin.registry import registry
+from sharvin.testing import systems
+from sharvin.testing.component import ComponentTests
+
+Energies = NDArray[np.float64]
+ENERGIES_EV = np.array([-3.3, -2.1, -0.8, 0.1, 0.8, 1.7, 4.5])  # away from the band edges of wires of width 1, 2 and 4
+
+
+class TransportSolverTests(ComponentTests):
+    """A solver of elastic transmission, on square-lattice wires and chains whose T(E) is known.
+
+    Attributes
+    ----------
+    tolerance : float
+        Largest error of T against a closed form. Solvers that broaden states by a finite η state theirs.
+    complex_hamiltonians : bool
+        False for a solver that treats real H only, and refuses others with an ``InputError``.
+    """
+
+    kind = "transport"
+    tolerance: ClassVar[float] = 1e-8
+    complex_hamiltonians: ClassVar[bool] = True
+
+    def wire(self, onsite_eV: Any, **settings: Any) -> Any:
+        """The square-lattice wire in the form the solver takes; override for a solver that takes no ``TwoTerminal``."""
+        return systems.square_lattice_wire(onsite_eV, **settings)
+
+    def expect(self, solver: Any, system: Any, expected: Energies, energies_eV: Energies = ENERGIES_EV) -> None:
+        """Assert that the transmission is `expected` within the tolerance."""
+        found = solver.transmission([system], energies_eV)
+        np.testing.assert_allclose(found, expected[None, :], rtol=0, atol=self.tolerance)
+
+    @pytest.mark.parametrize("width", [1, 2, 4])
+    def test_clean_wire_transmits_its_open_channels(self, component: Any, width: int) -> None:
+        """T is the number of propagating modes, an integer at every energy."""
+        self.expect(component, self.wire(np.zeros((3, width))), systems.open_channels(width, ENERGIES_EV))
+
+    @pytest.mark.parametrize("impurity_eV", [-0.7, 2.5])
+    def test_one_impurity_in_a_chain(self, component: Any, impurity_eV: float) -> None:
+        """T = 1/(1 + (ε/(2t sin k))²)."""
+        expected = systems.impurity_transmission(ENERGIES_EV, impurity_eV)
+        self.expect(component, self.wire([[0.0], [impurity_eV], [0.0]]), expected)
+
+    @pytest.mark.parametrize("distance", [1, 4])
+    def test_double_barrier_is_a_fabry_perot_resonator(self, component: Any, distance: int) -> None:
+        """Waves reflected between the barriers add up to the amplitude t²/(1 − r² e^{2ikd})."""
+        onsite = np.zeros((distance + 1, 1))
+        onsite[[0, -1]] = 1.2
+        self.expect(component, self.wire(onsite), systems.double_barrier_transmission(ENERGIES_EV, 1.2, distance))
+
+    def test_uniform_barriers_leave_the_modes_separate(self, component: Any) -> None:
+        """On-site energies that depend on z alone: the transmissions of the W one-dimensional problems add up."""
+        width, onsite = 3, np.zeros((4, 3))
+        onsite[[0, -1], :] = 0.9
+        modes = -2 * np.cos(np.pi * np.arange(1, width + 1) / (width + 1))
+        expected = sum(systems.double_barrier_transmission(ENERGIES_EV - mode, 0.9, 3) for mode in modes)
+        self.expect(component, self.wire(onsite), np.asarray(expected))
+
+    def test_transmission_lies_between_zero_and_the_open_channels(self, component: Any) -> None:
+        """Unitarity: 0 ≤ T ≤ number of open channels of a strongly disordered wire."""
+        onsite = np.random.default_rng(1).uniform(-2, 2, (5, 8, 4))
+        found = component.transmission([self.wire(one) for one in onsite], ENERGIES_EV)
+        assert np.all(found >= -self.tolerance)
+        assert np.all(found <= systems.open_channels(4, ENERGIES_EV) + self.tolerance)
+
+    def test_longer_clean_leads_change_nothing(self, component: Any) -> None:
+        """Clean columns moved from the leads into the device leave T as it is."""
+        onsite = np.random.default_rng(2).uniform(-1, 1, (4, 3))
+        expected = component.transmission([self.wire(onsite)], ENERGIES_EV)[0]
+        self.expect(component, self.wire(np.pad(onsite, ((3, 5), (0, 0)))), expected)
+
+    def test_reflection_of_the_wire_changes_nothing(self, component: Any) -> None:
+        """The same wire upside down, and seen from the other end, has the same T."""
+        onsite = np.random.default_rng(3).uniform(-1, 1, (4, 3))
+        expected = component.transmission([self.wire(onsite)], ENERGIES_EV)[0]
+        self.expect(component, self.wire(onsite[:, ::-1]), expected)
+        self.expect(component, self.wire(onsite[::-1]), expected)
+
+    def test_each_system_is_solved_on_its_own(self, component: Any) -> None:
+        """Rows follow the systems' order, columns the energies'; company, also of other sizes, has no influence."""
+        rng = np.random.default_rng(4)
+        wires = [self.wire(rng.uniform(-1, 1, shape)) for shape in ((3, 2), (6, 2), (3, 2))]
+        energies = ENERGIES_EV[::-1].copy()
+        together = component.transmission(wires, energies)
+        assert together.shape == (3, len(energies))
+        for wire, row in zip(wires, together, strict=True):
+            for energy, value in zip(energies, row, strict=True):
+                alone = component.transmission([wire], np.array([energy]))[0, 0]
+                assert alone == pytest.approx(value, abs=self.tolerance)
+
+    def test_transmission_is_the_same_in_both_directions(self, component: Any) -> None:
+        """T_LR = T_RL, here with different leads on the two sides."""
+        self._needs_two_terminal()
+        system = systems.chain([0.3, -0.8, 1.1], left_eV=0.2, right_eV=-0.4)
+        self.expect(component, system.reversed(), component.transmission([system], ENERGIES_EV)[0])
+        wire = systems.square_lattice_wire(np.random.default_rng(5).uniform(-1, 1, (4, 3)))
+        self.expect(component, wire.reversed(), component.transmission([wire], ENERGIES_EV)[0])
+
+    def test_potential_step_between_different_leads(self, component: Any) -> None:
+        """T = sin k_L sin k_R / sin²((k_L + k_R)/2)."""
+        self._needs_two_terminal()
+        expected = systems.step_transmission(ENERGIES_EV, -0.35, 0.55)
+        self.expect(component, systems.chain([], left_eV=-0.35, right_eV=0.55), expected)
+
+    def test_orbital_signs_are_a_matter_of_choice(self, component: Any) -> None:
+        """Orbitals multiplied by −1, alike in every principal layer, leave T as it is."""
+        self._needs_two_terminal()
+        wire = systems.square_lattice_wire(np.random.default_rng(6).uniform(-1, 1, (4, 3)))
+        turned = systems.with_orbital_signs(wire, np.array([1.0, -1.0, -1.0]))
+        self.expect(component, turned, component.transmission([wire], ENERGIES_EV)[0])
+
+    def test_energies_count_from_the_fermi_energy(self, component: Any) -> None:
+        """A constant added to all energies, H + E S, and to the Fermi energy changes nothing."""
+        self._needs_two_terminal()
+        system = systems.chain([0.5], overlap=0.1)
+        expected = component.transmission([system], ENERGIES_EV)[0]
+        self.expect(component, system.shifted(1.7), expected)
+        moved = systems.chain([0.5]).shifted(-0.9)
+        self.expect(component, moved, systems.impurity_transmission(ENERGIES_EV, 0.5))
+
+    @pytest.mark.parametrize("overlap", [-0.12, 0.2])
+    def test_overlapping_orbitals_move_the_band(self, component: Any, overlap: float) -> None:
+        """In a non-orthogonal chain E = 2τ cos k/(1 + 2s cos k): one channel inside this band, none outside."""
+        self._needs_two_terminal()
+        inside = systems.in_band(ENERGIES_EV, overlap=overlap).astype(np.float64)
+        self.expect(component, systems.chain([0.0, 0.0], overlap=overlap), inside)
+
+    def test_impurity_among_overlapping_orbitals(self, component: Any) -> None:
+        """T = 1/(1 + (ε/(2(τ − E s) sin k))²)."""
+        self._needs_two_terminal()
+        expected = systems.impurity_transmission(ENERGIES_EV, 0.8, overlap=0.15)
+        self.expect(component, systems.chain([0.8], overlap=0.15), expected)
+
+    def test_a_uniform_phase_of_the_hopping_is_a_gauge(self, component: Any) -> None:
+        """τ → τ e^{iφ} along the wire moves k, not T; a solver for real H only says so."""
+        self._needs_two_terminal()
+        onsite = np.random.default_rng(7).uniform(-1, 1, (3, 2))
+        turned = systems.square_lattice_wire(onsite, hopping_eV=-np.exp(0.4j))
+        if self.complex_hamiltonians:
+            expected = component.transmission([systems.square_lattice_wire(onsite)], ENERGIES_EV)[0]
+            self.expect(component, turned, expected)
+        else:
+            with pytest.raises(InputError):
+                component.transmission([turned], ENERGIES_EV)
+
+    def _needs_two_terminal(self) -> None:
+        if "two_terminal" not in registry().find(self.kind, self.name).component.takes:
+            pytest.skip("the solver takes no TwoTerminal systems")

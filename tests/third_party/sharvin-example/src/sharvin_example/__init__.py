@@ -1,0 +1,1 @@
+"""A small third-party plugin of sharvin: one solver, one descriptor, one regressor."""
