@@ -29,9 +29,9 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(sharvin, tmp_path):
     result = sharvin("check", "wrong.yaml", cwd=tmp_path)
     assert result.returncode == 2
     for line, words in {
-        2: "sead: there is no such key, did you mean 'seed'",
-        4: "potential.use: there is no potential 'eamm', did you mean 'eam'",
-        7: "dynamics.temperature: there is no such option, did you mean 'temperature_K'",
+        2: "sead: there is no such key (did you mean 'seed'",
+        4: "potential.use: there is no potential 'eamm' (did you mean 'eam'",
+        7: "dynamics.temperature: there is no such option (did you mean 'temperature_K'",
         8: "dynamics.speed_m_per_s: Input should be a valid number",
         1: "regressor: break_junction needs a regressor",
     }.items():

@@ -190,6 +190,8 @@ def test_a_wire_that_cannot_be_studied_is_refused_before_hours_are_spent(sharvin
         arguments += ["--set", f"{key}={value}"]
     refused = sharvin("run", GOLD, "--out", tmp_path / "run", *arguments)
     assert refused.returncode == 2 and words in refused.stderr and "Traceback" not in refused.stderr
+    mended = sharvin("run", GOLD, "--out", tmp_path / "run", *small())
+    assert mended.returncode == 0, "a folder in which nothing was computed belongs to nobody"
 
 
 def test_two_programs_do_not_work_in_one_folder(finished, sharvin):

@@ -16,7 +16,7 @@ BROKEN = {
     "outdated": ("SHARVIN_API = 0\n", "was written for SHARVIN_API 0; this sharvin needs SHARVIN_API = 1"),
     "misspelt": (
         "from sharvin.hooks import hookimpl\nSHARVIN_API = 1\n@hookimpl\ndef sharvin_transprot():\n    return []\n",
-        "there is no hook 'sharvin_transprot', did you mean 'sharvin_transport'",
+        "there is no hook 'sharvin_transprot' (did you mean 'sharvin_transport'",
     ),
     "greedy": (
         "from sharvin.component import Component\nfrom sharvin.hooks import hookimpl\nSHARVIN_API = 1\n@hookimpl\n"

@@ -199,9 +199,9 @@ def load_target(target: str) -> Any:
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """``", did you mean …?"`` or nothing."""
+    """``" (did you mean …?)"`` or nothing."""
     close = difflib.get_close_matches(name, list(choices), n=2, cutoff=0.6)
-    return f", did you mean {' or '.join(repr(choice) for choice in close)}?" if close else ""
+    return f" (did you mean {' or '.join(repr(choice) for choice in close)}?)" if close else ""
 
 
 def known_components() -> dict[str, dict[str, str]]:

@@ -96,7 +96,8 @@ def claimed(folder: Path) -> Iterator[None]:
 def _claim_config(config: Config, folder: Path, update: bool) -> None:
     path = folder / "config.yaml"
     resolved = config.resolved()
-    if path.exists() and not update:
+    begun = any((folder / "store").glob("*/item-*")) or any((folder / "store").glob("*/output"))
+    if path.exists() and begun and not update:
         before = load_yaml(path)
         changed = differences(before, resolved)
         if changed:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from sharvin.options import Options
 
 from sharvin_md.potential_files import eam_elements, find_file, is_shipped
@@ -171,6 +172,14 @@ class AseOptions(Options):
     """Dotted path of the class or function that makes it, such as ``ase.calculators.emt.EMT``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Arguments passed to it by name."""
+
+    @field_validator("calculator")
+    @classmethod
+    def _package_is_there(cls, value: str) -> str:
+        package = value.split(".")[0]
+        if find_spec(package) is None:
+            raise ValueError(f"the package {package!r} is not installed here")
+        return value
 
 
 class ThermostatOptions(Options):

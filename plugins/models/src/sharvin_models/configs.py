@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from sharvin.options import Options
 
 Width = Annotated[int, Field(ge=1)]
@@ -55,4 +55,9 @@ class RidgeOptions(Options):
     """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are."""
 
     alpha: tuple[Penalty, ...] = Field(default=(1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4), min_length=1)
-    """Penalties of the squared weights of standardised features; the one with the smallest validation error is kept."""
+    """Penalty of the squared weights of standardised features; of several, the one with the smallest validation error is kept."""
+
+    @field_validator("alpha", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
