@@ -1,7 +1,7 @@
 """``sharvin check`` says everything that is wrong, with line and suggestion, and computes nothing."""
 
 import pytest
-from small_study import GOLD, small
+from small_study import GOLD
 
 WRONG = """\
 workflow: break_junction
@@ -70,9 +70,12 @@ def test_an_element_that_the_hamiltonian_lacks_is_found_before_anything_runs(sha
     assert "slater_koster has no parameters for Ag" in result.stderr
 
 
-def test_parts_that_do_not_fit_each_other_are_named(sharvin):
-    result = sharvin("check", GOLD, *small(descriptor="{use: soap, cutoff: 6.0}"))
-    assert result.returncode == 0, result.stderr
+def test_a_regressor_of_features_needs_a_descriptor(sharvin, tmp_path):
+    lines = [line for line in GOLD.read_text().splitlines() if not line.startswith("descriptor")]
+    (tmp_path / "bare.yaml").write_text("\n".join(lines))
+    result = sharvin("check", tmp_path / "bare.yaml")
+    assert result.returncode == 2
+    assert "descriptor: fc_maxpool takes per_atom samples; name a descriptor that gives them" in result.stderr
 
 
 def test_yaml_that_is_no_yaml_has_a_line(sharvin, tmp_path):

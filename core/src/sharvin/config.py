@@ -236,6 +236,11 @@ class _Checker:
                         f"{self.selections[taker].name} takes {' or '.join(takes)} {what}, but the {giver} "
                         f"{self.selections[giver].name} gives {gives}.",
                     )
+        if "regressor" in self.selections and "descriptor" not in self.document:
+            takes = self._record("regressor").takes
+            if "graph" not in takes:
+                name = self.selections["regressor"].name
+                self.complain(("descriptor",), f"{name} takes {' or '.join(takes)} samples; name a descriptor that gives them.")
         structure = self.selections.get("structure")
         present = structure.options.elements() if structure else None
         for key in ("potential", "hamiltonian"):

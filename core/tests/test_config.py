@@ -1,0 +1,137 @@
+"""A config is checked against the records and option models of the chosen parts alone, and every mistake is reported."""
+
+import sys
+import types
+
+import pytest
+from sharvin import config
+from sharvin.component import Component
+from sharvin.config import ConfigError, load_config
+from sharvin.options import Options, WorkflowOptions
+from sharvin.registry import Part, Registry
+
+KINDS = ("structures", "potentials", "hamiltonians", "transport", "regressors")
+
+
+class Plain(Options):
+    """No options."""
+
+
+class Wire(Options):
+    element: str = "Au"
+    """Element."""
+
+    def elements(self):
+        return frozenset({self.element})
+
+
+class GoldOnly(Options):
+    strength: float = 1.0
+    """A number."""
+
+    def elements(self):
+        return frozenset({"Au"})
+
+
+class Study(WorkflowOptions):
+    kinds = KINDS
+    optional_kinds = ("descriptors",)
+
+
+PARTS = {
+    "structures": [("wire", Wire, {})],
+    "potentials": [("gold", GoldOnly, {})],
+    "hamiltonians": [("lattice", Plain, {"gives": "grid_wire"}), ("atoms", GoldOnly, {"gives": "two_terminal"})],
+    "transport": [("rgf", Plain, {"takes": ("two_terminal",)})],
+    "descriptors": [("soap", Plain, {"gives": "per_atom"}), ("average", Plain, {"gives": "per_structure"})],
+    "regressors": [("network", Plain, {"takes": ("per_atom",)}), ("graph", Plain, {"takes": ("graph",)})],
+    "workflows": [("study", Study, {})],
+}
+
+GOOD = {
+    "structure": "wire",
+    "potential": "gold",
+    "hamiltonian": "atoms",
+    "transport": "rgf",
+    "descriptor": "soap",
+    "regressor": "network",
+}
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """Load a config written from keys and values against the parts above."""
+    module = types.ModuleType("parts_of_this_test")
+    for name in ("Plain", "Wire", "GoldOnly", "Study"):
+        setattr(module, name, globals()[name])
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    found = Registry(disabled=())
+    for kind, parts in PARTS.items():
+        found.parts[kind] = {
+            name: Part(kind, Component(name, "x:X", f"{module.__name__}:{model.__name__}", "a part", **record), "test", "1")
+            for name, model, record in parts
+        }
+    monkeypatch.setattr(config, "registry", lambda: found)
+
+    def load(*settings, **changes):
+        keys = {"workflow": "study", **GOOD, **changes}
+        path = tmp_path / "study.yaml"
+        path.write_text("".join(f"{key}: {value}\n" for key, value in keys.items() if value is not None))
+        return load_config(path, settings)
+
+    return load
+
+
+def problems(check, *settings, **changes):
+    with pytest.raises(ConfigError) as caught:
+        check(*settings, **changes)
+    return caught.value.problems
+
+
+def test_a_good_config_is_resolved_with_its_defaults(check):
+    resolved = check().resolved()
+    assert resolved["seed"] == 0 and resolved["executor"]["use"] == "processes"
+    assert resolved["potential"] == {"use": "gold", "strength": 1.0}
+
+
+def test_settings_on_the_command_line_count_more_than_the_file(check):
+    assert check("potential.strength=2.5", "seed=7").resolved()["potential"]["strength"] == 2.5
+    assert check("structure={use: wire, element: Au}").selections["structure"].options.element == "Au"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"descriptor": "average"}, "network takes per_atom samples, but the descriptor average gives per_structure"),
+        ({"descriptor": None}, "network takes per_atom samples; name a descriptor"),
+        ({"regressor": "graph"}, "graph takes graph samples, but the descriptor soap gives per_atom"),
+        ({"hamiltonian": "lattice"}, "rgf takes two_terminal systems, but the hamiltonian lattice gives grid_wire"),
+        ({"dynamics": "anything"}, "there is no dynamics 'anything'"),
+        ({"dynamics": "anything"}, "study uses no dynamics; remove it"),
+        ({"transport": None}, "study needs a transport"),
+        ({"sead": "1"}, "did you mean 'seed'"),
+        ({"structure": "{use: wire, elemnt: Au}"}, "structure.elemnt: there is no such option (did you mean 'element'?)"),
+        ({"potential": "{use: gold, strength: strong}"}, "potential.strength: Input should be a valid number"),
+        ({"max_failures": "-1"}, "max_failures: needs a whole number"),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(check, changes, words):
+    found = problems(check, **changes)
+    assert any(words in problem for problem in found), found
+
+
+def test_a_graph_regressor_needs_no_descriptor(check):
+    assert "descriptor" not in check(regressor="graph", descriptor=None).selections
+
+
+def test_every_part_that_lacks_an_element_is_named(check):
+    found = problems(check, structure="{use: wire, element: Ag}")
+    assert len(found) == 2 and all("has no parameters for Ag; it covers Au" in problem for problem in found)
+    assert ":3: potential" in found[0] and ":4: hamiltonian" in found[1]
+
+
+def test_a_dotted_setting_must_have_a_value_and_a_place(check):
+    with pytest.raises(Exception, match="needs the form"):
+        check("seed")
+    with pytest.raises(Exception, match="is not a mapping"):
+        check("seed.deep=1", seed="3")
