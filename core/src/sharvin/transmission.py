@@ -87,19 +87,18 @@ def parse_energies(text: str) -> NDArray[np.float64]:
 
 
 def _print(console: Console, grid: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
-    table = Table(title="Transmission T(E); the conductance is T(0) in units of G0")
-    if len(grid) > len(rows):
-        table.add_column("E − E_F (eV)", justify="right")
-        for number in range(len(rows)):
-            table.add_column(f"frame {number}", justify="right")
+    """Energies down and frames across; of many frames, one line each at the energy nearest to E_F."""
+    if len(grid) > 1 and len(rows) <= MAX_CURVES:
+        table = Table("E (eV)", *map(str, range(len(rows))), title="Transmission T(E) of each frame, E from the Fermi energy")
         for energy, column in zip(grid, rows.T, strict=True):
-            table.add_row(f"{energy:.4g}", *(f"{value:.5f}" for value in column))
+            table.add_row(f"{energy:.4g}", *(f"{value:.4g}" for value in column))
     else:
-        table.add_column("frame", justify="right")
-        for energy in grid:
-            table.add_column(f"T({energy:.4g} eV)", justify="right")
+        nearest = int(np.abs(grid).argmin())
+        table = Table("frame", f"T at E − E_F = {grid[nearest]:.4g} eV", title="Transmission; in units of G0 at E_F")
         for number, row in enumerate(rows):
-            table.add_row(str(number), *(f"{value:.5f}" for value in row))
+            table.add_row(str(number), f"{row[nearest]:.5g}")
+    for column in table.columns:
+        column.justify, column.no_wrap = "right", True
     console.print(table)
 
 
@@ -117,6 +116,8 @@ def _write_csv(path: Path, grid: NDArray[np.float64], rows: NDArray[np.float64])
 
 def _write_png(path: Path, grid: NDArray[np.float64], rows: NDArray[np.float64], name: str) -> None:
     """T(E) of up to eight frames; with one energy, T against the frame."""
+    from matplotlib import colormaps
+
     from sharvin.figures import new_figure, style
 
     with style():
@@ -127,12 +128,12 @@ def _write_png(path: Path, grid: NDArray[np.float64], rows: NDArray[np.float64],
             axes.set(xlabel="frame", ylabel=f"transmission at E − E_F = {grid[0]:g} eV")
         else:
             shown = np.unique(np.linspace(0, len(rows) - 1, min(MAX_CURVES, len(rows))).round().astype(int))
-            for number in shown:
-                axes.plot(grid, rows[number], label=f"frame {number}")
+            for colour, number in zip(colormaps["viridis"](np.linspace(0, 0.9, len(shown))), shown, strict=True):
+                axes.plot(grid, rows[number], color=colour, label=f"frame {number}")
             axes.axvline(0.0, linewidth=0.8, linestyle="--", color="grey")
             axes.set(xlabel=r"$E - E_\mathrm{F}$ (eV)", ylabel="transmission")
             if len(shown) > 1:
-                axes.legend()
+                axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         axes.set_ylim(bottom=0.0)
         axes.set_title(name)
-        atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=150))
+        atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight"))
