@@ -6,9 +6,10 @@ import types
 import pytest
 from sharvin import config
 from sharvin.component import Component
-from sharvin.config import ConfigError, load_config
+from sharvin.config import load_config
 from sharvin.options import Options, WorkflowOptions
 from sharvin.registry import Part, Registry
+from sharvin.validation import ConfigError
 
 KINDS = ("structures", "potentials", "hamiltonians", "transport", "regressors")
 

@@ -158,7 +158,8 @@ def _listing(found: Any, kinds: list[str]) -> dict[str, Any]:
 @click.argument("name")
 def show_plugin(name: str) -> None:
     """Show a part (NAME or KIND/NAME) with its options, or all parts of a plugin."""
-    from sharvin.registry import did_you_mean, registry
+    from sharvin.registry import registry
+    from sharvin.suggestions import did_you_mean
 
     found = registry()
     matches = [

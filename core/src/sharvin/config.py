@@ -11,29 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from sharvin.errors import InputError, SharvinError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.options import Options, WorkflowOptions
-from sharvin.registry import Registry, did_you_mean, registry
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from sharvin.registry import Registry, registry
+from sharvin.suggestions import did_you_mean
+from sharvin.validation import ConfigError, explain
 
 RUN_KEYS = {"seed": int, "max_failures": int}
 DEFAULTS: dict[str, Any] = {"seed": 0, "max_failures": 10, "executor": {"use": "processes"}}
 KIND_OF = {key: kind for kind, key in CONFIG_KEYS.items()}
-
-
-class ConfigError(InputError):
-    """All that is wrong with a config; ``problems`` holds one line each."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
-        super().__init__("\n".join(self.problems))
 
 
 @dataclass(frozen=True)
@@ -116,30 +107,6 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     for setting in overrides:
         override(document, setting)
     return _Checker(document, str(path), registry()).config()
-
-
-def validate_options(model: type[Options], values: dict[str, Any], where: str) -> Options:
-    """Validated options, or one :class:`InputError` that names every wrong one."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        problems = [f"{where}.{explain(item, model)}" for item in error.errors()]
-        raise ConfigError(problems) from None
-
-
-def explain(item: ErrorDetails, model: type[Options]) -> str:
-    """One line on a validation error: the option's name, what is wrong, what may have been meant."""
-    name = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        choices = list(model.model_fields)
-        hint = did_you_mean(name, choices) or f"; its options are {', '.join(choices) or 'none'}"
-        return f"{name}: there is no such option{hint}."
-    if item["type"] == "missing":
-        description = (model.model_fields[name].description or "").split("\n")[0] if name in model.model_fields else ""
-        return f"{name}: this option is required{': ' + description if description else ''}"
-    message = item["msg"].removeprefix("Value error, ").rstrip(".")
-    given = "" if item["type"] == "value_error" and not name else f" (given: {item['input']!r})"
-    return f"{name or 'options'}: {message}{given}."
 
 
 @dataclass

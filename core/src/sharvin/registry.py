@@ -7,7 +7,6 @@ component is imported only when it is built.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import os
@@ -22,6 +21,7 @@ import pluggy
 from sharvin import hooks
 from sharvin.component import SHARVIN_API, Component
 from sharvin.errors import InputError, MissingPackageError, UnknownComponentError
+from sharvin.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from sharvin.options import Options
@@ -183,7 +183,7 @@ class Registry:
 
     def build(self, kind: str, name: str, options: dict[str, Any] | Options) -> Any:
         """Build a component from options as a user writes them, or from its already validated option model."""
-        from sharvin.config import validate_options
+        from sharvin.validation import validate_options
 
         part = self.find(kind, name)
         self.require_packages(part)
@@ -196,12 +196,6 @@ def load_target(target: str) -> Any:
     """The object at ``"package.module:name"``."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """``" (did you mean …?)"`` or nothing."""
-    close = difflib.get_close_matches(name, list(choices), n=2, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(choice) for choice in close)}?)" if close else ""
 
 
 def known_components() -> dict[str, dict[str, str]]:

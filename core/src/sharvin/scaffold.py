@@ -17,7 +17,8 @@ import click
 from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.part_checks import lightness_problems, options_problems, record_problems
-from sharvin.registry import did_you_mean, known_components, registry
+from sharvin.registry import known_components, registry
+from sharvin.suggestions import did_you_mean
 
 SUMMARIES = {
     "structures": "a chain of atoms between two rigid ends",

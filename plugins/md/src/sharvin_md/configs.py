@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Options
 
-from sharvin_md.potential_files import eam_elements, find_file, is_shipped
+from sharvin_md.potential_files import eam_elements, find_file, is_installed, is_shipped
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -177,7 +176,7 @@ class AseOptions(Options):
     @classmethod
     def _package_is_there(cls, value: str) -> str:
         package = value.split(".")[0]
-        if find_spec(package) is None:
+        if not is_installed(package):
             raise ValueError(f"the package {package!r} is not installed here")
         return value
 

