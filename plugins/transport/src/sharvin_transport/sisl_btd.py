@@ -7,7 +7,6 @@ have no meaning beyond their order. See Papior et al., Comput. Phys. Commun. 212
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, hstack
 from sharvin.cache import ContentCache
 from sharvin.errors import InputError, RunError
+from sharvin.grid_wire import Systems, number_of_systems, two_terminals
 from sharvin.two_terminal import Lead, TwoTerminal
 from sisl_toolbox.btd import BlochElectrode, DeviceGreen
 
@@ -34,7 +34,7 @@ class SislTransport:
         self.options = options
         self._cache = ContentCache("sisl_self_energy")
 
-    def transmission(self, systems: Sequence[TwoTerminal], energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
 
         Raises
@@ -46,8 +46,8 @@ class SislTransport:
             sisl's recursion loses its digits.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-        out = np.empty((len(systems), len(energies)))
-        for row, system in enumerate(systems):
+        out = np.empty((number_of_systems(systems), len(energies)))
+        for row, system in enumerate(two_terminals(systems)):
             green = self._green(system)
             for column, energy in enumerate(energies):
                 absolute = float(energy + system.fermi_energy)
