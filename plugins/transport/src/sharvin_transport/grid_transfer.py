@@ -18,8 +18,8 @@ difference of large numbers: small transmissions keep their relative accuracy.
 
 **Error.** R and the reflection are symmetric matrices (time reversal), but only for exact arithmetic: their asymmetry is the
 rounding error that m slices have gathered. It chooses the next m, and where it exceeds `tolerance` the slices are done again
-with other m. That error is relative to the largest elements; as a small T may hang on small ones, every T < 1e-8 is computed once
-more with m ≤ 3, and with m = 1 where the two differ by more than 0.1 %. Restabilised
+with other m. That error is relative to the largest elements; as a small T may hang on small ones, every T < 1e-9 is computed once
+more with m ≤ 5, and with m ≤ 2 and m = 1 while two results differ by more than 0.1 %. Restabilised
 transfer matrices: MacKinnon and Kramer, Z. Phys. B 53, 1 (1983).
 """
 

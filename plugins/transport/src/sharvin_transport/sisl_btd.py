@@ -43,7 +43,7 @@ class SislTransport:
             If a Hamiltonian is complex.
         RunError
             If a self-energy does not fulfil its Dyson equation: where the energy meets a level of a chain of 1, 3, 7 … layers,
-            sisl's recursion loses its digits.
+            sisl's recursion loses its digits. Or if a block of its partition of the device has a level at E.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
         out = np.empty((number_of_systems(systems), len(energies)))
@@ -53,7 +53,12 @@ class SislTransport:
                 absolute = float(energy + system.fermi_energy)
                 for lead, direction, electrode in zip((system.left, system.right), "-+", green.elecs, strict=True):
                     _check_dyson(lead, direction, electrode.self_energy(absolute), absolute + 1j * self.options.eta_eV)
-                out[row, column] = np.real(green.transmission(absolute, "left", "right"))
+                try:
+                    out[row, column] = np.real(green.transmission(absolute, "left", "right"))
+                except np.linalg.LinAlgError:
+                    raise RunError(
+                        f"sisl meets a singular block of the device at {absolute:.6f} eV; move the energy by 1e-4 eV or use rgf."
+                    ) from None
         return out
 
     def _green(self, system: TwoTerminal) -> DeviceGreen:

@@ -20,8 +20,8 @@ PROBES = 4
 SMALL = 24
 """Widths from which elimination by panels of four columns is faster."""
 
-DOUBTFUL, AGREEMENT, NEGLIGIBLE = 1e-8, 1e-3, 1e-280
-"""Transmissions that are computed twice, how well the two must agree, and what counts as none at all."""
+WHOLE, DOUBTFUL, AGREEMENT, NEGLIGIBLE = 64, 1e-9, 1e-3, 1e-280
+"""Most slices at a time, transmissions that are computed twice, how well the two must agree, what counts as none at all."""
 
 
 @njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
@@ -344,6 +344,16 @@ def resume(psi: Array, outer: Array, ratio: Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def first_stride(onsite: Array, energy: float) -> int:
+    """Slices before the first restabilisation, a guess: strong scatterers make solutions grow apart sooner."""
+    total = 0.0
+    for n in range(onsite.shape[0]):
+        for i in range(onsite.shape[1]):
+            total += abs(onsite[n, i] - energy)
+    return max(int(13.0 - 1.8 * total / onsite.size), 5)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def next_attempt(steps: int, probing: bool) -> tuple[int, bool]:
     """Slices to try after `steps` failed, and whether single ones failed already: a level of the rest may be close to E there."""
     if probing:
@@ -392,7 +402,7 @@ def transmit(
     length, width = onsite.shape
     ratio, spectral, levels = work[4], work[5, 0], work[5, 1, 0]
     here, fresh, worst = length, True, 0.0
-    stride, probing, forced = min(8, cap), False, False
+    stride, probing, forced = min(first_stride(onsite, energy), cap), False, False
     while True:
         steps = min(stride, here) if probing else -(-here // -(-here // stride))
         inner, outer = work[0], work[1]
@@ -426,18 +436,18 @@ def transmit_surely(
     onsite: Array, energy: float, modes: Array, factors: Array, velocities: Array, tolerance: float, work: Array, panel: Array
 ) -> tuple[float, float]:
     """T and its relative error; a small T is confirmed in smaller steps, as it may hang on small elements of B."""
-    value, error, cap = 0.0, 0.0, 64
+    value, error, cap = 0.0, 0.0, WHOLE
     while True:  # one place that calls it: the compiler copies it into each
         again, error = transmit(onsite, energy, modes, factors, velocities, tolerance, cap, work, panel)
-        if cap == 64:
+        if cap == WHOLE:
             if again > DOUBTFUL or onsite.shape[1] == 1:
                 return again, error
-            value, cap = again, 3
+            value, cap = again, 5
             continue
         change = abs(again - value) / max(abs(again), NEGLIGIBLE)
         if change < AGREEMENT or cap == 1:
             return again, max(error, change) if again > -NEGLIGIBLE else np.inf
-        value, cap = again, 1
+        value, cap = again, cap // 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
