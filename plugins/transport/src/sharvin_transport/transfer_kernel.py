@@ -20,8 +20,8 @@ PROBES = 4
 SMALL = 24
 """Widths from which elimination by panels of four columns is faster."""
 
-WHOLE, DOUBTFUL, AGREEMENT, NEGLIGIBLE = 64, 1e-9, 1e-3, 1e-280
-"""Most slices at a time, transmissions that are computed twice, how well the two must agree, what counts as none at all."""
+WHOLE, DOUBTFUL, STRONG, AGREEMENT, NEGLIGIBLE = 64, 1e-9, 10.0, 1e-3, 1e-280
+"""Most slices at a time; transmissions and scatterers for which T is computed twice, and how well the two must agree; nothing."""
 
 
 @njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
@@ -432,6 +432,16 @@ def transmit(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def strongest(onsite: Array, energy: float) -> float:
+    """Largest |ε − E|: about the factor by which solutions may grow apart in one slice."""
+    largest = 0.0
+    for n in range(onsite.shape[0]):
+        for i in range(onsite.shape[1]):
+            largest = max(largest, abs(onsite[n, i] - energy))
+    return largest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def transmit_surely(
     onsite: Array, energy: float, modes: Array, factors: Array, velocities: Array, tolerance: float, work: Array, panel: Array
 ) -> tuple[float, float]:
@@ -440,7 +450,7 @@ def transmit_surely(
     while True:  # one place that calls it: the compiler copies it into each
         again, error = transmit(onsite, energy, modes, factors, velocities, tolerance, cap, work, panel)
         if cap == WHOLE:
-            if again > DOUBTFUL or onsite.shape[1] == 1:
+            if again > DOUBTFUL or onsite.shape[1] == 1 or (tolerance <= 1e-9 and strongest(onsite, energy) < STRONG):
                 return again, error
             value, cap = again, 5
             continue
