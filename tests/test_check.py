@@ -54,6 +54,8 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(sharvin, tmp_path):
         ("workflow.training_pulls=2", "at least 3 training_pulls"),
         ("regressor=null", "needs the name of a component"),
         ("structure.neck=[3, 3]", "structure.neck"),
+        ("hamiltonian={use: square_lattice}", "break_junction needs two_terminal systems, but square_lattice gives grid_wire"),
+        ("transport={use: grid_transfer}", "grid_transfer takes grid_wire systems"),
     ],
 )
 def test_one_wrong_setting_is_one_sentence(sharvin, setting, words):

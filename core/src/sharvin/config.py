@@ -182,6 +182,12 @@ class _Checker:
         if workflow is None or not isinstance(workflow.options, WorkflowOptions):
             return
         options = workflow.options
+        if options.system_type and "hamiltonian" in self.selections:
+            gives = self._record("hamiltonian").gives
+            if gives != options.system_type:
+                name = self.selections["hamiltonian"].name
+                needed = f"{workflow.name} needs {options.system_type} systems"
+                self.complain(("hamiltonian",), f"{needed}, but {name} gives {gives}.")
         for kind in options.kinds:
             key = CONFIG_KEYS[kind]
             if key not in values:

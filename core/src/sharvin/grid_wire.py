@@ -7,6 +7,7 @@ L slices of W sites between two semi-infinite clean leads with on-site energy 0;
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,3 +84,39 @@ class GridWire:
         H = csr_array(inside + hopping + diags_array(energies, format="csr"))
         S = csr_array(eye_array(slices * self.width, format="csr"))
         return TwoTerminal(H=H, S=S, left=lead, right=lead, fermi_energy=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class DisorderedWires:
+    """Wires drawn from an ensemble.
+
+    Parameters
+    ----------
+    wires : GridWire
+        A batch of shape (count,).
+    concentration : float64[count] or None
+        Probability with which each site of a wire was made an impurity; None where the ensemble has no such number.
+    """
+
+    wires: GridWire
+    concentration: NDArray[np.float64] | None = None
+
+
+Systems = Sequence[TwoTerminal | GridWire] | GridWire
+"""What solvers take: a batch of grid wires, or a sequence of systems; each wire of a batch counts as one system."""
+
+
+def number_of_systems(systems: Systems) -> int:
+    """How many systems there are, each wire of a batch counted."""
+    if isinstance(systems, GridWire):
+        return len(systems)
+    return sum(len(system) if isinstance(system, GridWire) else 1 for system in systems)
+
+
+def two_terminals(systems: Systems) -> Iterator[TwoTerminal]:
+    """All systems one by one, grid wires in their two-terminal form, batches in the order of the flattened batch."""
+    for system in [systems] if isinstance(systems, GridWire) else systems:
+        if isinstance(system, GridWire):
+            yield from (system.two_terminal(index) for index in range(len(system)))
+        else:
+            yield system

@@ -36,3 +36,6 @@ class WorkflowOptions(Options):
 
     optional_kinds: ClassVar[tuple[str, ...]] = ()
     """Kinds that the config may name."""
+
+    system_type: ClassVar[str] = ""
+    """System type (``two_terminal``, ``grid_wire``) that the config's Hamiltonian must give; any if empty."""

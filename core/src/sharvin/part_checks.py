@@ -43,6 +43,9 @@ CONTRACTS = {
 }
 """Methods of each kind, as in :mod:`sharvin.protocols`."""
 
+LATTICE_CONTRACT = ("sample",)
+"""Methods of Hamiltonians that give grid wires."""
+
 SAMPLE_KINDS = ("per_atom", "per_structure", "image", "graph")
 SYSTEM_TYPES = ("two_terminal", "grid_wire")
 
@@ -74,7 +77,9 @@ def record_problems(part: Part) -> list[str]:
             problems.append(f"{target!r} cannot be imported: {error}")
     if not problems:
         part_class = load_target(record.target)
-        problems += [f"{record.target} has no {name}" for name in CONTRACTS[part.kind] if not hasattr(part_class, name)]
+        lattice = part.kind == "hamiltonians" and record.gives == "grid_wire"
+        contract = LATTICE_CONTRACT if lattice else CONTRACTS[part.kind]
+        problems += [f"{record.target} has no {name}" for name in contract if not hasattr(part_class, name)]
     problems += _types_problems(part)
     return problems
 

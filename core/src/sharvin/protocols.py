@@ -7,7 +7,7 @@ each worker process, so options are all the state that they may rely on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sharvin.context import Context
     from sharvin.frames import Frame, Frames
+    from sharvin.grid_wire import DisorderedWires, Systems
     from sharvin.junction import Junction
     from sharvin.samples import Dataset, Features, Images, Prediction, Samples
     from sharvin.two_terminal import BlochHamiltonian, TwoTerminal
@@ -95,7 +96,7 @@ class Descriptor(Protocol):
 
 @runtime_checkable
 class Hamiltonian(Protocol):
-    """H and S in a local basis."""
+    """H and S in a local basis; the record says ``gives="two_terminal"``."""
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
@@ -111,13 +112,36 @@ class Hamiltonian(Protocol):
 
 
 @runtime_checkable
-class TransportSolver(Protocol):
-    """Elastic transmission."""
+class LatticeHamiltonian(Protocol):
+    """An ensemble of wires on the square lattice, without atoms; the record says ``gives="grid_wire"``."""
 
-    def transmission(self, systems: Sequence[TwoTerminal], energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sample(self, count: int, rng: np.random.Generator) -> DisorderedWires:
+        """`count` wires of one size; equal generators give equal wires, bit for bit."""
+        ...
+
+
+@runtime_checkable
+class TransportSolver(Protocol):
+    """Elastic transmission of the kinds of system that the record's ``takes`` names."""
+
+    def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
 
         Spin-degenerate: the conductance is T(0) in units of G0 = 2e²/h.
+
+        Parameters
+        ----------
+        systems : sequence of TwoTerminal or GridWire, or one GridWire
+            ``two_terminal``: :class:`~sharvin.two_terminal.TwoTerminal` objects. ``grid_wire``:
+            :class:`~sharvin.grid_wire.GridWire` batches, one or a sequence of any sizes; every wire is a system of its own, in
+            the order of the sequence and within a batch in that of its flattened ``batch_shape``.
+        energies_eV : float64[n_energies]
+            For grid wires in the unit of their `t`, and absolute, as their Fermi energy is 0.
+
+        Raises
+        ------
+        InputError
+            If a system is of a kind that the solver does not take.
         """
         ...
 

@@ -49,6 +49,8 @@ def transmission_of_file(
         override(options, setting)
     if set(options) - {"hamiltonian", "transport"}:
         raise InputError("--set takes hamiltonian.OPTION=VALUE or transport.OPTION=VALUE here.")
+    if registry().find("hamiltonians", hamiltonian).component.gives != "two_terminal":
+        raise InputError(f"the Hamiltonian {hamiltonian} is a lattice model and has no use for a structure file.")
     builder = registry().build("hamiltonians", hamiltonian, options["hamiltonian"])
     solver = registry().build("transport", transport, options["transport"])
     rows = np.empty((len(structures), len(grid)))

@@ -5,8 +5,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from ase.build import bulk
-from sharvin import Junction
-from sharvin.testing import HamiltonianTests, TransportSolverTests
+from sharvin import GridWire, Junction
+from sharvin.testing import HamiltonianTests, LatticeHamiltonianTests, TransportSolverTests
 
 
 class TestRgf(TransportSolverTests):
@@ -16,6 +16,46 @@ class TestRgf(TransportSolverTests):
 class TestSisl(TransportSolverTests):
     name = "sisl"
     complex_hamiltonians = False
+
+
+class TestDense(TransportSolverTests):
+    name = "dense"
+
+
+class GridWires:
+    """The kit's wires as a solver of lattices takes them."""
+
+    def wire(self, onsite_eV):
+        return GridWire(np.atleast_2d(onsite_eV))
+
+
+class TestGridTransfer(GridWires, TransportSolverTests):
+    name = "grid_transfer"
+    tolerance = 1e-11
+
+
+class TestRgfOnGridWires(GridWires, TransportSolverTests):
+    name = "rgf"
+
+
+class TestSquareLattice(LatticeHamiltonianTests):
+    name = "square_lattice"
+    options: ClassVar = {"length": 5, "width": 3}
+
+
+class TestBoxDisorder(TestSquareLattice):
+    options: ClassVar = {"length": 2, "width": 6, "disorder": "I", "strength": 2.0, "hopping": 0.5}
+
+
+class TestImpuritiesOfOnesOwn(TestSquareLattice):
+    options: ClassVar = {"disorder": "values", "values": (1.0, -2.0), "probabilities": (1.0, 3.0), "concentration": 0.2}
+
+
+class TestOnsiteMaps(TestSquareLattice):
+    @pytest.fixture
+    def component_options(self, tmp_path):
+        np.save(tmp_path / "maps.npy", np.random.default_rng(3).normal(size=(4, 5, 3)))
+        return {"length": 5, "width": 3, "disorder": "file", "onsite_file": str(tmp_path / "maps.npy")}
 
 
 def gold_junction(hamiltonian):

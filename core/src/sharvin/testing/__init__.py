@@ -23,6 +23,7 @@ _MODULES = (
     "dynamics",
     "executors",
     "hamiltonians",
+    "lattice",
     "potentials",
     "regressors",
     "structures",
@@ -35,6 +36,7 @@ from sharvin.testing.descriptors import DescriptorTests  # noqa: E402
 from sharvin.testing.dynamics import DynamicsTests  # noqa: E402
 from sharvin.testing.executors import ExecutorTests  # noqa: E402
 from sharvin.testing.hamiltonians import HamiltonianTests  # noqa: E402
+from sharvin.testing.lattice import LatticeHamiltonianTests  # noqa: E402
 from sharvin.testing.potentials import PotentialTests  # noqa: E402
 from sharvin.testing.regressors import RegressorTests  # noqa: E402
 from sharvin.testing.structures import StructureTests  # noqa: E402
@@ -46,6 +48,7 @@ __all__ = [
     "DynamicsTests",
     "ExecutorTests",
     "HamiltonianTests",
+    "LatticeHamiltonianTests",
     "PotentialTests",
     "RegressorTests",
     "StructureTests",

@@ -21,6 +21,7 @@ class BreakJunctionOptions(WorkflowOptions):
         "regressors",
     )
     optional_kinds: ClassVar[tuple[str, ...]] = ("descriptors",)
+    system_type: ClassVar[str] = "two_terminal"
 
     training_pulls: int = Field(default=6, ge=1)
     """Pulls whose snapshots are labelled by NEGF and learnt from."""

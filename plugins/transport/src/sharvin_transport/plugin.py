@@ -19,6 +19,13 @@ def sharvin_hamiltonians() -> list[Component]:
             summary="non-orthogonal two-centre spd tables: PTBP (14 elements), NRL (Au, Cu) or your own",
             gives="two_terminal",
         ),
+        Component(
+            name="square_lattice",
+            target="sharvin_transport.square_lattice:SquareLattice",
+            config="sharvin_transport.configs:SquareLatticeOptions",
+            summary="disordered wires on the square lattice: disorder models I to IV, or on-site energies of your own",
+            gives="grid_wire",
+        ),
     ]
 
 
@@ -27,11 +34,25 @@ def sharvin_transport() -> list[Component]:
     """Transport solvers."""
     return [
         Component(
+            name="grid_transfer",
+            target="sharvin_transport.grid_transfer:GridTransfer",
+            config="sharvin_transport.configs:GridTransferOptions",
+            summary="restabilised transfer matrices for whole batches of square-lattice wires, with no broadening",
+            takes=("grid_wire",),
+        ),
+        Component(
+            name="dense",
+            target="sharvin_transport.dense:DenseGreen",
+            config="sharvin_transport.configs:DenseOptions",
+            summary="one dense inverse, a plain reference for small systems",
+            takes=("two_terminal", "grid_wire"),
+        ),
+        Component(
             name="rgf",
             target="sharvin_transport.rgf:RecursiveGreen",
             config="sharvin_transport.configs:RecursiveGreenOptions",
             summary="block elimination between cached surface Green functions",
-            takes=("two_terminal",),
+            takes=("two_terminal", "grid_wire"),
         ),
         Component(
             name="sisl",
@@ -39,6 +60,6 @@ def sharvin_transport() -> list[Component]:
             config="sharvin_transport.configs:SislOptions",
             summary="sisl's self-energies and block-tridiagonal Green functions, for comparison",
             needs=("sisl", "sisl_toolbox"),
-            takes=("two_terminal",),
+            takes=("two_terminal", "grid_wire"),
         ),
     ]

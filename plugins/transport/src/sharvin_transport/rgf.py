@@ -16,7 +16,6 @@ where its condition number says so, the elimination is repeated with *s = i/2*, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
 from scipy.sparse import csr_array
 from sharvin.errors import InputError, RunError
+from sharvin.grid_wire import Systems, number_of_systems, two_terminals
 from sharvin.two_terminal import TwoTerminal
 
 from sharvin_transport.configs import RecursiveGreenOptions
@@ -48,7 +48,7 @@ class RecursiveGreen:
         self.options = options
         self.surfaces = SurfaceGreens(options.eta_eV)
 
-    def transmission(self, systems: Sequence[TwoTerminal], energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
 
         Raises
@@ -59,8 +59,8 @@ class RecursiveGreen:
             If a lead's surface Green function does not converge.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-        out = np.empty((len(systems), len(energies)))
-        for row, system in enumerate(systems):
+        out = np.empty((number_of_systems(systems), len(energies)))
+        for row, system in enumerate(two_terminals(systems)):
             interior = Interior.of(system)
             for column, energy in enumerate(energies):
                 absolute = float(energy + system.fermi_energy)

@@ -7,7 +7,6 @@ have no meaning beyond their order. See Papior et al., Comput. Phys. Commun. 212
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, hstack
 from sharvin.cache import ContentCache
 from sharvin.errors import InputError, RunError
+from sharvin.grid_wire import Systems, number_of_systems, two_terminals
 from sharvin.two_terminal import Lead, TwoTerminal
 from sisl_toolbox.btd import BlochElectrode, DeviceGreen
 
@@ -34,7 +34,7 @@ class SislTransport:
         self.options = options
         self._cache = ContentCache("sisl_self_energy")
 
-    def transmission(self, systems: Sequence[TwoTerminal], energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
 
         Raises
@@ -43,17 +43,22 @@ class SislTransport:
             If a Hamiltonian is complex.
         RunError
             If a self-energy does not fulfil its Dyson equation: where the energy meets a level of a chain of 1, 3, 7 … layers,
-            sisl's recursion loses its digits.
+            sisl's recursion loses its digits. Or if a block of its partition of the device has a level at E.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-        out = np.empty((len(systems), len(energies)))
-        for row, system in enumerate(systems):
+        out = np.empty((number_of_systems(systems), len(energies)))
+        for row, system in enumerate(two_terminals(systems)):
             green = self._green(system)
             for column, energy in enumerate(energies):
                 absolute = float(energy + system.fermi_energy)
                 for lead, direction, electrode in zip((system.left, system.right), "-+", green.elecs, strict=True):
                     _check_dyson(lead, direction, electrode.self_energy(absolute), absolute + 1j * self.options.eta_eV)
-                out[row, column] = np.real(green.transmission(absolute, "left", "right"))
+                try:
+                    out[row, column] = np.real(green.transmission(absolute, "left", "right"))
+                except np.linalg.LinAlgError:
+                    raise RunError(
+                        f"sisl meets a singular block of the device at {absolute:.6f} eV; move the energy by 1e-4 eV or use rgf."
+                    ) from None
         return out
 
     def _green(self, system: TwoTerminal) -> DeviceGreen:
