@@ -153,7 +153,9 @@ class LocalNeutrality:
             worst = float(np.abs(excess).max())
             if worst < self.tolerance:
                 return Shifts(values, self._inverse(device, values) if inverse is None else inverse, evaluations)
-            if evaluations == self.iterations or not np.isfinite(worst):
+            if not np.isfinite(worst):
+                raise ItemError("the populations of the device are not numbers; some atoms are too close for this table.")
+            if evaluations == self.iterations:
                 break
             if inverse is None:
                 inverse = self._inverse(device, values)

@@ -11,7 +11,7 @@ not zero are needed: a recursion over the blocks of :class:`~sharvin_transport.r
 −½ u S_lead, so S g Sᵀ, S g Aᵀ and A g Aᵀ of the unshifted device are all that is needed of g, once a snapshot.
 
 All blocks are complex symmetric, and the imaginary part of each principal submatrix of G⁻¹ is positive definite in the upper half
-plane, so blocks may be eliminated without pivoting between them. Single precision leaves 1e-5 electrons.
+plane where S is, so blocks may be eliminated without pivoting between them. Single precision leaves 1e-5 electrons.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import cgetrf, cgetri
+from sharvin.errors import ItemError
 from sharvin.two_terminal import TwoTerminal
 
 from sharvin_transport.contour import Contour
@@ -47,15 +48,17 @@ class Contact:
         used = (coupling[0] != 0) | (coupling[1] != 0)
         rows, columns = _span(used.any(axis=1)), _span(used.any(axis=0))
         h, s = (np.ascontiguousarray(part[rows, columns], dtype=np.float32) for part in coupling)
-        terms = np.empty((3, len(contour.nodes), h.shape[0], h.shape[0]), dtype=np.complex64)
-        for p, z in enumerate(contour.nodes):
-            a = np.asarray(z * s - h, dtype=np.complex64)
-            g = surface[p][columns, columns]
-            gs = _times_real(g, s)
-            ga = g @ a.T
-            terms[0, p] = _real_times(s, gs)
-            terms[1, p] = _real_times(s, ga)
-            terms[2, p] = a @ ga
+        r = len(s)
+        both = np.concatenate([s, h])
+        terms = np.empty((3, len(contour.nodes), r, r), dtype=np.complex64)
+        for p, node in enumerate(contour.nodes):
+            z = np.complex64(node)
+            to_both = _times_real(surface[p][columns, columns], both)
+            of_s, hgh = _real_times(s, to_both), _real_times(h, to_both[:, r:])
+            sgs, sgh = of_s[:, :r], of_s[:, r:]
+            terms[0, p] = sgs
+            terms[1, p] = z * sgs - sgh
+            terms[2, p] = z * (z * sgs - sgh - sgh.T) + hgh
         return cls(rows, *terms)
 
     def self_energy(self, p: int, u: NDArray[np.float32]) -> Singles:
@@ -199,7 +202,10 @@ def symmetric_inverse(matrix: Singles) -> Singles:
         lu, pivots, info = cgetrf(matrix)
         inverse, info_inverse = cgetri(lu, pivots)
         if info or info_inverse:
-            raise np.linalg.LinAlgError("singular block")
+            raise ItemError(
+                "the Green function of the device is singular on the contour; its overlap matrix is not positive definite, so "
+                "some atoms are too close for this table."
+            )
         return np.asarray(inverse, order="C")
     half = n // 2
     a = symmetric_inverse(matrix[:half, :half])
