@@ -238,3 +238,13 @@ def test_a_device_without_atoms_between_its_leads_is_the_crystal(bulk: Callable[
     whole, short = (h.two_terminal(junction_of(bulk(layers=layers), h)) for layers in (12, 8))
     assert short.size == short.left.size + short.right.size
     assert transmission(short) == pytest.approx(transmission(whole), abs=1e-6)
+
+
+def test_a_level_that_crosses_the_fermi_energy_is_followed(contact: Callable[..., Atoms]) -> None:
+    h, broken = hamiltonian("ptbp"), contact(bond=4.0)
+    broken.positions[50] += [0.0, 0.9, 1.9]  # one atom of the chain is left with one neighbour
+    junction = junction_of(broken, h)
+    system, inside = h._device_of(junction)
+    shifts = h._neutral(system, junction, inside, None)[1]
+    device, _ = open_device(h, junction, 10)
+    assert np.abs(device.populations(shifts.values[np.argsort(np.argsort(inside))]) - AU).max() < 1.1e-3

@@ -6,7 +6,7 @@ self-consistent potential, because screening acts within an atom's distance (J. 
 (1998); F. Pauly et al., Phys. Rev. B 74, 235106 (2006)). The principal layers are neutral by themselves and keep zero shifts.
 
 The equations are solved by Broyden's method (Math. Comput. 19, 577 (1965)), from the exact response ∂n/∂U at the start; it is
-computed again only where the residual does not fall to half.
+computed again only where the residual does not fall to half. A step that raises the residual is not taken.
 """
 
 from __future__ import annotations
@@ -149,24 +149,30 @@ class LocalNeutrality:
         values = np.zeros(len(electrons)) if start is None else start.values
         inverse = None if start is None else start.inverse_response
         excess = device.populations(values) - electrons
+        exact, radius = False, _LARGEST_STEP_EV
         for evaluations in range(1, self.iterations + 1):
             worst = float(np.abs(excess).max())
-            if worst < self.tolerance:
-                return Shifts(values, self._inverse(device, values) if inverse is None else inverse, evaluations)
             if not np.isfinite(worst):
                 raise ItemError("the populations of the device are not numbers; some atoms are too close for this table.")
+            if worst < self.tolerance:
+                return Shifts(values, self._inverse(device, values) if inverse is None else inverse, evaluations)
             if evaluations == self.iterations:
                 break
             if inverse is None:
-                inverse = self._inverse(device, values)
+                inverse, exact = self._inverse(device, values), True
             step = -inverse @ excess
-            step *= min(1.0, _LARGEST_STEP_EV / float(np.abs(step).max()))
+            step *= min(1.0, radius / float(np.abs(step).max()))
             following = device.populations(values + step) - electrons
+            ratio = float(np.linalg.norm(following) / np.linalg.norm(excess))
+            if ratio > 1.0:
+                # A level of a weakly bound atom crosses E_F on the way: a shorter step, with the response of here.
+                radius = 0.25 * float(np.abs(step).max()) if exact else radius
+                inverse = inverse if exact else None
+                continue
+            radius = min(2.0 * radius, _LARGEST_STEP_EV)
             change = inverse @ (following - excess)
-            inverse = inverse + np.outer(step - change, step @ inverse) / (step @ change)
-            if float(np.linalg.norm(following)) > 0.5 * float(np.linalg.norm(excess)):
-                inverse = None
-            values, excess = values + step, following
+            inverse = inverse + np.outer(step - change, step @ inverse) / (step @ change) if ratio < 0.5 else None
+            values, excess, exact = values + step, following, False
         i = int(np.argmax(np.abs(excess)))
         raise ItemError(
             f"local charge neutrality has not converged after {evaluations} evaluations: atom {names[i]} still "
