@@ -1,7 +1,7 @@
 """Cost of one conductance label: H, S and T(E_F) of the 304-atom Au(100) wire, in CPU seconds on one thread.
 
 Prints the cost of the first snapshot (leads included, empty cache) and of later ones, the sensitivity of T to η and to
-the cutoff, and T(E_F) while the neck is stretched: ``python benchmarks/negf_label.py``.
+the cutoff, T(E_F) while the neck is stretched, and the cost of local charge neutrality: ``python benchmarks/negf_label.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ import time
 
 import numpy as np
 from ase import Atoms
+from sharvin.junction import Junction
+from sharvin.two_terminal import TwoTerminal
+from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
+from sharvin_transport.rgf import RecursiveGreen
+from sharvin_transport.slater_koster import SlaterKoster
 
 REPEATS = 5
 
@@ -33,14 +38,41 @@ def reference_wire(a: float = 4.08, stretch: float = 0.0) -> Atoms:
     return Atoms(f"Au{len(positions)}", positions=positions, cell=[5 * d, 5 * d, z + 10], pbc=[True, True, False])
 
 
+def neutrality_cost(table: str, junction: Junction) -> None:
+    """Snapshots with local charge neutrality: with an empty cache, each from zero, and a series 0.1 Å apart."""
+    h = SlaterKoster(SlaterKosterOptions(table=table, charge_neutrality="local"))
+    rng = np.random.default_rng(1)
+    rough = np.zeros((304, 3))
+    rough[100:204] = rng.normal(0, 0.05, (104, 3))
+    snapshots = []
+    for stretch in 4.0 + 0.1 * np.arange(REPEATS + 1):
+        moved = reference_wire(stretch=stretch)
+        moved.positions += rough
+        snapshots.append(junction.with_positions(moved))
+    start = time.process_time()
+    h.two_terminal(snapshots[0])
+    empty = time.process_time() - start
+    alone, series = [], []
+    for snapshot in snapshots[:3]:
+        start = time.process_time()
+        h.two_terminal(snapshot)
+        alone.append(time.process_time() - start)
+    following = h.two_terminal_series(snapshots)
+    for _ in snapshots:
+        start = time.process_time()
+        system = next(following)
+        series.append(time.process_time() - start)
+        if not isinstance(system, TwoTerminal):
+            raise system
+    print(
+        f"  local charge neutrality, H+S included: empty cache {empty:.2f} s, from zero {np.median(alone):.2f} s, "
+        f"from the shifts of a neighbour {np.median(series[1:]):.2f} s"
+    )
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SHARVIN_CACHE"] = folder
-        from sharvin.junction import Junction
-        from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-        from sharvin_transport.rgf import RecursiveGreen
-        from sharvin_transport.slater_koster import SlaterKoster
-
         energy = np.zeros(1)
         for table in ("ptbp", "nrl"):
             h, solver = SlaterKoster(SlaterKosterOptions(table=table)), RecursiveGreen(RecursiveGreenOptions())
@@ -72,6 +104,7 @@ def main() -> None:
             for stretch in (0.0, 1.0, 2.0, 4.0, 6.0, 10.0):
                 stretched = reference_wire(stretch=stretch)
                 values.append(solver.transmission([h.two_terminal(junction.with_positions(stretched))], energy)[0, 0])
+            neutrality_cost(table, junction)
             print("  T(E_F), neck layers pulled apart evenly by 0, 1, 2, 4, 6, 10 Å: " + ", ".join(f"{v:.3f}" for v in values))
 
 

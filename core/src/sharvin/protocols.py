@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from sharvin.context import Context
+    from sharvin.errors import InputError, ItemError
     from sharvin.frames import Frame, Frames
     from sharvin.grid_wire import DisorderedWires, Systems
     from sharvin.junction import Junction
@@ -108,6 +109,19 @@ class Hamiltonian(Protocol):
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""
+        ...
+
+
+@runtime_checkable
+class SeriesHamiltonian(Hamiltonian, Protocol):
+    """A Hamiltonian that computes a snapshot faster from the one before; optional.
+
+    Nothing may be carried from one call to the next: a result depends on its series alone, never on what an instance did
+    before. Workflows call it with fixed series, so that results do not depend on the number of workers.
+    """
+
+    def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
+        """Device of each junction, or the reason why it has none, in order; the same atoms in all of them."""
         ...
 
 

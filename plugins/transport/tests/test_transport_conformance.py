@@ -84,3 +84,8 @@ class TestSlaterKosterPtbp(HamiltonianTests):
 
 class TestSlaterKosterNrl(TestSlaterKosterPtbp):
     options: ClassVar = {"table": "nrl"}
+
+
+class TestNeutralSlaterKoster(TestSlaterKosterPtbp):
+    options: ClassVar = {"charge_neutrality": "local", "neutrality_tolerance": 1e-4}
+    tolerance_eV = 2e-3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from sharvin.options import Options
@@ -26,6 +26,33 @@ class SlaterKosterOptions(Options):
 
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
+
+    charge_neutrality: Literal["none", "local"] = "none"
+    """`local` shifts the on-site energies of every atom between the principal layers until it holds its valence electrons
+    (Mulliken populations of the open device); `none` keeps the table's."""
+
+    neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 1e-3
+    """With `charge_neutrality: local`: largest charge left on an atom, in electrons."""
+
+    neutrality_iterations: PositiveInt = 30
+    """With `charge_neutrality: local`: evaluations of the populations after which a snapshot has failed."""
+
+    contour_points: Annotated[int, Field(ge=4, le=200)] = 10
+    """With `charge_neutrality: local`: nodes of the contour that integrates the occupied states."""
+
+    @model_validator(mode="after")
+    def _one_fermi_energy(self) -> Self:
+        if self.charge_neutrality == "local" and self.fermi_energy_eV is not None:
+            raise ValueError(
+                "fermi_energy_eV and charge_neutrality: local exclude each other, because the leads are neutral at one Fermi "
+                "energy only; leave fermi_energy_eV out"
+            )
+        if self.charge_neutrality == "none":
+            unused = sorted({"neutrality_tolerance", "neutrality_iterations", "contour_points"} & self.model_fields_set)
+            changed = [name for name in unused if getattr(self, name) != type(self).model_fields[name].default]
+            if changed:
+                raise ValueError(f"{', '.join(changed)} act with charge_neutrality: local only; set it or leave them out")
+        return self
 
     def elements(self) -> frozenset[str] | None:
         path = TABLES.get(self.table, Path(self.table))

@@ -1,18 +1,19 @@
 """The Hamiltonian `slater_koster`: H and S of spd orbitals from two-centre tables, for junctions and for crystals.
 
 A junction's device is [left principal layer | centre | right principal layer]. The principal layers take the blocks of the
-ideal bulk lead exactly; everything that touches the centre comes from the snapshot's positions. No charge
-self-consistency is made: on-site energies are the table's.
+ideal bulk lead exactly; everything that touches the centre comes from the snapshot's positions. On-site energies are the
+table's, moved by the shifts of local charge neutrality where that is asked for (:mod:`~sharvin_transport.neutrality`).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
+from ase.data import chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sharvin.cache import ContentCache
@@ -22,6 +23,7 @@ from sharvin.two_terminal import BlochHamiltonian, Lead, Supercell, TwoTerminal
 
 from sharvin_transport.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.lead_bands import invariance_error, lead_fermi_energy
+from sharvin_transport.neutrality import LocalNeutrality, Shifts, shifted
 from sharvin_transport.pairs import Pairs, find_pairs, merge_images
 from sharvin_transport.tables import Table, load_table
 from sharvin_transport.two_centre import Directions
@@ -45,6 +47,7 @@ class SlaterKoster:
         self.table: Table = load_table(path, options.table, options.tail_eV)
         self._leads: dict[bytes, tuple[Lead, float]] = {}
         self._fermi_energies = ContentCache("fermi_energy")
+        self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
@@ -62,10 +65,35 @@ class SlaterKoster:
         Raises
         ------
         InputError
-            Elements without parameters, principal layers thinner than the range, leads with different Fermi energies.
+            Elements without parameters, principal layers thinner than the range, leads with different Fermi energies, or, with
+            local charge neutrality, leads whose atoms are charged.
         ItemError
-            If atoms of this snapshot overlap.
+            If atoms of this snapshot overlap, or its shifts do not converge.
         """
+        system, inside = self._device_of(junction)
+        if self.options.charge_neutrality == "none":
+            return system
+        return self._neutral(system, junction, inside, None)[0]
+
+    def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
+        """Devices of similar geometries of the same atoms, or the reason why there is none, in order.
+
+        With local charge neutrality the shifts of each one start from those of the one before, the first one's from zero, so
+        a result depends, within the tolerance, on where its series began.
+        """
+        shifts: Shifts | None = None
+        for junction in junctions:
+            try:
+                system, inside = self._device_of(junction)
+                if self.options.charge_neutrality == "local":
+                    system, shifts = self._neutral(system, junction, inside, shifts)
+                result: TwoTerminal | InputError | ItemError = system
+            except (InputError, ItemError) as error:
+                shifts, result = None, error
+            yield result
+
+    def _device_of(self, junction: Junction) -> tuple[TwoTerminal, NDArray[np.int64]]:
+        """The device without shifts, and the atoms between the principal layers in its order."""
         atoms = junction.atoms
         reach = self.range_A(atoms.numbers)
         junction, left, right = junction.electrodes()
@@ -77,10 +105,12 @@ class SlaterKoster:
                 )
         leads = [self._lead(electrode) for electrode in (left, right)]
         fermi = [level for _, level in leads]
+        if self.options.charge_neutrality == "local":
+            fermi = [self._neutral_fermi_energy(electrode, atoms) for electrode in (left, right)]
         if abs(fermi[0] - fermi[1]) > ALIGNMENT_EV:
             raise InputError(
-                f"the Fermi energies of the two leads, {fermi[0]:.3f} and {fermi[1]:.3f} eV, differ; without charge "
-                "self-consistency both electrodes must be the same crystal (or set fermi_energy_eV)."
+                f"the Fermi energies of the two leads, {fermi[0]:.3f} and {fermi[1]:.3f} eV, differ; the contact potential of "
+                "different crystals is not computed, so both electrodes must be the same crystal (or set fermi_energy_eV)."
             )
         inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
         inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
@@ -90,7 +120,40 @@ class SlaterKoster:
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
         H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]))
-        return TwoTerminal(H=H, S=S, left=leads[0][0], right=leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]))
+        system = TwoTerminal(H=H, S=S, left=leads[0][0], right=leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]))
+        return system, inside
+
+    def _neutral(
+        self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64], start: Shifts | None
+    ) -> tuple[TwoTerminal, Shifts]:
+        """The device with neutral atoms; shifts are kept in the order of the atoms in the snapshot, not in the device."""
+        if len(inside) == 0:
+            return system, Shifts.none()
+        ordered, rank = np.unique(inside, return_inverse=True)
+        numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)
+        atom = np.full(system.size, -1)
+        atom[system.left.size : system.size - system.right.size] = np.repeat(rank, self.orbital_count(numbers[inside]))
+        electrons = self._electrons(numbers[ordered])
+        bottom = self._bottom(system.left, numbers)
+        names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
+        shifts = self._neutrality.shifts(system, names, electrons, atom, bottom, start)
+        return shifted(system, atom, shifts.values), shifts
+
+    def _neutral_fermi_energy(self, electrode: Electrode, atoms: Atoms) -> float:
+        lead, guess = self._lead(electrode)
+        numbers = np.asarray(atoms.numbers, dtype=np.int64)
+        cell = electrode.numbers if lead.supercell is None else electrode.numbers[electrode.order[0, 0]]
+        orbital = np.repeat(np.arange(len(cell)), self.orbital_count(cell))
+        return self._neutrality.fermi_energy(lead, self._electrons(cell), orbital, guess, self._bottom(lead, numbers))
+
+    def _electrons(self, numbers: NDArray[np.int64]) -> Floats:
+        """Valence electrons of each atom."""
+        return np.array([self.table.electrons[int(z)] for z in numbers])
+
+    def _bottom(self, lead: Lead, numbers: NDArray[np.int64]) -> float:
+        """Where the contour of a device of these elements begins."""
+        lowest = min(float(self.table.onsite(int(z), np.zeros(1)).min()) for z in np.unique(numbers))
+        return self._neutrality.bottom(lead, lowest)
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""

@@ -1,0 +1,205 @@
+r"""Local charge neutrality: on-site shifts that give every atom between the leads its valence electrons.
+
+The shifts U enter as :math:`H_{ij} \to H_{ij} + \tfrac12 S_{ij} (U_i + U_j)` and solve n_i(U) = Z_i, n_i the Mulliken
+populations of the open device (:mod:`~sharvin_transport.open_device`); in atomic contacts of metals this replaces the
+self-consistent potential, because screening acts within an atom's distance (J. C. Cuevas et al., Phys. Rev. Lett. 80, 1066
+(1998); F. Pauly et al., Phys. Rev. B 74, 235106 (2006)). The principal layers are neutral by themselves and keep zero shifts.
+
+The equations are solved by Broyden's method (Math. Comput. 19, 577 (1965)), from the exact response ∂n/∂U at the start; it is
+computed again only where the residual does not fall to half. A step that raises the residual is not taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sharvin.cache import ContentCache
+from sharvin.errors import InputError, ItemError
+from sharvin.two_terminal import Lead, TwoTerminal
+
+from sharvin_transport.contour import BELOW_BANDS_EV, Contour, LeadContour, lead_populations, lowest_level, neutral_fermi_energy
+from sharvin_transport.lead_bands import fold
+from sharvin_transport.open_device import OpenDevice, Singles
+
+Floats = NDArray[np.float64]
+LEAD_CHARGE = 0.02
+"""Largest charge of an atom of a lead that passes as neutral."""
+_LARGEST_STEP_EV = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Shifts:
+    """Shifts float64[atoms] in eV, the inverse response float64[atoms, atoms] that found them, and the evaluations it took."""
+
+    values: Floats
+    inverse_response: Floats
+    evaluations: int
+
+    @classmethod
+    def none(cls) -> Shifts:
+        """Those of a device without atoms between the leads."""
+        return cls(np.zeros(0), np.zeros((0, 0)), 0)
+
+
+class LocalNeutrality:
+    """Shifts of devices whose leads are neutral.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest charge of an atom that is left.
+    iterations : int
+        After as many evaluations of the populations without convergence the snapshot fails.
+    points : int
+        Nodes of the contour.
+    """
+
+    def __init__(self, tolerance: float, iterations: int, points: int) -> None:
+        self.tolerance, self.iterations, self.points = tolerance, iterations, points
+        self._leads = LeadContour()
+        self._fermi_energies = ContentCache("neutral_fermi_energy")
+        self._bottoms: dict[tuple[str, float], float] = {}
+        self._surfaces: dict[tuple[str, str, str], Singles] = {}
+
+    def bottom(self, lead: Lead, lowest_onsite_eV: float) -> float:
+        """Where the contour begins, in eV; the same for all snapshots."""
+        key = (lead.key, lowest_onsite_eV)
+        if key not in self._bottoms:
+            self._bottoms[key] = min(lowest_level(lead), lowest_onsite_eV) - BELOW_BANDS_EV
+        return self._bottoms[key]
+
+    def fermi_energy(self, lead: Lead, electrons: Floats, cell: NDArray[np.int64], guess_eV: float, bottom_eV: float) -> float:
+        """Fermi energy in eV at which the lead is neutral on the contour that ends there.
+
+        Parameters
+        ----------
+        lead : Lead
+        electrons : float64[n]
+            Valence electrons of the atoms of the lead's primitive transverse cell.
+        cell : int64[m]
+            For each orbital of that cell the number of its atom.
+        guess_eV, bottom_eV : float
+
+        Raises
+        ------
+        InputError
+            If the lead's atoms are charged in spite of that, because they are not equivalent.
+        """
+        folded = lead.supercell.orbitals.tobytes() if lead.supercell else b""
+        repeats = int(np.prod(lead.supercell.repeats)) if lead.supercell else 1
+        total = float(electrons.sum()) * repeats
+        content = f"1 {lead.key} {total!r} {guess_eV!r} {bottom_eV!r} {self.points}".encode() + folded
+        key = hashlib.blake2b(content, digest_size=20).hexdigest()
+
+        def compute() -> dict[str, Floats]:
+            fermi = neutral_fermi_energy(lead, total, guess_eV, bottom_eV, self.points)
+            contour = Contour.semicircle(bottom_eV, fermi, self.points)
+            populations = lead_populations(lead, contour, *self._leads.surfaces(lead, contour))
+            return {"fermi_energy_eV": np.array(fermi), "populations": populations}
+
+        arrays = self._fermi_energies.get_or_compute(key, compute)
+        charges = electrons - np.bincount(cell, arrays["populations"], len(electrons))
+        if np.abs(charges).max() > LEAD_CHARGE:
+            raise InputError(
+                f"the atoms of a lead carry charges up to {np.abs(charges).max():.2f} e of their own; local charge neutrality "
+                "needs leads of equivalent atoms: electrodes of one element, periodic in x and y."
+            )
+        return float(arrays["fermi_energy_eV"])
+
+    def shifts(
+        self,
+        system: TwoTerminal,
+        names: list[str],
+        electrons: Floats,
+        atom: NDArray[np.int64],
+        bottom_eV: float,
+        start: Shifts | None,
+    ) -> Shifts:
+        """Shifts of the atoms between the leads.
+
+        Parameters
+        ----------
+        system : TwoTerminal
+            Without shifts, its Fermi energy that of :meth:`fermi_energy`.
+        names : list of str
+            The atoms between the leads, as messages call them.
+        electrons : float64[atoms]
+            Their valence electrons.
+        atom : int64[n]
+            For each orbital of the device the number of its atom, −1 in the principal layers.
+        bottom_eV : float
+        start : Shifts or None
+            Those of a similar geometry; otherwise zero is the start.
+
+        Raises
+        ------
+        ItemError
+            If they do not converge.
+        """
+        contour = Contour.semicircle(bottom_eV, system.fermi_energy, self.points)
+        surfaces = (self._folded(system.left, "left", contour), self._folded(system.right, "right", contour))
+        device = OpenDevice(system, atom, contour, surfaces)
+        return self._solve(device, names, electrons, start)
+
+    def _solve(self, device: OpenDevice, names: list[str], electrons: Floats, start: Shifts | None) -> Shifts:
+        values = np.zeros(len(electrons)) if start is None else start.values
+        inverse = None if start is None else start.inverse_response
+        excess = device.populations(values) - electrons
+        exact, radius = False, _LARGEST_STEP_EV
+        for evaluations in range(1, self.iterations + 1):
+            worst = float(np.abs(excess).max())
+            if not np.isfinite(worst):
+                raise ItemError("the populations of the device are not numbers; some atoms are too close for this table.")
+            if worst < self.tolerance:
+                return Shifts(values, self._inverse(device, values) if inverse is None else inverse, evaluations)
+            if evaluations == self.iterations:
+                break
+            if inverse is None:
+                inverse, exact = self._inverse(device, values), True
+            step = -inverse @ excess
+            step *= min(1.0, radius / float(np.abs(step).max()))
+            following = device.populations(values + step) - electrons
+            ratio = float(np.linalg.norm(following) / np.linalg.norm(excess))
+            if ratio > 1.0:
+                # A level of a weakly bound atom crosses E_F on the way: a shorter step, with the response of here.
+                radius = 0.25 * float(np.abs(step).max()) if exact else radius
+                inverse = inverse if exact else None
+                continue
+            radius = min(2.0 * radius, _LARGEST_STEP_EV)
+            change = inverse @ (following - excess)
+            inverse = inverse + np.outer(step - change, step @ inverse) / (step @ change) if ratio < 0.5 else None
+            values, excess, exact = values + step, following, False
+        i = int(np.argmax(np.abs(excess)))
+        raise ItemError(
+            f"local charge neutrality has not converged after {evaluations} evaluations: atom {names[i]} still "
+            f"has a charge of {-excess[i]:+.4f} e; raise neutrality_iterations."
+        )
+
+    def _inverse(self, device: OpenDevice, values: Floats) -> Floats:
+        return np.asarray(np.linalg.inv(device.response(values)))
+
+    def _folded(self, lead: Lead, side: str, contour: Contour) -> Singles:
+        """Surface Green functions of a lead in real space, complex64[n_points, m, m]."""
+        key = (lead.key, side, contour.key)
+        if key not in self._surfaces:
+            while len(self._surfaces) > 1:
+                del self._surfaces[next(iter(self._surfaces))]
+            states = self._leads.surfaces(lead, contour)[0 if side == "left" else 1]
+            folded = np.empty((len(states), lead.size, lead.size), dtype=np.complex64)
+            for p, state in enumerate(states):
+                folded[p] = state[0] if lead.supercell is None else fold(state, lead.supercell)
+            self._surfaces[key] = folded
+        return self._surfaces[key]
+
+
+def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> TwoTerminal:
+    """The device with its on-site shifts."""
+    u = np.where(atom >= 0, shifts[atom], 0.0)
+    S = system.S
+    row = np.repeat(np.arange(system.size), np.diff(S.indptr))
+    added = csr_array((0.5 * S.data * (u[row] + u[S.indices]), S.indices, S.indptr), shape=S.shape)
+    return TwoTerminal(csr_array(system.H + added), S, system.left, system.right, system.fermi_energy)
