@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from sharvin.errors import InputError
 from vesin import NeighborList  # type: ignore[import-untyped]
 
 CUTOFF_IN_NEIGHBOUR_DISTANCES = (1 + np.sqrt(2)) / 2
+SKIN_A = 2.0
+"""Candidate pairs are kept until an atom has moved by half of this."""
 
 
 class NeckWidth:
@@ -29,7 +31,6 @@ class NeckWidth:
     """
 
     def __init__(self, left: NDArray[np.bool_], right: NDArray[np.bool_], cutoff: float) -> None:
-        self._cutoff = cutoff
         self._mobile = ~(left | right)
         count = int(self._mobile.sum())
         self._source, self._sink, self._size = 2 * count, 2 * count + 1, 2 * count + 2
@@ -38,7 +39,7 @@ class NeckWidth:
         self._entrance[left], self._entrance[right] = self._source, self._sink
         self._exit = self._entrance + self._mobile
         self._through = np.arange(0, 2 * count, 2)
-        self._bonds = NeighborList(cutoff=cutoff, full_list=False, sorted=False)
+        self._candidates = _Candidates(cutoff)
         self._present = np.zeros(self._size**2, dtype=bool)
         self._paths: NDArray[np.int64] | None = None
         self._before_cut = np.zeros(self._size, dtype=bool)
@@ -58,9 +59,8 @@ class NeckWidth:
         InputError
             If the rigid layers of both sides are bonded to each other, so that no cut separates them.
         """
-        near = self._near(positions)
-        i, j = self._bonds.compute(positions[near], cell, pbc, "ij", copy=False)
-        entrance, exits = self._entrance[near], self._exit[near]
+        i, j = self._candidates.bonds(positions, cell, pbc, self._mobile)
+        entrance, exits = self._entrance, self._exit
         rows = np.concatenate([exits[i], exits[j], self._through])
         columns = np.concatenate([entrance[j], entrance[i], self._through + 1])
         if not self._unchanged(rows, columns):
@@ -84,27 +84,67 @@ class NeckWidth:
             raise InputError(
                 "the rigid layers of the two electrodes are bonded to each other; the wire needs mobile atoms between."
             )
-        other = rows != columns
-        graph = coo_array((np.ones(int(other.sum()), np.int32), (rows[other], columns[other])), shape=(self._size,) * 2).tocsr()
-        graph.data[:] = 1
-        result = maximum_flow(graph, self._source, self._sink)
-        flow = result.flow.tocoo()
-        used = flow.data > 0
-        self._paths = flow.row[used].astype(np.int64) * self._size + flow.col[used]
-        left = graph - result.flow
-        left.eliminate_zeros()
+        numbers = np.unique((rows * self._size + columns)[rows != columns])
+        result = maximum_flow(self._graph(numbers), self._source, self._sink)
+        flow = result.flow  # its sparsity holds the edges and their opposites
+        flow_rows = np.repeat(np.arange(self._size), np.diff(flow.indptr))
+        flow_numbers = flow_rows * self._size + flow.indices
+        self._paths = flow_numbers[flow.data > 0]
+        self._present[numbers] = True
+        residual = self._present[flow_numbers] > flow.data
+        self._present[numbers] = False
         self._before_cut[:] = False
-        self._before_cut[breadth_first_order(left, self._source, return_predecessors=False)] = True
+        reached = breadth_first_order(self._graph(flow_numbers[residual]), self._source, return_predecessors=False)
+        self._before_cut[reached] = True
         self._width = int(result.flow_value)
 
-    def _near(self, positions: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Mobile atoms and the rigid ones that may be bonded to one of them, or to the other side."""
-        z = positions[:, 2]
-        moving = z[self._mobile]
-        if len(moving) == 0:
-            return np.arange(len(z))
-        low, high = moving.min() - self._cutoff, moving.max() + self._cutoff
-        return np.flatnonzero((z >= low) & (z <= high))
+    def _graph(self, numbers: NDArray[np.int64]) -> csr_array:
+        """Edges of capacity one, each numbered ``from * size + to``, in ascending rows."""
+        rows, columns = np.divmod(numbers, self._size)
+        starts = np.searchsorted(rows, np.arange(self._size + 1)).astype(np.int32)
+        return csr_array((np.ones(len(numbers), np.int32), columns.astype(np.int32), starts), shape=(self._size,) * 2)
+
+
+class _Candidates:
+    """Pairs that may be bonded: a neighbour list with a skin, made again when an atom has moved by half of it."""
+
+    def __init__(self, cutoff: float) -> None:
+        self._cutoff = cutoff
+        self._list = NeighborList(cutoff=cutoff + SKIN_A, full_list=False, sorted=False)
+        self._reference: NDArray[np.float64] | None = None
+
+    def bonds(
+        self, positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], mobile: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs of bonded atoms, of which one is mobile or near a mobile one."""
+        periodic = np.where(pbc[:, None], cell, 0.0)
+        if self._reference is None or not np.array_equal(periodic, self._periodic) or self._moved(positions):
+            self._make(positions, cell, pbc, mobile)
+            self._reference, self._periodic = positions.copy(), periodic
+        vectors = positions[self._j] - positions[self._i]
+        vectors += self._shift
+        bonded = np.einsum("ij,ij->i", vectors, vectors) <= self._cutoff**2
+        return self._i[bonded], self._j[bonded]
+
+    def _moved(self, positions: NDArray[np.float64]) -> bool:
+        displacement = positions - self._reference
+        return bool(np.einsum("ij,ij->i", displacement, displacement).max() >= (0.5 * SKIN_A) ** 2)
+
+    def _make(
+        self, positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], mobile: NDArray[np.bool_]
+    ) -> None:
+        near = _near(positions[:, 2], mobile, self._cutoff + SKIN_A)
+        i, j, images = self._list.compute(positions[near], cell, pbc, "ijS")
+        self._i, self._j = near[i], near[j]
+        self._shift = np.asarray(images, dtype=np.float64) @ cell
+
+
+def _near(z: NDArray[np.float64], mobile: NDArray[np.bool_], reach: float) -> NDArray[np.int64]:
+    """Mobile atoms, and the rigid ones within reach of their range along z."""
+    moving = z[mobile]
+    if len(moving) == 0:
+        return np.arange(len(z))
+    return np.flatnonzero((z >= moving.min() - reach) & (z <= moving.max() + reach))
 
 
 def nearest_neighbour_distance(
