@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -278,8 +277,3 @@ def _run_item(function: Callable[[Any, Path], None], item: tuple[Any, Path]) -> 
         kind = next(kind for kind in (ItemError, StoreError, InputError, SharvinError) if isinstance(error, kind))
         return kind, str(error)
     return None
-
-
-def worker_count(executor: Executor) -> int:
-    """Workers of an executor, 1 if it does not say."""
-    return int(getattr(executor, "workers", os.cpu_count() or 1))

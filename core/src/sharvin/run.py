@@ -23,7 +23,7 @@ from sharvin.config import Config
 from sharvin.context import Context, Resume
 from sharvin.errors import InputError
 from sharvin.registry import registry
-from sharvin.store import read_json, write_json
+from sharvin.store import write_json
 
 NOT_IN_RESULTS = ("executor", "max_failures")
 """Config keys that no result depends on; a run may be resumed with others."""
@@ -152,18 +152,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def read_results(folder: Path) -> dict[str, Any]:
-    """``results.json`` of a finished run.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no finished run.
-    """
-    path = folder / "results.json"
-    if not path.exists():
-        raise InputError(f"{folder} holds no finished run (there is no results.json).")
-    results: dict[str, Any] = read_json(path)
-    return results
