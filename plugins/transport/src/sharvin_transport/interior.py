@@ -7,6 +7,7 @@ least work are taken; that every stored element lies in a block is checked for e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,28 +53,34 @@ class Interior:
         InputError
             If a principal layer of the device differs from its lead's.
         """
-        n, n_left, n_right = system.size, system.left.size, system.right.size
-        H, S = (_sorted(matrix) for matrix in (system.H, system.S))
-        _check_layers(system, H, S)
-        low, high = _extent(H, S)
-        first, last = n_left, n - n_right
+        return cls.alike([system])[0]
+
+    @classmethod
+    def alike(cls, systems: Sequence[TwoTerminal]) -> list[Interior]:
+        """Partition devices of equal size, with leads of equal size, at the same places."""
+        matrices = [(_sorted(system.H), _sorted(system.S)) for system in systems]
+        for system, (H, S) in zip(systems, matrices, strict=True):
+            _check_layers(system, H, S)
+        extents = [_extent(H, S) for H, S in matrices]
+        low, high = np.min([e[0] for e in extents], axis=0), np.max([e[1] for e in extents], axis=0)
+        n, first, n_right = systems[0].size, systems[0].left.size, systems[0].right.size
+        last = n - n_right
         if first == last or high[:first].max() >= last:
             # The two principal layers see each other: they stay in the device, and the leads begin behind them.
-            return cls._whole(system, H, S, low, high)
+            bounds = partition(high, first, last)
+            return [cls._cut(m, (low, high), bounds, 0, n)._behind(s) for m, s in zip(matrices, systems, strict=True)]
         low, high = low[first:last], high[first:last]
         to_left, to_right = np.flatnonzero(low < first), np.flatnonzero(high >= last)
         bounds = partition(high - first, to_left.max(initial=-1) + 1, to_right.min(initial=last - first))
-        return cls._cut((H, S), (low, high), bounds, first, last)
+        return [cls._cut(m, (low, high), bounds, first, last) for m in matrices]
 
-    @classmethod
-    def _whole(cls, system: TwoTerminal, H: csr_array, S: csr_array, low: Array, high: Array) -> Interior:
-        n, n_left, n_right = system.size, system.left.size, system.right.size
-        bounds = partition(high, n_left, n - n_right)
-        inner = cls._cut((H, S), (low, high), bounds, 0, n)
-        size = np.diff(bounds)
-        left = tuple(_raised(np.conj(b).T, 0, int(size[0])) for b in (system.left.H01, system.left.S01))
-        right = tuple(_raised(b, int(size[-1]) - n_right, int(size[-1])) for b in (system.right.H01, system.right.S01))
-        return cls(inner.diagonal, inner.above, (left[0], left[1]), (right[0], right[1]), bounds)
+    def _behind(self, system: TwoTerminal) -> Interior:
+        """The same blocks with the leads coupled to the outermost principal layers."""
+        size = np.diff(self.bounds)
+        left = [_raised(np.conj(b).T, 0, int(size[0])) for b in (system.left.H01, system.left.S01)]
+        offset = int(size[-1]) - system.right.size
+        right = [_raised(b, offset, int(size[-1])) for b in (system.right.H01, system.right.S01)]
+        return Interior(self.diagonal, self.above, (left[0], left[1]), (right[0], right[1]), self.bounds)
 
     @classmethod
     def _cut(cls, matrices: tuple[csr_array, csr_array], extent: Pair, bounds: Array, first: int, last: int) -> Interior:

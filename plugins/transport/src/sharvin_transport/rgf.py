@@ -19,13 +19,14 @@ functions once a lead and energy, self-energies of rows that no snapshot moves o
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
-from sharvin.errors import RunError
+from sharvin.errors import InputError, RunError
 from sharvin.grid_wire import Systems, number_of_systems, two_terminals
 from sharvin.two_terminal import TwoTerminal
 
@@ -33,6 +34,9 @@ from sharvin_transport.configs import RecursiveGreenOptions
 from sharvin_transport.contact import Contact, Contacts
 from sharvin_transport.interior import Interior
 from sharvin_transport.surface_green import SurfaceGreens
+
+if TYPE_CHECKING:
+    from sharvin_transport.rgf_torch import TorchElimination
 
 __all__ = ["Interior", "RecursiveGreen"]
 
@@ -52,8 +56,9 @@ class RecursiveGreen:
 
     def __init__(self, options: RecursiveGreenOptions) -> None:
         self.options = options
-        self.surfaces = SurfaceGreens(options.eta_eV)
+        self.surfaces = SurfaceGreens(options.eta_eV, options.surface)
         self.contacts = Contacts()
+        self._batches = _torch_elimination(options.device) if options.backend == "torch" else None
 
     def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
@@ -63,16 +68,28 @@ class RecursiveGreen:
         InputError
             If a device's outermost principal layer is not its lead's.
         RunError
-            If a lead's surface Green function does not converge.
+            If a lead's surface Green function does not converge, or, from its eigenmodes, the energy is on its band edge.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
         out = np.empty((number_of_systems(systems), len(energies)))
         start = 0
         for portion in portions(two_terminals(systems)):
-            for column, energy in enumerate(energies):
-                for row, (system, interior) in enumerate(portion, start):
-                    out[row, column] = self._transmission(system, interior, float(energy + system.fermi_energy))
-            start += len(portion)
+            rows = slice(start, start + len(portion))
+            absolute = energies + np.array([[system.fermi_energy] for system in portion])
+            if self._batches is not None:
+                out[rows] = self._batches.transmission(portion, absolute, self.surfaces)
+            else:
+                out[rows] = self._one_by_one(portion, absolute)
+            start = rows.stop
+        return out
+
+    def _one_by_one(self, systems: list[TwoTerminal], energies: NDArray[np.float64]) -> NDArray[np.float64]:
+        """T at absolute energies [n_systems, n_energies]; the energies are outermost, so that snapshots share their contacts."""
+        interiors = [Interior.of(system) for system in systems]
+        out = np.empty(energies.shape)
+        for column in range(energies.shape[1]):
+            for row, (system, interior) in enumerate(zip(systems, interiors, strict=True)):
+                out[row, column] = self._transmission(system, interior, float(energies[row, column]))
         return out
 
     def _transmission(self, system: TwoTerminal, interior: Interior, energy_eV: float) -> float:
@@ -90,17 +107,27 @@ class RecursiveGreen:
         raise RunError(f"the device's Green function is singular at {energy_eV:.6f} eV; move the energy by 1e-6 eV.")
 
 
-def portions(systems: Iterable[TwoTerminal]) -> Iterator[list[tuple[TwoTerminal, Interior]]]:
-    """Systems with their blocks, as many together as memory should hold."""
-    portion: list[tuple[TwoTerminal, Interior]] = []
-    held = 0
+def _torch_elimination(device: str) -> TorchElimination:
+    """Elimination by torch; torch is imported only here, because no other part of the solver needs it."""
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("rgf with backend: torch needs torch: pip install 'sharvin-transport[torch]'")
+    from sharvin_transport.rgf_torch import TorchElimination
+
+    return TorchElimination(device)
+
+
+def portions(systems: Iterable[TwoTerminal]) -> Iterator[list[TwoTerminal]]:
+    """Successive systems of one shape, as many together as memory should hold as dense blocks."""
+    portion: list[TwoTerminal] = []
+    shape, held = None, 0
     for system in systems:
-        interior = Interior.of(system)
-        portion.append((system, interior))
-        held += interior.nbytes
-        if held > _PORTION_BYTES:
+        own = (system.size, system.left.size, system.right.size, system.H.dtype, system.left.H00.dtype, system.right.H00.dtype)
+        if portion and (own != shape or held > _PORTION_BYTES):
             yield portion
             portion, held = [], 0
+        portion.append(system)
+        shape = own
+        held += 2 * (system.H.nnz + system.S.nnz) * system.H.dtype.itemsize
     if portion:
         yield portion
 
