@@ -136,7 +136,9 @@ def _propagating(k00: Array, out: Array, s00: Array, s_out: Array, candidates: A
             flux = -1j * (flux - flux.conj().T)
             v, rotation = np.linalg.eigh(flux)
             if np.abs(v).min() < _SLOW * scale:
-                raise _BandEdge(phase)
+                # the edge is half way to the wave that comes back
+                back = min(candidates, key=lambda other: abs(other / abs(other) - phase) or np.inf)
+                raise _BandEdge((phase + back) / abs(phase + back) if abs(phase - back) < 0.1 else phase)
             if correction and len(same) == 1:
                 # Newton: dμ/dφ = −v
                 phase = phase * np.exp(1j * values[null][0] / v[0])

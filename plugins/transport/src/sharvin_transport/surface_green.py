@@ -185,7 +185,10 @@ def is_real(lead: Lead) -> bool:
 
 
 def channels_of(lead: Lead, spectral: NDArray[Any], threshold: float, channels: NDArray[np.int64] | None = None) -> NDArray[Any]:
-    """Factor w [n, channels] of the spectral part w w† given in Bloch blocks [n_kept, m, m]; eigenvalues ≤ threshold are noise."""
+    """Factor w [n, channels] of the spectral part w w† given in Bloch blocks [n_kept, m, m].
+
+    Where the numbers of `channels` are not known, eigenvalues up to the threshold are noise.
+    """
     real = is_real(lead)
     _, weights = kept_states(lead)
     columns = []
