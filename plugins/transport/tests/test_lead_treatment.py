@@ -14,11 +14,13 @@ from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.testing import TransportSolverTests
 from sharvin.two_terminal import Lead, TwoTerminal
-from sharvin_transport.configs import DenseOptions, RecursiveGreenOptions, SlaterKosterOptions
+from sharvin_transport.configs import DenseOptions, GridTransferOptions, RecursiveGreenOptions, SislOptions, SlaterKosterOptions
 from sharvin_transport.dense import DenseGreen
+from sharvin_transport.grid_transfer import GridTransfer
 from sharvin_transport.lead_bands import open_channels
 from sharvin_transport.lead_modes import LeadModes
 from sharvin_transport.rgf import RecursiveGreen
+from sharvin_transport.sisl_btd import SislTransport
 from sharvin_transport.slater_koster import SlaterKoster
 from sharvin_transport.surface_green import SurfaceGreens
 
@@ -139,6 +141,33 @@ def test_a_wire_cut_in_two_does_not_conduct_wherever_the_cut_is(cut: int) -> Non
     broken = TwoTerminal(csr_array(H), wire.S, wire.left, wire.right)
     for solver in (DECIMATION, EIGENMODES, TORCH, DENSE):
         assert solver.transmission([broken, broken.reversed()], np.array([0.2, 1.0 / 3])) == pytest.approx(0.0, abs=1e-15)
+
+
+def test_every_solver_finds_the_same_transmission_of_a_disordered_wire() -> None:
+    wires = GridWire(np.random.default_rng(9).uniform(-2, 2, (3, 7, 6)))
+    energies = np.array([-1.73, 0.21, 2.4])
+    solvers = [DECIMATION, EIGENMODES, TORCH, DENSE, SislTransport(SislOptions()), GridTransfer(GridTransferOptions())]
+    T = np.array([solver.transmission(wires, energies) for solver in solvers])
+    assert np.ptp(T, axis=0).max() < 1e-8 < T.min()
+
+
+def test_every_solver_of_atoms_finds_the_same_transmission_of_a_contact(contact: Callable[..., Atoms]) -> None:
+    systems, energies = [gold(contact(seed=5))], np.array([-0.35])
+    T = np.array([solver.transmission(systems, energies) for solver in (DECIMATION, EIGENMODES, TORCH, DENSE)])
+    assert np.ptp(T, axis=0).max() < 1e-8 < T.min()
+
+
+def test_a_lead_with_orbitals_that_do_not_reach_the_next_layer_has_waves() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        h00, h01 = rng.normal(size=(2, 7, 7))
+        h01[:, 4:] = h01[:3] = 0.0
+        lead = Lead(h00 + h00.T, h01, np.eye(7), np.zeros((7, 7)))
+        for side in ("left", "right"):
+            exact, damped = (SurfaceGreens(1e-10, how).surface(lead, side, 0.3) for how in ("eigenmodes", "decimation"))
+            assert np.abs(exact.hermitian - damped.hermitian).max() < 1e-7
+            assert np.abs(exact.w @ exact.w.T - damped.w @ damped.w.T).max() < 1e-7
+            assert exact.w.shape[1] == open_channels(lead, 0.3)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

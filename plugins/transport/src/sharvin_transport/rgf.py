@@ -43,7 +43,7 @@ __all__ = ["Interior", "RecursiveGreen"]
 Array = NDArray[Any]
 REAL_SHIFT = 0.5
 _SMALLEST_RCOND = 1e-8
-_PORTION_BYTES = 100_000_000
+_PORTION_BYTES = 200_000_000
 
 
 class RecursiveGreen:
@@ -127,7 +127,7 @@ def portions(systems: Iterable[TwoTerminal]) -> Iterator[list[TwoTerminal]]:
             portion, held = [], 0
         portion.append(system)
         shape = own
-        held += 2 * (system.H.nnz + system.S.nnz) * system.H.dtype.itemsize
+        held += (system.H.nnz + system.S.nnz) * system.H.dtype.itemsize
     if portion:
         yield portion
 

@@ -180,7 +180,7 @@ class SlaterKoster:
             np.add.at(view, (opposite, pairs.second, pairs.first), blocks.transpose(0, 2, 1))
             square = full.reshape(len(translations), n * m, n * m)
             square[home][np.diag_indices(n * m)] += diagonal.ravel()
-            matrices.append(square[:, present][:, :, present])
+            matrices.append(square if present.all() else square[:, present][:, :, present])
         electrons = float(sum(self.table.electrons[int(z)] for z in numbers))
         return BlochHamiltonian(translations.astype(np.int64), matrices[0], matrices[1], electrons)
 
