@@ -29,30 +29,52 @@ from sharvin.cache import ContentCache
 from sharvin.errors import RunError
 from sharvin.two_terminal import Lead
 
-from sharvin_transport.lead_bands import bloch_blocks, fold, kept_states
+from sharvin_transport.lead_bands import bloch_blocks
 from sharvin_transport.lead_modes import LeadModes
+from sharvin_transport.transverse import Transverse
 
 ALGORITHM = "1"
 _CONVERGED = 1e-15
 _ITERATIONS = 80
 _DYSON_ERROR = 1e-11
-_MEMORY_BYTES = 300_000_000
+_MEMORY_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceGreen:
-    """Retarded surface Green function g of a lead, g = hermitian − (i/2) w w†.
+    """Retarded surface Green function g of a lead, g = h − (i/2) w w† with h its Hermitian part.
 
     Parameters
     ----------
-    hermitian : [n, n]
-        (g + g†)/2 in 1/eV; real for a real lead.
+    blocks : complex128[n_kept, m, m]
+        h in 1/eV in the kept transverse Bloch states.
     w : [n, channels]
-        Factor of the spectral part; real for a real lead.
+        Factor of the spectral part in real space; real for a real lead.
+    transverse : Transverse
     """
 
-    hermitian: NDArray[Any]
+    blocks: NDArray[Any]
     w: NDArray[Any]
+    transverse: Transverse
+
+    @property
+    def hermitian(self) -> NDArray[Any]:
+        """The Hermitian part h [n, n] in real space, real for a real lead; computed at each call."""
+        return self.transverse.in_real_space(self.blocks)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type in real space."""
+        return np.dtype(np.float64 if self.transverse.real else np.complex128)
+
+    def times(self, columns: NDArray[np.int64], vectors: NDArray[Any]) -> NDArray[Any]:
+        """Product h[columns, columns] · vectors [columns, r]."""
+        return self.transverse.product(self.blocks, columns, vectors)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory."""
+        return int(self.blocks.nbytes + self.w.nbytes)
 
 
 def decimate(k00: NDArray[Any], k01: NDArray[Any], k10: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -143,9 +165,9 @@ class SurfaceGreens:
         if key not in self._factored:
             arrays = self._bloch(lead, side, energy_eV)
             self._factored[key] = factor(lead, arrays[side], self.eta_eV, arrays.get("channels"))
-            self._bytes += self._factored[key].hermitian.nbytes
+            self._bytes += self._factored[key].nbytes
             while len(self._factored) > 2 and self._bytes > _MEMORY_BYTES:
-                self._bytes -= self._factored.popitem(last=False)[1].hermitian.nbytes
+                self._bytes -= self._factored.popitem(last=False)[1].nbytes
         self._factored.move_to_end(key)
         return self._factored[key]
 
@@ -174,65 +196,30 @@ def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float, channels: NDArray[np
 
     `channels` int64[n_kept] where their numbers are known; otherwise they are what exceeds the spectral part of evanescent waves.
     """
+    transverse = Transverse(lead)
     adjoint = blocks.conj().transpose(0, 2, 1)
-    w = channels_of(lead, 1j * (blocks - adjoint), np.sqrt(eta_eV) * 1e-3, channels)
-    return SurfaceGreen(in_real_space(lead, 0.5 * (blocks + adjoint)), w)
+    w = channels_of(transverse, 1j * (blocks - adjoint), np.sqrt(eta_eV) * 1e-3, channels)
+    hermitian = 0.5 * (blocks + adjoint)
+    if lead.supercell is None and transverse.real:
+        hermitian = np.ascontiguousarray(hermitian.real)
+    return SurfaceGreen(hermitian, w, transverse)
 
 
-def is_real(lead: Lead) -> bool:
-    """Whether the lead's blocks are real, so that k and −k are each other's complex conjugates."""
-    return not any(np.iscomplexobj(block) for block in (lead.H00, lead.H01, lead.S00, lead.S01))
-
-
-def channels_of(lead: Lead, spectral: NDArray[Any], threshold: float, channels: NDArray[np.int64] | None = None) -> NDArray[Any]:
+def channels_of(
+    transverse: Transverse, spectral: NDArray[Any], threshold: float, channels: NDArray[np.int64] | None = None
+) -> NDArray[Any]:
     """Factor w [n, channels] of the spectral part w w† given in Bloch blocks [n_kept, m, m].
 
     Where the numbers of `channels` are not known, eigenvalues up to the threshold are noise.
     """
-    real = is_real(lead)
-    _, weights = kept_states(lead)
     columns = []
     for k, block in enumerate(spectral):
         # k = −k in a real lead: g is symmetric and the spectral part real
-        own = block.real if real and weights[k] == 1 else block
+        own = block.real if transverse.is_own_opposite(k) else block
         values, vectors = np.linalg.eigh(0.5 * (own + own.conj().T))
         chosen = values > threshold if channels is None else np.arange(len(values)) >= len(values) - channels[k]
         if chosen.any():
-            columns.append(bloch_waves(lead, k, vectors[:, chosen] * np.sqrt(values[chosen])))
+            columns.append(transverse.wave(k, vectors[:, chosen] * np.sqrt(values[chosen])))
     if not columns:
-        return np.zeros((lead.size, 0))
+        return np.zeros((transverse.size, 0))
     return np.ascontiguousarray(np.concatenate(columns, axis=1))
-
-
-def bloch_waves(lead: Lead, state: int, u: NDArray[Any]) -> NDArray[Any]:
-    """Columns in real space of columns u [m, c] of a kept transverse Bloch state, with those of its opposite where it has one.
-
-    Of a pair k, −k the columns are √2 [Re, Im], which span the same w w† as the two complex ones.
-    """
-    if lead.supercell is None:
-        return u
-    keep, weights = kept_states(lead)
-    n1, n2 = lead.supercell.repeats
-    i, j = np.divmod(np.arange(n1 * n2), n2)
-    a, b = divmod(int(keep[state]), n2)
-    phase = np.exp(2j * np.pi * (a * i / n1 + b * j / n2)) / np.sqrt(n1 * n2)
-    paired = weights[state] == 2
-    if is_real(lead) and not paired:
-        phase = phase.real
-    wave = np.empty((lead.size, u.shape[1]), dtype=np.result_type(phase, u))
-    wave[lead.supercell.orbitals.reshape(n1 * n2, -1)] = phase[:, None, None] * u[None]
-    return np.sqrt(2.0) * np.concatenate([wave.real, wave.imag], axis=1) if paired else wave
-
-
-def in_real_space(lead: Lead, blocks: NDArray[Any]) -> NDArray[Any]:
-    """A Hermitian matrix [n, n] given in its kept Bloch states [n_kept, m, m]; real for a real lead."""
-    real = is_real(lead)
-    if lead.supercell is None:
-        return np.ascontiguousarray(blocks[0].real) if real else blocks[0]
-    keep, _ = kept_states(lead)
-    n1, n2 = lead.supercell.repeats
-    full = np.empty((n1 * n2, *blocks.shape[1:]), dtype=np.complex128)
-    opposite = (-(keep // n2) % n1) * n2 + (-(keep % n2)) % n2
-    full[opposite] = blocks.transpose(0, 2, 1)  # of a real lead: g(−k) = g(k)ᵀ
-    full[keep] = blocks
-    return fold(full, lead.supercell, real)
