@@ -296,6 +296,20 @@ def test_rows_are_grouped_by_reach_and_unchanged_groups_are_taken_from_the_last_
         assert np.abs(contact.W - a @ surface.w).max() < 1e-12
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("matrix", ["H", "S"])
+def test_one_wrong_element_of_a_dense_principal_layer_is_found(side: str, matrix: str, contact: Callable[..., Atoms]) -> None:
+    system = device(contact(seed=1))
+    assert Interior.of(system).bounds[-1] == system.size - 2 * system.left.size
+    data = {"H": system.H.copy(), "S": system.S.copy()}
+    at = 17 if side == "left" else system.size - 17
+    data[matrix][at, at + 3 if side == "left" else at - 3] += 3e-8
+    with pytest.raises(
+        InputError, match=rf"outermost {side} principal layer of the device differs from its lead's {matrix} by 3"
+    ):
+        Interior.of(TwoTerminal(data["H"], data["S"], system.left, system.right))
+
+
 def test_a_device_whose_end_is_not_its_lead_is_refused() -> None:
     wire = GridWire(np.zeros((3, 2))).two_terminal()
     H = wire.H.toarray()

@@ -174,14 +174,15 @@ def eliminate(interior: Interior, energy_eV: float, left: Contact, right: Contac
 
 
 def _solve(matrix: Array, columns: Array) -> Array | None:
-    """matrix⁻¹ columns, or None if the matrix is nearly singular."""
+    """matrix⁻¹ columns, or None if the matrix is nearly singular; the matrix is overwritten."""
     getrf, getrs, gecon = cast(tuple[Any, Any, Any], get_lapack_funcs(("getrf", "getrs", "gecon"), (matrix, columns)))
-    norm = float(np.abs(matrix).sum(axis=0).max())
-    lu, pivots, info = getrf(matrix)
+    norm = float(np.abs(matrix).sum(axis=1).max())
+    # LAPACK sees the transpose of a C-ordered matrix, which need not be copied
+    lu, pivots, info = getrf(matrix.T, overwrite_a=True)
     if info != 0:
         return None
     rcond, _ = gecon(lu, norm)
     if rcond < (_SMALLEST_RCOND if not np.iscomplexobj(matrix) else 1e-15):
         return None
-    solved, _ = getrs(lu, pivots, columns)
+    solved, _ = getrs(lu, pivots, columns, trans=1)
     return np.asarray(solved)

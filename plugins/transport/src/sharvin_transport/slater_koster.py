@@ -342,7 +342,7 @@ def _assemble(
         panel[:, other].reshape(m, -1, m)[...] = values[order[neighbours]].transpose(1, 0, 2)
         column[:, other] = (j[neighbours, None] * m + offsets).ravel()
     matrix = csr_array((data, indices, indptr.astype(np.int32)), shape=(n * m, n * m))
-    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
     return matrix
 
 
