@@ -1,8 +1,9 @@
 r"""What an open device shows besides its transmission: :class:`Observables`, of one system at many energies.
 
 With the scattering states :math:`\psi_{L,R}` that the channels of the left and the right lead send into the device, normalised
-such that :math:`A_{L,R} = \psi_{L,R} \psi_{L,R}^\dagger` are the spectral functions, and *t* the matrix of transmission amplitudes
-(Datta, *Electronic Transport in Mesoscopic Systems*, 1995, ch. 3; Paulsson and Brandbyge, Phys. Rev. B 76, 115117 (2007)),
+such that :math:`A_{L,R} = \psi_{L,R} \psi_{L,R}^\dagger` are the spectral functions, and *t* the matrix of transmission
+amplitudes (Datta, *Electronic Transport in Mesoscopic Systems*, 1995, ch. 3; Paulsson and Brandbyge, Phys. Rev. B 76,
+115117 (2007)),
 
 .. math:: T = \sum_n T_n, \quad T_n = s_n(t)^2, \qquad F = \frac{\sum_n T_n (1 - T_n)}{\sum_n T_n}, \qquad
           D = \frac{1}{2\pi} \mathrm{Tr}[(A_L + A_R) S].
@@ -74,7 +75,7 @@ class Observables:
         """Fano factor of the shot noise at zero temperature, float64[n_energies]; nan where nothing is transmitted."""
         T = self.transmission
         noise = (self.eigenchannels * (1.0 - self.eigenchannels)).sum(axis=1)
-        return np.divide(noise, T, out=np.full(len(T), np.nan), where=T > 0.0)
+        return np.asarray(np.divide(noise, T, out=np.full(len(T), np.nan), where=T > 0.0))
 
     def current_from(self, atoms: NDArray[np.bool_]) -> Floats:
         """Net current from the marked atoms, bool[n_atoms], to the others, float64[n_energies].
