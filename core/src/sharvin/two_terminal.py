@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from sharvin.errors import InputError
 
@@ -112,6 +113,14 @@ class TwoTerminal:
     def size(self) -> int:
         """Number of orbitals."""
         return int(self.H.shape[0])
+
+    @cached_property
+    def connected(self) -> bool:
+        """Whether a chain of non-zero elements of H or S leads from the left principal layer to the right one."""
+        pattern = csr_array(abs(self.H) + abs(self.S))
+        pattern.eliminate_zeros()
+        part = connected_components(pattern, directed=False)[1]
+        return bool(np.intersect1d(part[: self.left.size], part[self.size - self.right.size :]).size)
 
     def shifted(self, energy_eV: float) -> TwoTerminal:
         """The same system with all energies moved: H + energy S, Fermi energy included."""

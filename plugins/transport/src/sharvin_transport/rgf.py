@@ -67,7 +67,12 @@ class RecursiveGreen:
                 absolute = float(energy + system.fermi_energy)
                 left = self.surfaces.surface(system.left, "left", absolute)
                 right = self.surfaces.surface(system.right, "right", absolute)
-                out[row, column] = interior.transmission(absolute, left, right)
+                try:
+                    out[row, column] = interior.transmission(absolute, left, right)
+                except RunError:
+                    if system.connected:
+                        raise
+                    out[row, column] = 0.0  # a level of a part that no lead touches
         return out
 
     def observables(
