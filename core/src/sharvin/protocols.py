@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from sharvin.context import Context
     from sharvin.errors import InputError, ItemError
     from sharvin.frames import Frame, Frames
-    from sharvin.grid_wire import DisorderedWires, Systems
+    from sharvin.grid_wire import DisorderedWires, GridWire, Systems
     from sharvin.junction import Junction
+    from sharvin.observables import Observables
     from sharvin.samples import Dataset, Features, Images, Prediction, Samples
     from sharvin.two_terminal import BlochHamiltonian, TwoTerminal
 
@@ -156,6 +157,26 @@ class TransportSolver(Protocol):
         ------
         InputError
             If a system is of a kind that the solver does not take.
+        """
+        ...
+
+
+@runtime_checkable
+class ObservingSolver(TransportSolver, Protocol):
+    """A solver that also knows the scattering states inside a device; optional."""
+
+    def observables(
+        self, system: TwoTerminal | GridWire, energies_eV: NDArray[np.float64], wave_functions: bool = False
+    ) -> Observables:
+        """Eigenchannels, densities of states and bond currents of one system, at energies relative to its Fermi energy.
+
+        Parameters
+        ----------
+        system : TwoTerminal or GridWire
+            A grid wire must be one, not a batch; it is observed in its two-terminal form, every orbital an atom of its own.
+        energies_eV : float64[n_energies]
+        wave_functions : bool
+            Keep the wave functions of the eigenchannels, 16 bytes an orbital, channel and energy.
         """
         ...
 

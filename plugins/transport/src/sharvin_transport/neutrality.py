@@ -12,7 +12,7 @@ computed again only where the residual does not fall to half. A step that raises
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,4 +202,4 @@ def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> Two
     S = system.S
     row = np.repeat(np.arange(system.size), np.diff(S.indptr))
     added = csr_array((0.5 * S.data * (u[row] + u[S.indices]), S.indices, S.indptr), shape=S.shape)
-    return TwoTerminal(csr_array(system.H + added), S, system.left, system.right, system.fermi_energy)
+    return replace(system, H=csr_array(system.H + added))

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
 from scipy.sparse import csr_array
 from sharvin.errors import InputError, RunError
-from sharvin.grid_wire import Systems, number_of_systems, two_terminals
+from sharvin.grid_wire import GridWire, Systems, number_of_systems, two_terminals
+from sharvin.observables import Observables
 from sharvin.two_terminal import TwoTerminal
 
 from sharvin_transport.configs import RecursiveGreenOptions
@@ -66,8 +67,21 @@ class RecursiveGreen:
                 absolute = float(energy + system.fermi_energy)
                 left = self.surfaces.surface(system.left, "left", absolute)
                 right = self.surfaces.surface(system.right, "right", absolute)
-                out[row, column] = interior.transmission(absolute, left, right)
+                try:
+                    out[row, column] = interior.transmission(absolute, left, right)
+                except RunError:
+                    if system.connected:
+                        raise
+                    out[row, column] = 0.0  # a level of a part that no lead touches
         return out
+
+    def observables(
+        self, system: TwoTerminal | GridWire, energies_eV: NDArray[np.float64], wave_functions: bool = False
+    ) -> Observables:
+        """Eigenchannels, densities of states and bond currents; see :class:`sharvin.protocols.ObservingSolver`."""
+        from sharvin_transport.observables import observables  # which builds on this module
+
+        return observables(self.surfaces, system, energies_eV, wave_functions)
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,7 +120,8 @@ class SlaterKoster:
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
         H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]))
-        system = TwoTerminal(H=H, S=S, left=leads[0][0], right=leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]))
+        atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
+        system = TwoTerminal(H, S, leads[0][0], leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]), atom=atom)
         return system, inside
 
     def _neutral(
