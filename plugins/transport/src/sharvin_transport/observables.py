@@ -32,7 +32,7 @@ from sharvin.grid_wire import GridWire, number_of_systems, two_terminals
 from sharvin.observables import Observables
 from sharvin.two_terminal import TwoTerminal
 
-from sharvin_transport.rgf import partition
+from sharvin_transport.interior import partition
 from sharvin_transport.surface_green import SurfaceGreen, SurfaceGreens
 
 Array = NDArray[Any]
