@@ -1,7 +1,8 @@
 """Workflow ``break_junction``: from pulled wires to a conductance histogram.
 
-Training pulls → (for a Hamiltonian that learns: references, and what it learns from them) → NEGF labels T(E_F) of their snapshots → a fit, split by pull → production pulls → predictions, streamed →
-histograms, traces, parity plot and error table. Every stage is a component chosen by name.
+Training pulls → NEGF labels T(E_F) of their snapshots → a fit, split by pull → production pulls → predictions, streamed →
+histograms, traces, parity plot and error table. Every stage is a component chosen by name. A
+Hamiltonian that learns is taught before it labels (:mod:`~sharvin.workflows.break_junction_hamiltonian`).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class BreakJunctionOptions(WorkflowOptions):
     """Further pulls, with other seeds, whose conductances are predicted."""
 
     reference_snapshots: int = Field(default=96, ge=4)
-    """Snapshots of the training pulls that a Hamiltonian that learns (such as `slater_koster` with `charge_neutrality: predicted`)
+    """Snapshots of the training pulls that a Hamiltonian that learns (`slater_koster` with `charge_neutrality: predicted`)
     computes in full; it learns from those of most pulls and is tested on those of the others (`test_fraction`)."""
 
     label_every: int = Field(default=1, ge=1)

@@ -48,8 +48,8 @@ class SlaterKosterOptions(Options):
     def _one_fermi_energy(self) -> Self:
         if self.charge_neutrality != "none" and self.fermi_energy_eV is not None:
             raise ValueError(
-                f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are neutral at one Fermi "
-                "energy only; leave fermi_energy_eV out"
+                f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are "
+                "neutral at one Fermi energy only; leave fermi_energy_eV out"
             )
         if self.charge_neutrality == "none":
             unused = sorted({"neutrality_tolerance", "neutrality_iterations", "contour_points"} & self.model_fields_set)
