@@ -7,7 +7,7 @@ each worker process, so options are all the state that they may rely on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -124,6 +124,53 @@ class SeriesHamiltonian(Hamiltonian, Protocol):
     def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
         """Device of each junction, or the reason why it has none, in order; the same atoms in all of them."""
         ...
+
+
+@runtime_checkable
+class TrainableHamiltonian(SeriesHamiltonian, Protocol):
+    """A Hamiltonian of which an expensive part is learnt from some snapshots of the study; optional.
+
+    Before it labels, a workflow computes references of chosen snapshots in full, lets one instance learn from them, and
+    has every worker load what that instance saved.
+    """
+
+    @property
+    def learns(self) -> bool:
+        """Whether, with these options, no device can be made before something was learnt or loaded."""
+        ...
+
+    @property
+    def learnt_quantity(self) -> str:
+        """What is learnt, with its unit: ``"on-site shift (eV)"``."""
+        ...
+
+    def references(self, junctions: Iterable[Junction]) -> Iterator[Reference | InputError | ItemError]:
+        """Each junction computed in full, or the reason why that failed, in order; a result depends on its series alone."""
+        ...
+
+    def learn(self, junctions: Sequence[Junction], references: Sequence[NDArray[np.float64]]) -> None:
+        """Learn from the quantity of each junction; equal arguments give an equal Hamiltonian, bit for bit."""
+        ...
+
+    def learnt(self, junction: Junction) -> NDArray[np.float64]:
+        """The quantity of a junction as :meth:`learn` was told it, predicted."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what was learnt into an existing folder."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Become the saved one; its devices are then identical."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A snapshot that a :class:`TrainableHamiltonian` computed in full: its device, and float64[n] of the quantity to learn."""
+
+    system: TwoTerminal
+    quantity: NDArray[np.float64]
 
 
 @runtime_checkable

@@ -55,7 +55,7 @@ class Interior:
         n, n_left, n_right = system.size, system.left.size, system.right.size
         H, S = (_sorted(matrix) for matrix in (system.H, system.S))
         _check_layers(system, H, S)
-        low, high = _extent(H, S)
+        low, high = extent(H, S)
         first, last = n_left, n - n_right
         if first == last or high[:first].max() >= last:
             # The two principal layers see each other: they stay in the device, and the leads begin behind them.
@@ -143,7 +143,7 @@ def _sorted(matrix: Any) -> csr_array:
     return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
 
 
-def _extent(h: csr_array, s: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def extent(h: csr_array, s: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last column with a stored element in each row; (n, −1) in an empty one."""
     n = h.shape[0]
     low, high = np.full(n, n, dtype=np.int64), np.full(n, -1, dtype=np.int64)
