@@ -307,22 +307,18 @@ def _scan_table(scan: Scan, fit: CaseFits, names: Mapping[int, str]) -> dict[str
 
 
 def _timing_table(timing: Mapping[str, Any]) -> dict[str, Any]:
-    count = timing["configurations"]
-    rows = [
-        ["exact", timing["exact_seconds"], 1000 * timing["exact_seconds"] / count, timing.get("published_exact_s")],
-        [
-            timing["case"],
-            timing["predicted_seconds"],
-            1000 * timing["predicted_seconds"] / count,
-            timing.get("published_network_s"),
-        ],
-    ]
+    count, known = timing["configurations"], timing.get("published_configurations")
+    methods = (("exact", "exact", "published_exact_s"), (timing["case"], "predicted", "published_network_s"))
+    rows = []
+    for method, name, published in methods:
+        seconds = timing[f"{name}_seconds"]
+        rows.append([method, seconds, 1000 * seconds / count, timing.get(published)])
+    caption = f"{count:,} wires, {timing['energies']} energies each, one thread."
     return {
         "title": "Time of exact and predicted conductances",
         "columns": ["method", "seconds", "ms a wire", "published (s)"],
         "rows": rows,
-        "caption": f"{count:,} wires, {timing['energies']} energies each, one thread."
-        + (f" Published times are for {known:,} wires on another machine." if known else ""),
+        "caption": caption + (f" Published times are for {known:,} wires on another machine." if known else ""),
     }
 
 
