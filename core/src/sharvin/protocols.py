@@ -177,8 +177,21 @@ class Reference:
 class LatticeHamiltonian(Protocol):
     """An ensemble of wires on the square lattice, without atoms; the record says ``gives="grid_wire"``."""
 
-    def sample(self, count: int, rng: np.random.Generator) -> DisorderedWires:
-        """`count` wires of one size; equal generators give equal wires, bit for bit."""
+    def sample(self, count: int, rng: np.random.Generator, start: int = 0) -> DisorderedWires:
+        """`count` wires of one size; equal arguments give equal wires, bit for bit.
+
+        Parameters
+        ----------
+        count : int
+        rng : numpy.random.Generator
+        start : int
+            Of an ensemble of given wires, the number of the first; drawn wires do not depend on it.
+
+        Raises
+        ------
+        InputError
+            If there are not that many wires.
+        """
         ...
 
 
