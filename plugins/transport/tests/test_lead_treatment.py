@@ -143,6 +143,16 @@ def test_a_wire_cut_in_two_does_not_conduct_wherever_the_cut_is(cut: int) -> Non
         assert solver.transmission([broken, broken.reversed()], np.array([0.2, 1.0 / 3])) == pytest.approx(0.0, abs=1e-15)
 
 
+def test_a_level_of_a_part_that_no_lead_touches_does_not_conduct() -> None:
+    wire = GridWire(np.zeros((3, 1))).two_terminal()
+    H = wire.H.toarray()
+    H[2] = H[:, 2] = 0.0
+    H[2, 2] = 0.25  # an atom on its own, at the energy asked for
+    alone = TwoTerminal(csr_array(H), wire.S, wire.left, wire.right)
+    for solver in (DECIMATION, EIGENMODES, TORCH):
+        assert solver.transmission([alone], np.array([0.25, 0.5])).tolist() == [[0.0, 0.0]]
+
+
 def test_every_solver_finds_the_same_transmission_of_a_disordered_wire() -> None:
     wires = GridWire(np.random.default_rng(9).uniform(-2, 2, (3, 7, 6)))
     energies = np.array([-1.73, 0.21, 2.4])

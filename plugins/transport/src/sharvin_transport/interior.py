@@ -62,7 +62,7 @@ class Interior:
         matrices = [(_canonical(system.H), _canonical(system.S)) for system in systems]
         for system, (H, S) in zip(systems, matrices, strict=True):
             _check_layers(system, H, S)
-        extents = [_extent(H, S) for H, S in matrices]
+        extents = [extent(H, S) for H, S in matrices]
         low, high = np.min([e[0] for e in extents], axis=0), np.max([e[1] for e in extents], axis=0)
         n, first, n_right = systems[0].size, systems[0].left.size, systems[0].right.size
         last = n - n_right
@@ -155,7 +155,7 @@ def _canonical(matrix: Any) -> csr_array:
     return matrix
 
 
-def _extent(h: csr_array, s: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def extent(h: csr_array, s: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last column with a stored element in each row; (n, −1) in an empty one."""
     n = h.shape[0]
     low, high = np.full(n, n, dtype=np.int64), np.full(n, -1, dtype=np.int64)

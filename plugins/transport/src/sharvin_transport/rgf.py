@@ -27,12 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
 from sharvin.errors import InputError, RunError
-from sharvin.grid_wire import Systems, number_of_systems, two_terminals
+from sharvin.grid_wire import GridWire, Systems, number_of_systems, two_terminals
+from sharvin.observables import Observables
 from sharvin.two_terminal import TwoTerminal
 
 from sharvin_transport.configs import RecursiveGreenOptions
 from sharvin_transport.contact import Contact, Contacts
 from sharvin_transport.interior import Interior
+from sharvin_transport.observables import observables
 from sharvin_transport.surface_green import SurfaceGreens
 
 if TYPE_CHECKING:
@@ -92,6 +94,12 @@ class RecursiveGreen:
                 out[row, column] = self._transmission(system, interior, float(energies[row, column]))
         return out
 
+    def observables(
+        self, system: TwoTerminal | GridWire, energies_eV: NDArray[np.float64], wave_functions: bool = False
+    ) -> Observables:
+        """Eigenchannels, densities of states and bond currents; see :class:`sharvin.protocols.ObservingSolver`."""
+        return observables(self.surfaces, system, energies_eV, wave_functions)
+
     def _transmission(self, system: TwoTerminal, interior: Interior, energy_eV: float) -> float:
         """T at an absolute energy."""
         contacts = []
@@ -104,6 +112,8 @@ class RecursiveGreen:
             value = eliminate(interior, energy_eV, contacts[0], contacts[1], shift)
             if value is not None:
                 return value
+        if not system.connected:
+            return 0.0  # a level of a part that no lead touches
         raise RunError(f"the device's Green function is singular at {energy_eV:.6f} eV; move the energy by 1e-6 eV.")
 
 

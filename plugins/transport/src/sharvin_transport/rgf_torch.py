@@ -70,12 +70,20 @@ class TorchElimination:
             open_ = np.flatnonzero([all(s.w.shape[1] for s in both) for both in zip(*sides, strict=True)])
             if len(open_):
                 chosen = [[side[k] for k in open_] for side in sides]
-                out[i[open_], j[open_]] = self._eliminate(blocks, i[open_], absolute[open_], chosen)
+                values, singular = self._eliminate(blocks, i[open_], absolute[open_], chosen)
+                for k in np.flatnonzero(singular):
+                    if systems[i[open_[k]]].connected:
+                        raise RunError(
+                            f"the device's Green function is singular at {absolute[open_[k]]:.6f} eV; move the energy by 1e-6 eV."
+                        )
+                    values[k] = 0.0  # a level of a part that no lead touches
+                out[i[open_], j[open_]] = values
         return out
 
     def _eliminate(
         self, blocks: _Blocks, i: NDArray[np.int64], energies: NDArray[np.float64], surfaces: list[list[SurfaceGreen]]
-    ) -> NDArray[np.float64]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """T of each system and energy of a batch, and whether a block was singular."""
         which = torch.as_tensor(i, device=self.device)
         e = torch.as_tensor(energies, device=self.device)[:, None, None]
 
@@ -86,16 +94,19 @@ class TorchElimination:
         sigma_right, w_right = self._contact(matrix(blocks.right), surfaces[1])
         current = matrix(blocks.diagonal[0]) - sigma_left
         rows = w_left.mH
+        singular = torch.zeros(len(i), dtype=torch.bool, device=self.device)
         for b, (used, *pair) in enumerate(blocks.above):
             coupling = matrix((pair[0], pair[1])).to(torch.complex128)
-            solved = self._solve(current, coupling, energies)
+            solved, info = torch.linalg.solve_ex(current, coupling)
+            singular |= info != 0
             following = matrix(blocks.diagonal[b + 1]).to(torch.complex128)
             following[:, used[:, None], used] -= coupling.mH @ solved
             next_rows = torch.zeros((*rows.shape[:2], following.shape[-1]), dtype=torch.complex128, device=self.device)
             next_rows[:, :, used] = -(rows @ solved)
             current, rows = following, next_rows
-        amplitudes = rows @ self._solve(current - sigma_right, w_right, energies)
-        return np.asarray((amplitudes.abs() ** 2).sum(dim=(1, 2)).cpu().numpy())
+        solved, info = torch.linalg.solve_ex(current - sigma_right, w_right)
+        singular |= info != 0
+        return ((rows @ solved).abs() ** 2).sum(dim=(1, 2)).cpu().numpy(), singular.cpu().numpy()
 
     def _contact(self, coupling: Tensor, surfaces: list[SurfaceGreen]) -> tuple[Tensor, Tensor]:
         """Self-energy and channels of a lead on its block, complex128 [batch, n, n] and [batch, n, channels]."""
@@ -119,16 +130,6 @@ class TorchElimination:
         sigma[:, rows[:, None], rows] = a @ green @ a.mH
         W[:, rows] = a @ w[index]
         return sigma, W
-
-    @staticmethod
-    def _solve(matrix: Tensor, columns: Tensor, energies: NDArray[np.float64]) -> Tensor:
-        solved, info = torch.linalg.solve_ex(matrix, columns)
-        bad = torch.nonzero(info != 0).ravel()
-        if len(bad):
-            raise RunError(
-                f"the device's Green function is singular at {energies[int(bad[0])]:.6f} eV; move the energy by 1e-6 eV."
-            )
-        return solved
 
 
 class _Blocks:
