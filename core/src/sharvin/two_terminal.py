@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from sharvin.device_checks import CHECKED_ORBITALS, check_device
 from sharvin.errors import InputError
 
 Matrix = NDArray[np.float64] | NDArray[np.complex128]
@@ -80,6 +81,8 @@ class Lead:
 class TwoTerminal:
     """Device between two leads.
 
+    A small one is checked when it is made; for large ones :func:`sharvin.device_checks.check_device` does that.
+
     Parameters
     ----------
     H, S : scipy.sparse.csr_array [n, n]
@@ -108,6 +111,8 @@ class TwoTerminal:
             )
         if self.atom is not None and (np.shape(self.atom) != (n,) or np.min(self.atom) < 0):
             raise InputError(f"a device of {n} orbitals needs the number of an atom for each of them, or none at all.")
+        if n <= CHECKED_ORBITALS:
+            check_device(self)
 
     @property
     def size(self) -> int:
