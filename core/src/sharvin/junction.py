@@ -84,7 +84,7 @@ class Electrode:
         off = np.linalg.norm(moved - moved.mean(axis=0), axis=1)
         if off.max() > LAYER_TOLERANCE_A:
             raise InputError(
-                f"the {side} electrode has left its ideal lattice: since it was detected its atoms have moved against each other, "
+                f"the {side} electrode has left its ideal lattice: its atoms have moved against each other, "
                 f"the worst by {off.max():.2f} Å (accepted: {LAYER_TOLERANCE_A} Å); keep the outer layers rigid or detect the "
                 "junction again."
             )
