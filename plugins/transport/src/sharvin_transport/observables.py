@@ -32,7 +32,7 @@ from sharvin.grid_wire import GridWire, number_of_systems, two_terminals
 from sharvin.observables import Observables
 from sharvin.two_terminal import TwoTerminal
 
-from sharvin_transport.rgf import partition
+from sharvin_transport.interior import extent, partition
 from sharvin_transport.surface_green import SurfaceGreen, SurfaceGreens
 
 Array = NDArray[Any]
@@ -108,9 +108,9 @@ class ScatteringDevice:
     @classmethod
     def of(cls, system: TwoTerminal) -> ScatteringDevice:
         """Cut a device into blocks; the first and the last one hold the principal layers."""
-        H, S = csr_array(system.H), csr_array(system.S)
+        H, S = (csr_array(matrix).sorted_indices() for matrix in (system.H, system.S))
         n = system.size
-        bounds = partition(H, S, system.left.size, n - system.right.size)
+        bounds = partition(extent(H, S)[1], system.left.size, n - system.right.size)
         parts = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
         diagonal = [(H[part, part].toarray(), S[part, part].toarray()) for part in parts]
         above = [(H[a, b].toarray(), S[a, b].toarray()) for a, b in pairwise(parts)]
