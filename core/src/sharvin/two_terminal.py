@@ -52,6 +52,13 @@ class Lead:
     S01: Matrix
     supercell: Supercell | None = None
 
+    def __post_init__(self) -> None:
+        shapes = [np.shape(block) for block in (self.H00, self.H01, self.S00, self.S01)]
+        if len(set(shapes)) > 1 or shapes[0] != (len(self.H00),) * 2:
+            raise InputError(
+                f"H00, H01, S00 and S01 of a lead must be square and of one size, not {', '.join(map(str, shapes))}."
+            )
+
     @property
     def size(self) -> int:
         """Orbitals in a principal layer."""
