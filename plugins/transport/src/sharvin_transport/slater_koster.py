@@ -189,7 +189,11 @@ class SlaterKoster:
         inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
         order = np.concatenate([junction.left, inside, junction.right])
         positions = np.concatenate(
-            [left.place(atoms.positions[junction.left]), atoms.positions[inside], right.place(atoms.positions[junction.right])]
+            [
+                left.place(atoms.positions[junction.left], "left"),
+                atoms.positions[inside],
+                right.place(atoms.positions[junction.right], "right"),
+            ]
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
         H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]))
@@ -247,6 +251,7 @@ class SlaterKoster:
         pairs = find_pairs(numbers, atoms.positions, atoms.cell.array, atoms.pbc, reach)
         _check_overlap(pairs, np.arange(len(atoms)), numbers, InputError)
         hopping, overlap = self._pair_blocks(numbers, pairs)
+        _check_positive(pairs, overlap, np.arange(len(atoms)), numbers, InputError)
         count = self.orbital_count(numbers)
         present = _present(count)
         n, m = len(numbers), int(count.max())
@@ -343,6 +348,7 @@ class SlaterKoster:
         _check_overlap(pairs, order, numbers, ItemError)
         pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
         hopping, overlap = self._pair_blocks(numbers, pairs)
+        _check_positive(pairs, overlap, order, numbers, ItemError)
         count = self.orbital_count(numbers)
         m = int(count.max())
         onsite = self._onsite(numbers, pairs, m)
@@ -462,3 +468,21 @@ def _check_overlap(
         original = np.empty(len(order), dtype=np.int64)
         original[order] = numbers
         raise error(overlap_message(original, i, j, float(distance[worst])))
+
+
+def _check_positive(
+    pairs: Pairs, overlap: Floats, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
+) -> None:
+    """No two atoms alone may make S indefinite: the singular values of their overlap block stay below one."""
+    bound = np.sqrt(np.einsum("pij,pij->p", overlap, overlap))
+    suspects = np.flatnonzero(bound >= 1.0)
+    if not len(suspects):
+        return
+    largest = np.linalg.svd(overlap[suspects], compute_uv=False)[:, 0]
+    worst = int(suspects[np.argmax(largest)])
+    if largest.max() >= 1.0:
+        names = [f"{chemical_symbols[numbers[k]]} {order[k]}" for k in (int(pairs.first[worst]), int(pairs.second[worst]))]
+        raise error(
+            f"atoms {names[0]} and {names[1]} are too close for this table: at {np.linalg.norm(pairs.vector[worst]):.2f} Å their "
+            f"orbitals overlap by {largest.max():.2f}, and S is not positive definite; move them apart or take another table."
+        )
