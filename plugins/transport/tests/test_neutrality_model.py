@@ -57,10 +57,12 @@ def test_shifts_know_neither_orientation_nor_origin_nor_the_order_of_atoms() -> 
     model, one = model_of_two_elements(), cluster([79] * 6 + [47] * 4, 99)
     shifts = model.shifts(one)
     assert np.ptp(shifts) > 0.1
-    turned = Rotation.from_rotvec([0.3, -1.1, 0.7]).apply(one.positions) + [5.0, -3.0, 1.0]
+    turned = Rotation.from_rotvec([0.3, -1.1, 0.7]).apply(one.positions) + np.array([5.0, -3.0, 1.0])
     mirrored = turned * [1, 1, -1]
     for positions in (turned, mirrored):
-        assert model.shifts(Surroundings(one.numbers, positions, one.cell, one.pbc, one.chosen)) == pytest.approx(shifts, abs=1e-9)
+        assert model.shifts(Surroundings(one.numbers, positions, one.cell, one.pbc, one.chosen)) == pytest.approx(
+            shifts, abs=1e-9
+        )
     order = np.random.default_rng(1).permutation(10)
     swapped = Surroundings(one.numbers[order], one.positions[order], one.cell, one.pbc, one.chosen)
     assert model.shifts(swapped) == pytest.approx(shifts[order], abs=1e-9)
