@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from sharvin.context import Context
     from sharvin.errors import InputError, ItemError
     from sharvin.frames import Frame, Frames
-    from sharvin.grid_wire import DisorderedWires, Systems
+    from sharvin.grid_wire import DisorderedWires, GridWire, Systems
     from sharvin.junction import Junction
+    from sharvin.observables import Observables
     from sharvin.samples import Dataset, Features, Images, Prediction, Samples
     from sharvin.two_terminal import BlochHamiltonian, TwoTerminal
 
@@ -176,8 +177,21 @@ class Reference:
 class LatticeHamiltonian(Protocol):
     """An ensemble of wires on the square lattice, without atoms; the record says ``gives="grid_wire"``."""
 
-    def sample(self, count: int, rng: np.random.Generator) -> DisorderedWires:
-        """`count` wires of one size; equal generators give equal wires, bit for bit."""
+    def sample(self, count: int, rng: np.random.Generator, start: int = 0) -> DisorderedWires:
+        """`count` wires of one size; equal arguments give equal wires, bit for bit.
+
+        Parameters
+        ----------
+        count : int
+        rng : numpy.random.Generator
+        start : int
+            Of an ensemble of given wires, the number of the first; drawn wires do not depend on it.
+
+        Raises
+        ------
+        InputError
+            If there are not that many wires.
+        """
         ...
 
 
@@ -203,6 +217,26 @@ class TransportSolver(Protocol):
         ------
         InputError
             If a system is of a kind that the solver does not take.
+        """
+        ...
+
+
+@runtime_checkable
+class ObservingSolver(TransportSolver, Protocol):
+    """A solver that also knows the scattering states inside a device; optional."""
+
+    def observables(
+        self, system: TwoTerminal | GridWire, energies_eV: NDArray[np.float64], wave_functions: bool = False
+    ) -> Observables:
+        """Eigenchannels, densities of states and bond currents of one system, at energies relative to its Fermi energy.
+
+        Parameters
+        ----------
+        system : TwoTerminal or GridWire
+            A grid wire must be one, not a batch; it is observed in its two-terminal form, every orbital an atom of its own.
+        energies_eV : float64[n_energies]
+        wave_functions : bool
+            Keep the wave functions of the eigenchannels, 16 bytes an orbital, channel and energy.
         """
         ...
 

@@ -153,3 +153,8 @@ class RecursiveGreenOptions(Options):
 class SislOptions(Options):
     eta_eV: PositiveFloat = Field(default=1e-10, le=1e-2)
     """Imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region has none."""
+
+
+class KwantOptions(Options):
+    cached_leads: PositiveInt = 64
+    """Modes of leads, one set a lead, side and energy, that are kept for the next devices."""

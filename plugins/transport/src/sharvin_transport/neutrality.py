@@ -12,7 +12,7 @@ computed again only where the residual does not fall to half. A step that raises
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,4 +208,4 @@ def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> Two
         moved = csr_array((added, S.indices, S.indptr), shape=S.shape)
     else:
         moved = csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape))
-    return TwoTerminal(moved, S, system.left, system.right, system.fermi_energy)
+    return replace(system, H=moved)

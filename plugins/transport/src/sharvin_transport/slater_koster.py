@@ -193,7 +193,8 @@ class SlaterKoster:
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
         H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]))
-        system = TwoTerminal(H=H, S=S, left=leads[0][0], right=leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]))
+        atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
+        system = TwoTerminal(H, S, leads[0][0], leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]), atom=atom)
         return system, inside
 
     def _neutral(
@@ -412,28 +413,32 @@ def _assemble(
     j = np.concatenate([second, first, inner])
     values = np.concatenate([blocks, blocks.transpose(0, 2, 1), eye])
     order = np.argsort(i * n + j, kind="stable")
-    i, j, values = i[order], j[order], values[order]
-    starts = np.searchsorted(i, np.arange(n + 1))
-    panels, columns, widths = [], [], []
-    offsets = np.arange(m)
-    for atom in range(n):
-        part = slice(starts[atom], starts[atom + 1])
-        panel = values[part].transpose(1, 0, 2).reshape(m, -1)
-        column = (j[part, None] * m + offsets).ravel()
-        if atom < sizes[0]:
-            rows = lead_blocks[0][atom * m : (atom + 1) * m]
-            panel = np.concatenate([rows, panel], axis=1)
-            column = np.concatenate([np.arange(rows.shape[1]), column])
-        elif atom >= n - sizes[2]:
-            local = (atom - (n - sizes[2])) * m
-            rows = lead_blocks[1][local : local + m]
-            panel = np.concatenate([panel, rows], axis=1)
-            column = np.concatenate([column, n * m - rows.shape[1] + np.arange(rows.shape[1])])
-        panels.append(panel.ravel())
-        columns.append(np.tile(column, m))
-        widths.append(panel.shape[1])
+    j = j[order]
+    starts = np.searchsorted(i[order], np.arange(n + 1))
+    lead_width = np.zeros(n, dtype=np.int64)
+    lead_width[: sizes[0]], lead_width[n - sizes[2] :] = sizes[0] * m, sizes[2] * m
+    widths = np.diff(starts) * m + lead_width
     indptr = np.concatenate([[0], np.cumsum(np.repeat(widths, m))])
-    return csr_array((np.concatenate(panels), np.concatenate(columns), indptr), shape=(n * m, n * m))
+    data, indices = np.empty(indptr[-1]), np.empty(indptr[-1], dtype=np.int32)
+    offsets = np.arange(m, dtype=np.int32)
+    for atom in range(n):
+        neighbours = slice(starts[atom], starts[atom + 1])
+        rows = slice(indptr[atom * m], indptr[(atom + 1) * m])
+        panel, column = data[rows].reshape(m, -1), indices[rows].reshape(m, -1)
+        own, other = slice(0, 0), slice(0, None)
+        if atom < sizes[0]:
+            own, other = slice(0, lead_width[atom]), slice(lead_width[atom], None)
+            panel[:, own] = lead_blocks[0][atom * m : (atom + 1) * m]
+            column[:, own] = np.arange(lead_width[atom])
+        elif atom >= n - sizes[2]:
+            own, other = slice(widths[atom] - lead_width[atom], None), slice(0, widths[atom] - lead_width[atom])
+            panel[:, own] = lead_blocks[1][(atom - n + sizes[2]) * m :][:m]
+            column[:, own] = np.arange(n * m - lead_width[atom], n * m)
+        panel[:, other].reshape(m, -1, m)[...] = values[order[neighbours]].transpose(1, 0, 2)
+        column[:, other] = (j[neighbours, None] * m + offsets).ravel()
+    matrix = csr_array((data, indices, indptr.astype(np.int32)), shape=(n * m, n * m))
+    matrix.has_sorted_indices = True
+    return matrix
 
 
 def _orbital_order(electrode: Electrode, count: NDArray[np.int64]) -> NDArray[np.int64]:
