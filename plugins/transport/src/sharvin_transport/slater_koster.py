@@ -77,12 +77,10 @@ class SlaterKoster:
         ItemError
             If atoms of this snapshot overlap, or its shifts do not converge.
         """
-        system, inside = self._device_of(junction)
-        if self.options.charge_neutrality == "none":
-            return system
         if self.options.charge_neutrality == "predicted":
-            return self._with_shifts(system, junction, inside, self.learnt(junction))
-        return self._neutral(system, junction, inside, None)[0]
+            return self._device_of(junction, self.learnt(junction))[0]
+        system, inside = self._device_of(junction)
+        return system if self.options.charge_neutrality == "none" else self._neutral(system, junction, inside, None)[0]
 
     def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
         """Devices of similar geometries of the same atoms, or the reason why there is none, in order.
@@ -165,8 +163,8 @@ class SlaterKoster:
             name = f"{Path(name).name} {hashlib.blake2b(contents, digest_size=8).hexdigest()}"
         return f"table {name} and tail_eV {self.options.tail_eV:g}"
 
-    def _device_of(self, junction: Junction) -> tuple[TwoTerminal, NDArray[np.int64]]:
-        """The device without shifts, and the atoms between the principal layers in its order."""
+    def _device_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[TwoTerminal, NDArray[np.int64]]:
+        """The device, without shifts or with those of :meth:`learnt`, and the atoms between the principal layers in its order."""
         atoms = junction.atoms
         reach = self.range_A(atoms.numbers)
         junction, left, right = junction.electrodes()
@@ -196,7 +194,10 @@ class SlaterKoster:
             ]
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
-        H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]))
+        moved = np.zeros(len(order))
+        if shifts is not None:
+            moved[zone == 0] = shifts[np.argsort(np.argsort(inside))]
+        H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]), moved)
         atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
         system = TwoTerminal(H, S, leads[0][0], leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]), atom=atom)
         return system, inside
@@ -214,9 +215,6 @@ class SlaterKoster:
         names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
         shifts = self._neutrality.shifts(system, names, electrons, atom, bottom, start)
         return shifted(system, atom, shifts.values), shifts
-
-    def _with_shifts(self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64], values: Floats) -> TwoTerminal:
-        return shifted(system, self._shifted_atoms(system, junction, inside)[1], values) if len(inside) else system
 
     def _shifted_atoms(
         self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64]
@@ -340,7 +338,13 @@ class SlaterKoster:
         return shells[:, [0, 1, 1, 1, 2, 2, 2, 2, 2][:m]]
 
     def _device(
-        self, atoms: Atoms, order: NDArray[np.int64], positions: Floats, zone: NDArray[np.int64], leads: tuple[Lead, Lead]
+        self,
+        atoms: Atoms,
+        order: NDArray[np.int64],
+        positions: Floats,
+        zone: NDArray[np.int64],
+        leads: tuple[Lead, Lead],
+        shifts: Floats,
     ) -> tuple[csr_array, csr_array]:
         """H and S of the device, atoms already in device order."""
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
@@ -352,6 +356,9 @@ class SlaterKoster:
         count = self.orbital_count(numbers)
         m = int(count.max())
         onsite = self._onsite(numbers, pairs, m)
+        if shifts.any():
+            onsite = onsite + shifts[:, None]
+            hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
         first, second, merged = merge_images(pairs, len(numbers), (hopping, overlap))
         present = _present(count)
         sizes = [int((zone == side).sum()) for side in (-1, 0, 1)]
