@@ -160,7 +160,7 @@ def results(
         content["ensemble"] = [_scan_numbers(scan) for scan in scans]
     if timing is not None:
         content["timing"] = timing
-    content["summary"] = summary(context, test, fits, timing)
+    content["summary"] = summary(context, options, test, fits, timing)
     content["tables"] = tables(context, fits, scans, timing)
     return content
 
@@ -225,11 +225,15 @@ def _scan_numbers(scan: Scan) -> dict[str, Any]:
     }
 
 
-def summary(context: Context, test: int, fits: Sequence[CaseFits], timing: Mapping[str, Any] | None) -> str:
+def summary(
+    context: Context, options: DisorderedWireOptions, test: int, fits: Sequence[CaseFits], timing: Mapping[str, Any] | None
+) -> str:
     """The study in a few sentences."""
     names = set_names(fits)
     solver = context.config.selections["transport"].name
     sentences = [f"Disordered lattice wires, exact transmissions by {solver}; errors on {test:,} wires that no model has seen."]
+    if options.scale < 1:
+        sentences.append(f"All numbers of wires were scaled by {options.scale:g}, so the errors are no results yet.")
     for wires in distinct_sets(fits):
         scored = [(fit.scores[-1].mae_G0, fit) for fit in fits if fit.wires is wires and fit.scores]
         if not scored:
