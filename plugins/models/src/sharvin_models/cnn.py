@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from math import ceil
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sharvin_models.configs import CnnOptions
 from sharvin_models.image_regressor import ImageRegressor
 from sharvin_models.layers import ACTIVATIONS, Convolution, Dense, ResidualBlock
+from sharvin_models.pair_correlations import PairCorrelations
 
 
 class Cnn(ImageRegressor[CnnOptions]):
@@ -45,9 +47,11 @@ class _Network(nn.Module):
             channels, length, width = layer.channels, ceil(length / layer.stride), ceil(width / layer.stride)
         self.pool = max(length, width) if options.pool == "global" else options.pool
         size = channels * ceil(length / self.pool) * ceil(width / self.pool)
-        self.dense = Dense(size, options.dense, options.activation)
+        self.pairs = PairCorrelations(shape, options.pair_reach, options.pair_powers)
+        self.dense = Dense(size + self.pairs.size, options.dense, options.activation)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Output in standardised units, float32[n]."""
         grid = images.unsqueeze(1)
         for convolution, blocks in zip(self.convolutions, self.blocks, strict=True):
             grid = self.activation(convolution(grid))
@@ -56,4 +60,5 @@ class _Network(nn.Module):
                 grid = block(grid)
         if self.pool > 1:
             grid = functional.avg_pool2d(grid, self.pool, ceil_mode=True, count_include_pad=False)
-        return self.dense(grid.flatten(1))  # type: ignore[no-any-return]
+        inputs = torch.cat([grid.flatten(1), self.pairs(images)], dim=1) if self.pairs.size else grid.flatten(1)
+        return self.dense(inputs)  # type: ignore[no-any-return]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from sharvin.options import Options
 
 Width = Annotated[int, Field(ge=1)]
@@ -76,10 +76,37 @@ class ImageOptions(TrainingOptions):
     of all on-site energies (at the band centre, and for averages over energies symmetric about it). Training then sees
     randomly transformed images, and predictions are averages over all combinations, so they have the symmetry exactly."""
 
+    baseline: Literal["none", "mean_energy"] = "none"
+    """`mean_energy`: centre and spread of the target as functions of a wire's mean on-site energy come first, from the training
+    set, and the network learns the rest in units of that spread. For ensembles of wires with few and with many impurities."""
+
+    pair_reach: int = Field(default=0, ge=0)
+    """Give the dense layers the pair correlations of the disorder, of fewer than this many sites apart in both directions, along
+    with the mean energy. 0: none of it."""
+
+    pair_powers: tuple[Annotated[int, Field(ge=1, le=4)], ...] = Field(default=(1,), min_length=1)
+    """Powers of the standardised on-site energies whose pair correlations and means are taken; 2 tells impurities of different
+    strength apart."""
+
+    @model_validator(mode="after")
+    def _baseline_has_the_symmetries(self) -> Self:
+        if self.baseline == "mean_energy" and "negate" in self.symmetries:
+            raise ValueError("the mean energy changes its sign under negate; leave out baseline or that symmetry.")
+        return self
+
 
 class DnnOptions(ImageOptions):
     hidden: tuple[Width, ...] = (600, 600, 600)
     """Widths of the hidden layers."""
+
+    sites: bool = True
+    """Whether the on-site energies themselves are inputs; without them, pair correlations are all that the network sees."""
+
+    @model_validator(mode="after")
+    def _has_inputs(self) -> Self:
+        if not self.sites and not self.pair_reach:
+            raise ValueError("a network without sites needs pair_reach of at least 1.")
+        return self
 
 
 class ConvolutionOptions(Options):

@@ -22,6 +22,7 @@ from sharvin.errors import InputError
 from sharvin.samples import Dataset, Images, Prediction, Samples
 from torch import Tensor, nn
 
+from sharvin_models.baseline import Baseline
 from sharvin_models.configs import ImageOptions
 from sharvin_models.inputs import require_image_datasets, require_images
 from sharvin_models.layers import initialise
@@ -30,6 +31,7 @@ from sharvin_models.symmetries import combinations_of, transform, transform_at_r
 from sharvin_models.training import device_of, threads, train
 
 VERSION = 1
+_BASELINE = ("knots", "centre", "spread")
 BATCH = 64
 """Images in a batch of predictions."""
 
@@ -57,7 +59,7 @@ class ImageRegressor(ABC, Generic[O]):
         self._network: nn.Module | None = None
         self._shape = (0, 0)
         self._image_mean, self._image_spread = 0.0, 1.0
-        self._target_mean, self._target_spread = 0.0, 1.0
+        self._baseline = Baseline.constant(np.zeros(1))
 
     @abstractmethod
     def _build(self, shape: tuple[int, int]) -> nn.Module:
@@ -87,24 +89,28 @@ class ImageRegressor(ABC, Generic[O]):
         """
         images, validation_images = require_image_datasets(data, validation, self.name)
         self._image_mean, self._image_spread = _mean_and_spread(images.values)
-        self._target_mean = float(data.targets.mean())
-        self._target_spread = float(data.targets.std()) or 1.0
+        energies = self._mean_energies(images)
+        self._baseline = self._fit_baseline(energies, data.targets)
+        centre, spread = self._baseline(energies)
+        unit = float(spread.mean())
+        weights = torch.from_numpy((spread / unit).astype(np.float32)).to(self._device)
         self._shape = (images.values.shape[1], images.values.shape[2])
         self._network = network = self._build(self._shape)
-        initialise(network, self.options.activation, rng)
+        initialise(network, rng)
         network.to(self._device)
 
         def predict(batch: NDArray[np.int64]) -> Tensor:
             tensor = self._tensor(images.values[batch])
-            return network(self._standard(transform_at_random(tensor, self.options.symmetries, rng)))  # type: ignore[no-any-return]
+            outputs = network(self._standard(transform_at_random(tensor, self.options.symmetries, rng)))
+            return outputs * weights[torch.from_numpy(batch)]  # type: ignore[no-any-return]
 
         def validation_error() -> float:
             return float(np.abs(self._predict(network, validation_images) - validation.targets).mean())
 
-        scaled = (data.targets - self._target_mean) / self._target_spread
+        scaled = (data.targets - centre) / unit
         with threads(self.options.threads):
             train_error, curve = train(network, predict, scaled, validation_error, self.options, rng)
-        return {"train_mae": [error * self._target_spread for error in train_error], "validation_mae": curve}
+        return {"train_mae": [error * unit for error in train_error], "validation_mae": curve}
 
     def predict(self, samples: Samples) -> Prediction:
         """Predictions in the order of the samples, without standard deviation.
@@ -135,10 +141,9 @@ class ImageRegressor(ABC, Generic[O]):
             "shape": list(self._shape),
             "image_mean": self._image_mean,
             "image_spread": self._image_spread,
-            "target_mean": self._target_mean,
-            "target_spread": self._target_spread,
         }
-        arrays = {name: value.cpu().numpy() for name, value in self._network.state_dict().items()}
+        baseline = {f"baseline.{field}": getattr(self._baseline, field) for field in _BASELINE}
+        arrays = baseline | {name: value.cpu().numpy() for name, value in self._network.state_dict().items()}
         save_model(folder, self.name, VERSION, description, arrays)
 
     def load(self, folder: Path) -> None:
@@ -153,11 +158,23 @@ class ImageRegressor(ABC, Generic[O]):
         here = {"threads": self.options.threads, "device": self.options.device}
         self.options = type(self.options).model_validate({**description["options"], **here})
         self._shape = (description["shape"][0], description["shape"][1])
+        self._baseline = Baseline(*(arrays.pop(f"baseline.{field}") for field in _BASELINE))
         network = self._build(self._shape)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         self._network = network.to(self._device)
         self._image_mean, self._image_spread = description["image_mean"], description["image_spread"]
-        self._target_mean, self._target_spread = description["target_mean"], description["target_spread"]
+
+    def _fit_baseline(self, energies: NDArray[np.float64], targets: NDArray[np.float64]) -> Baseline:
+        if self.options.baseline == "none":
+            return Baseline.constant(targets)
+        return Baseline.fit(energies, targets, median=self.options.loss != "mse")
+
+    def _mean_energies(self, images: Images) -> NDArray[np.float64]:
+        """What the baseline depends on, float64[n]; sorted sums, so that reflected images have the same bits."""
+        if self.options.baseline == "none":
+            return np.zeros(len(images))
+        parts = [np.sort(block.reshape(len(block), -1), axis=1).mean(axis=1) for block in _blocks(images.values)]
+        return np.concatenate([np.empty(0), *parts])
 
     def _tensor(self, values: NDArray[np.floating]) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
@@ -176,7 +193,8 @@ class ImageRegressor(ABC, Generic[O]):
             for row, element in enumerate(group):
                 output = network(self._standard(transform(batch, element)))
                 scaled[row, begin : begin + BATCH] = output[: len(values)].cpu().numpy()
-        return self._target_mean + self._target_spread * np.sort(scaled, axis=0).mean(axis=0)
+        centre, spread = self._baseline(self._mean_energies(images))
+        return centre + spread * np.sort(scaled, axis=0).mean(axis=0)  # type: ignore[no-any-return]
 
 
 def _mean_and_spread(values: NDArray[np.floating]) -> tuple[float, float]:

@@ -18,8 +18,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": functional.elu,
 }
 
-_VARIANCE = {"relu": 2.0, "silu": 2.0, "tanh": 1.0, "elu": 1.0}
-"""fan_in times the variance of weights that keeps the spread of the signal from layer to layer."""
+WEIGHT_VARIANCE = 1.0 / 3.0
+"""fan_in times the variance of the initial weights: smaller than what keeps the spread of the signal, so that a network starts
+smooth; it then follows noise later."""
 
 
 class Dense(nn.Module):
@@ -79,12 +80,12 @@ class ResidualBlock(nn.Module):
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, activation: str, rng: np.random.Generator) -> None:
-    """Draw normal weights that keep the spread of the signal, and biases that spread the kinks; close residual blocks."""
+def initialise(network: nn.Module, rng: np.random.Generator) -> None:
+    """Draw normal weights, and uniform biases, which spread the kinks; close residual blocks."""
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             fan_in = layer.weight[0].numel()
-            scale = math.sqrt(_VARIANCE[activation] / fan_in)
+            scale = math.sqrt(WEIGHT_VARIANCE / fan_in)
             layer.weight.copy_(torch.from_numpy(rng.normal(scale=scale, size=tuple(layer.weight.shape))))
             assert layer.bias is not None
             layer.bias.copy_(torch.from_numpy(rng.uniform(-1.0, 1.0, len(layer.bias)) / math.sqrt(fan_in)))
