@@ -177,7 +177,7 @@ def fit(task: FitTask, path: Path) -> None:
         atomically(path, lambda folder: _fit(task, folder))
     except InputError as error:
         raise InputError(f"case {task.label}: {error}") from None
-    except Exception as error:  # the plugin boundary: a regressor that fails must not end the other fits
+    except (SharvinError, RuntimeError, ValueError, ArithmeticError) as error:
         reason = str(error) if isinstance(error, SharvinError) else f"{type(error).__name__}: {error}"
         raise ItemError(f"case {task.label}: {reason}") from error
 
