@@ -181,12 +181,22 @@ def show_plugin(name: str) -> None:
         for label, values in (("takes", component.takes), ("gives", (component.gives,)), ("needs", component.needs)):
             if any(values):
                 click.echo(f"  {label}: {', '.join(values)}")
-        for option, field in found.options_model(part).model_fields.items():
-            default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
-            kind = getattr(field.annotation, "__name__", None) if isinstance(field.annotation, type) else field.annotation
-            click.echo(f"  {option}: {kind}, {default}")
-            if field.description:
-                click.echo("      " + " ".join(field.description.split()))
+        _show_options(found.options_model(part))
+
+
+def _show_options(model: Any, before: str = "") -> None:
+    """Options with type, default and text; those of models within follow under the option that holds them."""
+    from sharvin.validation import model_in
+
+    for option, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        inner = model_in(field.annotation)
+        kind = getattr(field.annotation, "__name__", None) if isinstance(field.annotation, type) else field.annotation
+        click.echo(f"  {before}{option}: {kind}, {default}")
+        if field.description:
+            click.echo("      " + " ".join(field.description.split()))
+        if inner is not None:
+            _show_options(inner, f"{before}{option}.")
 
 
 @plugins.command("new")
