@@ -18,7 +18,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
+from sharvin.device_checks import CHECKED_ORBITALS, check_device
 from sharvin.errors import InputError
 
 Matrix = NDArray[np.float64] | NDArray[np.complex128]
@@ -50,6 +52,13 @@ class Lead:
     S01: Matrix
     supercell: Supercell | None = None
 
+    def __post_init__(self) -> None:
+        shapes = [np.shape(block) for block in (self.H00, self.H01, self.S00, self.S01)]
+        if len(set(shapes)) > 1 or shapes[0] != (len(self.H00),) * 2:
+            raise InputError(
+                f"H00, H01, S00 and S01 of a lead must be square and of one size, not {', '.join(map(str, shapes))}."
+            )
+
     @property
     def size(self) -> int:
         """Orbitals in a principal layer."""
@@ -79,6 +88,8 @@ class Lead:
 class TwoTerminal:
     """Device between two leads.
 
+    A small one is checked when it is made; for large ones :func:`sharvin.device_checks.check_device` does that.
+
     Parameters
     ----------
     H, S : scipy.sparse.csr_array [n, n]
@@ -86,6 +97,8 @@ class TwoTerminal:
     left, right : Lead
     fermi_energy : float
         Fermi energy in eV, on the scale of H.
+    atom : int64[n], optional
+        Which atom of the structure each orbital belongs to; what is resolved by atoms counts every orbital as one without it.
     """
 
     H: csr_array
@@ -93,6 +106,7 @@ class TwoTerminal:
     left: Lead
     right: Lead
     fermi_energy: float = 0.0
+    atom: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = self.H.shape[0]
@@ -102,11 +116,23 @@ class TwoTerminal:
             raise InputError(
                 f"a device of {n} orbitals cannot hold principal layers of {self.left.size} and {self.right.size} orbitals."
             )
+        if self.atom is not None and (np.shape(self.atom) != (n,) or np.min(self.atom) < 0):
+            raise InputError(f"a device of {n} orbitals needs the number of an atom for each of them, or none at all.")
+        if n <= CHECKED_ORBITALS:
+            check_device(self)
 
     @property
     def size(self) -> int:
         """Number of orbitals."""
         return int(self.H.shape[0])
+
+    @cached_property
+    def connected(self) -> bool:
+        """Whether a chain of non-zero elements of H or S leads from the left principal layer to the right one."""
+        pattern = csr_array(abs(self.H) + abs(self.S))
+        pattern.eliminate_zeros()
+        part = connected_components(pattern, directed=False)[1]
+        return bool(np.intersect1d(part[: self.left.size], part[self.size - self.right.size :]).size)
 
     def shifted(self, energy_eV: float) -> TwoTerminal:
         """The same system with all energies moved: H + energy S, Fermi energy included."""
@@ -116,6 +142,7 @@ class TwoTerminal:
             left=self.left.shifted(energy_eV),
             right=self.right.shifted(energy_eV),
             fermi_energy=self.fermi_energy + energy_eV,
+            atom=self.atom,
         )
 
     def reversed(self) -> TwoTerminal:
@@ -128,6 +155,7 @@ class TwoTerminal:
             left=self.right.reversed(),
             right=self.left.reversed(),
             fermi_energy=self.fermi_energy,
+            atom=None if self.atom is None else self.atom[order],
         )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sharvin import seeds
 from sharvin.config import Selection
+from sharvin.device_checks import check_hermitian
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
@@ -62,6 +63,8 @@ class LabelTask:
     snapshots: tuple[int, ...]
     hamiltonian: Selection
     transport: Selection
+    learnt: Path | None = None
+    """What the Hamiltonian has learnt, where it learns."""
 
 
 def label(task: LabelTask, path: Path) -> None:
@@ -70,16 +73,19 @@ def label(task: LabelTask, path: Path) -> None:
     The electrodes are found in the trajectory's first frame. A snapshot that cannot be labelled gets nan and a reason. A
     :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one series.
     """
-    hamiltonian, solver = task.hamiltonian.built(), task.transport.built()
+    hamiltonian = task.hamiltonian.built() if task.learnt is None else load_model(task.hamiltonian, task.learnt)
+    solver = task.transport.built()
     first = next(read_frames(task.trajectory, batch=1)).to_atoms()
     junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
     conductances, reasons = [], {}
     started, orbitals = time.process_time(), 0
-    junctions = (junction.with_positions(frame.to_atoms()) for _, frame in _snapshots(task.trajectory, task.snapshots))
+    junctions = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, task.snapshots))
     for number, system in zip(task.snapshots, _systems(hamiltonian, junctions), strict=True):
         try:
             if not isinstance(system, TwoTerminal):
                 raise system
+            if not orbitals:
+                check_hermitian(system)
             orbitals = system.size
             conductances.append(float(solver.transmission([system], np.zeros(1))[0, 0]))
         except (InputError, ItemError) as error:
@@ -117,7 +123,7 @@ class DescribeTask:
 
 def describe(task: DescribeTask) -> Samples:
     """Samples of snapshots: features, or the frames themselves where there is no descriptor."""
-    frames = Frames(frame for _, frame in _snapshots(task.trajectory, task.snapshots))
+    frames = Frames(frame for _, frame in chosen_frames(task.trajectory, task.snapshots))
     return samples_of(frames, task.descriptor)
 
 
@@ -159,10 +165,10 @@ def predict(task: PredictTask, path: Path) -> None:
 _MODELS: dict[Path, Any] = {}
 
 
-def load_model(regressor: Selection, folder: Path) -> Any:
-    """The fitted regressor saved in a folder, the last one kept by the process."""
+def load_model(chosen: Selection, folder: Path) -> Any:
+    """The fitted regressor or Hamiltonian saved in a folder, the last one kept by the process."""
     if folder not in _MODELS:
-        model = regressor.build()
+        model = chosen.build()
         model.load(folder)
         _MODELS.clear()
         _MODELS[folder] = model
@@ -174,7 +180,8 @@ def is_unbroken(frame: Frame) -> bool:
     return frame.scalars.get("neck_width", 1.0) > 0
 
 
-def _snapshots(trajectory: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, Frame]]:
+def chosen_frames(trajectory: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, Frame]]:
+    """Frames of a trajectory by their numbers, in its order."""
     wanted = set(numbers)
     for number, frame in enumerate(read_frames(trajectory)):
         if number in wanted:

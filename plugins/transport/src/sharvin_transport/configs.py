@@ -27,9 +27,13 @@ class SlaterKosterOptions(Options):
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
 
-    charge_neutrality: Literal["none", "local"] = "none"
+    charge_neutrality: Literal["none", "local", "predicted"] = "none"
     """`local` shifts the on-site energies of every atom between the principal layers until it holds its valence electrons
-    (Mulliken populations of the open device); `none` keeps the table's."""
+    (Mulliken populations of the open device); `predicted` takes the shifts from a model that a study learns from some snapshots
+    done with `local`; `none` keeps the table's energies."""
+
+    neutrality_model: str | None = None
+    """With `charge_neutrality: predicted`: the `neutrality.npz` of an earlier study; by default the study learns its own."""
 
     neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 1e-3
     """With `charge_neutrality: local`: largest charge left on an atom, in electrons."""
@@ -42,16 +46,18 @@ class SlaterKosterOptions(Options):
 
     @model_validator(mode="after")
     def _one_fermi_energy(self) -> Self:
-        if self.charge_neutrality == "local" and self.fermi_energy_eV is not None:
+        if self.charge_neutrality != "none" and self.fermi_energy_eV is not None:
             raise ValueError(
-                "fermi_energy_eV and charge_neutrality: local exclude each other, because the leads are neutral at one Fermi "
-                "energy only; leave fermi_energy_eV out"
+                f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are "
+                "neutral at one Fermi energy only; leave fermi_energy_eV out"
             )
         if self.charge_neutrality == "none":
             unused = sorted({"neutrality_tolerance", "neutrality_iterations", "contour_points"} & self.model_fields_set)
             changed = [name for name in unused if getattr(self, name) != type(self).model_fields[name].default]
             if changed:
                 raise ValueError(f"{', '.join(changed)} act with charge_neutrality: local only; set it or leave them out")
+        if self.neutrality_model is not None and self.charge_neutrality != "predicted":
+            raise ValueError("neutrality_model acts with charge_neutrality: predicted only; set it or leave the model out")
         return self
 
     def elements(self) -> frozenset[str] | None:
@@ -63,7 +69,8 @@ class SlaterKosterOptions(Options):
         return frozenset(listed) if isinstance(listed, dict) else None
 
     def files(self) -> tuple[str, ...]:
-        return () if self.table in TABLES else (self.table,)
+        model = (self.neutrality_model,) if self.neutrality_model else ()
+        return model if self.table in TABLES else (self.table, *model)
 
 
 class SquareLatticeOptions(Options):
@@ -139,10 +146,35 @@ class DenseOptions(Options):
 
 
 class RecursiveGreenOptions(Options):
+    surface: Literal["decimation", "eigenmodes"] = "decimation"
+    """How the leads are treated: `decimation` with a small imaginary part of the energy, or `eigenmodes`, their Bloch waves, with
+    none."""
+
     eta_eV: PositiveFloat = Field(default=1e-10, le=1e-2)
-    """Imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region has none."""
+    """With `surface: decimation`: imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region
+    has none."""
+
+    backend: Literal["lapack", "torch"] = "lapack"
+    """`lapack` eliminates one system and energy after the other, in real numbers where it can; `torch` eliminates batches of
+    them in complex128 (`pip install 'sharvin-transport[torch]'`)."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    """With `backend: torch`: where it computes."""
+
+    @model_validator(mode="after")
+    def _acts(self) -> Self:
+        if self.surface == "eigenmodes" and self.eta_eV != type(self).model_fields["eta_eV"].default:
+            raise ValueError("eta_eV acts with surface: decimation only, because eigenmodes need no broadening; leave it out")
+        if self.device == "cuda" and self.backend != "torch":
+            raise ValueError("device: cuda computes with torch; add backend: torch")
+        return self
 
 
 class SislOptions(Options):
     eta_eV: PositiveFloat = Field(default=1e-10, le=1e-2)
     """Imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region has none."""
+
+
+class KwantOptions(Options):
+    cached_leads: PositiveInt = 64
+    """Modes of leads, one set a lead, side and energy, that are kept for the next devices."""
