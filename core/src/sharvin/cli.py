@@ -87,21 +87,25 @@ def report(folder: Path) -> None:
     metavar="KIND.OPTION=VALUE",
     help="Option of the Hamiltonian or solver, e.g. hamiltonian.table=nrl.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Beginning of the CSV and PNG names. Default: FILE-transmission.")
-def transmission(
-    file: Path,
-    hamiltonian: str,
-    transport: str,
-    energies: str,
-    frames: str,
-    species: str | None,
-    settings: tuple[str, ...],
-    out: Path | None,
-) -> None:
+@click.option(
+    "--observables",
+    is_flag=True,
+    help="Also eigenchannels, shot noise, densities of states (extxyz, ldos_per_eV) and bond currents; ten times the work.",
+)
+@click.option(
+    "--temperature",
+    metavar="K[,K…]",
+    help="Also the conductance at these temperatures, from T(E) at --energies around E_F; a list, or a range A:B:STEP.",
+)
+@click.option(
+    "--bias", metavar="V[,V…]", help="Also the current at these biases, at each --temperature (0 K without); a list, or A:B:STEP."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Beginning of the names of all files. Default: FILE-transmission.")
+def transmission(**options: Any) -> None:
     """T(E) of a wire's structure file: xyz, LAMMPS data or dump, POSCAR, whatever ASE reads."""
-    from sharvin.transmission import transmission_of_file
+    from sharvin.transmission import Request, transmission_of_file
 
-    transmission_of_file(file, hamiltonian, transport, energies, frames, species, settings, out)
+    transmission_of_file(Request(**options))
 
 
 @cli.group()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sharvin import seeds
 from sharvin.config import Selection
+from sharvin.device_checks import check_hermitian
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
@@ -83,6 +84,8 @@ def label(task: LabelTask, path: Path) -> None:
         try:
             if not isinstance(system, TwoTerminal):
                 raise system
+            if not orbitals:
+                check_hermitian(system)
             orbitals = system.size
             conductances.append(float(solver.transmission([system], np.zeros(1))[0, 0]))
         except (InputError, ItemError) as error:
