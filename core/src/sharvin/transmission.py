@@ -1,25 +1,31 @@
-"""``sharvin transmission``: T(E) of every frame of a structure file, as a table, a CSV file and a picture."""
+"""``sharvin transmission``: T(E) of every frame of a structure file, or device of a file of H and S: a table, CSV, a picture."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from sharvin.atomic import atomically
+from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import override
 from sharvin.errors import InputError
 from sharvin.executors.threads import one_thread
 from sharvin.junction import Junction
 from sharvin.progress import progress_bar
+from sharvin.protocols import Hamiltonian
 from sharvin.registry import registry
 from sharvin.structure_files import read_structures
+from sharvin.two_terminal import Sample
+from sharvin.two_terminal_file import is_two_terminal_file
 
 MAX_ENERGIES = 100_000
 MAX_CURVES = 8
@@ -27,7 +33,7 @@ MAX_CURVES = 8
 
 def transmission_of_file(
     file: Path,
-    hamiltonian: str,
+    hamiltonian: str | None,
     transport: str,
     energies: str,
     frames: str,
@@ -43,24 +49,31 @@ def transmission_of_file(
         If the file, an option or a name is wrong, or a frame is no junction (which frame, and why).
     """
     grid = parse_energies(energies)
-    structures = list(read_structures(file, frames, species.split(",") if species else ()))
     options: dict[str, Any] = {"hamiltonian": {}, "transport": {}}
     for setting in settings:
         override(options, setting)
     if set(options) - {"hamiltonian", "transport"}:
         raise InputError("--set takes hamiltonian.OPTION=VALUE or transport.OPTION=VALUE here.")
-    if registry().find("hamiltonians", hamiltonian).component.gives != "two_terminal":
+    if hamiltonian is None:
+        hamiltonian = "arrays" if is_two_terminal_file(file) else "slater_koster"
+    component = registry().find("hamiltonians", hamiltonian).component
+    if component.gives != "two_terminal":
         raise InputError(f"the Hamiltonian {hamiltonian} is a lattice model and has no use for a structure file.")
+    if stored := "file" in component.takes:
+        options["hamiltonian"].setdefault("file", str(file))
     builder = registry().build("hamiltonians", hamiltonian, options["hamiltonian"])
     solver = registry().build("transport", transport, options["transport"])
-    rows = np.empty((len(structures), len(grid)))
+    if stored:
+        sources: list[Any] = chosen_numbers(len(builder), frames, species)
+    else:
+        sources = list(read_structures(file, frames, species.split(",") if species else ()))
+    rows = np.empty((len(sources), len(grid)))
     console = Console()
-    with one_thread(), progress_bar("transmission", len(structures), Console(stderr=True)) as advance:
-        for number, atoms in enumerate(structures):
-            atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
+    with one_thread(), progress_bar("transmission", len(sources), Console(stderr=True)) as advance:
+        for number, source in enumerate(sources):
             try:
-                junction = Junction.detect(atoms, builder.range_A(atoms.numbers))
-                rows[number] = solver.transmission([builder.two_terminal(junction)], grid)[0]
+                samples = builder.device(source).samples if stored else _samples(builder, source)
+                rows[number] = averaged_transmission(solver, samples, grid)
             except InputError as error:
                 raise InputError(f"{file}, frame {number} of those chosen: {error}") from None
             advance(1)
@@ -69,6 +82,36 @@ def transmission_of_file(
     _write_csv(prefix.with_name(f"{prefix.name}.csv"), grid, rows)
     _write_png(prefix.with_name(f"{prefix.name}.png"), grid, rows, file.name)
     console.print(f"Wrote {prefix}.csv and {prefix}.png", highlight=False, soft_wrap=True)
+
+
+def _samples(builder: Hamiltonian, atoms: Atoms) -> Sequence[Sample]:
+    """k-points of a structure, one where the Hamiltonian does not sample."""
+    atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
+    junction = Junction.detect(atoms, builder.range_A(atoms.numbers))
+    samples = next(sampled_devices(builder, [junction]))
+    if isinstance(samples, Exception):
+        raise samples
+    return samples
+
+
+def chosen_numbers(count: int, frames: str, species: str | None) -> list[int]:
+    """Numbers of the devices of a file, chosen like the frames of a structure file.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, or species are named, which a file of H and S has no use for.
+    """
+    if species:
+        raise InputError("--species names the atom types of LAMMPS files; a file of H and S has none.")
+    found: list[int] = []
+    if re.fullmatch(r"-?\d+", frames) and -count <= int(frames) < count:
+        found = [range(count)[int(frames)]]
+    elif re.fullmatch(r"(-?\d*):(-?\d*)(:-?[1-9]\d*)?", frames):
+        found = list(range(count)[slice(*(int(part) if part else None for part in frames.split(":")))])
+    if not found:
+        raise InputError(f"--frames {frames}: the file holds {count} devices, numbered from 0.")
+    return found
 
 
 def parse_energies(text: str) -> NDArray[np.float64]:

@@ -66,6 +66,18 @@ class SlaterKosterOptions(Options):
         return () if self.table in TABLES else (self.table,)
 
 
+class ArraysOptions(Options):
+    file: str
+    """HDF5 file of H and S in eV, written by `sharvin.two_terminal_file.write_two_terminal` or any program; its layout is in the
+    manual."""
+
+    tolerance_A: PositiveFloat = Field(default=0.01, le=0.5)
+    """Largest distance of an atom from the stored one for a junction to be the stored device."""
+
+    def files(self) -> tuple[str, ...]:
+        return (self.file,)
+
+
 class SquareLatticeOptions(Options):
     length: PositiveInt = 40
     """Slices L of the disordered region, along the wire."""

@@ -13,6 +13,14 @@ def sharvin_hamiltonians() -> list[Component]:
     """Hamiltonians."""
     return [
         Component(
+            name="arrays",
+            target="sharvin_transport.arrays:Arrays",
+            config="sharvin_transport.configs:ArraysOptions",
+            summary="H and S that another program computed, from a documented HDF5 file",
+            takes=("file",),
+            gives="two_terminal",
+        ),
+        Component(
             name="slater_koster",
             target="sharvin_transport.slater_koster:SlaterKoster",
             config="sharvin_transport.configs:SlaterKosterOptions",
