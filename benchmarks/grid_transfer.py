@@ -45,8 +45,9 @@ def operations(width: int, length: int, stride: int = 8) -> float:
     """Floating-point operations of one T(E) with all modes open and a replacement every `stride` slices."""
     blocks = -(-length // stride)
     recursion = 10.0 * length * width**2
-    replacement = (8 / 3 + 8) * width**3
-    return recursion + blocks * replacement + (8 + 4) * width**3
+    replacement = (8 / 3 + 4 + 4 / 3) * width**3
+    arrival = (8 + 8 / 3 + 8 + 4) * width**3
+    return recursion + (blocks - 1) * replacement + arrival
 
 
 def dgemm_speed() -> float:

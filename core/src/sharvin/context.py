@@ -115,6 +115,7 @@ class Context:
         depends_on: Mapping[str, Any],
         suffix: str = ".h5",
         title: str = "",
+        items_depend_on: Sequence[Mapping[str, Any]] | None = None,
     ) -> StepResult:
         """Run independent items, each of which writes one file, and skip those that have theirs.
 
@@ -129,8 +130,12 @@ class Context:
         depends_on : mapping
             Everything that the files depend on and that is not in the key of the run's seed.
         suffix : str
+            "" where `function` writes a folder.
         title : str
             For the progress bar; default the name of the step.
+        items_depend_on : sequence of mapping, optional
+            What each item depends on besides. Its file is then named after that and not after its number: items may change
+            places, and those that stay what they were are kept. No two may be equal.
 
         Raises
         ------
@@ -142,7 +147,11 @@ class Context:
         key = self._key(step, depends_on)
         folder = self.folder / "store" / f"{step}-{key[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"item-{i:05d}{suffix}" for i in range(len(tasks))]
+        if items_depend_on is None:
+            names = [f"{i:05d}" for i in range(len(tasks))]
+        else:
+            names = [_digest(content)[:20] for content in items_depend_on]
+        paths = [folder / f"item-{name}{suffix}" for name in names]
         self._forget_unusable(folder, paths)
         waiting = [i for i, path in enumerate(paths) if not path.exists() and not _failure_file(path).exists()]
         with self._timed(step, folder, len(waiting)):
@@ -180,8 +189,7 @@ class Context:
         return result
 
     def _key(self, step: str, depends_on: Mapping[str, Any]) -> str:
-        content = {"step": step, "seed": self.config.seed, **depends_on}
-        return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=20).hexdigest()
+        return _digest({"step": step, "seed": self.config.seed, **depends_on})
 
     def _compute(
         self,
@@ -262,6 +270,10 @@ class Context:
                 watcher.function(*(arguments[name] for name in watcher.argnames))
             except Exception as error:  # the plugin boundary: a watcher must not end the run that it watches
                 self.log("watcher failed", plugin=watcher.plugin_name, reason=f"{type(error).__name__}: {error}")
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=20).hexdigest()
 
 
 def _failure_file(path: Path) -> Path:

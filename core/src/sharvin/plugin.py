@@ -37,4 +37,10 @@ def sharvin_workflows() -> list[Component]:
             config="sharvin.workflows.configs:BreakJunctionOptions",
             summary="training pulls, NEGF labels, a fit, production pulls, conductance histograms",
         ),
+        Component(
+            name="disordered_wire",
+            target="sharvin.workflows.disordered_wire:DisorderedWire",
+            config="sharvin.workflows.configs:DisorderedWireOptions",
+            summary="disordered lattice wires, exact T(E), regressors on their on-site maps, errors and ensemble statistics",
+        ),
     ]

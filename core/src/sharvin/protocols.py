@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from sharvin.context import Context
     from sharvin.errors import InputError, ItemError
     from sharvin.frames import Frame, Frames
-    from sharvin.grid_wire import DisorderedWires, Systems
+    from sharvin.grid_wire import DisorderedWires, GridWire, Systems
     from sharvin.junction import Junction
+    from sharvin.observables import Observables
     from sharvin.samples import Dataset, Features, Images, Prediction, Samples
     from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
     from sharvin.two_terminal_file import Device
@@ -157,11 +158,71 @@ class StoredHamiltonian(SampledHamiltonian, Protocol):
 
 
 @runtime_checkable
+class TrainableHamiltonian(SeriesHamiltonian, Protocol):
+    """A Hamiltonian of which an expensive part is learnt from some snapshots of the study; optional.
+
+    Before it labels, a workflow computes references of chosen snapshots in full, lets one instance learn from them, and
+    has every worker load what that instance saved.
+    """
+
+    @property
+    def learns(self) -> bool:
+        """Whether, with these options, no device can be made before something was learnt or loaded."""
+        ...
+
+    @property
+    def learnt_quantity(self) -> str:
+        """What is learnt, with its unit: ``"on-site shift (eV)"``."""
+        ...
+
+    def references(self, junctions: Iterable[Junction]) -> Iterator[Reference | InputError | ItemError]:
+        """Each junction computed in full, or the reason why that failed, in order; a result depends on its series alone."""
+        ...
+
+    def learn(self, junctions: Sequence[Junction], references: Sequence[NDArray[np.float64]]) -> None:
+        """Learn from the quantity of each junction; equal arguments give an equal Hamiltonian, bit for bit."""
+        ...
+
+    def learnt(self, junction: Junction) -> NDArray[np.float64]:
+        """The quantity of a junction as :meth:`learn` was told it, predicted."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what was learnt into an existing folder."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Become the saved one; its devices are then identical."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A snapshot that a :class:`TrainableHamiltonian` computed in full: its device, and float64[n] of the quantity to learn."""
+
+    system: TwoTerminal
+    quantity: NDArray[np.float64]
+
+
+@runtime_checkable
 class LatticeHamiltonian(Protocol):
     """An ensemble of wires on the square lattice, without atoms; the record says ``gives="grid_wire"``."""
 
-    def sample(self, count: int, rng: np.random.Generator) -> DisorderedWires:
-        """`count` wires of one size; equal generators give equal wires, bit for bit."""
+    def sample(self, count: int, rng: np.random.Generator, start: int = 0) -> DisorderedWires:
+        """`count` wires of one size; equal arguments give equal wires, bit for bit.
+
+        Parameters
+        ----------
+        count : int
+        rng : numpy.random.Generator
+        start : int
+            Of an ensemble of given wires, the number of the first; drawn wires do not depend on it.
+
+        Raises
+        ------
+        InputError
+            If there are not that many wires.
+        """
         ...
 
 
@@ -187,6 +248,26 @@ class TransportSolver(Protocol):
         ------
         InputError
             If a system is of a kind that the solver does not take.
+        """
+        ...
+
+
+@runtime_checkable
+class ObservingSolver(TransportSolver, Protocol):
+    """A solver that also knows the scattering states inside a device; optional."""
+
+    def observables(
+        self, system: TwoTerminal | GridWire, energies_eV: NDArray[np.float64], wave_functions: bool = False
+    ) -> Observables:
+        """Eigenchannels, densities of states and bond currents of one system, at energies relative to its Fermi energy.
+
+        Parameters
+        ----------
+        system : TwoTerminal or GridWire
+            A grid wire must be one, not a batch; it is observed in its two-terminal form, every orbital an atom of its own.
+        energies_eV : float64[n_energies]
+        wave_functions : bool
+            Keep the wave functions of the eigenchannels, 16 bytes an orbital, channel and energy.
         """
         ...
 

@@ -85,9 +85,9 @@ class Features:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """On-site energies on a grid, kind ``image``: ``values`` float64[n, L, W]."""
+    """On-site energies on a grid, kind ``image``: ``values`` float32 or float64 [n, L, W]."""
 
-    values: NDArray[np.float64]
+    values: NDArray[np.floating]
     kind = "image"
 
     def __len__(self) -> int:

@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from sharvin.errors import InputError
 
@@ -86,6 +87,8 @@ class TwoTerminal:
     left, right : Lead
     fermi_energy : float
         Fermi energy in eV, on the scale of H.
+    atom : int64[n], optional
+        Which atom of the structure each orbital belongs to; what is resolved by atoms counts every orbital as one without it.
     """
 
     H: csr_array
@@ -93,6 +96,7 @@ class TwoTerminal:
     left: Lead
     right: Lead
     fermi_energy: float = 0.0
+    atom: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = self.H.shape[0]
@@ -102,11 +106,21 @@ class TwoTerminal:
             raise InputError(
                 f"a device of {n} orbitals cannot hold principal layers of {self.left.size} and {self.right.size} orbitals."
             )
+        if self.atom is not None and (np.shape(self.atom) != (n,) or np.min(self.atom) < 0):
+            raise InputError(f"a device of {n} orbitals needs the number of an atom for each of them, or none at all.")
 
     @property
     def size(self) -> int:
         """Number of orbitals."""
         return int(self.H.shape[0])
+
+    @cached_property
+    def connected(self) -> bool:
+        """Whether a chain of non-zero elements of H or S leads from the left principal layer to the right one."""
+        pattern = csr_array(abs(self.H) + abs(self.S))
+        pattern.eliminate_zeros()
+        part = connected_components(pattern, directed=False)[1]
+        return bool(np.intersect1d(part[: self.left.size], part[self.size - self.right.size :]).size)
 
     def shifted(self, energy_eV: float) -> TwoTerminal:
         """The same system with all energies moved: H + energy S, Fermi energy included."""
@@ -116,6 +130,7 @@ class TwoTerminal:
             left=self.left.shifted(energy_eV),
             right=self.right.shifted(energy_eV),
             fermi_energy=self.fermi_energy + energy_eV,
+            atom=self.atom,
         )
 
     def reversed(self) -> TwoTerminal:
@@ -128,6 +143,7 @@ class TwoTerminal:
             left=self.right.reversed(),
             right=self.left.reversed(),
             fermi_energy=self.fermi_energy,
+            atom=None if self.atom is None else self.atom[order],
         )
 
 

@@ -47,26 +47,19 @@ class Device:
     samples : sequence of (weight, TwoTerminal)
         Its transverse k-points; one of weight 1 where there is no sampling.
     atoms : ase.Atoms, optional
-    orbital_atom : int64[n], optional
-        The atom of each orbital.
+        Those that the devices' `atom` numbers, where they have it.
     """
 
     samples: Sequence[Sample]
     atoms: Atoms | None = None
-    orbital_atom: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         weights = [weight for weight, _ in self.samples]
         if not weights or abs(sum(weights) - 1.0) > 1e-9:
             raise InputError(f"the weights of a device's k-points must sum to 1, not {sum(weights):g}.")
-        if self.orbital_atom is None:
-            return
-        sizes = {system.size for _, system in self.samples}
-        if sizes != {len(self.orbital_atom)}:
-            raise InputError(f"orbital_atom has {len(self.orbital_atom)} entries for a device of {max(sizes)} orbitals.")
-        atoms = np.asarray(self.orbital_atom)
-        if self.atoms is not None and (atoms.min() < 0 or atoms.max() >= len(self.atoms)):
-            raise InputError(f"orbital_atom must hold numbers from 0 to {len(self.atoms) - 1}, those of the device's atoms.")
+        atom = self.samples[0][1].atom
+        if atom is not None and self.atoms is not None and np.max(atom) >= len(self.atoms):
+            raise InputError(f"an orbital belongs to atom {np.max(atom)}, but the device has {len(self.atoms)} atoms.")
 
 
 def write_two_terminal(path: Path, devices: Iterable[TwoTerminal | Device]) -> None:
@@ -162,22 +155,24 @@ class TwoTerminalFile:
         with self._opened() as file:
             group = file["devices"][str(number)]
             try:
+                atom = group["orbital_atom"][()].astype(np.int64) if "orbital_atom" in group else None
                 if "k_points" in group:
                     points = [group["k_points"][str(k)] for k in range(len(group["k_points"]))]
-                    samples = [(float(point.attrs["weight"]), self._system(point)) for point in points]
+                    samples = [(float(point.attrs["weight"]), self._system(point, atom)) for point in points]
                 else:
-                    samples = [(1.0, self._system(group))]
-                orbital_atom = group["orbital_atom"][()].astype(np.int64) if "orbital_atom" in group else None
-                return Device(samples, _read_atoms(group), orbital_atom)
+                    samples = [(1.0, self._system(group, atom))]
+                return Device(samples, _read_atoms(group))
             except InputError as error:
                 raise InputError(f"{self.path}, device {number}: {error}") from None
             except KeyError as error:
                 raise InputError(f"{self.path}, device {number}, is not complete: {error.args[0]}.") from None
 
-    def _system(self, group: h5py.Group) -> TwoTerminal:
+    def _system(self, group: h5py.Group, atom: NDArray[np.int64] | None) -> TwoTerminal:
         H = _read_matrix(group["H"])
         S = _read_matrix(group["S"]) if "S" in group else csr_array(eye_array(H.shape[0], format="csr"))
-        system = TwoTerminal(H, S, self._lead(group["left"]), self._lead(group["right"]), float(group.attrs["fermi_energy"]))
+        system = TwoTerminal(
+            H, S, self._lead(group["left"]), self._lead(group["right"]), float(group.attrs["fermi_energy"]), atom
+        )
         check_device(system)
         return system
 
@@ -231,8 +226,9 @@ def _write_device(group: h5py.Group, device: Device, leads: dict[str, h5py.Group
             point = group.create_group(f"k_points/{k}")
             point.attrs["weight"] = weight
             _write_system(point, system, leads)
-    if device.orbital_atom is not None:
-        group["orbital_atom"] = np.asarray(device.orbital_atom, dtype=np.int64)
+    atom = device.samples[0][1].atom
+    if atom is not None:
+        group["orbital_atom"] = np.asarray(atom, dtype=np.int64)
     if device.atoms is not None:
         atoms = group.create_group("atoms")
         atoms["numbers"] = device.atoms.numbers

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sharvin.errors import InputError
 from sharvin.options import Options
@@ -35,13 +35,31 @@ def validate_options(model: type[Options], values: dict[str, Any], where: str) -
 def explain(item: ErrorDetails, model: type[Options]) -> str:
     """One line on a validation error: the option's name, what is wrong, what may have been meant."""
     name = ".".join(str(part) for part in item["loc"])
+    fields = _model_at(model, item["loc"][:-1]).model_fields
+    last = str(item["loc"][-1]) if item["loc"] else ""
     if item["type"] == "extra_forbidden":
-        choices = list(model.model_fields)
-        hint = did_you_mean(name, choices) or f"; its options are {', '.join(choices) or 'none'}"
+        choices = list(fields)
+        hint = did_you_mean(last, choices) or f"; its options are {', '.join(choices) or 'none'}"
         return f"{name}: there is no such option{hint}."
     if item["type"] == "missing":
-        description = (model.model_fields[name].description or "").split("\n")[0] if name in model.model_fields else ""
+        description = (fields[last].description or "").split("\n")[0] if last in fields else ""
         return f"{name}: this option is required{': ' + description if description else ''}"
     message = item["msg"].removeprefix("Value error, ").rstrip(".")
-    given = "" if item["type"] == "value_error" and not name else f" (given: {item['input']!r})"
+    whole_model = item["type"] == "value_error" and isinstance(item["input"], dict)
+    given = "" if whole_model else f" (given: {item['input']!r})"
     return f"{name or 'options'}: {message}{given}."
+
+
+def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel]:
+    """Model of the options at a path: that of the elements of a sequence, of the value of a mapping."""
+    for name in path:
+        field = model.model_fields.get(str(name))
+        inner = _model_in(field.annotation) if field else None
+        model = inner or model
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

@@ -34,9 +34,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Junctio
         atoms.positions[7, 0] += shift
         junction = Junction.detect(atoms, HOPPING.range_A(atoms.numbers))
         system = HOPPING.two_terminal(junction)
-        order = np.argsort(atoms.positions[:, 2])
         junctions.append(junction)
-        devices.append(Device([(1.0, system)], atoms, np.repeat(order, 9)))
+        devices.append(Device([(1.0, system)], atoms))
     write_two_terminal(path, devices)
     return path, junctions
 

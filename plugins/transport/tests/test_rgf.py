@@ -13,11 +13,13 @@ from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, Supercell, TwoTerminal
 from sharvin_transport.configs import RecursiveGreenOptions, SislOptions, SlaterKosterOptions
+from sharvin_transport.contact import Contacts
+from sharvin_transport.interior import Interior, partition
 from sharvin_transport.lead_bands import fold, lead_fermi_energy, open_channels, unfold
-from sharvin_transport.rgf import Interior, RecursiveGreen, partition
+from sharvin_transport.rgf import RecursiveGreen
 from sharvin_transport.sisl_btd import SislTransport
 from sharvin_transport.slater_koster import SlaterKoster
-from sharvin_transport.surface_green import SurfaceGreens
+from sharvin_transport.surface_green import SurfaceGreen, SurfaceGreens
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 TABLES = {name: SlaterKoster(SlaterKosterOptions(table=name)) for name in ("ptbp", "nrl")}
@@ -246,10 +248,45 @@ def test_the_partition_drops_nothing() -> None:
     i, j = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
     dense = rng.normal(size=(n, n)) * (np.abs(i - j) <= rng.integers(1, 7, n)[np.minimum(i, j)])
     dense = dense + dense.T
-    bounds = partition(csr_array(dense), csr_array(np.eye(n)), 3, 35)
+    high = np.array([np.flatnonzero(row).max() for row in dense])
+    bounds = partition(high, 3, 35)
     assert bounds[0] == 0 and bounds[-1] == n and bounds[1] >= 3 and bounds[-2] <= 35 and len(bounds) > 4
     for a in range(len(bounds) - 1):
         assert np.all(dense[bounds[a] : bounds[a + 1], bounds[min(a + 2, len(bounds) - 1)] :] == 0)
+
+
+def test_what_snapshots_share_does_not_change_a_bit(contact: Callable[..., Atoms]) -> None:
+    snapshots = []
+    for seed in (1, 2, 1, 3):
+        atoms = contact(seed=seed)
+        rigid = atoms.positions[:, 2] < 4.5 * 2.04  # the whole left electrode, with a layer beyond the principal layer
+        atoms.positions[rigid] = contact().positions[rigid]
+        snapshots.append(device(atoms))
+    energies = np.array([-0.3, 0.0])
+    together = RGF.transmission(snapshots, energies)
+    alone = [RecursiveGreen(RecursiveGreenOptions()).transmission([system], energies)[0] for system in snapshots]
+    assert np.array_equal(together, alone)
+    assert np.array_equal(together[0], together[2]) and np.abs(together[0] - together[1]).min() > 1e-4
+
+
+def test_rows_are_grouped_by_reach_and_unchanged_groups_are_taken_from_the_last_snapshot() -> None:
+    rng = np.random.default_rng(0)
+    coupling = rng.normal(size=(40, 30))
+    coupling[10:25, :12] = coupling[25:35, :20] = coupling[35:] = 0.0
+    g = rng.normal(size=(30, 30))
+    surface = SurfaceGreen(g + g.T, rng.normal(size=(30, 4)))
+    contacts = Contacts()
+    first = contacts.contact(coupling, surface, "lead")
+    assert len(contacts._kept["lead"]) == 3
+    moved = coupling.copy()
+    moved[11, 20] += 0.1
+    before = list(contacts._kept["lead"])
+    second = contacts.contact(moved, surface, "lead")
+    assert [group in before for group in contacts._kept["lead"]] == [True, False, True]
+    for contact, a in ((first, coupling), (second, moved)):
+        assert np.array_equal(contact.rows, np.arange(35))
+        assert np.abs(contact.sigma - a[:35] @ surface.hermitian @ a[:35].T).max() < 1e-11
+        assert np.abs(contact.W - a @ surface.w).max() < 1e-12
 
 
 def test_a_device_whose_end_is_not_its_lead_is_refused() -> None:

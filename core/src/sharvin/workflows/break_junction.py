@@ -1,7 +1,8 @@
 """Workflow ``break_junction``: from pulled wires to a conductance histogram.
 
 Training pulls → NEGF labels T(E_F) of their snapshots → a fit, split by pull → production pulls → predictions, streamed →
-histograms, traces, parity plot and error table. Every stage is a component chosen by name.
+histograms, traces, parity plot and error table. Every stage is a component chosen by name. A
+Hamiltonian that learns is taught before it labels (:mod:`~sharvin.workflows.break_junction_hamiltonian`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sharvin.progress import progress_bar
 from sharvin.samples import Dataset, Features, Prediction, Samples, split_groups
 from sharvin.seeds import stream
 from sharvin.store import read_json, read_observables, read_table, write_json, write_table
+from sharvin.workflows import break_junction_hamiltonian as teaching
 from sharvin.workflows import break_junction_report as reporting
 from sharvin.workflows import break_junction_steps as steps
 from sharvin.workflows.configs import BreakJunctionOptions
@@ -57,7 +59,8 @@ class BreakJunction:
         """
         self.preflight(context)
         training = self.pulls(context, "train_pulls", self.options.training_pulls)
-        labelled, labels = self.label(context, training)
+        taught = teaching.taught(context, self.options, training)
+        labelled, labels = self.label(context, training, taught)
         fit = self.fit(context, training, labelled, labels)
         production = self.pulls(context, "production_pulls", self.options.production_pulls)
         predicted = self.predict(context, production, fit)
@@ -66,6 +69,8 @@ class BreakJunction:
         curves = read_json(_only(fit) / "learning_curves.json")
         results = self.results(context, labels, evaluation, traces)
         reporting.draw(context, self.options, training, evaluation, curves, traces)
+        if taught is not None:
+            teaching.add_to_report(context.folder, results, *read_table(_only(taught) / "evaluation.h5"))
         return results
 
     def preflight(self, context: Context) -> None:
@@ -74,9 +79,11 @@ class BreakJunction:
         Raises
         ------
         InputError
-            If it is no junction for the Hamiltonian: electrodes thinner than its range, overlapping atoms …
+            If it is no junction for the Hamiltonian: electrodes thinner than its range, overlapping atoms …; or references are
+            asked for of a Hamiltonian that learns nothing.
         """
         chosen = context.config.selections
+        teaching.check_options(self.options, chosen["hamiltonian"])
         atoms = chosen["structure"].build().build(stream(context.seed("train_pulls"), "structure"))
         Junction.detect(atoms, chosen["hamiltonian"].built().range_A(atoms.numbers))
 
@@ -90,21 +97,23 @@ class BreakJunction:
         depends_on = context.identity("structure", "potential", "dynamics")
         return context.ensemble(step, steps.pull, tasks, depends_on, title=step.replace("_", " "))
 
-    def label(self, context: Context, training: StepResult) -> tuple[StepResult, Labels]:
+    def label(self, context: Context, training: StepResult, taught: StepResult | None) -> tuple[StepResult, Labels]:
         """Exact conductances of the unbroken snapshots, in pieces that workers share and a resumed run keeps."""
         chosen = context.config.selections
+        learnt = None if taught is None else _only(taught) / "model"
         tasks, pull_of_task = [], []
         for item, path in training.finished:
             unbroken = np.flatnonzero(reporting.unbroken(read_observables(path)))[:: self.options.label_every]
             for start in range(0, len(unbroken), steps.BATCH):
                 snapshots = tuple(int(number) for number in unbroken[start : start + steps.BATCH])
-                tasks.append(steps.LabelTask(path, snapshots, chosen["hamiltonian"], chosen["transport"]))
+                tasks.append(steps.LabelTask(path, snapshots, chosen["hamiltonian"], chosen["transport"], learnt))
                 pull_of_task.append(item)
         depends_on = {
             "pulls": training.key,
             "pull_of_item": pull_of_task,
             "label_every": self.options.label_every,
             **context.identity("hamiltonian", "transport"),
+            **({"learnt": taught.key} if taught is not None else {}),
         }
         result = context.ensemble("labels", steps.label, tasks, depends_on, title="NEGF labels")
         return result, _gather_labels(context, result, pull_of_task)

@@ -61,6 +61,8 @@ class LabelTask:
     snapshots: tuple[int, ...]
     hamiltonian: Selection
     transport: Selection
+    learnt: Path | None = None
+    """What the Hamiltonian has learnt, where it learns."""
 
 
 def label(task: LabelTask, path: Path) -> None:
@@ -70,12 +72,13 @@ def label(task: LabelTask, path: Path) -> None:
     :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one series, a
     :class:`~sharvin.protocols.SampledHamiltonian` gives the k-points that T is averaged over.
     """
-    hamiltonian, solver = task.hamiltonian.built(), task.transport.built()
+    hamiltonian = task.hamiltonian.built() if task.learnt is None else load_model(task.hamiltonian, task.learnt)
+    solver = task.transport.built()
     first = next(read_frames(task.trajectory, batch=1)).to_atoms()
     junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
     conductances, reasons = [], {}
     started, orbitals = time.process_time(), 0
-    junctions = (junction.with_positions(frame.to_atoms()) for _, frame in _snapshots(task.trajectory, task.snapshots))
+    junctions = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, task.snapshots))
     for number, samples in zip(task.snapshots, sampled_devices(hamiltonian, junctions), strict=True):
         try:
             if isinstance(samples, Exception):
@@ -104,7 +107,7 @@ class DescribeTask:
 
 def describe(task: DescribeTask) -> Samples:
     """Samples of snapshots: features, or the frames themselves where there is no descriptor."""
-    frames = Frames(frame for _, frame in _snapshots(task.trajectory, task.snapshots))
+    frames = Frames(frame for _, frame in chosen_frames(task.trajectory, task.snapshots))
     return samples_of(frames, task.descriptor)
 
 
@@ -146,10 +149,10 @@ def predict(task: PredictTask, path: Path) -> None:
 _MODELS: dict[Path, Any] = {}
 
 
-def load_model(regressor: Selection, folder: Path) -> Any:
-    """The fitted regressor saved in a folder, the last one kept by the process."""
+def load_model(chosen: Selection, folder: Path) -> Any:
+    """The fitted regressor or Hamiltonian saved in a folder, the last one kept by the process."""
     if folder not in _MODELS:
-        model = regressor.build()
+        model = chosen.build()
         model.load(folder)
         _MODELS.clear()
         _MODELS[folder] = model
@@ -161,7 +164,8 @@ def is_unbroken(frame: Frame) -> bool:
     return frame.scalars.get("neck_width", 1.0) > 0
 
 
-def _snapshots(trajectory: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, Frame]]:
+def chosen_frames(trajectory: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, Frame]]:
+    """Frames of a trajectory by their numbers, in its order."""
     wanted = set(numbers)
     for number, frame in enumerate(read_frames(trajectory)):
         if number in wanted:

@@ -13,9 +13,10 @@ TABLES = {name: Path(__file__).parent / "data" / f"slater_koster_{name}.json" fo
 
 
 class SlaterKosterOptions(Options):
-    table: str = "ptbp"
-    """Parameters: `ptbp` (H, C, N, O, S, Na, Al, K, Ni, Cu, Pd, Ag, Pt, Au, all pairs), `nrl` (Au or Cu), or the path of a
-    JSON file of the same form as either."""
+    table: str | dict[str, str] = "ptbp"
+    """Parameters: `ptbp` (H, C, N, O, S, Na, Al, K, Ni, Cu, Pd, Ag, Pt, Au, all pairs), `nrl` (Au or Cu), the path of a
+    JSON file of the same form as either, a folder of DFTB's `.skf` files named `Au-Ag.skf`, or such files one by one,
+    `{Au-Au: my/gold.skf}`."""
 
     tail_eV: PositiveFloat = Field(default=1e-5, le=1e-2)
     """The cutoff of each pair of elements is where its hoppings have fallen below this (and its overlaps below a tenth of it, per
@@ -27,9 +28,13 @@ class SlaterKosterOptions(Options):
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
 
-    charge_neutrality: Literal["none", "local"] = "none"
+    charge_neutrality: Literal["none", "local", "predicted"] = "none"
     """`local` shifts the on-site energies of every atom between the principal layers until it holds its valence electrons
-    (Mulliken populations of the open device); `none` keeps the table's."""
+    (Mulliken populations of the open device); `predicted` takes the shifts from a model that a study learns from some snapshots
+    done with `local`; `none` keeps the table's energies."""
+
+    neutrality_model: str | None = None
+    """With `charge_neutrality: predicted`: the `neutrality.npz` of an earlier study; by default the study learns its own."""
 
     neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 1e-3
     """With `charge_neutrality: local`: largest charge left on an atom, in electrons."""
@@ -42,20 +47,38 @@ class SlaterKosterOptions(Options):
 
     @model_validator(mode="after")
     def _one_fermi_energy(self) -> Self:
-        if self.charge_neutrality == "local" and self.fermi_energy_eV is not None:
+        if self.charge_neutrality != "none" and self.fermi_energy_eV is not None:
             raise ValueError(
-                "fermi_energy_eV and charge_neutrality: local exclude each other, because the leads are neutral at one Fermi "
-                "energy only; leave fermi_energy_eV out"
+                f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are "
+                "neutral at one Fermi energy only; leave fermi_energy_eV out"
             )
         if self.charge_neutrality == "none":
             unused = sorted({"neutrality_tolerance", "neutrality_iterations", "contour_points"} & self.model_fields_set)
             changed = [name for name in unused if getattr(self, name) != type(self).model_fields[name].default]
             if changed:
                 raise ValueError(f"{', '.join(changed)} act with charge_neutrality: local only; set it or leave them out")
+        if self.neutrality_model is not None and self.charge_neutrality != "predicted":
+            raise ValueError("neutrality_model acts with charge_neutrality: predicted only; set it or leave the model out")
         return self
 
+    @property
+    def table_name(self) -> str:
+        """What messages call the table."""
+        return self.table if isinstance(self.table, str) else "of .skf files"
+
+    def skf_files(self) -> dict[str, str] | None:
+        """Pair of elements → path of its `.skf` file; None if the table is of another form."""
+        if isinstance(self.table, dict):
+            return {pair: str(Path(path).expanduser()) for pair, path in self.table.items()}
+        folder = Path(self.table).expanduser()
+        if self.table in TABLES or not folder.is_dir():
+            return None
+        return {path.stem: str(path) for path in sorted(folder.glob("*-*.skf"))}
+
     def elements(self) -> frozenset[str] | None:
-        path = TABLES.get(self.table, Path(self.table))
+        if (files := self.skf_files()) is not None:
+            return frozenset(a for a, _, b in (pair.partition("-") for pair in files) if a == b)
+        path = TABLES.get(self.table_name, Path(self.table_name))
         if not path.is_file():
             return None
         table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -63,7 +86,10 @@ class SlaterKosterOptions(Options):
         return frozenset(listed) if isinstance(listed, dict) else None
 
     def files(self) -> tuple[str, ...]:
-        return () if self.table in TABLES else (self.table,)
+        model = (self.neutrality_model,) if self.neutrality_model else ()
+        if (files := self.skf_files()) is not None:
+            return (*files.values(), *model)
+        return model if self.table_name in TABLES else (self.table_name, *model)
 
 
 class ArraysOptions(Options):
@@ -158,3 +184,8 @@ class RecursiveGreenOptions(Options):
 class SislOptions(Options):
     eta_eV: PositiveFloat = Field(default=1e-10, le=1e-2)
     """Imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region has none."""
+
+
+class KwantOptions(Options):
+    cached_leads: PositiveInt = 64
+    """Modes of leads, one set a lead, side and energy, that are kept for the next devices."""

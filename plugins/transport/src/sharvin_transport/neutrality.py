@@ -12,7 +12,7 @@ computed again only where the residual does not fall to half. A step that raises
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,8 +198,14 @@ class LocalNeutrality:
 
 def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> TwoTerminal:
     """The device with its on-site shifts."""
-    u = np.where(atom >= 0, shifts[atom], 0.0)
-    S = system.S
-    row = np.repeat(np.arange(system.size), np.diff(S.indptr))
-    added = csr_array((0.5 * S.data * (u[row] + u[S.indices]), S.indices, S.indptr), shape=S.shape)
-    return TwoTerminal(csr_array(system.H + added), S, system.left, system.right, system.fermi_energy)
+    half = np.where(atom >= 0, 0.5 * shifts[atom], 0.0)
+    H, S = system.H, system.S
+    added = half[S.indices]
+    added += np.repeat(half, np.diff(S.indptr))
+    added *= S.data
+    if np.array_equal(H.indptr, S.indptr) and np.array_equal(H.indices, S.indices):
+        added += H.data
+        moved = csr_array((added, S.indices, S.indptr), shape=S.shape)
+    else:
+        moved = csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape))
+    return replace(system, H=moved)

@@ -51,9 +51,12 @@ def merge_images(
     second = np.where(swap, pairs.first, pairs.second)
     order = np.argsort(first * n_atoms + second, kind="stable")
     key = (first * n_atoms + second)[order]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, dtype=np.int64)
+    new = np.concatenate([[True], key[1:] != key[:-1]]) if len(key) else np.zeros(0, dtype=bool)
+    total, repeated, turned = np.flatnonzero(new), np.flatnonzero(~new), np.flatnonzero(swap[order])
     merged = []
     for block in blocks:
-        turned = np.where(swap[:, None, None], block.transpose(0, 2, 1), block)
-        merged.append(np.add.reduceat(turned[order], starts, axis=0) if len(key) else turned)
-    return key[starts] // n_atoms, key[starts] % n_atoms, merged
+        sorted_block = block[order]
+        sorted_block[turned] = sorted_block[turned].transpose(0, 2, 1)
+        merged.append(sorted_block[total])
+        np.add.at(merged[-1], (np.cumsum(new) - 1)[repeated], sorted_block[repeated])
+    return key[total] // n_atoms, key[total] % n_atoms, merged

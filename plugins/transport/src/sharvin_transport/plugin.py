@@ -56,6 +56,15 @@ def sharvin_transport() -> list[Component]:
             takes=("two_terminal", "grid_wire"),
         ),
         Component(
+            name="kwant",
+            target="sharvin_transport.kwant_solver:KwantTransport",
+            config="sharvin_transport.configs:KwantOptions",
+            summary="Kwant's scattering matrix from the modes of the leads, for comparison",
+            needs=("kwant",),
+            extra="kwant",
+            takes=("two_terminal", "grid_wire"),
+        ),
+        Component(
             name="rgf",
             target="sharvin_transport.rgf:RecursiveGreen",
             config="sharvin_transport.configs:RecursiveGreenOptions",

@@ -56,6 +56,9 @@ class SislTransport:
                 try:
                     out[row, column] = np.real(green.transmission(absolute, "left", "right"))
                 except np.linalg.LinAlgError:
+                    if not system.connected:
+                        out[row, column] = 0.0
+                        continue
                     raise RunError(
                         f"sisl meets a singular block of the device at {absolute:.6f} eV; move the energy by 1e-4 eV or use rgf."
                     ) from None

@@ -2,13 +2,14 @@
 
 A junction's device is [left principal layer | centre | right principal layer]. The principal layers take the blocks of the
 ideal bulk lead exactly; everything that touches the centre comes from the snapshot's positions. On-site energies are the
-table's, moved by the shifts of local charge neutrality where that is asked for (:mod:`~sharvin_transport.neutrality`).
+table's, moved by the shifts of local charge neutrality where that is asked for: solved for each snapshot
+(:mod:`~sharvin_transport.neutrality`) or predicted by a model (:mod:`~sharvin_transport.neutrality_model`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,22 @@ from scipy.sparse import csr_array
 from sharvin.cache import ContentCache
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import OVERLAP, Electrode, Junction, overlap_message
+from sharvin.protocols import Reference
 from sharvin.two_terminal import BlochHamiltonian, Lead, Supercell, TwoTerminal
 
 from sharvin_transport.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.lead_bands import invariance_error, lead_fermi_energy
 from sharvin_transport.neutrality import LocalNeutrality, Shifts, shifted
+from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
 from sharvin_transport.pairs import Pairs, find_pairs, merge_images
+from sharvin_transport.skf import load_skf
 from sharvin_transport.tables import Table, load_table
 from sharvin_transport.two_centre import Directions
 
 Floats = NDArray[np.float64]
 INVARIANCE_EV = 1e-8
 ALIGNMENT_EV = 0.02
+MODEL_FILE = "neutrality.npz"
 
 
 class SlaterKoster:
@@ -43,11 +48,13 @@ class SlaterKoster:
 
     def __init__(self, options: SlaterKosterOptions) -> None:
         self.options = options
-        path = TABLES.get(options.table, Path(options.table))
-        self.table: Table = load_table(path, options.table, options.tail_eV)
+        self.table: Table = _table(options)
         self._leads: dict[bytes, tuple[Lead, float]] = {}
         self._fermi_energies = ContentCache("fermi_energy")
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
+        self._model: NeutralityModel | None = None
+        if options.neutrality_model is not None:
+            self._model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self._origin())
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
@@ -66,31 +73,97 @@ class SlaterKoster:
         ------
         InputError
             Elements without parameters, principal layers thinner than the range, leads with different Fermi energies, or, with
-            local charge neutrality, leads whose atoms are charged.
+            charge neutrality, leads whose atoms are charged; no model where shifts are to be predicted.
         ItemError
             If atoms of this snapshot overlap, or its shifts do not converge.
         """
         system, inside = self._device_of(junction)
         if self.options.charge_neutrality == "none":
             return system
+        if self.options.charge_neutrality == "predicted":
+            return self._with_shifts(system, junction, inside, self.learnt(junction))
         return self._neutral(system, junction, inside, None)[0]
 
     def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
         """Devices of similar geometries of the same atoms, or the reason why there is none, in order.
 
         With local charge neutrality the shifts of each one start from those of the one before, the first one's from zero, so
-        a result depends, within the tolerance, on where its series began.
+        a result depends, within the tolerance, on where its series began. Predicted shifts need no series.
+        """
+        if self.options.charge_neutrality == "local":
+            for reference in self.references(junctions):
+                yield reference.system if isinstance(reference, Reference) else reference
+            return
+        for junction in junctions:
+            try:
+                result: TwoTerminal | InputError | ItemError = self.two_terminal(junction)
+            except (InputError, ItemError) as error:
+                result = error
+            yield result
+
+    @property
+    def learns(self) -> bool:
+        """Whether shifts are to be predicted by a model that has yet to be learnt or loaded."""
+        return self.options.charge_neutrality == "predicted" and self.options.neutrality_model is None
+
+    @property
+    def learnt_quantity(self) -> str:
+        """What the model predicts."""
+        return "on-site shift (eV)"
+
+    def references(self, junctions: Iterable[Junction]) -> Iterator[Reference | InputError | ItemError]:
+        """Devices with converged shifts in series, and these shifts in eV, or the reason why there are none.
+
+        The shifts float64[n] are those of the n atoms between the principal layers, in the order of the snapshot.
         """
         shifts: Shifts | None = None
         for junction in junctions:
             try:
                 system, inside = self._device_of(junction)
-                if self.options.charge_neutrality == "local":
-                    system, shifts = self._neutral(system, junction, inside, shifts)
-                result: TwoTerminal | InputError | ItemError = system
+                system, shifts = self._neutral(system, junction, inside, shifts)
+                result: Reference | InputError | ItemError = Reference(system, shifts.values)
             except (InputError, ItemError) as error:
                 shifts, result = None, error
             yield result
+
+    def learn(self, junctions: Sequence[Junction], references: Sequence[Floats]) -> None:
+        """Learn the shifts of these junctions."""
+        reach = min(self.range_A(junction.atoms.numbers) for junction in junctions)
+        self._model = NeutralityModel.learn([_surroundings(junction) for junction in junctions], references, reach)
+
+    def learnt(self, junction: Junction) -> Floats:
+        """Predicted shifts float64[n] in eV of the n atoms between the principal layers, in the order of the snapshot.
+
+        Raises
+        ------
+        InputError
+            If there is no model.
+        """
+        if self._model is None:
+            raise InputError(
+                "charge_neutrality: predicted needs a model of the shifts; the workflow break_junction learns one, elsewhere "
+                f"give the {MODEL_FILE} that such a study has written as neutrality_model."
+            )
+        return self._model.shifts(_surroundings(junction))
+
+    def save(self, folder: Path) -> None:
+        """Write the model of the shifts."""
+        if self._model is None:
+            raise InputError("there is no model of the shifts to save; learn one first.")
+        self._model.save(folder / MODEL_FILE, self._origin())
+
+    def load(self, folder: Path) -> None:
+        """Take the model of the shifts that was saved there."""
+        self._model = NeutralityModel.load(folder / MODEL_FILE, self._origin())
+
+    def _origin(self) -> str:
+        """What the shifts depend on besides the structure."""
+        name = self.options.table_name
+        if name not in TABLES:
+            own = (path for path in self.options.files() if path != self.options.neutrality_model)
+            contents = b"".join(Path(path).expanduser().read_bytes() for path in own)
+            name = f"{Path(name).name} {hashlib.blake2b(contents, digest_size=8).hexdigest()}"
+        return f"table {name} and tail_eV {self.options.tail_eV:g}"
 
     def _device_of(self, junction: Junction) -> tuple[TwoTerminal, NDArray[np.int64]]:
         """The device without shifts, and the atoms between the principal layers in its order."""
@@ -105,7 +178,7 @@ class SlaterKoster:
                 )
         leads = [self._lead(electrode) for electrode in (left, right)]
         fermi = [level for _, level in leads]
-        if self.options.charge_neutrality == "local":
+        if self.options.charge_neutrality != "none":
             fermi = [self._neutral_fermi_energy(electrode, atoms) for electrode in (left, right)]
         if abs(fermi[0] - fermi[1]) > ALIGNMENT_EV:
             raise InputError(
@@ -120,7 +193,8 @@ class SlaterKoster:
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
         H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]))
-        system = TwoTerminal(H=H, S=S, left=leads[0][0], right=leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]))
+        atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
+        system = TwoTerminal(H, S, leads[0][0], leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]), atom=atom)
         return system, inside
 
     def _neutral(
@@ -129,15 +203,26 @@ class SlaterKoster:
         """The device with neutral atoms; shifts are kept in the order of the atoms in the snapshot, not in the device."""
         if len(inside) == 0:
             return system, Shifts.none()
-        ordered, rank = np.unique(inside, return_inverse=True)
+        ordered, atom = self._shifted_atoms(system, junction, inside)
         numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)
-        atom = np.full(system.size, -1)
-        atom[system.left.size : system.size - system.right.size] = np.repeat(rank, self.orbital_count(numbers[inside]))
         electrons = self._electrons(numbers[ordered])
         bottom = self._bottom(system.left, numbers)
         names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
         shifts = self._neutrality.shifts(system, names, electrons, atom, bottom, start)
         return shifted(system, atom, shifts.values), shifts
+
+    def _with_shifts(self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64], values: Floats) -> TwoTerminal:
+        return shifted(system, self._shifted_atoms(system, junction, inside)[1], values) if len(inside) else system
+
+    def _shifted_atoms(
+        self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Atoms that take shifts, in the order of the snapshot, and for each orbital of the device its place among them or −1."""
+        ordered, rank = np.unique(inside, return_inverse=True)
+        numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)
+        atom = np.full(system.size, -1)
+        atom[system.left.size : system.size - system.right.size] = np.repeat(rank, self.orbital_count(numbers[inside]))
+        return ordered, atom
 
     def _neutral_fermi_energy(self, electrode: Electrode, atoms: Atoms) -> float:
         lead, guess = self._lead(electrode)
@@ -276,6 +361,22 @@ class SlaterKoster:
         return matrices[0], matrices[1]
 
 
+def _surroundings(junction: Junction) -> Surroundings:
+    """The atoms between the principal layers, among all others; those of the principal layers at their ideal places."""
+    junction, left, right = junction.electrodes()
+    atoms, positions = junction.atoms, junction.atoms.positions.copy()
+    for chosen, electrode in ((junction.left, left), (junction.right, right)):
+        positions[chosen] = electrode.place(positions[chosen])
+    inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
+    return Surroundings(np.asarray(atoms.numbers, dtype=np.int64), positions, atoms.cell.array, atoms.pbc, inside)
+
+
+def _table(options: SlaterKosterOptions) -> Table:
+    if (files := options.skf_files()) is not None:
+        return load_skf(options.table_name, tuple(sorted(files.items())), options.tail_eV)
+    return load_table(TABLES.get(options.table_name, Path(options.table_name)), options.table_name, options.tail_eV)
+
+
 def _split(count: NDArray[np.int64], sizes: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return count[: sizes[0]], count[len(count) - sizes[2] :]
 
@@ -318,28 +419,32 @@ def _assemble(
     j = np.concatenate([second, first, inner])
     values = np.concatenate([blocks, blocks.transpose(0, 2, 1), eye])
     order = np.argsort(i * n + j, kind="stable")
-    i, j, values = i[order], j[order], values[order]
-    starts = np.searchsorted(i, np.arange(n + 1))
-    panels, columns, widths = [], [], []
-    offsets = np.arange(m)
-    for atom in range(n):
-        part = slice(starts[atom], starts[atom + 1])
-        panel = values[part].transpose(1, 0, 2).reshape(m, -1)
-        column = (j[part, None] * m + offsets).ravel()
-        if atom < sizes[0]:
-            rows = lead_blocks[0][atom * m : (atom + 1) * m]
-            panel = np.concatenate([rows, panel], axis=1)
-            column = np.concatenate([np.arange(rows.shape[1]), column])
-        elif atom >= n - sizes[2]:
-            local = (atom - (n - sizes[2])) * m
-            rows = lead_blocks[1][local : local + m]
-            panel = np.concatenate([panel, rows], axis=1)
-            column = np.concatenate([column, n * m - rows.shape[1] + np.arange(rows.shape[1])])
-        panels.append(panel.ravel())
-        columns.append(np.tile(column, m))
-        widths.append(panel.shape[1])
+    j = j[order]
+    starts = np.searchsorted(i[order], np.arange(n + 1))
+    lead_width = np.zeros(n, dtype=np.int64)
+    lead_width[: sizes[0]], lead_width[n - sizes[2] :] = sizes[0] * m, sizes[2] * m
+    widths = np.diff(starts) * m + lead_width
     indptr = np.concatenate([[0], np.cumsum(np.repeat(widths, m))])
-    return csr_array((np.concatenate(panels), np.concatenate(columns), indptr), shape=(n * m, n * m))
+    data, indices = np.empty(indptr[-1]), np.empty(indptr[-1], dtype=np.int32)
+    offsets = np.arange(m, dtype=np.int32)
+    for atom in range(n):
+        neighbours = slice(starts[atom], starts[atom + 1])
+        rows = slice(indptr[atom * m], indptr[(atom + 1) * m])
+        panel, column = data[rows].reshape(m, -1), indices[rows].reshape(m, -1)
+        own, other = slice(0, 0), slice(0, None)
+        if atom < sizes[0]:
+            own, other = slice(0, lead_width[atom]), slice(lead_width[atom], None)
+            panel[:, own] = lead_blocks[0][atom * m : (atom + 1) * m]
+            column[:, own] = np.arange(lead_width[atom])
+        elif atom >= n - sizes[2]:
+            own, other = slice(widths[atom] - lead_width[atom], None), slice(0, widths[atom] - lead_width[atom])
+            panel[:, own] = lead_blocks[1][(atom - n + sizes[2]) * m :][:m]
+            column[:, own] = np.arange(n * m - lead_width[atom], n * m)
+        panel[:, other].reshape(m, -1, m)[...] = values[order[neighbours]].transpose(1, 0, 2)
+        column[:, other] = (j[neighbours, None] * m + offsets).ravel()
+    matrix = csr_array((data, indices, indptr.astype(np.int32)), shape=(n * m, n * m))
+    matrix.has_sorted_indices = True
+    return matrix
 
 
 def _orbital_order(electrode: Electrode, count: NDArray[np.int64]) -> NDArray[np.int64]:

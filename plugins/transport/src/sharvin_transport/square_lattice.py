@@ -30,8 +30,8 @@ class SquareLattice:
     def __init__(self, options: SquareLatticeOptions) -> None:
         self.options = options
 
-    def sample(self, count: int, rng: np.random.Generator) -> DisorderedWires:
-        """`count` wires; of a file the first ones, in its order.
+    def sample(self, count: int, rng: np.random.Generator, start: int = 0) -> DisorderedWires:
+        """`count` wires; of a file those from number `start` on, in its order.
 
         Raises
         ------
@@ -41,7 +41,7 @@ class SquareLattice:
         options = self.options
         shape = (count, options.length, options.width)
         if options.disorder == "file":
-            return DisorderedWires(GridWire(self._from_file(count), options.hopping))
+            return DisorderedWires(GridWire(self._from_file(start, count), options.hopping))
         if options.disorder == "I":
             return DisorderedWires(GridWire((rng.random(shape) - 0.5) * options.strength, options.hopping))
         fixed = options.concentration
@@ -60,10 +60,10 @@ class SquareLattice:
         kinds = _KINDS[options.disorder]
         return options.impurity_energy * np.arange(1, kinds + 1) / kinds, np.full(kinds, 1 / kinds)
 
-    def _from_file(self, count: int) -> NDArray[np.float64]:
+    def _from_file(self, start: int, count: int) -> NDArray[np.float64]:
         options, file = self.options, str(self.options.onsite_file)
         try:
-            maps = np.load(file, allow_pickle=False)
+            maps = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise InputError(f"{file} cannot be read as a .npy file: {error}") from None
         if not isinstance(maps, np.ndarray) or maps.dtype.kind not in "fiu":
@@ -74,6 +74,6 @@ class SquareLattice:
                 f"{file} holds an array of shape {list(maps.shape)}; on-site maps of this config have the shape "
                 f"[n, length, width] = [n, {options.length}, {options.width}]."
             )
-        if len(maps) < count:
-            raise InputError(f"{file} holds {len(maps)} on-site maps; {count} were asked for.")
-        return np.asarray(maps[:count], dtype=np.float64)
+        if len(maps) < start + count:
+            raise InputError(f"{file} holds {len(maps)} on-site maps; {start + count} were asked for.")
+        return np.array(maps[start : start + count], dtype=np.float64)

@@ -82,9 +82,7 @@ class StoredHamiltonian(ABC):
             if atoms is None or not wanted <= set(atoms.numbers.tolist()):
                 continue
             device = self.device(number)
-            if device.orbital_atom is None:
-                raise InputError(f"{self.path} has no orbital_atom, so the range of its Hamiltonian is not known; add it.")
-            return max(_reach(system, device.orbital_atom, atoms) for _, system in device.samples)
+            return max(self._reach(system, atoms) for _, system in device.samples)
         raise InputError(f"{self.path} has no device with the atoms of these elements; it must name its atoms.")
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
@@ -96,6 +94,13 @@ class StoredHamiltonian(ABC):
             Always.
         """
         raise InputError(f"{self.path} holds H and S of devices, not of crystals; bands need another Hamiltonian.")
+
+    def _reach(self, system: TwoTerminal, atoms: Atoms) -> float:
+        if system.atom is None:
+            raise InputError(f"{self.path} has no orbital_atom, so the range of its Hamiltonian is not known; add it.")
+        rows, columns = (abs(system.H) + abs(system.S)).nonzero()
+        i, j = np.unique(np.column_stack([system.atom[rows], system.atom[columns]]), axis=0).T
+        return float(_lengths(atoms.positions[j] - atoms.positions[i], atoms).max())
 
     def _number(self, atoms: Atoms) -> int:
         stored = self.stored_atoms()
@@ -130,12 +135,6 @@ def _deviation(stored: Atoms, atoms: Atoms) -> float:
             return float("inf")
         worst = max(worst, float(distance.min(axis=1).max()))
     return worst
-
-
-def _reach(system: TwoTerminal, orbital_atom: NDArray[np.int64], atoms: Atoms) -> float:
-    rows, columns = abs(system.H).astype(bool).maximum(abs(system.S).astype(bool)).nonzero()
-    i, j = np.unique(np.column_stack([orbital_atom[rows], orbital_atom[columns]]), axis=0).T
-    return float(_lengths(atoms.positions[j] - atoms.positions[i], atoms).max())
 
 
 def _lengths(vectors: NDArray[np.float64], atoms: Atoms) -> NDArray[np.float64]:

@@ -1,8 +1,7 @@
 """Compiled steps of the solver `grid_transfer`; the equations stand in :mod:`sharvin_transport.grid_transfer`.
 
-Complex W×W matrices are pairs of real arrays [2, W, W], real and imaginary parts. ``psi[:, c, i]`` is solution c on site i of a
-slice: the transpose of ψ, so that elimination combines rows. Real and imaginary parts meet in products only, hence an imaginary
-part that is smaller by many orders keeps its own relative accuracy.
+Complex matrices are laid out as in :mod:`sharvin_transport.small_matrices`. ``psi[:, c, i]`` is solution c on site i of a
+slice: the transpose of ψ, so that elimination combines rows.
 """
 
 from __future__ import annotations
@@ -12,232 +11,61 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from sharvin_transport.row_products import LANES, advance_rows
+from sharvin_transport.small_matrices import NARROW, NEGLIGIBLE, multiply_rows, solve, symmetrise
+
 Array = Any
 
 PROBES = 4
 """Modes in which the symmetry of the reflection is looked at."""
 
-SMALL = 24
-"""Widths from which elimination by panels of four columns is faster."""
-
-WHOLE, DOUBTFUL, STRONG, AGREEMENT, NEGLIGIBLE = 64, 1e-9, 10.0, 1e-3, 1e-280
-"""Most slices at a time; transmissions and scatterers for which T is computed twice, and how well the two must agree; nothing."""
+WHOLE, DOUBTFUL, STRONG, AGREEMENT = 64, 1e-9, 10.0, 1e-3
+"""Most slices at a time; transmissions and scatterers for which T is computed twice, and how well the two must agree."""
 
 
 @njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def propagate(energies: Array, inner: Array, outer: Array) -> None:
-    """ψ_{n−1} = (ε_n − E − hops) ψ_n − ψ_{n+1} into `outer`, which held ψ_{n+1}; `inner` holds ψ_n, energies are in t."""
-    width = inner.shape[2]
-    last = width - 1
-    for part in range(2):
-        for c in range(width):
-            if width == 1:
-                outer[part, c, 0] = energies[0] * inner[part, c, 0] - outer[part, c, 0]
-                continue
-            outer[part, c, 0] = energies[0] * inner[part, c, 0] - inner[part, c, 1] - outer[part, c, 0]
-            for i in range(1, last):
-                neighbours = inner[part, c, i - 1] + inner[part, c, i + 1]
-                outer[part, c, i] = energies[i] * inner[part, c, i] - neighbours - outer[part, c, i]
-            outer[part, c, last] = energies[last] * inner[part, c, last] - inner[part, c, last - 1] - outer[part, c, last]
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def subtract_row(target: Array, r: int, a: float, b: float, source: Array, k: int, start: int, end: int) -> None:
-    """Row r of `target` less (a + ib) times row k of `source`, columns start…end."""
-    for j in range(start, end):
-        target[0, r, j] -= a * source[0, k, j] - b * source[1, k, j]
-        target[1, r, j] -= a * source[1, k, j] + b * source[0, k, j]
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def subtract_four(
-    target: Array,
-    r: int,
-    a0: float,
-    a1: float,
-    a2: float,
-    a3: float,
-    b0: float,
-    b1: float,
-    b2: float,
-    b3: float,
-    k: int,
-    source: Array,
-    start: int,
-    end: int,
+def propagate(
+    onsite: Array, energy: float, first: int, last: int, levels: Array, inside: Array, inner: Array, outer: Array
 ) -> None:
-    """Row r of `target` less Σ_q (a_q + i b_q) times row k + q of `source`: each element is read and written once."""
-    for j in range(start, end):
-        x0, y0, x1, y1 = source[0, k, j], source[1, k, j], source[0, k + 1, j], source[1, k + 1, j]
-        x2, y2, x3, y3 = source[0, k + 2, j], source[1, k + 2, j], source[0, k + 3, j], source[1, k + 3, j]
-        real = (a0 * x0 - b0 * y0) + (a1 * x1 - b1 * y1)
-        imag = (a0 * y0 + b0 * x0) + (a1 * y1 + b1 * x1)
-        target[0, r, j] -= real + ((a2 * x2 - b2 * y2) + (a3 * x3 - b3 * y3))
-        target[1, r, j] -= imag + ((a2 * y2 + b2 * x2) + (a3 * y3 + b3 * x3))
+    """ψ_{n−1} = (ε_n − E − hops) ψ_n − ψ_{n+1} for n from `last` down to `first`, from ψ_n in `inner` and ψ_{n+1} in `outer`.
 
-
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def factor_panel(panel: Array, first: int, columns: int, matrix: Array, right: Array) -> None:
-    """LU of `columns` columns from `first` on, held in `panel` [2, 4, W] with rows contiguous; rows of all three are exchanged.
-
-    The inverse of each pivot stands on the diagonal.
+    The two take turns: after an odd number of slices the newest one is in `outer`.
     """
-    width = matrix.shape[1]
-    for q in range(columns):
-        k = first + q
-        best, largest = k, -1.0
-        for r in range(k, width):
-            size = abs(panel[0, q, r]) + abs(panel[1, q, r])
-            if size > largest:
-                best, largest = r, size
-        if best != k:
-            for part in range(2):
-                for j in range(columns):
-                    panel[part, j, k], panel[part, j, best] = panel[part, j, best], panel[part, j, k]
-                for j in range(first + columns, width):
-                    matrix[part, k, j], matrix[part, best, j] = matrix[part, best, j], matrix[part, k, j]
-                for j in range(width):
-                    right[part, k, j], right[part, best, j] = right[part, best, j], right[part, k, j]
-        x, y = panel[0, q, k], panel[1, q, k]
-        norm = x * x + y * y
-        x, y = x / norm, -y / norm
-        panel[0, q, k], panel[1, q, k] = x, y
-        for r in range(k + 1, width):
-            a, b = panel[0, q, r], panel[1, q, r]
-            panel[0, q, r], panel[1, q, r] = a * x - b * y, a * y + b * x
-        for j in range(q + 1, columns):
-            a, b = panel[0, j, k], panel[1, j, k]
-            for r in range(k + 1, width):
-                x, y = panel[0, q, r], panel[1, q, r]
-                panel[0, j, r] -= a * x - b * y
-                panel[1, j, r] -= a * y + b * x
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def eliminate_by_rows(matrix: Array, right: Array) -> None:
-    """LU with partial pivoting of a small `matrix` in place, its row operations done to `right`; 1/pivot on the diagonal."""
-    width = matrix.shape[1]
-    for k in range(width):
-        best, largest = k, -1.0
-        for r in range(k, width):
-            size = abs(matrix[0, r, k]) + abs(matrix[1, r, k])
-            if size > largest:
-                best, largest = r, size
-        if best != k:
-            for part in range(2):
-                for j in range(k, width):
-                    matrix[part, k, j], matrix[part, best, j] = matrix[part, best, j], matrix[part, k, j]
-                for j in range(width):
-                    right[part, k, j], right[part, best, j] = right[part, best, j], right[part, k, j]
-        x, y = matrix[0, k, k], matrix[1, k, k]
-        norm = x * x + y * y
-        x, y = x / norm, -y / norm
-        matrix[0, k, k], matrix[1, k, k] = x, y
-        for r in range(k + 1, width):
-            a, b = matrix[0, r, k], matrix[1, r, k]
-            a, b = a * x - b * y, a * y + b * x
-            subtract_row(matrix, r, a, b, matrix, k, k + 1, width)
-            subtract_row(right, r, a, b, right, k, 0, width)
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def eliminate_by_panels(matrix: Array, right: Array, panel: Array) -> None:
-    """LU with partial pivoting of `matrix` in place, four columns at a time, its row operations done to `right`."""
-    width = matrix.shape[1]
-    for first in range(0, width, 4):
-        columns = min(4, width - first)
-        end = first + columns
+    width, stride = inner.shape[1], inner.shape[2]
+    if width >= NARROW:
+        for step in range(last - first + 1):
+            for i in range(width):
+                levels[step, i] = onsite[last - step, i] - energy
+        advance_rows(levels, inside, inner, outer, 2 * width, last - first + 1, stride)
+        return
+    for n in range(last, first - 1, -1):
         for part in range(2):
-            for r in range(first, width):
-                for q in range(columns):
-                    panel[part, q, r] = matrix[part, r, first + q]
-        factor_panel(panel, first, columns, matrix, right)
-        for part in range(2):
-            for r in range(first, end):
-                for q in range(columns):
-                    matrix[part, r, first + q] = panel[part, q, r]
-        for r in range(first + 1, end):
-            for k in range(first, r):
-                a, b = panel[0, k - first, r], panel[1, k - first, r]
-                subtract_row(matrix, r, a, b, matrix, k, end, width)
-                subtract_row(right, r, a, b, right, k, 0, width)
-        for r in range(end, width):
-            a0, a1, a2, a3 = panel[0, 0, r], panel[0, 1, r], panel[0, 2, r], panel[0, 3, r]
-            b0, b1, b2, b3 = panel[1, 0, r], panel[1, 1, r], panel[1, 2, r], panel[1, 3, r]
-            subtract_four(matrix, r, a0, a1, a2, a3, b0, b1, b2, b3, first, matrix, end, width)
-            subtract_four(right, r, a0, a1, a2, a3, b0, b1, b2, b3, first, right, 0, width)
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def substitute(matrix: Array, right: Array) -> None:
-    """Back substitution after the elimination: `right` becomes matrix⁻¹ right."""
-    width = matrix.shape[1]
-    for k in range(width - 1, -1, -1):
-        r = k + 1
-        while r + 3 < width:
-            a0, a1, a2, a3 = matrix[0, k, r], matrix[0, k, r + 1], matrix[0, k, r + 2], matrix[0, k, r + 3]
-            b0, b1, b2, b3 = matrix[1, k, r], matrix[1, k, r + 1], matrix[1, k, r + 2], matrix[1, k, r + 3]
-            subtract_four(right, k, a0, a1, a2, a3, b0, b1, b2, b3, r, right, 0, width)
-            r += 4
-        while r < width:
-            subtract_row(right, k, matrix[0, k, r], matrix[1, k, r], right, r, 0, width)
-            r += 1
-        x, y = matrix[0, k, k], matrix[1, k, k]
-        for j in range(width):
-            a, b = right[0, k, j], right[1, k, j]
-            right[0, k, j], right[1, k, j] = a * x - b * y, a * y + b * x
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def solve(matrix: Array, right: Array, panel: Array) -> None:
-    """`right` becomes matrix⁻¹ right; `matrix` is lost."""
-    if matrix.shape[1] < SMALL:
-        eliminate_by_rows(matrix, right)
-    else:
-        eliminate_by_panels(matrix, right, panel)
-    substitute(matrix, right)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def symmetrise(right: Array) -> float:
-    """Replace a matrix by its symmetric part; returns the asymmetry, relative to the largest element of either part."""
-    width = right.shape[1]
-    worst = 0.0
-    for part in range(2):
-        largest, difference = 0.0, 0.0
-        for k in range(width):
-            for j in range(k):
-                a, b = right[part, k, j], right[part, j, k]
-                largest = max(largest, abs(a))
-                difference = max(difference, abs(a - b))
-                right[part, k, j] = right[part, j, k] = 0.5 * (a + b)
-            largest = max(largest, abs(right[part, k, k]))
-        if not np.isfinite(largest):
-            return np.inf
-        if difference > 0.0 and largest > NEGLIGIBLE:
-            worst = max(worst, difference / largest)
-    return worst
+            for c in range(width):
+                for i in range(width):
+                    neighbours = outer[part, c, i]
+                    if i > 0:
+                        neighbours += inner[part, c, i - 1]
+                    if i < width - 1:
+                        neighbours += inner[part, c, i + 1]
+                    outer[part, c, i] = (onsite[n, i] - energy) * inner[part, c, i] - neighbours
+        inner, outer = outer, inner
 
 
 @njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
 def to_modes(psi: Array, modes: Array, out: Array) -> None:
     """Write ψᵀ V into `out`: the solutions in the transverse modes of the left lead."""
     width = psi.shape[1]
+    if width >= NARROW:
+        multiply_rows(out, psi, modes)
+        return
     for part in range(2):
         for c in range(width):
             for m in range(width):
                 out[part, c, m] = 0.0
-            i = 0
-            while i + 3 < width:
-                a, b, d, e = psi[part, c, i], psi[part, c, i + 1], psi[part, c, i + 2], psi[part, c, i + 3]
-                for m in range(width):
-                    out[part, c, m] += a * modes[i, m] + b * modes[i + 1, m] + (d * modes[i + 2, m] + e * modes[i + 3, m])
-                i += 4
-            while i < width:
+            for i in range(width):
                 a = psi[part, c, i]
                 for m in range(width):
                     out[part, c, m] += a * modes[i, m]
-                i += 1
 
 
 @njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
@@ -251,38 +79,30 @@ def incoming(behind: Array, first: Array, factors: Array) -> None:
             behind[1, c, m] -= a * factors[1, m] + b * factors[0, m]
 
 
+@njit(cache=True, fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
+def overlap(a: Array, b: Array, part: int, row: int, width: int) -> float:
+    """Scalar product of a row of two arrays."""
+    total = 0.0
+    for j in range(width):
+        total += a[part, row, j] * b[part, row, j]
+    return total
+
+
 @njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
-def flux(inverse: Array, spectral: Array, diagonal: bool, velocities: Array) -> float:
+def flux(inverse: Array, spectral: Array, diagonal: bool, velocities: Array, images: Array) -> float:
     """4 Σ_p s_p q_p† B q_p with q_p the row p of `inverse` and s the sines of the open modes (0 of closed ones)."""
     width = inverse.shape[1]
-    total = 0.0
-    image = np.empty(width)
-    for p in range(width):
-        if velocities[p] == 0.0:
-            continue
-        own = 0.0
+    if diagonal:
         for part in range(2):
-            if diagonal:
+            for p in range(width):
                 for c in range(width):
-                    own += spectral[c, c] * inverse[part, p, c] ** 2
-                continue
-            image[:] = 0.0
-            c = 0
-            while c + 3 < width:
-                x0, x1, x2, x3 = inverse[part, p, c], inverse[part, p, c + 1], inverse[part, p, c + 2], inverse[part, p, c + 3]
-                for d in range(width):
-                    image[d] += (x0 * spectral[c, d] + x1 * spectral[c + 1, d]) + (
-                        x2 * spectral[c + 2, d] + x3 * spectral[c + 3, d]
-                    )
-                c += 4
-            while c < width:
-                x0 = inverse[part, p, c]
-                for d in range(width):
-                    image[d] += x0 * spectral[c, d]
-                c += 1
-            for c in range(width):
-                own += image[c] * inverse[part, p, c]
-        total += velocities[p] * own
+                    images[part, p, c] = spectral[c, c] * inverse[part, p, c]
+    else:
+        to_modes(inverse, spectral, images)
+    total = 0.0
+    for p in range(width):
+        if velocities[p] != 0.0:
+            total += velocities[p] * (overlap(inverse, images, 0, p, width) + overlap(inverse, images, 1, p, width))
     return 4.0 * total
 
 
@@ -343,7 +163,7 @@ def resume(psi: Array, outer: Array, ratio: Array) -> None:
         psi[0, c, c] = 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
 def first_stride(onsite: Array, energy: float) -> int:
     """Slices before the first restabilisation, a guess: strong scatterers make solutions grow apart sooner."""
     total = 0.0
@@ -382,7 +202,7 @@ def arrive(inner: Array, outer: Array, first: Array, behind: Array, modes: Array
     inner[:] = 0.0
     for c in range(inner.shape[1]):
         inner[0, c, c] = 1.0
-    solve(behind, inner, panel)
+    solve(behind, inner, panel, False)
     return reflection_asymmetry(inner, first)
 
 
@@ -397,27 +217,27 @@ def transmit(
     cap: int,
     work: Array,
     panel: Array,
+    levels: Array,
+    inside: Array,
 ) -> tuple[float, float]:
     """T of one wire at one energy (both in t) with at most `cap` slices at a time, and the largest asymmetry on the way."""
     length, width = onsite.shape
-    ratio, spectral, levels = work[4], work[5, 0], work[5, 1, 0]
+    ratio, spectral = work[4], work[5, 0]
     here, fresh, worst = length, True, 0.0
     stride, probing, forced = min(first_stride(onsite, energy), cap), False, False
     while True:
         steps = min(stride, here) if probing else -(-here // -(-here // stride))
         inner, outer = work[0], work[1]
         load(inner, outer, spectral, ratio, fresh, modes, factors)
-        for n in range(here - 1, here - 1 - steps, -1):
-            for i in range(width):
-                levels[i] = onsite[n, i] - energy
-            propagate(levels, inner, outer)
+        propagate(onsite, energy, here - steps, here - 1, levels, inside, inner, outer)
+        if steps % 2:
             inner, outer = outer, inner
         if steps == here:
             error = arrive(inner, outer, work[2], work[3], modes, factors, panel)
             if error <= tolerance or forced or here == 1:
-                return flux(inner, spectral, fresh, velocities), max(worst, error)
+                return flux(inner, spectral, fresh, velocities, work[2]), max(worst, error)
         else:
-            solve(inner, outer, panel)
+            solve(inner, outer, panel, True)
             error = symmetrise(outer)
         if error <= tolerance or forced:
             worst = max(worst, error)
@@ -443,12 +263,21 @@ def strongest(onsite: Array, energy: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def transmit_surely(
-    onsite: Array, energy: float, modes: Array, factors: Array, velocities: Array, tolerance: float, work: Array, panel: Array
+    onsite: Array,
+    energy: float,
+    modes: Array,
+    factors: Array,
+    velocities: Array,
+    tolerance: float,
+    work: Array,
+    panel: Array,
+    levels: Array,
+    inside: Array,
 ) -> tuple[float, float]:
     """T and its relative error; a small T is confirmed in smaller steps, as it may hang on small elements of B."""
     value, error, cap = 0.0, 0.0, WHOLE
     while True:  # one place that calls it: the compiler copies it into each
-        again, error = transmit(onsite, energy, modes, factors, velocities, tolerance, cap, work, panel)
+        again, error = transmit(onsite, energy, modes, factors, velocities, tolerance, cap, work, panel, levels, inside)
         if cap == WHOLE:
             if again > DOUBTFUL or onsite.shape[1] == 1 or (tolerance <= 1e-9 and strongest(onsite, energy) < STRONG):
                 return again, error
@@ -475,12 +304,17 @@ def transmit_range(
 ) -> None:
     """T of wires [n, L, W] at all energies, numbers start…stop of the n·n_energies pairs; `factors` [n_energies, 2, W]."""
     width = onsite.shape[2]
-    work, panel = np.empty((6, 2, width, width)), np.empty((2, 4, width))
+    stride = -(-width // LANES) * LANES if width >= NARROW else width
+    work, panel = np.zeros((6, 2, width, stride)), np.zeros((2, LANES, stride))
+    levels, inside = np.zeros((WHOLE, stride)), np.zeros(stride)
+    inside[:width] = 1.0
+    padded = np.zeros((width, stride))
+    padded[:, :width] = modes
     for pair in range(start, stop):
         wire, e = pair // len(energies), pair % len(energies)
         if np.all(velocities[e] == 0.0):
             out[pair], errors[pair] = 0.0, 0.0
             continue
         out[pair], errors[pair] = transmit_surely(
-            onsite[wire], energies[e], modes, factors[e], velocities[e], tolerance, work, panel
+            onsite[wire], energies[e], padded, factors[e], velocities[e], tolerance, work, panel, levels, inside
         )

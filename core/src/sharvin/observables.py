@@ -1,0 +1,86 @@
+r"""What an open device shows besides its transmission: :class:`Observables`, of one system at many energies.
+
+With the scattering states :math:`\psi_{L,R}` that the channels of the left and the right lead send into the device, normalised
+such that :math:`A_{L,R} = \psi_{L,R} \psi_{L,R}^\dagger` are the spectral functions, and *t* the matrix of transmission
+amplitudes (Datta, *Electronic Transport in Mesoscopic Systems*, 1995, ch. 3; Paulsson and Brandbyge, Phys. Rev. B 76,
+115117 (2007)),
+
+.. math:: T = \sum_n T_n, \quad T_n = s_n(t)^2, \qquad F = \frac{\sum_n T_n (1 - T_n)}{\sum_n T_n}, \qquad
+          D = \frac{1}{2\pi} \mathrm{Tr}[(A_L + A_R) S].
+
+All numbers are for one spin: a device without spin has twice the density of states, and the conductance G0 T with
+G0 = 2e²/h counts both spins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Observables:
+    """Observables of one device.
+
+    Parameters
+    ----------
+    energies_eV : float64[n_energies]
+        Relative to the Fermi energy.
+    open_channels : int64[n_energies, 2]
+        Propagating channels of the left and the right lead.
+    eigenchannels : float64[n_energies, n_channels]
+        Transmissions 0 ≤ T_n ≤ 1 of the eigenchannels, largest first; zeros fill up rows with fewer channels.
+    ldos_left_per_eV, ldos_right_per_eV : float64[n_energies, n_atoms]
+        States per eV and spin on each atom (Mulliken) that are filled from the left and from the right lead.
+    bonds : int64[n_bonds, 2]
+        Pairs of atoms (i, j), i < j, that H or S connects.
+    bond_currents : float64[n_energies, n_bonds]
+        Current from i to j carried by the states that come from the left lead, in units of the current of one open channel: the
+        sum over all bonds that cross a cut between the leads is T.
+    wave_functions : complex128[n_energies, n_orbitals, n_channels] or None
+        Eigenchannels that come from the left, in the order of `eigenchannels`: the n-th carries the current T_n, and
+        Σ_n |ψ_n⟩⟨ψ_n| is their part of the spectral function A_L. Zeros fill up as there.
+    """
+
+    energies_eV: Floats
+    open_channels: NDArray[np.int64]
+    eigenchannels: Floats
+    ldos_left_per_eV: Floats
+    ldos_right_per_eV: Floats
+    bonds: NDArray[np.int64]
+    bond_currents: Floats
+    wave_functions: NDArray[np.complex128] | None = None
+
+    @property
+    def transmission(self) -> Floats:
+        """T = Σ_n T_n, float64[n_energies]."""
+        return np.asarray(self.eigenchannels.sum(axis=1))
+
+    @property
+    def ldos_per_eV(self) -> Floats:
+        """States per eV and spin on each atom, float64[n_energies, n_atoms]."""
+        return np.asarray(self.ldos_left_per_eV + self.ldos_right_per_eV)
+
+    @property
+    def dos_per_eV(self) -> Floats:
+        """States per eV and spin of the whole device, float64[n_energies]."""
+        return np.asarray(self.ldos_per_eV.sum(axis=1))
+
+    @property
+    def fano(self) -> Floats:
+        """Fano factor of the shot noise at zero temperature, float64[n_energies]; nan where nothing is transmitted."""
+        T = self.transmission
+        noise = (self.eigenchannels * (1.0 - self.eigenchannels)).sum(axis=1)
+        return np.asarray(np.divide(noise, T, out=np.full(len(T), np.nan), where=T > 0.0))
+
+    def current_from(self, atoms: NDArray[np.bool_]) -> Floats:
+        """Net current from the marked atoms, bool[n_atoms], to the others, float64[n_energies].
+
+        It is T for every set that holds the whole left principal layer and nothing of the right one.
+        """
+        leaving = atoms[self.bonds[:, 0]].astype(np.int64) - atoms[self.bonds[:, 1]]
+        return np.asarray(self.bond_currents @ leaving)

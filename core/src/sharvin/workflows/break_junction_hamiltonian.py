@@ -1,0 +1,236 @@
+"""How ``break_junction`` teaches a Hamiltonian that learns.
+
+Some snapshots of the training pulls, spread evenly over them, are computed in full; the Hamiltonian learns from those of most
+pulls, is held against those of the others, and then labels all snapshots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharvin.config import Selection
+from sharvin.context import Context, Failure, StepResult
+from sharvin.errors import InputError, ItemError, RunError
+from sharvin.executors.threads import one_thread
+from sharvin.figures import BLUE, INK, new_figure, save_figure, style
+from sharvin.junction import Junction
+from sharvin.protocols import Reference, TrainableHamiltonian
+from sharvin.samples import split_groups
+from sharvin.store import read_frames, read_observables, read_table, write_table
+from sharvin.workflows import break_junction_report as reporting
+from sharvin.workflows.break_junction_steps import chosen_frames
+from sharvin.workflows.configs import BreakJunctionOptions
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ReferenceTask:
+    """Snapshots of one trajectory to compute in full, as one series."""
+
+    trajectory: Path
+    snapshots: tuple[int, ...]
+    hamiltonian: Selection
+    transport: Selection
+
+
+def reference(task: ReferenceTask, path: Path) -> None:
+    """What the Hamiltonian is to learn of each snapshot, and its conductance; snapshots that fail are left out, with a reason."""
+    hamiltonian, solver = task.hamiltonian.built(), task.transport.built()
+    started = time.process_time()
+    junctions = _junctions(task.trajectory, task.snapshots, hamiltonian)
+    numbers, conductances, quantities, reasons = [], [], [], {}
+    for number, found in zip(task.snapshots, hamiltonian.references(junctions), strict=True):
+        if not isinstance(found, Reference):
+            reasons[str(number)] = str(found)
+            continue
+        numbers.append(number)
+        conductances.append(float(solver.transmission([found.system], np.zeros(1))[0, 0]))
+        quantities.append(found.quantity)
+    if not numbers:
+        raise ItemError(f"no snapshot could be computed in full; the first: {next(iter(reasons.values()))}")
+    columns = {
+        "snapshot": np.array(numbers, dtype=np.int64),
+        "conductance_G0": np.array(conductances),
+        "quantity": np.stack(quantities),
+    }
+    write_table(path, columns, {"reasons": reasons, "cpu_seconds": time.process_time() - started})
+
+
+def taught(context: Context, options: BreakJunctionOptions, training: StepResult) -> StepResult | None:
+    """The step that learnt the Hamiltonian; None if it has nothing to learn."""
+    chosen = context.config.selections
+    if not learns(chosen["hamiltonian"].built()):
+        return None
+    tasks, pull_of_task = [], []
+    for item, path in training.finished:
+        unbroken = np.flatnonzero(reporting.unbroken(read_observables(path)))
+        count = max(2, round(options.reference_snapshots / len(training.finished)))
+        places = np.unique(np.linspace(0, len(unbroken) - 1, min(count, len(unbroken))).round().astype(int))
+        snapshots = tuple(int(number) for number in unbroken[places])
+        if snapshots:
+            tasks.append(ReferenceTask(path, snapshots, chosen["hamiltonian"], chosen["transport"]))
+            pull_of_task.append(item)
+    depends_on = {
+        "pulls": training.key,
+        "pull_of_item": pull_of_task,
+        "reference_snapshots": options.reference_snapshots,
+        **context.identity("hamiltonian", "transport"),
+    }
+    references = context.ensemble("references", reference, tasks, depends_on, title="reference snapshots")
+    for item, path in references.finished:
+        for snapshot, reason in read_table(path)[1]["reasons"].items():
+            context.failures.append(Failure("references", item, f"pull {pull_of_task[item]}, snapshot {snapshot}: {reason}"))
+    trajectories = dict(training.finished)
+    return context.single(
+        "hamiltonian",
+        lambda folder: _learn(context, options, references, [trajectories[pull] for pull in pull_of_task], folder),
+        {"references": references.key, "test_fraction": options.test_fraction, "split_by": options.split_by},
+    )
+
+
+def learns(hamiltonian: Any) -> bool:
+    """Whether a Hamiltonian has to learn before it can label."""
+    return isinstance(hamiltonian, TrainableHamiltonian) and hamiltonian.learns
+
+
+def _learn(
+    context: Context, options: BreakJunctionOptions, references: StepResult, trajectories: Sequence[Path], folder: Path
+) -> None:
+    """Learn from most references, save, and predict the others."""
+    chosen = context.config.selections
+    hamiltonian, solver = chosen["hamiltonian"].build(), chosen["transport"].build()
+    junctions: list[Junction] = []
+    quantities: list[Array] = []
+    pulls: list[int] = []
+    conductances: list[float] = []
+    cpu_seconds = 0.0
+    for item, path in references.finished:
+        table, notes = read_table(path)
+        junctions += _junctions(trajectories[item], tuple(int(n) for n in table["snapshot"]), hamiltonian)
+        quantities += list(table["quantity"])
+        conductances += table["conductance_G0"].tolist()
+        pulls += [item] * len(table["snapshot"])
+        cpu_seconds += notes["cpu_seconds"]
+    fractions = (1.0 - options.test_fraction, options.test_fraction)
+    known, held_out = split_groups(np.array(pulls), fractions, context.rng("hamiltonian"), options.split_by)
+    with one_thread():
+        hamiltonian.learn([junctions[i] for i in known], [quantities[i] for i in known])
+        learnt = [hamiltonian.learnt(junctions[i]) for i in held_out]
+        systems = [hamiltonian.two_terminal(junctions[i]) for i in held_out]
+        predicted = [float(solver.transmission([system], np.zeros(1))[0, 0]) for system in systems]
+    if not all(np.isfinite(values).all() for values in (*learnt, predicted)):
+        raise RunError("the Hamiltonian has learnt values that are not numbers; look at the reference snapshots.")
+    (folder / "model").mkdir()
+    hamiltonian.save(folder / "model")
+    columns = {
+        "exact": np.concatenate([quantities[i] for i in held_out]),
+        "predicted": np.concatenate(learnt),
+        "exact_G0": np.array(conductances)[held_out],
+        "predicted_G0": np.array(predicted),
+    }
+    notes = {
+        "quantity": hamiltonian.learnt_quantity,
+        "learnt_from": len(known),
+        "held_out_pulls": len(np.unique(np.array(pulls)[held_out])),
+        "cpu_seconds_each": cpu_seconds / len(pulls),
+    }
+    write_table(folder / "evaluation.h5", columns, notes)
+
+
+def errors(evaluation: Mapping[str, Array], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Errors on the held-out references, for ``results.json``."""
+    deviation = evaluation["predicted"] - evaluation["exact"]
+    conductance = evaluation["predicted_G0"] - evaluation["exact_G0"]
+    return {
+        "quantity": notes["quantity"],
+        "snapshots_learnt_from": notes["learnt_from"],
+        "snapshots_held_out": len(conductance),
+        "pulls_held_out": notes["held_out_pulls"],
+        "mae": float(np.abs(deviation).mean()),
+        "rmse": float(np.sqrt((deviation**2).mean())),
+        "largest": float(np.abs(deviation).max()),
+        "mae_G0": float(np.abs(conductance).mean()),
+        "rmse_G0": float(np.sqrt((conductance**2).mean())),
+        "largest_G0": float(np.abs(conductance).max()),
+    }
+
+
+def _junctions(trajectory: Path, snapshots: tuple[int, ...], hamiltonian: Any) -> list[Junction]:
+    """Junctions of snapshots, their electrodes found in the trajectory's first frame."""
+    first = next(read_frames(trajectory, batch=1)).to_atoms()
+    junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
+    return [junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(trajectory, snapshots)]
+
+
+def check_options(options: BreakJunctionOptions, hamiltonian: Selection) -> None:
+    """Refuse a number of references for a Hamiltonian that learns nothing.
+
+    Raises
+    ------
+    InputError
+    """
+    default = type(options).model_fields["reference_snapshots"].default
+    if options.reference_snapshots != default and not learns(hamiltonian.built()):
+        raise InputError(
+            f"reference_snapshots: {options.reference_snapshots} would be ignored, because the Hamiltonian {hamiltonian.name} "
+            "learns nothing with its options; leave it out, or choose charge_neutrality: predicted or another Hamiltonian that "
+            "learns."
+        )
+
+
+def add_to_report(folder: Path, results: dict[str, Any], evaluation: Mapping[str, Array], notes: Mapping[str, Any]) -> None:
+    """Put the errors on held-out references into the results, their summary, tables and figures."""
+    found = errors(evaluation, notes)
+    results["hamiltonian_learnt"] = found
+    results["label_cost"]["reference_cpu_seconds_each"] = notes["cpu_seconds_each"]
+    results["summary"] += (
+        f" The Hamiltonian learnt its {notes['quantity']} from {found['snapshots_learnt_from']} snapshots computed in full; on "
+        f"{found['snapshots_held_out']} held-out ones its mean absolute error is {found['mae']:.3f}, which changes their "
+        f"conductances by {found['mae_G0']:.3f} G0."
+    )
+    results["tables"].append(
+        {
+            "title": "Learnt part of the Hamiltonian",
+            "columns": ["quantity", "snapshots", "MAE", "RMSE", "largest error"],
+            "rows": [
+                [name, found["snapshots_held_out"], *(round(found[key + unit], 3) for key in ("mae", "rmse", "largest"))]
+                for name, unit in ((found["quantity"], ""), ("conductance (G0)", "_G0"))
+            ],
+            "caption": "Against snapshots computed in full, of which nothing was learnt.",
+        }
+    )
+    plot_learnt(folder, evaluation, notes["quantity"])
+
+
+def plot_learnt(folder: Path, evaluation: Mapping[str, Array], quantity: str) -> Path:
+    """Predicted against exact values of what the Hamiltonian learnt, and of the conductances that follow, held-out snapshots."""
+    with style():
+        figure = new_figure(9.6, 4.6)
+        panels = zip(figure.subplots(1, 2), ("", "_G0"), (quantity, r"conductance ($G_0$)"), strict=True)
+        for axes, unit, name in panels:
+            exact, predicted = evaluation[f"exact{unit}"], evaluation[f"predicted{unit}"]
+            lower, upper = min(exact.min(), predicted.min()), max(exact.max(), predicted.max())
+            margin = 0.05 * max(upper - lower, 1e-3)
+            ends = (lower - margin, upper + margin)
+            mae = float(np.abs(predicted - exact).mean())
+            size = 14 if len(exact) < 500 else 5
+            axes.plot(ends, ends, color=INK, linewidth=0.9, zorder=1)
+            axes.scatter(exact, predicted, s=size, color=BLUE, alpha=0.6, linewidths=0, zorder=2)
+            axes.set_title(f"MAE {mae:.3f}, {len(exact):,} values", fontsize="medium")
+            axes.set(xlabel=f"computed in full: {name}", ylabel=f"predicted: {name}", xlim=ends, ylim=ends)
+            axes.set_aspect("equal")
+    caption = (
+        "What the Hamiltonian predicts of held-out snapshots against the full computation (left), and the conductances with "
+        "either (right)."
+    )
+    data = {"exact": evaluation["exact"], "predicted": evaluation["predicted"]}
+    data |= {name: evaluation[name] for name in ("exact_G0", "predicted_G0")}
+    return save_figure(folder, "hamiltonian_learnt", figure, data, "Learnt part of the Hamiltonian", caption)
