@@ -28,6 +28,10 @@ class SlaterKosterOptions(Options):
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
 
+    k_points: tuple[PositiveInt, PositiveInt] = (1, 1)
+    """Divisions of the transverse Brillouin zone of a junction that is periodic in x and y: a Γ-centred grid over which T is
+    averaged. T stays that of one cell, and the electrodes are filled at all of these k-points."""
+
     charge_neutrality: Literal["none", "local", "predicted"] = "none"
     """`local` shifts the on-site energies of every atom between the principal layers until it holds its valence electrons
     (Mulliken populations of the open device); `predicted` takes the shifts from a model that a study learns from some snapshots
@@ -51,6 +55,10 @@ class SlaterKosterOptions(Options):
             raise ValueError(
                 f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are "
                 "neutral at one Fermi energy only; leave fermi_energy_eV out"
+            )
+        if self.charge_neutrality != "none" and self.k_points != (1, 1):
+            raise ValueError(
+                f"charge_neutrality: {self.charge_neutrality} populates the device at Γ only; leave k_points out, or use none"
             )
         if self.charge_neutrality == "none":
             unused = sorted({"neutrality_tolerance", "neutrality_iterations", "contour_points"} & self.model_fields_set)

@@ -69,12 +69,13 @@ def read_skf(path: Path, homonuclear: bool) -> SkfFile:
     try:
         first = _numbers(lines[0])
         spacing, count = first[0], int(first[1])
-        onsite, electrons = np.full(3, np.nan), float("nan")
+        onsite: Floats = np.full(3, np.nan)
+        electrons = float("nan")
         if homonuclear:
             atom = _numbers(lines[1])
             if len(atom) != 10:
                 raise ValueError(f"line 2 has {len(atom)} numbers, not E_d E_p E_s, SPE, U_d U_p U_s and f_d f_p f_s")
-            onsite, electrons = np.array(atom[2::-1]) * Hartree, float(sum(atom[7:]))
+            onsite, electrons = float(Hartree) * np.array(atom[2::-1], dtype=np.float64), float(sum(atom[7:]))
         rows = [_numbers(line) for line in lines[head : head + count]]
         # Writers disagree whether the number of points counts the one at r = 0, which no file holds.
         if rows and len(rows) == count and len(rows[-1]) != 20:
