@@ -112,6 +112,36 @@ class ArraysOptions(Options):
         return (self.file,)
 
 
+class SiestaOptions(Options):
+    file: str
+    """H and S of the device: a TSHS or HSX file of SIESTA."""
+
+    left: str
+    """H and S of the left electrode, periodic along z; its atoms are the outermost ones of the device."""
+
+    right: str | None = None
+    """H and S of the right electrode; by default it is the left one."""
+
+    structure: str | None = None
+    """Structure of the device with its elements, in the order of `file`; TSHS files do not name them, and a junction of a study
+    is found by its elements and positions."""
+
+    fermi_energy_eV: float | None = None
+    """Fermi energy of all files where they do not contain it (old HSX); energies of others are read relative to their own."""
+
+    k_points: tuple[PositiveInt, PositiveInt] = (1, 1)
+    """Divisions of the transverse Brillouin zone: a Γ-centred grid over which T is averaged."""
+
+    layer_tolerance_eV: PositiveFloat = 0.1
+    """Largest difference between H of the device's outermost principal layers and the electrodes' H, whose blocks they take."""
+
+    tolerance_A: PositiveFloat = Field(default=0.01, le=0.5)
+    """Largest distance of an atom from the stored one for a junction to be the stored device."""
+
+    def files(self) -> tuple[str, ...]:
+        return tuple(path for path in (self.file, self.left, self.right, self.structure) if path is not None)
+
+
 class SquareLatticeOptions(Options):
     length: PositiveInt = 40
     """Slices L of the disordered region, along the wire."""

@@ -21,6 +21,15 @@ def sharvin_hamiltonians() -> list[Component]:
             gives="two_terminal",
         ),
         Component(
+            name="siesta",
+            target="sharvin_transport.siesta:Siesta",
+            config="sharvin_transport.configs:SiestaOptions",
+            summary="H and S of SIESTA: TSHS or HSX files of a device and its electrodes",
+            needs=("sisl",),
+            takes=("file",),
+            gives="two_terminal",
+        ),
+        Component(
             name="slater_koster",
             target="sharvin_transport.slater_koster:SlaterKoster",
             config="sharvin_transport.configs:SlaterKosterOptions",

@@ -89,7 +89,7 @@ def read_skf(path: Path, homonuclear: bool) -> SkfFile:
         raise InputError(f"the Slater-Koster file {path} is not of the simple .skf format: {error}.") from None
     integrals = np.array(rows)
     integrals[:, :10] *= Hartree
-    return SkfFile(spacing * Bohr * np.arange(1, len(rows) + 1), integrals, onsite, electrons)
+    return SkfFile(np.linspace(1, len(rows), len(rows)) * float(spacing * Bohr), integrals, onsite, electrons)
 
 
 def _numbers(line: str) -> list[float]:

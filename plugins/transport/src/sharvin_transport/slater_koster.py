@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from ase import Atoms
@@ -463,9 +464,9 @@ def _padded(block: Matrix, count: NDArray[np.int64], m: int) -> Matrix:
     if np.all(count == m):
         return block
     places = np.flatnonzero(np.arange(m)[None] < count[:, None])
-    full = np.zeros((len(count) * m,) * 2, dtype=block.dtype)
+    full: Any = np.zeros((len(count) * m,) * 2, dtype=block.dtype)
     full[np.ix_(places, places)] = block
-    return np.asarray(full, dtype=block.dtype)
+    return cast(Matrix, full)
 
 
 def _assemble(
