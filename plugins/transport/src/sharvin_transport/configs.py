@@ -142,6 +142,26 @@ class SiestaOptions(Options):
         return tuple(path for path in (self.file, self.left, self.right, self.structure) if path is not None)
 
 
+class GpawOptions(Options):
+    basis: str = "szp(dzp)"
+    """GPAW's name of the basis set; it must be among GPAW's data for every element."""
+
+    xc: str = "PBE"
+    """Exchange-correlation functional by GPAW's name."""
+
+    grid_spacing_A: PositiveFloat = Field(default=0.2, le=0.4)
+    """Spacing of the real-space grid."""
+
+    smearing_eV: PositiveFloat = 0.1
+    """Width of the Fermi function of the occupations."""
+
+    vacuum_A: PositiveFloat = Field(default=5.0, ge=3.0)
+    """Vacuum beyond the ends of the device, and on each side across where the structure is not periodic."""
+
+    max_iterations: PositiveInt = 333
+    """Iterations of the density after which a snapshot has failed."""
+
+
 class SquareLatticeOptions(Options):
     length: PositiveInt = 40
     """Slices L of the disordered region, along the wire."""

@@ -21,6 +21,15 @@ def sharvin_hamiltonians() -> list[Component]:
             gives="two_terminal",
         ),
         Component(
+            name="gpaw",
+            target="sharvin_transport.gpaw_lcao:GpawLcao",
+            config="sharvin_transport.configs:GpawOptions",
+            summary="density-functional theory in GPAW's atomic orbitals, at transverse Γ",
+            needs=("gpaw",),
+            extra="gpaw",
+            gives="two_terminal",
+        ),
+        Component(
             name="siesta",
             target="sharvin_transport.siesta:Siesta",
             config="sharvin_transport.configs:SiestaOptions",
