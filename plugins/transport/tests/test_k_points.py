@@ -60,7 +60,9 @@ def test_the_grid_of_a_cell_is_the_supercell_at_gamma(table: str, n1: int, n2: i
 def test_a_cell_of_another_shape_samples_the_same_zone() -> None:
     h = hamiltonian(1, 2)
     atoms = loosened(2, 1)
-    mixed = averaged_transmission(RGF, h.two_terminals(junction(h, atoms)), ENERGIES)
+    samples = h.two_terminals(junction(h, atoms))
+    assert all(system.left.supercell is not None and system.left.supercell.repeats == (2, 1) for _, system in samples)
+    mixed = averaged_transmission(RGF, samples, ENERGIES)
     small = hamiltonian(2, 2)
     plain = averaged_transmission(RGF, small.two_terminals(junction(small, loosened())), ENERGIES)
     assert mixed == pytest.approx(2 * plain, abs=1e-8)

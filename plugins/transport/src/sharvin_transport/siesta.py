@@ -250,7 +250,16 @@ def _place(electrode: Floats, device: Floats, cell: Floats, sign: int) -> tuple[
 
 def _with_leads(matrix: csr_array, left: NDArray[Any], right: NDArray[Any]) -> csr_array:
     """The matrix with the leads' blocks at its ends."""
-    full = matrix.tolil()
-    full[: len(left), : len(left)] = left
-    full[-len(right) :, -len(right) :] = right
-    return csr_array(full)
+    n, a, b = matrix.shape[0], len(left), len(right)
+    row, column = matrix.nonzero()
+    values = matrix[row, column]
+    kept = ~(((row < a) & (column < a)) | ((row >= n - b) & (column >= n - b)))
+    rows: list[Any] = [row[kept]]
+    columns: list[Any] = [column[kept]]
+    parts: list[Any] = [values[kept]]
+    for block, offset in ((left, 0), (right, n - b)):
+        i, j = block.nonzero()
+        rows.append(i + offset)
+        columns.append(j + offset)
+        parts.append(block[i, j])
+    return csr_array((np.concatenate(parts), (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))

@@ -230,7 +230,8 @@ class SlaterKoster:
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
         sides = list(zip(leads[0], leads[1], strict=True))
-        matrices = self._device(atoms, order, positions, zone, sides)
+        offsets = np.concatenate([_transverse_cells(left), np.zeros((len(inside), 2)), _transverse_cells(right)])
+        matrices = self._device(atoms, order, positions, zone, sides, offsets)
         atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
         level = 0.5 * (fermi[0] + fermi[1])
         systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
@@ -338,6 +339,9 @@ class SlaterKoster:
                 chosen = along == shift
                 cells = bloch.translations[chosen, :2]
                 blocks.append(np.tensordot(_phases(cells, k), matrix[chosen], 1) if k.any() else matrix[chosen].sum(axis=0))
+        if k.any():
+            gauge = np.repeat(_phases(_transverse_cells(electrode), k), self.orbital_count(electrode.numbers))
+            blocks = [gauge.conj()[:, None] * block * gauge for block in blocks]
         lead = Lead(H00=blocks[0], H01=blocks[1], S00=blocks[2], S01=blocks[3])
         if electrode.order.shape[:2] != (1, 1):
             supercell = Supercell(_orbital_order(electrode, self.orbital_count(electrode.numbers)))
@@ -397,6 +401,7 @@ class SlaterKoster:
         positions: Floats,
         zone: NDArray[np.int64],
         leads: list[tuple[Lead, Lead]],
+        offsets: Floats,
     ) -> list[tuple[csr_array, csr_array]]:
         """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
@@ -413,7 +418,8 @@ class SlaterKoster:
         for k, (left, right) in zip(self.k_points, leads, strict=True):
             phased: tuple[Matrix, ...] = (hopping, overlap)
             if k.any():
-                phase = _phases(pairs.image[:, :2], k)[:, None, None]
+                shift = pairs.image[:, :2] + offsets[pairs.second] - offsets[pairs.first]
+                phase = _phases(shift, k)[:, None, None]
                 phased = (phase * hopping, phase * overlap)
             first, second, merged = merge_images(pairs, len(numbers), phased)
             matrices = []
@@ -454,8 +460,20 @@ def _present(count: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(np.arange(int(count.max()))[None] < count[:, None]).ravel()
 
 
-def _phases(cells: NDArray[np.int64], k: Floats) -> NDArray[np.complex128]:
-    """Bloch phases of transverse cells int64[n, 2] at k, in units of the reciprocal vectors."""
+def _transverse_cells(electrode: Electrode) -> Floats:
+    """Where in the transverse cell, as fractions of it, the primitive cell of each atom is, float64[n, 2].
+
+    Orbitals of the electrodes take the Bloch phase of that place, so that shifts by primitive cells leave the lead as it is.
+    """
+    n1, n2, _ = electrode.order.shape
+    place = np.stack(np.meshgrid(np.arange(n1) / n1, np.arange(n2) / n2, indexing="ij"), axis=-1)
+    found = np.empty((len(electrode.numbers), 2))
+    found[electrode.order] = place[:, :, None, :]
+    return found
+
+
+def _phases(cells: NDArray[np.int64] | Floats, k: Floats) -> NDArray[np.complex128]:
+    """Bloch phases of transverse cells [n, 2] at k, in units of the reciprocal vectors."""
     return np.asarray(np.exp(2j * np.pi * (cells @ k)))
 
 
