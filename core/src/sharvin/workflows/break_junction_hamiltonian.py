@@ -1,6 +1,6 @@
 """How ``break_junction`` teaches a Hamiltonian that learns.
 
-Some snapshots of the training pulls, spread evenly over them, are computed in full; the Hamiltonian learns from those of most
+Some snapshots of the training pulls, more of them towards rupture, are computed in full; the Hamiltonian learns from those of most
 pulls, is held against those of the others, and then labels all snapshots.
 """
 
@@ -73,7 +73,9 @@ def taught(context: Context, options: BreakJunctionOptions, training: StepResult
     for item, path in training.finished:
         unbroken = np.flatnonzero(reporting.unbroken(read_observables(path)))
         count = max(2, round(options.reference_snapshots / len(training.finished)))
-        places = np.unique(np.linspace(0, len(unbroken) - 1, min(count, len(unbroken))).round().astype(int))
+        # denser towards rupture, where few atoms carry the current and the surroundings are the rarest
+        spread = np.sqrt(np.linspace(0.0, 1.0, min(count, len(unbroken))))
+        places = np.unique((spread * (len(unbroken) - 1)).round().astype(int))
         snapshots = tuple(int(number) for number in unbroken[places])
         if snapshots:
             tasks.append(ReferenceTask(path, snapshots, chosen["hamiltonian"], chosen["transport"]))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sharvin import seeds
 from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import Selection
+from sharvin.device_checks import check_hermitian
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
@@ -83,6 +84,8 @@ def label(task: LabelTask, path: Path) -> None:
         try:
             if isinstance(samples, Exception):
                 raise samples
+            if not orbitals:
+                check_hermitian(samples[0][1])
             orbitals = samples[0][1].size
             conductances.append(float(averaged_transmission(solver, samples, np.zeros(1))[0]))
         except (InputError, ItemError) as error:

@@ -7,6 +7,7 @@ A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,17 +28,25 @@ def unfold(block: NDArray[np.float64] | Complexes, supercell: Supercell) -> Comp
     return np.ascontiguousarray((np.fft.ifft2(row, axes=(1, 2)) * (n1 * n2)).transpose(1, 2, 0, 3).reshape(n1 * n2, m, m))
 
 
-def fold(bloch: Complexes, supercell: Supercell) -> Complexes:
-    """The block [n, n] in real space of Bloch blocks; inverse of :func:`unfold`."""
+def fold(bloch: Complexes, supercell: Supercell, real: bool = False) -> NDArray[np.float64] | Complexes:
+    """The block [n, n] in real space of Bloch blocks; inverse of :func:`unfold`. With `real`, its real part only."""
     n1, n2 = supercell.repeats
     m = supercell.orbitals.shape[2]
-    cells = np.fft.fft2(bloch.reshape(n1, n2, m, m), axes=(0, 1)) / (n1 * n2)
-    out = np.empty((n1 * n2 * m,) * 2, dtype=np.complex128)
-    i, j = np.divmod(np.arange(n1 * n2), n2)
+    cells = np.fft.fft2(bloch.reshape(n1, n2, m, m), axes=(0, 1)).reshape(-1) / (n1 * n2)
+    return np.asarray((np.ascontiguousarray(cells.real) if real else cells)[_places(supercell)])
+
+
+@lru_cache(maxsize=2)
+def _places(supercell: Supercell) -> NDArray[np.intp]:
+    """Where each element of a folded block stands among the blocks between cells, intp[n, n]."""
+    n1, n2 = supercell.repeats
+    m = supercell.orbitals.shape[2]
+    i, j = np.divmod(np.arange(n1 * n2, dtype=np.int32), np.int32(n2))
     distance = ((i[None] - i[:, None]) % n1) * n2 + (j[None] - j[:, None]) % n2
-    order = supercell.orbitals.reshape(-1)
-    out[np.ix_(order, order)] = cells.reshape(n1 * n2, m, m)[distance].transpose(0, 2, 1, 3).reshape(out.shape)
-    return out
+    cell, orbital = np.empty((2, n1 * n2 * m), dtype=np.int32)
+    cell[supercell.orbitals.reshape(-1)] = np.repeat(np.arange(n1 * n2), m)
+    orbital[supercell.orbitals.reshape(-1)] = np.tile(np.arange(m), n1 * n2)
+    return np.asarray(distance[cell[:, None], cell] * (m * m) + orbital[:, None] * m + orbital, dtype=np.intp)
 
 
 def invariance_error(lead: Lead, supercell: Supercell) -> float:

@@ -176,7 +176,7 @@ def _features(structure: Surroundings, elements: Integers, cutoff: float) -> Flo
     width = int(count.max(initial=0))
     radial = np.zeros((len(chosen), width, len(elements), _RADIAL))
     radial[row, slot, np.searchsorted(elements, structure.numbers[second])] = _radial(distance, cutoff)
-    radial = radial.reshape(len(chosen), width, -1)
+    radial = radial.reshape(len(chosen), width, len(elements) * _RADIAL)
     direction = np.zeros((len(chosen), width, 3))
     direction[row, slot] = vector / distance[:, None]
     cosine = direction @ direction.transpose(0, 2, 1)

@@ -80,12 +80,10 @@ class SlaterKoster:
         ItemError
             If atoms of this snapshot overlap, or its shifts do not converge.
         """
-        system, inside = self._device_of(junction)
-        if self.options.charge_neutrality == "none":
-            return system
         if self.options.charge_neutrality == "predicted":
-            return self._with_shifts(system, junction, inside, self.learnt(junction))
-        return self._neutral(system, junction, inside, None)[0]
+            return self._device_of(junction, self.learnt(junction))[0]
+        system, inside = self._device_of(junction)
+        return system if self.options.charge_neutrality == "none" else self._neutral(system, junction, inside, None)[0]
 
     def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
         """Devices of similar geometries of the same atoms, or the reason why there is none, in order.
@@ -193,17 +191,17 @@ class SlaterKoster:
                 )
         return list(zip(map(float, self.k_weights), self._devices_of(junction)[0], strict=True))
 
-    def _device_of(self, junction: Junction) -> tuple[TwoTerminal, NDArray[np.int64]]:
-        """The device without shifts, and the atoms between the principal layers in its order."""
+    def _device_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[TwoTerminal, NDArray[np.int64]]:
+        """The device, without shifts or with those of :meth:`learnt`, and the atoms between the principal layers in its order."""
         if self.sampled:
             raise InputError(
                 f"k_points {list(self.options.k_points)} needs one device a k-point; use two_terminals and average T."
             )
-        systems, inside = self._devices_of(junction)
+        systems, inside = self._devices_of(junction, shifts)
         return systems[0], inside
 
-    def _devices_of(self, junction: Junction) -> tuple[list[TwoTerminal], NDArray[np.int64]]:
-        """The device without shifts at each k-point, and the atoms between the principal layers in its order."""
+    def _devices_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[list[TwoTerminal], NDArray[np.int64]]:
+        """The device at each k-point, and the atoms between the principal layers in its order."""
         atoms = junction.atoms
         reach = self.range_A(atoms.numbers)
         junction, left, right = junction.electrodes()
@@ -226,12 +224,19 @@ class SlaterKoster:
         inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
         order = np.concatenate([junction.left, inside, junction.right])
         positions = np.concatenate(
-            [left.place(atoms.positions[junction.left]), atoms.positions[inside], right.place(atoms.positions[junction.right])]
+            [
+                left.place(atoms.positions[junction.left], "left"),
+                atoms.positions[inside],
+                right.place(atoms.positions[junction.right], "right"),
+            ]
         )
         zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
+        moved = np.zeros(len(order))
+        if shifts is not None:
+            moved[zone == 0] = shifts[np.argsort(np.argsort(inside))]
         sides = list(zip(leads[0], leads[1], strict=True))
         offsets = np.concatenate([_transverse_cells(left), np.zeros((len(inside), 2)), _transverse_cells(right)])
-        matrices = self._device(atoms, order, positions, zone, sides, offsets)
+        matrices = self._device(atoms, order, positions, zone, sides, offsets, moved)
         atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
         level = 0.5 * (fermi[0] + fermi[1])
         systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
@@ -250,9 +255,6 @@ class SlaterKoster:
         names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
         shifts = self._neutrality.shifts(system, names, electrons, atom, bottom, start)
         return shifted(system, atom, shifts.values), shifts
-
-    def _with_shifts(self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64], values: Floats) -> TwoTerminal:
-        return shifted(system, self._shifted_atoms(system, junction, inside)[1], values) if len(inside) else system
 
     def _shifted_atoms(
         self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64]
@@ -287,6 +289,7 @@ class SlaterKoster:
         pairs = find_pairs(numbers, atoms.positions, atoms.cell.array, atoms.pbc, reach)
         _check_overlap(pairs, np.arange(len(atoms)), numbers, InputError)
         hopping, overlap = self._pair_blocks(numbers, pairs)
+        _check_positive(pairs, overlap, np.arange(len(atoms)), numbers, InputError)
         count = self.orbital_count(numbers)
         present = _present(count)
         n, m = len(numbers), int(count.max())
@@ -305,7 +308,7 @@ class SlaterKoster:
             np.add.at(view, (opposite, pairs.second, pairs.first), blocks.transpose(0, 2, 1))
             square = full.reshape(len(translations), n * m, n * m)
             square[home][np.diag_indices(n * m)] += diagonal.ravel()
-            matrices.append(square[:, present][:, :, present])
+            matrices.append(square if present.all() else square[:, present][:, :, present])
         electrons = float(sum(self.table.electrons[int(z)] for z in numbers))
         return BlochHamiltonian(translations.astype(np.int64), matrices[0], matrices[1], electrons)
 
@@ -402,6 +405,7 @@ class SlaterKoster:
         zone: NDArray[np.int64],
         leads: list[tuple[Lead, Lead]],
         offsets: Floats,
+        shifts: Floats,
     ) -> list[tuple[csr_array, csr_array]]:
         """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
@@ -409,9 +413,13 @@ class SlaterKoster:
         _check_overlap(pairs, order, numbers, ItemError)
         pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
         hopping, overlap = self._pair_blocks(numbers, pairs)
+        _check_positive(pairs, overlap, order, numbers, ItemError)
         count = self.orbital_count(numbers)
         m = int(count.max())
         onsite = self._onsite(numbers, pairs, m)
+        if shifts.any():
+            onsite = onsite + shifts[:, None]
+            hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
         present = _present(count)
         sizes = [int((zone == side).sum()) for side in (-1, 0, 1)]
         found = []
@@ -534,7 +542,7 @@ def _assemble(
         panel[:, other].reshape(m, -1, m)[...] = values[order[neighbours]].transpose(1, 0, 2)
         column[:, other] = (j[neighbours, None] * m + offsets).ravel()
     matrix = csr_array((data, indices, indptr.astype(np.int32)), shape=(n * m, n * m))
-    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
     return matrix
 
 
@@ -559,3 +567,21 @@ def _check_overlap(
         original = np.empty(len(order), dtype=np.int64)
         original[order] = numbers
         raise error(overlap_message(original, i, j, float(distance[worst])))
+
+
+def _check_positive(
+    pairs: Pairs, overlap: Floats, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
+) -> None:
+    """No two atoms alone may make S indefinite: the singular values of their overlap block stay below one."""
+    bound = np.sqrt(np.einsum("pij,pij->p", overlap, overlap))
+    suspects = np.flatnonzero(bound >= 1.0)
+    if not len(suspects):
+        return
+    largest = np.linalg.svd(overlap[suspects], compute_uv=False)[:, 0]
+    worst = int(suspects[np.argmax(largest)])
+    if largest.max() >= 1.0:
+        names = [f"{chemical_symbols[numbers[k]]} {order[k]}" for k in (int(pairs.first[worst]), int(pairs.second[worst]))]
+        raise error(
+            f"atoms {names[0]} and {names[1]} are too close for this table: at {np.linalg.norm(pairs.vector[worst]):.2f} Å their "
+            f"orbitals overlap by {largest.max():.2f}, and S is not positive definite; move them apart or take another table."
+        )
