@@ -190,9 +190,9 @@ def plot_against_concentration(folder: Path, clouds: Sequence[Cloud], *, name: s
         for axes, cloud in zip(places, clouds, strict=False):
             known = np.isfinite(cloud.exact_G0)
             n, exact = cloud.concentration[known], cloud.exact_G0[known]
-            edges_G0 = np.linspace(0.0, max(float(exact.max()), 1e-9), 81)
-            counts = np.histogram2d(n, exact, [edges_n, edges_G0])[0]
-            images.append(_density(axes, edges_n, edges_G0, counts))
+            edges_G0, cells_n = np.linspace(0.0, max(float(exact.max()), 1e-9), 121), np.linspace(0.0, 1.0, 151)
+            counts = np.histogram2d(n, exact, [cells_n, edges_G0])[0]
+            images.append(_density(axes, cells_n, edges_G0, counts))
             key = f"{cloud.label} {PLAIN[cloud.target]}"
             mean = _means(n, exact, edges_n)
             axes.plot(middle, mean, color=INK, linewidth=1.6, label="mean, exact")

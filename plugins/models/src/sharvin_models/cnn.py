@@ -47,8 +47,9 @@ class _Network(nn.Module):
             channels, length, width = layer.channels, ceil(length / layer.stride), ceil(width / layer.stride)
         self.pool = max(length, width) if options.pool == "global" else options.pool
         size = channels * ceil(length / self.pool) * ceil(width / self.pool)
-        self.pairs = PairCorrelations(shape, options.pair_reach, options.pair_powers)
-        self.dense = Dense(size + self.pairs.size, options.dense, options.activation)
+        self.pairs = PairCorrelations(shape, options.pair_reach, options.pair_powers) if options.pair_reach else None
+        pair_features = self.pairs.size if self.pairs else 0
+        self.dense = Dense(size + pair_features, options.dense, options.activation)
 
     def forward(self, images: Tensor) -> Tensor:
         """Output in standardised units, float32[n]."""
@@ -60,5 +61,5 @@ class _Network(nn.Module):
                 grid = block(grid)
         if self.pool > 1:
             grid = functional.avg_pool2d(grid, self.pool, ceil_mode=True, count_include_pad=False)
-        inputs = torch.cat([grid.flatten(1), self.pairs(images)], dim=1) if self.pairs.size else grid.flatten(1)
+        inputs = torch.cat([grid.flatten(1), self.pairs(images)], dim=1) if self.pairs else grid.flatten(1)
         return self.dense(inputs)  # type: ignore[no-any-return]

@@ -33,13 +33,14 @@ class _Network(nn.Module):
     def __init__(self, shape: tuple[int, int], options: DnnOptions) -> None:
         super().__init__()
         self.sites = options.sites
-        self.pairs = PairCorrelations(shape, options.pair_reach, options.pair_powers)
-        size = self.pairs.size + (shape[0] * shape[1] if self.sites else 0)
+        self.pairs = PairCorrelations(shape, options.pair_reach, options.pair_powers) if options.pair_reach else None
+        pair_features = self.pairs.size if self.pairs else 0
+        size = pair_features + (shape[0] * shape[1] if self.sites else 0)
         self.dense = Dense(size, options.hidden, options.activation)
 
     def forward(self, images: Tensor) -> Tensor:
         """Output in standardised units, float32[n]."""
         inputs = [images.flatten(1)] if self.sites else []
-        if self.pairs.size:
+        if self.pairs is not None:
             inputs.append(self.pairs(images))
         return self.dense(torch.cat(inputs, dim=1))  # type: ignore[no-any-return]

@@ -26,6 +26,7 @@ from sharvin_models.baseline import Baseline
 from sharvin_models.configs import ImageOptions
 from sharvin_models.inputs import require_image_datasets, require_images
 from sharvin_models.layers import initialise
+from sharvin_models.pair_correlations import PairCorrelations
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.symmetries import combinations_of, transform, transform_at_random
 from sharvin_models.training import device_of, threads, train
@@ -34,6 +35,9 @@ VERSION = 1
 _BASELINE = ("knots", "centre", "spread")
 BATCH = 64
 """Images in a batch of predictions."""
+
+CALIBRATION = 4096
+"""Images, the first of the training set, from which the spread of pair correlations is taken."""
 
 O = TypeVar("O", bound=ImageOptions)  # noqa: E741
 
@@ -98,6 +102,9 @@ class ImageRegressor(ABC, Generic[O]):
         self._network = network = self._build(self._shape)
         initialise(network, rng)
         network.to(self._device)
+        for layer in network.modules():
+            if isinstance(layer, PairCorrelations):
+                layer.standardise(self._standard(self._tensor(images.values[:CALIBRATION])))
 
         def predict(batch: NDArray[np.int64]) -> Tensor:
             tensor = self._tensor(images.values[batch])

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 SMALLEST_VARIANCE = 1e-3
 """Added to a wire's variance in standardised units, so that nearly clean wires have finite correlations."""
 
+CONSTANT = 1e-5
+"""A feature whose spread is below this does not vary."""
+
 LARGEST = 6.0
 """C is cut off here: beyond lie the few pairs of nearly clean wires, and they would rule the first layer."""
 
@@ -36,6 +39,8 @@ class PairCorrelations(nn.Module):
     """
 
     pairs: Tensor
+    centre: Tensor
+    inverse_spread: Tensor
 
     def __init__(self, shape: tuple[int, int], reach: int, powers: tuple[int, ...]) -> None:
         super().__init__()
@@ -46,6 +51,8 @@ class PairCorrelations(nn.Module):
         pairs = along[:, None] * across
         pairs[1:, 1:] *= 2
         self.register_buffer("pairs", pairs, persistent=False)
+        self.register_buffer("centre", torch.zeros(self.size))
+        self.register_buffer("inverse_spread", torch.ones(self.size))
 
     @property
     def size(self) -> int:
@@ -53,7 +60,19 @@ class PairCorrelations(nn.Module):
         return len(self.powers) * self.reach[0] * self.reach[1]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features float32[n, size] of standardised images float32[n, L, W]; the place of C(0, 0), always N^½, has the mean."""
+        """Standardised features float32[n, size] of standardised images float32[n, L, W]."""
+        return (self._features(images) - self.centre) * self.inverse_spread
+
+    @torch.no_grad()
+    def standardise(self, images: Tensor) -> None:
+        """Give every feature mean 0 and spread 1 over these images; one that does not vary stays 0."""
+        features = self._features(images)
+        spread = features.std(dim=0, correction=0)
+        self.centre.copy_(features.mean(dim=0))
+        self.inverse_spread.copy_(torch.where(spread > CONSTANT, 1.0 / spread, torch.zeros_like(spread)))
+
+    def _features(self, images: Tensor) -> Tensor:
+        """The place of C(0, 0), which is always N^½, has the mean."""
         return torch.cat([self._of(images**power) for power in self.powers], dim=1)
 
     def _of(self, values: Tensor) -> Tensor:
