@@ -1,7 +1,8 @@
 """Cost of one conductance label: H, S and T(E_F) of the 304-atom Au(100) wire, in CPU seconds on one thread.
 
-Prints the cost of the first snapshot (leads included, empty cache) and of later ones, the sensitivity of T to η and to
-the cutoff, T(E_F) while the neck is stretched, and the cost of local charge neutrality: ``python benchmarks/negf_label.py``.
+``python benchmarks/negf_label.py`` prints the cost of the first snapshot (empty cache) and of later ones, T(E_F) while the neck
+is stretched, the sensitivity of T to η and to the cutoff, the cost of local charge neutrality, and the peak memory.
+``--energies 201`` adds a spectrum, ``--sisl`` the same energy from sisl in the same run (some minutes), ``--tables nrl`` chooses.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import argparse
+import resource
 import tempfile
 import time
 
@@ -70,42 +73,102 @@ def neutrality_cost(table: str, junction: Junction) -> None:
     )
 
 
+def sensitivity(table: str, solver: RecursiveGreen, system: TwoTerminal, atoms: Atoms) -> None:
+    """How far η, the treatment of the leads and the cutoff change T(E_F)."""
+    energy = np.zeros(1)
+    value = solver.transmission([system], energy)[0, 0]
+    for eta in (1e-4, 1e-6, 1e-8, 1e-12):
+        other = RecursiveGreen(RecursiveGreenOptions(eta_eV=eta)).transmission([system], energy)[0, 0]
+        print(f"  η = {eta:.0e} eV changes T by {other - value:+.1e}")
+    start = time.process_time()
+    other = RecursiveGreen(RecursiveGreenOptions(surface="eigenmodes")).transmission([system], energy)[0, 0]
+    seconds = time.process_time() - start
+    print(f"  eigenmodes of the leads instead of η change T by {other - value:+.1e} (cold: {seconds:.3f} s)")
+    for tail in (1e-3, 1e-4, 5e-6):
+        other_h = SlaterKoster(SlaterKosterOptions(table=table, tail_eV=tail))
+        reach = other_h.range_A(atoms.numbers)
+        other = solver.transmission([other_h.two_terminal(Junction.detect(atoms, reach))], energy)[0, 0]
+        print(f"  cutoff {reach:.2f} Å changes T by {other - value:+.1e}")
+
+
+def spectrum(system: TwoTerminal, points: int) -> None:
+    """T(E) of one snapshot, −3…3 eV."""
+    energies = np.linspace(-3.0, 3.0, points)
+    for what in ("leads cold", "leads on disk"):
+        solver = RecursiveGreen(RecursiveGreenOptions())
+        start = time.process_time()
+        values = solver.transmission([system], energies)[0]
+        print(f"  T(E) at {points} energies, {what}: {time.process_time() - start:.2f} s (sum {values.sum():.6f})")
+
+
+def beside_sisl(solver: RecursiveGreen, systems: list[TwoTerminal]) -> None:
+    """The same snapshots by sisl: its self-energies once, then each transmission."""
+    from sharvin_transport.configs import SislOptions
+    from sharvin_transport.sisl_btd import SislTransport
+
+    sisl = SislTransport(SislOptions())
+    own, theirs, differences = [], [], []
+    for system in systems:
+        start = time.process_time()
+        a = solver.transmission([system], np.zeros(1))[0, 0]
+        middle = time.process_time()
+        b = sisl.transmission([system], np.zeros(1))[0, 0]
+        own.append(middle - start)
+        theirs.append(time.process_time() - middle)
+        differences.append(abs(a - b))
+    later, rgf = np.median(theirs[1:]), np.median(own[1:])
+    print(
+        f"  sisl: self-energies and first T {theirs[0]:.1f} s, each further T {later:.3f} s; rgf {rgf:.3f} s, "
+        f"{later / rgf:.1f} times less; max |ΔT| {max(differences):.1e}"
+    )
+
+
+def labels(table: str, options: argparse.Namespace) -> None:
+    """All measurements with one table."""
+    h, solver = SlaterKoster(SlaterKosterOptions(table=table)), RecursiveGreen(RecursiveGreenOptions())
+    atoms = reference_wire()
+    junction = Junction.detect(atoms, h.range_A(atoms.numbers))
+    rng = np.random.default_rng(0)
+    print(f"{table}: range {h.range_A(atoms.numbers):.2f} Å, {len(atoms)} atoms")
+    costs, systems = [], []
+    for _ in range(REPEATS + 1):
+        moved = atoms.copy()
+        moved.positions[125:179] += rng.normal(0, 0.05, (54, 3))
+        start = time.process_time()
+        system = h.two_terminal(junction.with_positions(moved))
+        middle = time.process_time()
+        solver.transmission([system], np.zeros(1))
+        costs.append((middle - start, time.process_time() - middle))
+        systems = [*systems[-2:], system]
+    first, later = costs[0], np.median(costs[1:], axis=0)
+    print(f"  first snapshot, leads included: H+S {first[0]:.3f} s, T {first[1]:.3f} s")
+    print(f"  each further one:               H+S {later[0]:.3f} s, T {later[1]:.3f} s, together {later.sum():.3f} s")
+    print(f"  peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    if options.energies:
+        spectrum(systems[-1], options.energies)
+    if options.sisl:
+        beside_sisl(solver, systems)
+    if options.energies or options.sisl:
+        return
+    sensitivity(table, solver, systems[-1], moved)
+    values = []
+    for stretch in (0.0, 1.0, 2.0, 4.0, 6.0, 10.0):
+        stretched = reference_wire(stretch=stretch)
+        values.append(solver.transmission([h.two_terminal(junction.with_positions(stretched))], np.zeros(1))[0, 0])
+    print("  T(E_F), neck layers pulled apart evenly by 0, 1, 2, 4, 6, 10 Å: " + ", ".join(f"{v:.3f}" for v in values))
+    neutrality_cost(table, junction)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", nargs="+", default=["ptbp", "nrl"], choices=["ptbp", "nrl"])
+    parser.add_argument("--energies", type=int, default=0, help="points of a spectrum")
+    parser.add_argument("--sisl", action="store_true", help="compare with sisl")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SHARVIN_CACHE"] = folder
-        energy = np.zeros(1)
-        for table in ("ptbp", "nrl"):
-            h, solver = SlaterKoster(SlaterKosterOptions(table=table)), RecursiveGreen(RecursiveGreenOptions())
-            atoms = reference_wire()
-            junction = Junction.detect(atoms, h.range_A(atoms.numbers))
-            rng = np.random.default_rng(0)
-            print(f"{table}: range {h.range_A(atoms.numbers):.2f} Å, {len(atoms)} atoms")
-            costs = []
-            for _ in range(REPEATS + 1):
-                moved = atoms.copy()
-                moved.positions[100:204] += rng.normal(0, 0.05, (104, 3))
-                start = time.process_time()
-                system = h.two_terminal(junction.with_positions(moved))
-                middle = time.process_time()
-                value = solver.transmission([system], energy)[0, 0]
-                costs.append((middle - start, time.process_time() - middle))
-            first, later = costs[0], np.median(costs[1:], axis=0)
-            print(f"  first snapshot, leads included: H+S {first[0]:.3f} s, T {first[1]:.3f} s")
-            print(f"  each further one:               H+S {later[0]:.3f} s, T {later[1]:.3f} s, together {later.sum():.3f} s")
-            for eta in (1e-4, 1e-6, 1e-8, 1e-12):
-                other = RecursiveGreen(RecursiveGreenOptions(eta_eV=eta)).transmission([system], energy)[0, 0]
-                print(f"  η = {eta:.0e} eV changes T by {other - value:+.1e}")
-            for tail in (1e-3, 1e-4, 5e-6):
-                other_h = SlaterKoster(SlaterKosterOptions(table=table, tail_eV=tail))
-                reach = other_h.range_A(atoms.numbers)
-                other = solver.transmission([other_h.two_terminal(Junction.detect(moved, reach))], energy)[0, 0]
-                print(f"  cutoff {reach:.2f} Å changes T by {other - value:+.1e}")
-            values = []
-            for stretch in (0.0, 1.0, 2.0, 4.0, 6.0, 10.0):
-                stretched = reference_wire(stretch=stretch)
-                values.append(solver.transmission([h.two_terminal(junction.with_positions(stretched))], energy)[0, 0])
-            neutrality_cost(table, junction)
-            print("  T(E_F), neck layers pulled apart evenly by 0, 1, 2, 4, 6, 10 Å: " + ", ".join(f"{v:.3f}" for v in values))
+        for table in options.tables:
+            labels(table, options)
 
 
 if __name__ == "__main__":

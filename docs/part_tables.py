@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 from sharvin.hooks import CONFIG_KEYS, KINDS
 from sharvin.registry import Part, registry
+from sharvin.validation import model_in
 
 
 def write_tables(folder: Path) -> None:
@@ -48,11 +49,18 @@ def _section(part: Part) -> str:
     if not fields:
         return "\n".join([*lines, "It has no options.", ""])
     rows = ["", "| option | type | default | |", "|---|---|---|---|"]
-    rows += [
-        f"| `{name}` | `{_type(field.annotation)}` | {_default(field)} | {_text(field.description)} |"
-        for name, field in fields.items()
-    ]
+    rows += _rows(fields)
     return "\n".join([*lines, *rows, ""])
+
+
+def _rows(fields: dict[str, FieldInfo], before: str = "") -> list[str]:
+    """One row an option; options of models within follow the option that holds them."""
+    rows = []
+    for name, field in fields.items():
+        inner = model_in(field.annotation)
+        rows.append(f"| `{before}{name}` | `{_type(field.annotation)}` | {_default(field)} | {_text(field.description)} |")
+        rows += _rows(inner.model_fields, f"{before}{name}.") if inner else []
+    return rows
 
 
 def _type(annotation: Any) -> str:

@@ -4,10 +4,11 @@ import sys
 import types
 
 import pytest
+from pydantic import Field
 from sharvin import config
 from sharvin.component import Component
 from sharvin.config import load_config
-from sharvin.options import Options, WorkflowOptions
+from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.registry import Part, Registry
 from sharvin.validation import ConfigError
 
@@ -39,14 +40,59 @@ class Study(WorkflowOptions):
     optional_kinds = ("descriptors",)
 
 
+class Trial(Case):
+    overrides = ("regressor", "hamiltonian")
+
+    regressor: dict[str, object] = Field(default_factory=dict)
+    """Overrides."""
+
+    hamiltonian: dict[str, object] = Field(default_factory=dict)
+    """Overrides."""
+
+
+class Layer(Options):
+    width: int = 1
+    """Neurons."""
+
+
+class Layered(Options):
+    depth: int = 2
+    """Layers."""
+
+    rate: float = 0.1
+    """Learning rate."""
+
+    layers: tuple[Layer, ...] = ()
+    """Layers."""
+
+
+class Trials(WorkflowOptions):
+    kinds = ("hamiltonians", "regressors")
+    system_type = "grid_wire"
+    sample_kind = "image"
+    cases_option = "trials"
+
+    trials: tuple[Trial, ...] = ()
+    """Cases."""
+
+    def conflicts(self, cases):
+        deep = [name for name, parts in cases.items() if getattr(parts["regressor"], "depth", 0) > 5]
+        return [(("trials",), f"{name} is too deep") for name in deep]
+
+
 PARTS = {
     "structures": [("wire", Wire, {})],
     "potentials": [("gold", GoldOnly, {})],
     "hamiltonians": [("lattice", Plain, {"gives": "grid_wire"}), ("atoms", GoldOnly, {"gives": "two_terminal"})],
     "transport": [("rgf", Plain, {"takes": ("two_terminal",)})],
     "descriptors": [("soap", Plain, {"gives": "per_atom"}), ("average", Plain, {"gives": "per_structure"})],
-    "regressors": [("network", Plain, {"takes": ("per_atom",)}), ("graph", Plain, {"takes": ("graph",)})],
-    "workflows": [("study", Study, {})],
+    "regressors": [
+        ("network", Plain, {"takes": ("per_atom",)}),
+        ("graph", Plain, {"takes": ("graph",)}),
+        ("pictures", Layered, {"takes": ("image",)}),
+        ("other_pictures", Plain, {"takes": ("image",)}),
+    ],
+    "workflows": [("study", Study, {}), ("trials", Trials, {})],
 }
 
 GOOD = {
@@ -63,7 +109,7 @@ GOOD = {
 def check(tmp_path, monkeypatch):
     """Load a config written from keys and values against the parts above."""
     module = types.ModuleType("parts_of_this_test")
-    for name in ("Plain", "Wire", "GoldOnly", "Study"):
+    for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "Trials"):
         setattr(module, name, globals()[name])
     monkeypatch.setitem(sys.modules, module.__name__, module)
     found = Registry(disabled=())
@@ -136,3 +182,50 @@ def test_a_dotted_setting_must_have_a_value_and_a_place(check):
         check("seed")
     with pytest.raises(Exception, match="is not a mapping"):
         check("seed.deep=1", seed="3")
+
+
+def trials(*cases):
+    """Changes of the config: a study of cases, written one a line from line 3 on."""
+    listed = "".join(f"\n    - {case}" for case in cases)
+    parts = dict.fromkeys(GOOD)
+    return {
+        **parts,
+        "workflow": f"\n  use: trials\n  trials:{listed}",
+        "hamiltonian": "lattice",
+        "regressor": "{use: pictures, depth: 3}",
+    }
+
+
+def test_a_case_lays_its_options_over_the_config_s_or_names_another_part(check):
+    found = check(
+        **trials("{name: as it is}", "{name: fast, regressor: {rate: 0.5}}", "{name: b, regressor: {use: other_pictures}}")
+    )
+    assert found.variants["as it is"]["regressor"] is found.selections["regressor"]
+    fast = found.variants["fast"]["regressor"].options
+    assert (fast.depth, fast.rate) == (3, 0.5)
+    assert found.variants["b"]["regressor"].name == "other_pictures"
+    again = check(**trials("{name: c, regressor: {use: pictures, rate: 0.5}}"))
+    assert again.variants["c"]["regressor"].options.depth == 3, "the same part named again keeps the config's options"
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("{name: a, regressor: {dept: 4}}", "workflow.trials.0.regressor.dept: there is no such option (did you mean 'depth'?)"),
+        ("{name: a, regresor: {}}", "workflow.trials.0.regresor: there is no such option (did you mean 'regressor'?)"),
+        ("{nam: a}", "workflow.trials.0.nam: there is no such option (did you mean 'name'?)"),
+        ("{name: a, regressor: {use: picture}}", "workflow.trials.0.regressor.use: there is no regressor 'picture'"),
+        ("{name: a, regressor: {use: graph}}", "graph takes graph samples, but trials gives image"),
+        ("{name: a, hamiltonian: {use: atoms}}", "trials needs grid_wire systems, but atoms gives two_terminal"),
+        (
+            "{name: a, regressor: {layers: [{width: 1}, {widht: 2}]}}",
+            "layers.1.widht: there is no such option (did you mean 'width'?)",
+        ),
+        ("{name: a, regressor: {depth: 6}}", "workflow.trials: a is too deep"),
+    ],
+)
+def test_mistakes_in_a_case_are_reported_at_its_line(check, case, words):
+    found = problems(check, **trials(case))
+    assert len([problem for problem in found if words in problem]) == 1, found
+    line = 3 if "too deep" in words else 4
+    assert all(f"study.yaml:{line}:" in problem for problem in found if words in problem), found

@@ -85,6 +85,18 @@ def test_more_items_compute_only_the_new_ones(tmp_path):
     assert result.computed == 2
 
 
+def test_items_named_after_what_they_depend_on_change_places_and_are_kept(tmp_path):
+    def ensemble(numbers):
+        with create("executors", "serial") as workers:
+            made = context(tmp_path / "a", workers)
+            tasks, own = [(5, i) for i in numbers], [{"item": i} for i in numbers]
+            return made.ensemble("draw", draw, tasks, {"what": "test"}, items_depend_on=own)
+
+    first, again = ensemble([0, 1, 2]), ensemble([2, 7, 0])
+    assert (first.computed, again.computed) == (3, 1)
+    assert again.paths[0] == first.paths[2] and again.paths[2] == first.paths[0]
+
+
 def test_another_dependency_is_another_key(tmp_path):
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)

@@ -108,6 +108,8 @@ def test_later_frames_need_rigid_electrodes_only() -> None:
     later.positions[junction.right[3], 2] += 0.3
     with pytest.raises(InputError, match="moved against each other"):
         right.place(later.positions[again.right])
+    with pytest.raises(InputError, match=r"the right electrode has left its ideal lattice: .* the worst by 0\.29 Å"):
+        right.place(later.positions[again.right], "right")
     with pytest.raises(InputError, match="not those of the junction"):
         junction.with_positions(atoms[:-1])
 
@@ -131,3 +133,17 @@ def test_what_is_not_a_junction_is_told_why() -> None:
         Junction.detect(periodic, 7.7)
     with pytest.raises(InputError, match="too short for two electrodes"):
         Junction.detect(wire(3, 3, 3, 0), 7.7)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_an_electrode_that_is_not_ideal_says_on_which_side_and_by_how_much(side: str) -> None:
+    atoms = wire(3, 5, 1)
+    order = np.argsort(atoms.positions[:, 2] if side == "left" else -atoms.positions[:, 2], kind="stable")
+    atoms.positions[order[3 * 9], 0] += 0.12
+    words = rf"{side} electrode is too thin: its 3 ideal layers .* and layer 4 from the end is 0\.12 Å off its ideal place"
+    with pytest.raises(InputError, match=words):
+        Junction.detect(atoms, 7.7)
+    bent = wire(3, 5, 1)
+    bent.positions[order[:9], 0] += np.linspace(-0.2, 0.2, 9)
+    with pytest.raises(InputError, match=rf"{side} end of the wire is not a crystalline electrode: .* they are 0\.20 Å off"):
+        Junction.detect(bent, 7.7)

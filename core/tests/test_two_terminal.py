@@ -24,6 +24,11 @@ def test_a_device_must_hold_both_principal_layers() -> None:
         TwoTerminal(csr_array(np.eye(6)), csr_array(np.eye(5)), lead, lead)
 
 
+def test_the_blocks_of_a_lead_have_one_size() -> None:
+    with pytest.raises(InputError, match=r"square and of one size, not \(2, 2\), \(2, 2\), \(2, 2\), \(3, 3\)"):
+        Lead(np.eye(2), np.eye(2), np.eye(2), np.eye(3))
+
+
 def test_the_chain_has_its_cosine_band() -> None:
     translations = np.array([[0, 0, -1], [0, 0, 0], [0, 0, 1]])
     hoppings = np.array([-1.0, 0.3, -1.0]).reshape(3, 1, 1)

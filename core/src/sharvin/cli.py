@@ -71,7 +71,7 @@ def report(folder: Path) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--hamiltonian", default="slater_koster", show_default=True, help="Hamiltonian by name.")
+@click.option("--hamiltonian", help="Hamiltonian by name. Default: slater_koster; arrays for an HDF5 file of H and S.")
 @click.option("--transport", default="rgf", show_default=True, help="Transport solver by name.")
 @click.option(
     "--energies", default="0", show_default=True, metavar="A:B:STEP", help="E − E_F in eV: a range, or a comma-separated list."
@@ -87,21 +87,25 @@ def report(folder: Path) -> None:
     metavar="KIND.OPTION=VALUE",
     help="Option of the Hamiltonian or solver, e.g. hamiltonian.table=nrl.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Beginning of the CSV and PNG names. Default: FILE-transmission.")
-def transmission(
-    file: Path,
-    hamiltonian: str,
-    transport: str,
-    energies: str,
-    frames: str,
-    species: str | None,
-    settings: tuple[str, ...],
-    out: Path | None,
-) -> None:
-    """T(E) of a wire's structure file: xyz, LAMMPS data or dump, POSCAR, whatever ASE reads."""
-    from sharvin.transmission import transmission_of_file
+@click.option(
+    "--observables",
+    is_flag=True,
+    help="Also eigenchannels, shot noise, densities of states (extxyz, ldos_per_eV) and bond currents; ten times the work.",
+)
+@click.option(
+    "--temperature",
+    metavar="K[,K…]",
+    help="Also the conductance at these temperatures, from T(E) at --energies around E_F; a list, or a range A:B:STEP.",
+)
+@click.option(
+    "--bias", metavar="V[,V…]", help="Also the current at these biases, at each --temperature (0 K without); a list, or A:B:STEP."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Beginning of the names of all files. Default: FILE-transmission.")
+def transmission(**options: Any) -> None:
+    """T(E) of a wire's structure file (xyz, LAMMPS data or dump, POSCAR, whatever ASE reads) or of a file of H and S."""
+    from sharvin.transmission import Request, transmission_of_file
 
-    transmission_of_file(file, hamiltonian, transport, energies, frames, species, settings, out)
+    transmission_of_file(Request(**options))
 
 
 @cli.group()
@@ -177,12 +181,22 @@ def show_plugin(name: str) -> None:
         for label, values in (("takes", component.takes), ("gives", (component.gives,)), ("needs", component.needs)):
             if any(values):
                 click.echo(f"  {label}: {', '.join(values)}")
-        for option, field in found.options_model(part).model_fields.items():
-            default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
-            kind = getattr(field.annotation, "__name__", None) if isinstance(field.annotation, type) else field.annotation
-            click.echo(f"  {option}: {kind}, {default}")
-            if field.description:
-                click.echo("      " + " ".join(field.description.split()))
+        _show_options(found.options_model(part))
+
+
+def _show_options(model: Any, before: str = "") -> None:
+    """Options with type, default and text; those of models within follow under the option that holds them."""
+    from sharvin.validation import model_in
+
+    for option, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        inner = model_in(field.annotation)
+        kind = getattr(field.annotation, "__name__", None) if isinstance(field.annotation, type) else field.annotation
+        click.echo(f"  {before}{option}: {kind}, {default}")
+        if field.description:
+            click.echo("      " + " ".join(field.description.split()))
+        if inner is not None:
+            _show_options(inner, f"{before}{option}.")
 
 
 @plugins.command("new")

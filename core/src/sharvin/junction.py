@@ -25,6 +25,8 @@ LAYER_TOLERANCE_A = 0.05
 """Atoms closer than this in z belong to one layer."""
 MATCH_TOLERANCE_A = 0.02
 """Largest distance between an atom and the image of another for the two to be equivalent."""
+NO_IMAGE_A = 1.0
+"""An atom this far from where it should be is missing there, rather than displaced."""
 OVERLAP = 0.5
 """Two atoms overlap when they are closer than this part of the sum of their covalent radii."""
 
@@ -69,8 +71,8 @@ class Electrode:
         """The lead as a crystal, periodic along z."""
         return Atoms(self.numbers, positions=self.positions, cell=self.cell, pbc=self.pbc)
 
-    def place(self, positions: Floats) -> Floats:
-        """Ideal positions, float64[n, 3], moved onto those of a snapshot.
+    def place(self, positions: Floats, side: str = "left or right") -> Floats:
+        """Ideal positions, float64[n, 3], moved onto those of a snapshot; `side` is named if they do not fit.
 
         Raises
         ------
@@ -79,11 +81,12 @@ class Electrode:
         """
         moved = _wrapped(positions - self.positions - (positions[0] - self.positions[0]), self.cell, self.pbc[:2])
         origin = positions[0] - self.positions[0] + moved.mean(axis=0)
-        worst = float(np.abs(moved - moved.mean(axis=0)).max())
-        if worst > LAYER_TOLERANCE_A:
+        off = np.linalg.norm(moved - moved.mean(axis=0), axis=1)
+        if off.max() > LAYER_TOLERANCE_A:
             raise InputError(
-                f"an electrode's atoms have moved against each other by {worst:.2f} Å since it was detected; "
-                "keep the outer layers rigid or detect the junction again."
+                f"the {side} electrode has left its ideal lattice: its atoms have moved against each other, "
+                f"the worst by {off.max():.2f} Å (accepted: {LAYER_TOLERANCE_A} Å); keep the outer layers rigid or detect the "
+                "junction again."
             )
         return np.asarray(self.positions + origin)
 
@@ -274,7 +277,8 @@ def _principal_layer(atoms: Atoms, min_thickness_A: float, side: str) -> tuple[I
     if best is None:
         raise InputError(
             f"the {side} end of the wire is not a crystalline electrode: its outer layers, {_counts(layers)} atoms "
-            f"from the end inwards, do not repeat along z within {MATCH_TOLERANCE_A} Å; put two ideal stacking periods there."
+            f"from the end inwards, do not repeat along z within {MATCH_TOLERANCE_A} Å{_closest_repeat(atoms, layers)}; "
+            "put two ideal stacking periods there."
         )
     q, ideal, spacing = best
     needed = q * int(np.ceil((min_thickness_A - 1e-3) / (q * spacing)))
@@ -282,10 +286,34 @@ def _principal_layer(atoms: Atoms, min_thickness_A: float, side: str) -> tuple[I
     if needed > ideal:
         raise InputError(
             f"the {side} electrode is too thin: its {ideal} ideal layers are {ideal * spacing:.2f} Å thick, and a principal "
-            f"layer for a Hamiltonian that reaches {min_thickness_A:.2f} Å needs {needed} layers ({needed * spacing:.2f} Å); "
-            "add layers to the electrode."
+            f"layer for a Hamiltonian that reaches {min_thickness_A:.2f} Å needs {needed} layers ({needed * spacing:.2f} Å)"
+            f"{_first_deviation(atoms, layers, q, ideal, spacing, side)}; add layers to the electrode."
         )
     return np.concatenate(layers[:needed]), needed * spacing
+
+
+def _miss(atoms: Atoms, source: Integers, height: float) -> float:
+    """Largest distance of the images of `source`, moved by `height` along z, from the nearest atom, in Å."""
+    moved = atoms.positions[source] + np.array([0.0, 0.0, height])
+    away = _wrapped(moved[:, None] - atoms.positions[None], atoms.cell.array, atoms.pbc)
+    return float(np.linalg.norm(away, axis=-1).min(axis=1).max())
+
+
+def _closest_repeat(atoms: Atoms, layers: list[Integers]) -> str:
+    """How far the outermost layer is from its best image among the next ones, in words; nothing if there is none near."""
+    heights = [float(atoms.positions[layer, 2].mean() - atoms.positions[layers[0], 2].mean()) for layer in layers[1:9]]
+    misses = [_miss(atoms, layers[0], height) for height in heights]
+    if not misses or min(misses) > NO_IMAGE_A:
+        return ""
+    return f" (at best, {abs(heights[int(np.argmin(misses))]):.2f} Å further in, they are {min(misses):.2f} Å off)"
+
+
+def _first_deviation(atoms: Atoms, layers: list[Integers], q: int, ideal: int, spacing: float, side: str) -> str:
+    """How far the first layer that is not ideal is from its place, in words; nothing if the electrode just ends there."""
+    if ideal < q:
+        return ""
+    miss = _miss(atoms, layers[ideal - q], q * spacing * (1 if side == "left" else -1))
+    return f", and layer {ideal + 1} from the end is {miss:.2f} Å off its ideal place" if miss < NO_IMAGE_A else ""
 
 
 def _counts(layers: list[Integers]) -> str:

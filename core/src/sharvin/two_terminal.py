@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from sharvin.device_checks import CHECKED_ORBITALS, check_device
 from sharvin.errors import InputError
 
 Matrix = NDArray[np.float64] | NDArray[np.complex128]
@@ -51,6 +52,13 @@ class Lead:
     S01: Matrix
     supercell: Supercell | None = None
 
+    def __post_init__(self) -> None:
+        shapes = [np.shape(block) for block in (self.H00, self.H01, self.S00, self.S01)]
+        if len(set(shapes)) > 1 or shapes[0] != (len(self.H00),) * 2:
+            raise InputError(
+                f"H00, H01, S00 and S01 of a lead must be square and of one size, not {', '.join(map(str, shapes))}."
+            )
+
     @property
     def size(self) -> int:
         """Orbitals in a principal layer."""
@@ -80,6 +88,8 @@ class Lead:
 class TwoTerminal:
     """Device between two leads.
 
+    A small one is checked when it is made; for large ones :func:`sharvin.device_checks.check_device` does that.
+
     Parameters
     ----------
     H, S : scipy.sparse.csr_array [n, n]
@@ -108,6 +118,8 @@ class TwoTerminal:
             )
         if self.atom is not None and (np.shape(self.atom) != (n,) or np.min(self.atom) < 0):
             raise InputError(f"a device of {n} orbitals needs the number of an atom for each of them, or none at all.")
+        if n <= CHECKED_ORBITALS:
+            check_device(self)
 
     @property
     def size(self) -> int:
@@ -145,6 +157,10 @@ class TwoTerminal:
             fermi_energy=self.fermi_energy,
             atom=None if self.atom is None else self.atom[order],
         )
+
+
+Sample = tuple[float, TwoTerminal]
+"""Weight and device of one transverse k-point; the weights of a whole sampling sum to 1."""
 
 
 @dataclass(frozen=True, eq=False)

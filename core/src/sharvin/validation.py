@@ -54,12 +54,13 @@ def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseMod
     """Model of the options at a path: that of the elements of a sequence, of the value of a mapping."""
     for name in path:
         field = model.model_fields.get(str(name))
-        inner = _model_in(field.annotation) if field else None
+        inner = model_in(field.annotation) if field else None
         model = inner or model
     return model
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Option model that a field holds, one or many of it; None if it holds none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := model_in(part))), None)

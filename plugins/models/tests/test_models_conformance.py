@@ -8,6 +8,16 @@ from sharvin import Dataset, Features
 from sharvin.testing import RegressorTests
 
 
+class TestCnn(RegressorTests):
+    name = "cnn"
+    options: ClassVar = {"dense": [32], "epochs": 100, "patience": 100, "learning_rate": 0.01, "batch_size": 8}
+
+
+class TestDnn(RegressorTests):
+    name = "dnn"
+    options: ClassVar = {"hidden": [32, 32], "epochs": 100, "patience": 100, "learning_rate": 0.01, "batch_size": 8}
+
+
 class TestFcMaxpool(RegressorTests):
     name = "fc_maxpool"
     options: ClassVar = {"atom_layers": [16, 16], "head_layers": [16], "epochs": 150, "patience": 150, "learning_rate": 0.01}

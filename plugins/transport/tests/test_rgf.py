@@ -20,6 +20,7 @@ from sharvin_transport.rgf import RecursiveGreen
 from sharvin_transport.sisl_btd import SislTransport
 from sharvin_transport.slater_koster import SlaterKoster
 from sharvin_transport.surface_green import SurfaceGreen, SurfaceGreens
+from sharvin_transport.transverse import Transverse
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 TABLES = {name: SlaterKoster(SlaterKosterOptions(table=name)) for name in ("ptbp", "nrl")}
@@ -202,6 +203,11 @@ def test_transverse_bloch_states_are_only_a_faster_way(contact: Callable[..., At
     assert system.left.supercell is not None
     block = system.left.H01
     assert np.abs(fold(unfold(block, system.left.supercell), system.left.supercell) - block).max() < 1e-12
+    surface = RGF.surfaces.surface(system.left, "left", system.fermi_energy)
+    vectors = np.random.default_rng(0).normal(size=(200, 7)) * (1 + 1j)
+    columns = np.arange(100, 300)
+    product = surface.hermitian[np.ix_(columns, columns)] @ vectors
+    assert np.abs(surface.times(columns, vectors) - product).max() < 1e-11
     plain = Lead(system.left.H00, system.left.H01, system.left.S00, system.left.S01)
     same = TwoTerminal(system.H, system.S, plain, plain, system.fermi_energy)
     assert transmission(same, 0.1) == pytest.approx(transmission(system, 0.1), abs=1e-8)
@@ -255,6 +261,11 @@ def test_the_partition_drops_nothing() -> None:
         assert np.all(dense[bounds[a] : bounds[a + 1], bounds[min(a + 2, len(bounds) - 1)] :] == 0)
 
 
+def test_a_long_wire_is_cut_at_every_slice() -> None:
+    blocks = np.diff(Interior.of(GridWire(np.zeros((200, 3))).two_terminal()).bounds)
+    assert np.all(blocks[:-1] == 3) and blocks[-1] in (3, 6)  # to join the last two costs as much
+
+
 def test_what_snapshots_share_does_not_change_a_bit(contact: Callable[..., Atoms]) -> None:
     snapshots = []
     for seed in (1, 2, 1, 3):
@@ -274,7 +285,8 @@ def test_rows_are_grouped_by_reach_and_unchanged_groups_are_taken_from_the_last_
     coupling = rng.normal(size=(40, 30))
     coupling[10:25, :12] = coupling[25:35, :20] = coupling[35:] = 0.0
     g = rng.normal(size=(30, 30))
-    surface = SurfaceGreen(g + g.T, rng.normal(size=(30, 4)))
+    lead = Lead(g + g.T, g, np.eye(30), np.zeros((30, 30)))
+    surface = SurfaceGreen((g + g.T)[None], rng.normal(size=(30, 4)), Transverse(lead))
     contacts = Contacts()
     first = contacts.contact(coupling, surface, "lead")
     assert len(contacts._kept["lead"]) == 3
@@ -287,6 +299,20 @@ def test_rows_are_grouped_by_reach_and_unchanged_groups_are_taken_from_the_last_
         assert np.array_equal(contact.rows, np.arange(35))
         assert np.abs(contact.sigma - a[:35] @ surface.hermitian @ a[:35].T).max() < 1e-11
         assert np.abs(contact.W - a @ surface.w).max() < 1e-12
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("matrix", ["H", "S"])
+def test_one_wrong_element_of_a_dense_principal_layer_is_found(side: str, matrix: str, contact: Callable[..., Atoms]) -> None:
+    system = device(contact(seed=1))
+    assert Interior.of(system).bounds[-1] == system.size - 2 * system.left.size
+    data = {"H": system.H.copy(), "S": system.S.copy()}
+    at = 17 if side == "left" else system.size - 17
+    data[matrix][at, at + 3 if side == "left" else at - 3] += 3e-8
+    with pytest.raises(
+        InputError, match=rf"outermost {side} principal layer of the device differs from its lead's {matrix} by 3"
+    ):
+        Interior.of(TwoTerminal(data["H"], data["S"], system.left, system.right))
 
 
 def test_a_device_whose_end_is_not_its_lead_is_refused() -> None:

@@ -217,3 +217,29 @@ def test_parts_are_found_by_name_and_their_elements_known_beforehand() -> None:
     assert isinstance(create("hamiltonians", "slater_koster", table="nrl"), SlaterKoster)
     elements = SlaterKosterOptions().elements()
     assert elements is not None and {"Au", "Ag", "K"} <= elements and len(elements) == 14
+
+
+def test_two_atoms_that_no_overlap_matrix_allows_are_named(contact: Callable[..., Atoms]) -> None:
+    # 1.45 Å: they do not overlap as spheres, but the orbitals of the NRL table do by more than one.
+    h = hamiltonian("nrl")
+    atoms = contact()
+    junction = Junction.detect(atoms, h.range_A(atoms.numbers))
+    close = atoms.copy()
+    chain = np.flatnonzero(np.abs(atoms.positions[:, 2] - atoms.positions[:, 2].mean()) < 3.0)
+    close.positions[chain[1]] = close.positions[chain[0]] + [0.0, 0.0, 1.45]
+    words = rf"atoms Au ({chain[0]}|{chain[1]}) and Au ({chain[0]}|{chain[1]}) are too close for this table: at 1\.45 Å"
+    with pytest.raises(ItemError, match=words):
+        h.two_terminal(junction.with_positions(close))
+    with pytest.raises(InputError, match="too close for this table"):
+        h.bloch(Atoms("Au2", positions=[[0, 0, 0], [0, 0, 1.45]]))
+
+
+def test_every_orbital_knows_its_atom(contact: Callable[..., Atoms]) -> None:
+    h = hamiltonian()
+    atoms = contact(seed=1)
+    atoms = atoms[np.random.default_rng(0).permutation(len(atoms))]
+    system = h.two_terminal(Junction.detect(atoms, h.range_A(atoms.numbers)))
+    assert system.atom is not None
+    assert np.array_equal(np.bincount(system.atom), np.full(len(atoms), 9))
+    z = atoms.positions[system.atom, 2]
+    assert z[: system.left.size].max() < z[system.left.size : -system.right.size].min()

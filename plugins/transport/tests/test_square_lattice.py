@@ -59,6 +59,8 @@ def test_own_maps_come_in_their_order(tmp_path: Path) -> None:
     np.save(tmp_path / "maps.npy", maps)
     options = {"disorder": "file", "length": 4, "width": 2, "onsite_file": str(tmp_path / "maps.npy")}
     np.testing.assert_array_equal(sample(2, **options).wires.onsite, maps[:2])
+    later = create("hamiltonians", "square_lattice", **options).sample(2, np.random.default_rng(0), 1)
+    np.testing.assert_array_equal(later.wires.onsite, maps[1:])
     with pytest.raises(InputError, match="holds 3 on-site maps"):
         sample(4, **options)
     with pytest.raises(InputError, match="of shape"):

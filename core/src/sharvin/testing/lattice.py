@@ -36,3 +36,7 @@ class LatticeHamiltonianTests(ComponentTests):
         if drawn.concentration is not None:
             assert drawn.concentration.shape == (3,)
             assert np.all((drawn.concentration >= 0) & (drawn.concentration <= 1))
+
+    def test_a_later_start_gives_as_many_wires(self, component: Any) -> None:
+        """The number of the first wire changes which wires an ensemble of given ones gives, not how many."""
+        assert component.sample(1, np.random.default_rng(9), 1).wires.batch_shape == (1,)

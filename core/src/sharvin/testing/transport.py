@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
+from sharvin.protocols import ObservingSolver
 from sharvin.registry import registry
 from sharvin.testing import systems
 from sharvin.testing.component import ComponentTests
@@ -141,6 +142,22 @@ class TransportSolverTests(ComponentTests):
         self._needs_two_terminal()
         expected = systems.impurity_transmission(ENERGIES_EV, 0.8, overlap=0.15)
         self.expect(component, systems.chain([0.8], overlap=0.15), expected)
+
+    def test_observables_agree_with_the_transmission(self, component: Any) -> None:
+        """Eigenchannels between 0 and 1 add up to T, which is the current through every cut; no density is negative."""
+        self._needs_two_terminal()
+        if not isinstance(component, ObservingSolver):
+            pytest.skip("the solver gives the transmission only")
+        onsite = np.random.default_rng(8).uniform(-1, 1, (4, 3))
+        for system in (systems.square_lattice_wire(onsite), systems.chain([0.3, -0.8, 1.1], left_eV=0.2, overlap=0.1)):
+            seen = component.observables(system, ENERGIES_EV)
+            self.expect(component, system, seen.transmission)
+            assert np.all(seen.eigenchannels >= 0.0) and np.all(seen.eigenchannels <= 1.0 + self.tolerance)
+            assert np.all(seen.ldos_left_per_eV.sum(axis=1) >= 0.0) and np.all(seen.ldos_right_per_eV.sum(axis=1) >= 0.0)
+            layers = range(system.left.size, system.size - system.right.size + 1)
+            for cut in layers:
+                current = seen.current_from(np.arange(system.size) < cut)
+                np.testing.assert_allclose(current, seen.transmission, rtol=0, atol=self.tolerance)
 
     def test_a_uniform_phase_of_the_hopping_is_a_gauge(self, component: Any) -> None:
         """τ → τ e^{iφ} along the wire moves k, not T; a solver for real H only says so."""

@@ -24,6 +24,9 @@ from sharvin.figures import BLUE, CYCLE, GREY, INK, PALE, VERMILLION, new_figure
 
 SYMBOLS = {"conductance": r"$G$", "bias_averaged_conductance": r"$\overline{G}$"}
 PLAIN = {"conductance": "G", "bias_averaged_conductance": "Gbar"}
+LEGEND_LINE = 0.09
+"""Share of the height of a panel that a line of its legend takes."""
+
 WIDE_G0 = 12.0
 """Distributions over a wider range than this have a logarithmic axis of frequency: their peak at small G dwarfs the rest."""
 
@@ -146,7 +149,8 @@ def plot_distributions(
         figure, places = _grid(len(panels), columns, 4.4 if columns == 2 else 6.4, 3.3)
         for axes, panel in zip(places, panels, strict=False):
             values = np.concatenate([panel.exact_G0, *panel.predicted_G0.values()])
-            lower = min(0, math.floor(float(np.quantile(values, 0.001)) / bin_width_G0))
+            least = float(np.quantile(values, 0.001))
+            lower = math.floor(least / bin_width_G0) if least < 0 or least > 0.25 * float(values.max()) else 0
             upper = math.ceil(float(np.quantile(values, 0.9995)) / bin_width_G0 + 1e-9) + 1
             edges = bin_width_G0 * np.arange(lower, upper + 1, dtype=np.float64)
             key = f"{panel.label} {PLAIN[panel.target]}"
@@ -163,7 +167,7 @@ def plot_distributions(
                 axes.set_yscale("log")
                 axes.set_ylim(0.5 / max(len(panel.exact_G0), 1), 1.0)
             else:
-                axes.set_ylim(bottom=0)
+                axes.set_ylim(0, axes.get_ylim()[1] * (1.05 + LEGEND_LINE * (1 + len(panel.predicted_G0))))
             symbol = SYMBOLS[panel.target]
             axes.set(xlim=(edges[0], edges[-1]), xlabel=rf"{symbol} ($G_0$)", ylabel="frequency", title=panel.label)
             axes.legend(loc="upper right", fontsize=9)
@@ -186,9 +190,9 @@ def plot_against_concentration(folder: Path, clouds: Sequence[Cloud], *, name: s
         for axes, cloud in zip(places, clouds, strict=False):
             known = np.isfinite(cloud.exact_G0)
             n, exact = cloud.concentration[known], cloud.exact_G0[known]
-            edges_G0 = np.linspace(0.0, max(float(exact.max()), 1e-9), 81)
-            counts = np.histogram2d(n, exact, [edges_n, edges_G0])[0]
-            images.append(_density(axes, edges_n, edges_G0, counts))
+            edges_G0, cells_n = np.linspace(0.0, max(float(exact.max()), 1e-9), 121), np.linspace(0.0, 1.0, 151)
+            counts = np.histogram2d(n, exact, [cells_n, edges_G0])[0]
+            images.append(_density(axes, cells_n, edges_G0, counts))
             key = f"{cloud.label} {PLAIN[cloud.target]}"
             mean = _means(n, exact, edges_n)
             axes.plot(middle, mean, color=INK, linewidth=1.6, label="mean, exact")
@@ -210,21 +214,18 @@ def plot_against_concentration(folder: Path, clouds: Sequence[Cloud], *, name: s
     return save_figure(folder, name, figure, data, "Conductance against concentration", caption)
 
 
-def plot_parity_panels(folder: Path, cases: Sequence[Parity], *, name: str = "parity", most: int = 16) -> Path:
-    """Predicted against exact conductance, one panel a case, as a density of points.
-
-    Of more than `most` cases, those with the largest range of exact values are shown.
-    """
-    shown = sorted(sorted(range(len(cases)), key=lambda i: -float(np.ptp(cases[i].exact_G0)))[:most])
+def plot_parity_panels(folder: Path, cases: Sequence[Parity], left_out: int = 0, *, name: str = "parity") -> Path:
+    """Predicted against exact conductance, one panel a case, as a density of points; `left_out` cases are not shown."""
     data: dict[str, ArrayLike] = {}
-    columns = 3 if len(shown) in (5, 6, 9) else min(4, len(shown))
+    columns = 3 if len(cases) in (5, 6, 9) else min(4, len(cases))
     with style():
-        figure, places = _grid(len(shown), columns, 2.9 if columns > 1 else 5.0, 3.1 if columns > 1 else 4.8)
+        figure, places = _grid(len(cases), columns, 3.1 if columns > 1 else 5.0, 2.9 if columns > 1 else 4.8)
         images: list[QuadMesh] = []
-        for axes, case in zip(places, (cases[i] for i in shown), strict=False):
+        for axes, case in zip(places, cases, strict=False):
             values = np.concatenate([case.exact_G0, case.predicted_G0])
-            low, high = min(0.0, float(np.quantile(values, 0.0005))), float(values.max())
-            edges = np.linspace(low, max(1.02 * high, low + 1e-9), 81)
+            low, high = float(np.quantile(values, 0.0005)), float(values.max())
+            low = 0.0 if 0 < low < 0.25 * high else low
+            edges = np.linspace(low, max(high + 0.02 * (high - low), low + 1e-9), 81)
             counts = np.histogram2d(case.exact_G0, case.predicted_G0, [edges, edges])[0]
             images.append(_density(axes, edges, edges, counts))
             axes.plot(edges[[0, -1]], edges[[0, -1]], color=VERMILLION, linewidth=0.9)
@@ -245,8 +246,8 @@ def plot_parity_panels(folder: Path, cases: Sequence[Parity], *, name: str = "pa
     caption = (
         "Predicted against exact conductance of the test set, as a density; on the line both agree. MAE: mean absolute error."
     )
-    if len(shown) < len(cases):
-        caption += f" Shown are the {len(shown)} of {len(cases)} cases with the widest range of conductances."
+    if left_out:
+        caption += f" Only the best case of each ensemble and target is shown; {left_out} others are in the table."
     return save_figure(folder, name, figure, data, "Predicted and exact conductance", caption)
 
 
@@ -318,6 +319,8 @@ def plot_training(folder: Path, cases: Sequence[Training], *, name: str = "train
                     axes.plot(epochs, curve, line, color=colour, linewidth=1.2, marker=marker, label=label)
                     data[f"{case.label} {part}_G0"] = curve
             axes.set_yscale("log")
+            low, high = axes.get_ylim()
+            axes.set_ylim(top=high * (high / low) ** (LEGEND_LINE * len(members)))
             _plain_ticks(axes)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set(xlabel="epoch", ylabel=r"MAE ($G_0$)", title=f"{wires}, {SYMBOLS[target]}")
@@ -423,8 +426,9 @@ def _share_scale(figure: Figure, images: Sequence[QuadMesh], places: Sequence[Ax
     norm = LogNorm(1.0, max(2.0, *(float(np.ma.max(np.ma.asarray(image.get_array()))) for image in images)))
     for image in images:
         image.set_norm(norm)
-    bar = figure.colorbar(images[0], ax=list(places), label="wires in a cell", pad=0.02, shrink=0.8)
+    bar = figure.colorbar(images[0], ax=list(places), label="wires in a cell", pad=0.02, shrink=0.8, aspect=28)
     bar.ax.yaxis.set_major_formatter("{x:g}")
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _means(x: Array, y: Array, edges: Array) -> Array:

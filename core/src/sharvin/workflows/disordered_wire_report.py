@@ -22,6 +22,9 @@ from sharvin.workflows.disordered_wire_steps import WireSource, read_labels
 SIZE_OPTIONS = ("length", "width")
 """Options of lattice Hamiltonians that the size of a wire tells already."""
 
+MOST_PANELS = 12
+"""Of more cases than this, parity is drawn for the best of each ensemble and target only."""
+
 WORDS = {"conductance": "G", "bias_averaged_conductance": "Gbar"}
 
 Array = NDArray[np.float64]
@@ -160,15 +163,15 @@ def results(
         content["ensemble"] = [_scan_numbers(scan) for scan in scans]
     if timing is not None:
         content["timing"] = timing
-    content["summary"] = summary(context, test, fits, timing)
+    content["summary"] = summary(context, options, test, fits, timing)
     content["tables"] = tables(context, fits, scans, timing)
     return content
 
 
 def distinct_sets(fits: Sequence[CaseFits]) -> list[WireSet]:
-    """The wires of all cases, each set once, in the order of the cases."""
+    """The wires of all cases, each set once, the smallest wires first, else in the order of the cases."""
     found: dict[int, WireSet] = {id(fit.wires): fit.wires for fit in fits}
-    return list(found.values())
+    return sorted(found.values(), key=lambda wires: wires.shape[0] * wires.shape[1])
 
 
 def set_names(fits: Sequence[CaseFits]) -> dict[int, str]:
@@ -225,11 +228,15 @@ def _scan_numbers(scan: Scan) -> dict[str, Any]:
     }
 
 
-def summary(context: Context, test: int, fits: Sequence[CaseFits], timing: Mapping[str, Any] | None) -> str:
+def summary(
+    context: Context, options: DisorderedWireOptions, test: int, fits: Sequence[CaseFits], timing: Mapping[str, Any] | None
+) -> str:
     """The study in a few sentences."""
     names = set_names(fits)
     solver = context.config.selections["transport"].name
     sentences = [f"Disordered lattice wires, exact transmissions by {solver}; errors on {test:,} wires that no model has seen."]
+    if options.scale < 1:
+        sentences.append(f"All numbers of wires were scaled by {options.scale:g}, so the errors are no results yet.")
     for wires in distinct_sets(fits):
         scored = [(fit.scores[-1].mae_G0, fit) for fit in fits if fit.wires is wires and fit.scores]
         if not scored:
@@ -355,10 +362,11 @@ def draw(
             clouds.append(figures.Cloud(names[id(wires)], wires.target, wires.concentration[:test], exact, lines))
     if clouds:
         figures.plot_against_concentration(folder, clouds)
-    figures.plot_parity_panels(
-        folder,
-        [figures.Parity(fit.case.name, fit.case.target, fit.scores[-1].exact_G0, fit.scores[-1].predicted_G0) for fit in scored],
-    )
+    shown = scored if len(scored) <= MOST_PANELS else _best_of_each(scored)
+    parity = [
+        figures.Parity(fit.case.name, fit.case.target, fit.scores[-1].exact_G0, fit.scores[-1].predicted_G0) for fit in shown
+    ]
+    figures.plot_parity_panels(folder, parity, len(scored) - len(shown))
     _draw_errors(folder, scored)
     curves = [(fit.case.name, names[id(fit.wires)], fit.case.target, fit.scores[-1].curves) for fit in scored]
     figures.plot_training(folder, [figures.Training(*entry) for entry in curves])
@@ -366,6 +374,12 @@ def draw(
         figures.plot_ensembles(folder, [_ensemble(scan, fits, names) for scan in scans])
     if timing is not None:
         figures.plot_times(folder, timing)
+
+
+def _best_of_each(fits: Sequence[CaseFits]) -> list[CaseFits]:
+    """The fit with the smallest error of each set of wires."""
+    sets = distinct_sets(fits)
+    return [min((fit for fit in fits if fit.wires is wires), key=lambda fit: fit.scores[-1].mae_G0) for wires in sets]
 
 
 def _draw_errors(folder: Path, fits: Sequence[CaseFits]) -> None:

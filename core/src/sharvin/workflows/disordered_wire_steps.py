@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sharvin import seeds
 from sharvin.atomic import atomically
 from sharvin.config import Selection
-from sharvin.errors import InputError, ItemError, RunError
+from sharvin.errors import InputError, ItemError, RunError, SharvinError
 from sharvin.executors.threads import one_thread
 from sharvin.grid_wire import DisorderedWires, GridWire
 from sharvin.protocols import Regressor, TransportSolver
@@ -177,8 +177,9 @@ def fit(task: FitTask, path: Path) -> None:
         atomically(path, lambda folder: _fit(task, folder))
     except InputError as error:
         raise InputError(f"case {task.label}: {error}") from None
-    except RunError as error:
-        raise ItemError(f"case {task.label}: {error}") from None
+    except (SharvinError, RuntimeError, ValueError, ArithmeticError) as error:
+        reason = str(error) if isinstance(error, SharvinError) else f"{type(error).__name__}: {error}"
+        raise ItemError(f"case {task.label}: {reason}") from error
 
 
 def _fit(task: FitTask, folder: Path) -> None:
@@ -187,7 +188,7 @@ def _fit(task: FitTask, folder: Path) -> None:
     end, stop = task.test + task.training - task.validation, task.test + task.training
     parts = [rows[rows < task.test], rows[(rows >= task.test) & (rows < end)], rows[(rows >= end) & (rows < stop)]]
     if not all(len(part) for part in parts):
-        raise ItemError(f"case {task.label}: too many wires failed; a set to learn or to test is empty.")
+        raise ItemError("too many wires failed; a set to learn or to test is empty.")
     test, train, validation = parts
     regressor: Regressor = task.regressor.build()
     rng = seeds.stream(task.source.seed, "fit")
@@ -200,7 +201,7 @@ def _fit(task: FitTask, folder: Path) -> None:
         del data, held
         mean, std = predict_rows(regressor, task.source, test)
     if not np.isfinite(mean).all():
-        raise ItemError(f"case {task.label}: the regressor predicts values that are not numbers; lower its learning rate.")
+        raise ItemError("the regressor predicts values that are not numbers; lower its learning rate.")
     folder.mkdir()
     (folder / "model").mkdir()
     regressor.save(folder / "model")

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from sharvin.options import Options
 
 Width = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(gt=0.0)]
 
 
-class FcMaxpoolOptions(Options):
-    atom_layers: tuple[Width, ...] = Field(default=(64, 128, 256, 256, 256), min_length=1)
-    """Widths of the layers that every atom passes through; the default is the published network's."""
-
-    head_layers: tuple[Width, ...] = (64, 64, 64)
-    """Widths of the hidden layers between the pooled atoms and the prediction."""
-
-    feature_scale: Literal["common", "column"] = "common"
-    """Divide centred features by one common spread, so that columns keep their weights and those that hardly vary stay
-    small, or every column by its own, as features of different units need."""
+class TrainingOptions(Options):
+    """What every trained network has; defaults are those of the image networks."""
 
     learning_rate: float = Field(default=1e-3, gt=0.0)
-    """Largest learning rate of Adam: reached after a tenth of the epochs, then lowered to zero along a cosine."""
+    """Largest learning rate of Adam."""
+
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    """`one_cycle`: a linear rise over a tenth of the steps, then half a cosine down to zero. `constant`: none of it."""
 
     epochs: int = Field(default=15, ge=1)
     """Passes through the training set, unless `patience` ends the training before."""
 
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=128, ge=1)
     """Structures in a gradient step."""
 
-    loss: Literal["huber", "mse"] = "huber"
-    """Loss of the standardised target: squared error, or Huber's with its knee at one standard deviation of the targets."""
+    loss: Literal["huber", "mse", "mae"] = "mae"
+    """Loss of the standardised target: squared error, whose optimum is the mean of what the network cannot tell apart, absolute
+    error, whose optimum is the median, or Huber's with its knee at one standard deviation of the targets."""
 
     weight_decay: float = Field(default=0.0, ge=0.0)
     """Decoupled weight decay (AdamW)."""
@@ -48,6 +44,102 @@ class FcMaxpoolOptions(Options):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes the GPU if there is one."""
+
+
+class FcMaxpoolOptions(TrainingOptions):
+    atom_layers: tuple[Width, ...] = Field(default=(64, 128, 256, 256, 256), min_length=1)
+    """Widths of the layers that every atom passes through; the default is the published network's."""
+
+    head_layers: tuple[Width, ...] = (64, 64, 64)
+    """Widths of the hidden layers between the pooled atoms and the prediction."""
+
+    feature_scale: Literal["common", "column"] = "common"
+    """Divide centred features by one common spread, so that columns keep their weights and those that hardly vary stay
+    small, or every column by its own, as features of different units need."""
+
+    batch_size: int = Field(default=16, ge=1)
+    """Structures in a gradient step."""
+
+    loss: Literal["huber", "mse", "mae"] = "huber"
+    """Loss of the standardised target: squared error, absolute error, or Huber's with its knee at one standard deviation of the
+    targets."""
+
+
+class ImageOptions(TrainingOptions):
+    """What the networks on grids of on-site energies share."""
+
+    activation: Literal["relu", "silu", "tanh", "elu"] = "relu"
+    """Nonlinearity of every hidden layer."""
+
+    symmetries: tuple[Literal["reflect_length", "reflect_width", "negate"], ...] = ()
+    """What leaves the target as it is: reflection of the grid along the wire (T_LR = T_RL) or across it, or the opposite sign
+    of all on-site energies (at the band centre, and for averages over energies symmetric about it). Training then sees
+    randomly transformed images, and predictions are averages over all combinations, so they have the symmetry exactly."""
+
+    baseline: Literal["none", "mean_energy"] = "none"
+    """`mean_energy`: centre and spread of the target as functions of a wire's mean on-site energy come first, from the training
+    set, and the network learns the rest in units of that spread. For ensembles of wires with few and with many impurities."""
+
+    pair_reach: int = Field(default=0, ge=0)
+    """Give the dense layers the pair correlations of the disorder, of fewer than this many sites apart in both directions, along
+    with the mean energy. 0: none of it."""
+
+    pair_powers: tuple[Annotated[int, Field(ge=1, le=4)], ...] = Field(default=(1,), min_length=1)
+    """Powers of the standardised on-site energies whose pair correlations and means are taken; 2 tells impurities of different
+    strength apart."""
+
+    @model_validator(mode="after")
+    def _baseline_has_the_symmetries(self) -> Self:
+        if self.baseline == "mean_energy" and "negate" in self.symmetries:
+            raise ValueError("the mean energy changes its sign under negate; leave out baseline or that symmetry.")
+        return self
+
+
+class DnnOptions(ImageOptions):
+    hidden: tuple[Width, ...] = (600, 600, 600)
+    """Widths of the hidden layers."""
+
+    sites: bool = True
+    """Whether the on-site energies themselves are inputs; without them, pair correlations are all that the network sees."""
+
+    @model_validator(mode="after")
+    def _has_inputs(self) -> Self:
+        if not self.sites and not self.pair_reach:
+            raise ValueError("a network without sites needs pair_reach of at least 1.")
+        return self
+
+
+class ConvolutionOptions(Options):
+    channels: int = Field(ge=1)
+    """Number of kernels."""
+
+    kernel: int = Field(default=3, ge=1)
+    """Sites that a kernel spans, along the wire and across it."""
+
+    stride: int = Field(default=1, ge=1)
+    """Sites between two outputs. The grid is padded with the mean image so that there are ceil(sites/stride) outputs."""
+
+    residual_blocks: int = Field(default=0, ge=0)
+    """Blocks behind the convolution, each of which adds two 3×3 convolutions of its input to it."""
+
+
+class CnnOptions(ImageOptions):
+    convolutions: tuple[ConvolutionOptions, ...] = Field(
+        default=(
+            ConvolutionOptions(channels=16, kernel=2, stride=2),
+            ConvolutionOptions(channels=16, kernel=2, stride=2),
+            ConvolutionOptions(channels=16, kernel=2, stride=2),
+        ),
+        min_length=1,
+    )
+    """Convolutions one after the other; the default is the published network's."""
+
+    pool: Width | Literal["global"] = 1
+    """Average squares of this many sites a side behind the last convolution, an incomplete square over what it has; `global`:
+    over the whole grid, which suits what adds up from local patterns."""
+
+    dense: tuple[Width, ...] = (1024,)
+    """Widths of the hidden layers between the last convolution and the prediction."""
 
 
 class RidgeOptions(Options):

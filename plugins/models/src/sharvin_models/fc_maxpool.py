@@ -8,8 +8,6 @@ depend on the others in the batch, bit for bit, and there is no padding.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,7 @@ from sharvin_models.configs import FcMaxpoolOptions
 from sharvin_models.inputs import require_datasets, require_features
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.standardisation import common_scale, mean_and_inverse_spread
-from sharvin_models.training import TrainingSet, train
+from sharvin_models.training import device_of, threads, train
 
 NAME = "fc_maxpool"
 VERSION = 1
@@ -46,10 +44,7 @@ class FcMaxpool:
 
     def __init__(self, options: FcMaxpoolOptions) -> None:
         self.options = options
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise InputError("fc_maxpool: device is cuda but torch finds no GPU; set device: auto or cpu.")
-        gpu = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
-        self._device = torch.device("cuda" if gpu else "cpu")
+        self._device = device_of(options, NAME)
         self._network: AtomNetwork | None = None
         self._target_mean, self._target_spread = 0.0, 1.0
 
@@ -85,13 +80,16 @@ class FcMaxpool:
         network.initialise(rng)
         network.to(self._device)
         rows, validation_rows = _RowsOf(samples, self._device), _RowsOf(validation_samples, self._device)
-        scaled = TrainingSet(rows, (data.targets - self._target_mean) / self._target_spread)
+        scaled = (data.targets - self._target_mean) / self._target_spread
+
+        def predict(batch: NDArray[np.int64]) -> Tensor:
+            return network([rows(int(index)) for index in batch])  # type: ignore[no-any-return]
 
         def validation_error() -> float:
             return float(np.abs(self._predict(network, validation_rows) - validation.targets).mean())
 
-        with _threads(self.options.threads):
-            train_error, curve = train(network, scaled, validation_error, self.options, rng)
+        with threads(self.options.threads):
+            train_error, curve = train(network, predict, scaled, validation_error, self.options, rng)
         return {"train_mae": [error * self._target_spread for error in train_error], "validation_mae": curve}
 
     def predict(self, samples: Samples) -> Prediction:
@@ -105,7 +103,7 @@ class FcMaxpool:
         if self._network is None:
             raise InputError("fc_maxpool: there is no model yet; fit or load one before predicting.")
         features = require_features(samples, NAME, KINDS, len(self._network.mean))
-        with _threads(self.options.threads):
+        with threads(self.options.threads):
             return Prediction(self._predict(self._network, _RowsOf(features, self._device)))
 
     def save(self, folder: Path) -> None:
@@ -167,14 +165,3 @@ class _RowsOf:
         offsets = self._features.offsets
         assert offsets is not None
         return self._values[int(offsets[index]) : int(offsets[index + 1])].to(self._device)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Compute with this many threads inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from sharvin.errors import InputError
-from sharvin.samples import Dataset, Features, Samples
+from sharvin.samples import Dataset, Features, Images, Samples
 
 
 def require_features(samples: Samples, name: str, kinds: tuple[str, ...], size: int | None = None) -> Features:
@@ -35,6 +35,46 @@ def require_datasets(data: Dataset, validation: Dataset, name: str, kinds: tuple
     InputError
         If a set is empty, a target is not finite, or features are of the wrong kind or size.
     """
+    _require_targets(data, validation, name)
+    features = require_features(data.samples, name, kinds)
+    return features, require_features(validation.samples, name, (features.kind,), features.size)
+
+
+def require_images(samples: Samples, name: str, shape: tuple[int, int] | None = None) -> Images:
+    """Return the samples, checked to be images of finite energies and, where given, of this shape.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    if not isinstance(samples, Images):
+        raise InputError(f"{name} takes samples of kind image, not {samples.kind}; choose another regressor.")
+    if samples.values.ndim != 3 or 0 in samples.values.shape[1:]:
+        raise InputError(f"{name}: images need an array [n, length, width], not one of shape {list(samples.values.shape)}.")
+    if shape is not None and samples.values.shape[1:] != shape:
+        wanted, found = ("×".join(map(str, sizes)) for sizes in (shape, samples.values.shape[1:]))
+        raise InputError(f"{name} was trained on images of {wanted} sites and got {found}; train another model for them.")
+    for index, image in enumerate(samples.values):
+        if not np.isfinite(image).all():
+            raise InputError(f"{name}: image {index} holds on-site energies that are not finite.")
+    return samples
+
+
+def require_image_datasets(data: Dataset, validation: Dataset, name: str) -> tuple[Images, Images]:
+    """Return the images of both sets, checked to be usable for a fit.
+
+    Raises
+    ------
+    InputError
+        If a set is empty, a target or an energy is not finite, or samples are no images or of different sizes.
+    """
+    _require_targets(data, validation, name)
+    images = require_images(data.samples, name)
+    return images, require_images(validation.samples, name, (images.values.shape[1], images.values.shape[2]))
+
+
+def _require_targets(data: Dataset, validation: Dataset, name: str) -> None:
     for dataset, role in ((data, "training"), (validation, "validation")):
         if len(dataset) == 0:
             raise InputError(f"{name}: the {role} set is empty.")
@@ -44,5 +84,3 @@ def require_datasets(data: Dataset, validation: Dataset, name: str, kinds: tuple
                 f"{name}: {len(wrong)} of {len(dataset)} {role} targets are not finite, the first is sample {wrong[0]}; "
                 "leave these samples out."
             )
-    features = require_features(data.samples, name, kinds)
-    return features, require_features(validation.samples, name, (features.kind,), features.size)

@@ -13,6 +13,20 @@ def sharvin_regressors() -> list[Component]:
     """Models from features to one property of the structure."""
     return [
         Component(
+            name="cnn",
+            target="sharvin_models.cnn:Cnn",
+            config="sharvin_models.configs:CnnOptions",
+            summary="convolutional network on a grid of on-site energies",
+            takes=("image",),
+        ),
+        Component(
+            name="dnn",
+            target="sharvin_models.dnn:Dnn",
+            config="sharvin_models.configs:DnnOptions",
+            summary="fully connected network on a grid of on-site energies",
+            takes=("image",),
+        ),
+        Component(
             name="fc_maxpool",
             target="sharvin_models.fc_maxpool:FcMaxpool",
             config="sharvin_models.configs:FcMaxpoolOptions",

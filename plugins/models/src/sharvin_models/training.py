@@ -1,53 +1,52 @@
-"""Training of a network on structures: Adam with warm-up and cosine decay, early stopping, the best epoch kept."""
+"""Training of a network with one number as output: Adam, learning-rate schedule, early stopping, the best epoch kept."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sharvin.errors import RunError
-from torch import Tensor
+from sharvin.errors import InputError, RunError
+from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.atom_network import AtomNetwork
-from sharvin_models.configs import FcMaxpoolOptions
+from sharvin_models.configs import TrainingOptions
 
 WARM_UP = 0.1
-"""Share of the steps over which the learning rate rises linearly."""
+"""Share of the steps over which the learning rate of `one_cycle` rises linearly."""
 
-_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"huber": functional.huber_loss, "mse": functional.mse_loss}
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingSet:
-    """``structure(i)`` gives the float32[n_atoms, size] rows of structure i; ``targets`` float64[n] are standardised."""
-
-    structure: Callable[[int], Tensor]
-    targets: NDArray[np.float64]
+_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "huber": functional.huber_loss,
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+}
 
 
 def train(
-    network: AtomNetwork,
-    data: TrainingSet,
+    network: nn.Module,
+    predict: Callable[[NDArray[np.int64]], Tensor],
+    targets: NDArray[np.float64],
     validation_error: Callable[[], float],
-    options: FcMaxpoolOptions,
+    options: TrainingOptions,
     rng: np.random.Generator,
 ) -> tuple[list[float], list[float]]:
     """Train in place and leave the network at its epoch of smallest validation error.
 
     Parameters
     ----------
-    network : AtomNetwork
-    data : TrainingSet
+    network : torch.nn.Module
+    predict : callable
+        Predictions of the network, float32[n], for the training samples of the given indices, int64[n].
+    targets : float64[n_samples]
+        Standardised.
     validation_error : callable
         Mean absolute error of the network as it is, called after every epoch.
-    options : FcMaxpoolOptions
+    options : TrainingOptions
     rng : numpy.random.Generator
-        Orders the structures.
+        Orders the samples.
 
     Returns
     -------
@@ -60,18 +59,25 @@ def train(
         If the training error is no longer finite.
     """
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
-    batches = math.ceil(len(data.targets) / options.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate(step, options.epochs * batches))
+    batches = math.ceil(len(targets) / options.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(options, options.epochs * batches))
+    loss = _LOSSES[options.loss]
     curve: tuple[list[float], list[float]] = ([], [])
     best, best_epoch, best_state = math.inf, 0, None
     for epoch in range(options.epochs):
         error = 0.0
-        for batch in np.array_split(rng.permutation(len(data.targets)), batches):
-            error += _step(network, data, batch, optimizer, options)
+        for batch in np.array_split(rng.permutation(len(targets)), batches):
+            predicted = predict(batch)
+            expected = torch.from_numpy(targets[batch]).to(predicted)
+            optimizer.zero_grad()
+            loss(predicted, expected).backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), options.gradient_clip)
+            optimizer.step()
             schedule.step()
-        curve[0].append(error / len(data.targets))
+            error += float((predicted.detach() - expected).abs().sum())
+        curve[0].append(error / len(targets))
         if not math.isfinite(curve[0][-1]):
-            raise RunError(f"fc_maxpool: the training error is not finite in epoch {epoch + 1}; lower learning_rate.")
+            raise RunError(f"the training error is not finite in epoch {epoch + 1}; lower learning_rate.")
         curve[1].append(validation_error())
         if curve[1][-1] < best:
             best, best_epoch = curve[1][-1], epoch
@@ -83,7 +89,12 @@ def train(
     return curve
 
 
-def _learning_rate(step: int, n_steps: int) -> float:
+def _schedule(options: TrainingOptions, n_steps: int) -> Callable[[int], float]:
+    """Factor of the learning rate at each step."""
+    return (lambda step: 1.0) if options.schedule == "constant" else (lambda step: one_cycle(step, n_steps))
+
+
+def one_cycle(step: int, n_steps: int) -> float:
     """Factor of the largest learning rate: linear warm-up, then half a cosine down to zero."""
     warm_up = max(1, int(WARM_UP * n_steps))
     if step < warm_up:
@@ -91,19 +102,26 @@ def _learning_rate(step: int, n_steps: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / max(1, n_steps - warm_up)))
 
 
-def _step(
-    network: AtomNetwork,
-    data: TrainingSet,
-    batch: NDArray[np.int64],
-    optimizer: torch.optim.Optimizer,
-    options: FcMaxpoolOptions,
-) -> float:
-    """One gradient step; returns the sum of absolute errors before it."""
-    predicted = network([data.structure(int(index)) for index in batch])
-    targets = torch.from_numpy(data.targets[batch]).to(predicted)
-    loss = _LOSSES[options.loss](predicted, targets)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), options.gradient_clip)
-    optimizer.step()
-    return float((predicted.detach() - targets).abs().sum())
+def device_of(options: TrainingOptions, name: str) -> torch.device:
+    """Where the regressor `name` computes.
+
+    Raises
+    ------
+    InputError
+        If `device` is ``cuda`` and there is none.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"{name}: device is cuda but torch finds no GPU; set device: auto or cpu.")
+    gpu = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if gpu else "cpu")
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with this many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

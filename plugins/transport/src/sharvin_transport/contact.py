@@ -39,7 +39,7 @@ class _Group:
 
     @classmethod
     def of(cls, a: Array, columns: Array, surface: SurfaceGreen) -> _Group:
-        x = _part(surface.hermitian, columns, columns) @ a.conj().T
+        x = surface.times(columns, a.conj().T)
         return cls(columns, a, x, a @ x, a @ _rows(surface.w, columns))
 
     def is_for(self, a: Array, columns: Array) -> bool:
@@ -101,7 +101,7 @@ class Contacts:
             known = next((group for group in earlier if group.is_for(a, columns)), None)
             groups.append(known if known is not None else _Group.of(a, columns, surface))
         self._keep(key, groups)
-        dtype = np.result_type(coupling, surface.hermitian)
+        dtype = np.result_type(coupling, surface.dtype)
         sigma = np.empty((len(rows), len(rows)), dtype=dtype)
         W = np.zeros((len(coupling), surface.w.shape[1]), dtype=np.result_type(coupling, surface.w))
         for position, g in enumerate(order):
@@ -156,10 +156,6 @@ def _span(index: Array) -> slice | None:
     if len(index) and index[-1] - index[0] + 1 == len(index):
         return slice(int(index[0]), int(index[-1]) + 1)
     return None
-
-
-def _part(matrix: Array, rows: Array, columns: Array) -> Array:
-    return _columns(_rows(matrix, rows), columns)
 
 
 def _rows(matrix: Array, index: Array) -> Array:

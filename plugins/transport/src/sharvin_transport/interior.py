@@ -7,7 +7,9 @@ least work are taken; that every stored element lies in a block is checked for e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,28 +54,34 @@ class Interior:
         InputError
             If a principal layer of the device differs from its lead's.
         """
-        n, n_left, n_right = system.size, system.left.size, system.right.size
-        H, S = (_sorted(matrix) for matrix in (system.H, system.S))
-        _check_layers(system, H, S)
-        low, high = extent(H, S)
-        first, last = n_left, n - n_right
+        return cls.alike([system])[0]
+
+    @classmethod
+    def alike(cls, systems: Sequence[TwoTerminal]) -> list[Interior]:
+        """Partition devices of equal size, with leads of equal size, at the same places."""
+        matrices = [(_canonical(system.H), _canonical(system.S)) for system in systems]
+        for system, (H, S) in zip(systems, matrices, strict=True):
+            _check_layers(system, H, S)
+        extents = [extent(H, S) for H, S in matrices]
+        low, high = np.min([e[0] for e in extents], axis=0), np.max([e[1] for e in extents], axis=0)
+        n, first, n_right = systems[0].size, systems[0].left.size, systems[0].right.size
+        last = n - n_right
         if first == last or high[:first].max() >= last:
             # The two principal layers see each other: they stay in the device, and the leads begin behind them.
-            return cls._whole(system, H, S, low, high)
+            bounds = partition(high, first, last)
+            return [cls._cut(m, (low, high), bounds, 0, n)._behind(s) for m, s in zip(matrices, systems, strict=True)]
         low, high = low[first:last], high[first:last]
         to_left, to_right = np.flatnonzero(low < first), np.flatnonzero(high >= last)
         bounds = partition(high - first, to_left.max(initial=-1) + 1, to_right.min(initial=last - first))
-        return cls._cut((H, S), (low, high), bounds, first, last)
+        return [cls._cut(m, (low, high), bounds, first, last) for m in matrices]
 
-    @classmethod
-    def _whole(cls, system: TwoTerminal, H: csr_array, S: csr_array, low: Array, high: Array) -> Interior:
-        n, n_left, n_right = system.size, system.left.size, system.right.size
-        bounds = partition(high, n_left, n - n_right)
-        inner = cls._cut((H, S), (low, high), bounds, 0, n)
-        size = np.diff(bounds)
-        left = tuple(_raised(np.conj(b).T, 0, int(size[0])) for b in (system.left.H01, system.left.S01))
-        right = tuple(_raised(b, int(size[-1]) - n_right, int(size[-1])) for b in (system.right.H01, system.right.S01))
-        return cls(inner.diagonal, inner.above, (left[0], left[1]), (right[0], right[1]), bounds)
+    def _behind(self, system: TwoTerminal) -> Interior:
+        """The same blocks with the leads coupled to the outermost principal layers."""
+        size = np.diff(self.bounds)
+        left = [_raised(np.conj(b).T, 0, int(size[0])) for b in (system.left.H01, system.left.S01)]
+        offset = int(size[-1]) - system.right.size
+        right = [_raised(b, offset, int(size[-1])) for b in (system.right.H01, system.right.S01)]
+        return Interior(self.diagonal, self.above, (left[0], left[1]), (right[0], right[1]), self.bounds)
 
     @classmethod
     def _cut(cls, matrices: tuple[csr_array, csr_array], extent: Pair, bounds: Array, first: int, last: int) -> Interior:
@@ -115,11 +123,14 @@ def partition(high: NDArray[np.int64], first: int, last: int) -> NDArray[np.int6
     reach = np.minimum(np.maximum.accumulate(np.maximum(high, np.arange(n))) + 1, n)
     reach = np.concatenate([[0], reach])  # of the rows before a cut
     begin = max(first, 1)
-    cuts = np.unique(reach[begin : last + 1])
-    cuts = cuts[(cuts > begin) & (cuts <= last)]
-    cuts = np.concatenate([[0, begin], cuts[:: max(1, -(-len(cuts) // _CANDIDATES))], [n]])
     if begin > last:
         return np.array([0, n], dtype=np.int64)
+    finest = [begin]
+    while reach[finest[-1]] > finest[-1] and reach[finest[-1]] <= last:
+        finest.append(int(reach[finest[-1]]))
+    others = np.unique(reach[begin : last + 1])
+    others = others[others <= last][:: max(1, -(-len(others) // _CANDIDATES))]
+    cuts = np.unique(np.concatenate([[0], finest, others[others > begin], [n]]))
     # Work of a block of size m with u columns in the next one: factorisation, solution, update.
     beyond = (reach[cuts] - cuts).astype(np.float64)
     best, before = np.full(len(cuts), np.inf), np.zeros(len(cuts), dtype=np.int64)
@@ -137,10 +148,14 @@ def partition(high: NDArray[np.int64], first: int, last: int) -> NDArray[np.int6
     return np.array(bounds[::-1], dtype=np.int64)
 
 
-def _sorted(matrix: Any) -> csr_array:
-    # a new csr_array would forget that its indices are sorted
+def _canonical(matrix: Any) -> csr_array:
+    """CSR with sorted indices and no duplicates."""
+    # a new csr_array would forget that it is canonical
     matrix = matrix if isinstance(matrix, csr_array) else csr_array(matrix)
-    return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return matrix
 
 
 def extent(h: csr_array, s: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -193,12 +208,31 @@ def _check_layers(system: TwoTerminal, H: csr_array, S: csr_array) -> None:
         ("right", system.right, slice(n - system.right.size, n)),
     ):
         for name, matrix, block in (("H", H, lead.H00), ("S", S, lead.S00)):
-            found = _dense(matrix, part, part)
-            if np.array_equal(found, block):
+            if _holds(matrix, part, block):
                 continue
-            deviation = np.abs(found - block).max()
+            deviation = np.abs(_dense(matrix, part, part) - block).max()
             if deviation > _LEAD_DEVIATION_EV:
                 raise InputError(
                     f"the outermost {side} principal layer of the device differs from its lead's {name} by {deviation:.1e}; "
                     "give it the bulk lead's blocks."
                 )
+
+
+def _holds(matrix: csr_array, part: slice, block: Array) -> bool:
+    """Whether a matrix stores this block, every element of it, as its first or last columns; read in place, row by row."""
+    n = len(block)
+    indptr = matrix.indptr[part.start : part.stop + 1].astype(np.int64)
+    widths = np.diff(indptr)
+    if widths.min() < n:
+        return False
+    first = indptr[:-1] if part.start == 0 else indptr[1:] - n
+    # canonical indices that go from the block's first to its last column in n steps are all of its columns
+    if np.any(matrix.indices[first] != part.start) or np.any(matrix.indices[first + n - 1] != part.stop - 1):
+        return False
+    runs = np.concatenate([[0], np.flatnonzero(np.diff(widths)) + 1, [n]])
+    for a, b in pairwise(runs):
+        panel = matrix.data[indptr[a] : indptr[b]].reshape(b - a, -1)
+        own = panel[:, :n] if part.start == 0 else panel[:, panel.shape[1] - n :]
+        if not np.array_equal(own, block[a:b]):
+            return False
+    return True

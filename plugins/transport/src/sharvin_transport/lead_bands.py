@@ -6,6 +6,9 @@ A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, eig, eigh
@@ -25,17 +28,25 @@ def unfold(block: NDArray[np.float64] | Complexes, supercell: Supercell) -> Comp
     return np.ascontiguousarray((np.fft.ifft2(row, axes=(1, 2)) * (n1 * n2)).transpose(1, 2, 0, 3).reshape(n1 * n2, m, m))
 
 
-def fold(bloch: Complexes, supercell: Supercell) -> Complexes:
-    """The block [n, n] in real space of Bloch blocks; inverse of :func:`unfold`."""
+def fold(bloch: Complexes, supercell: Supercell, real: bool = False) -> NDArray[np.float64] | Complexes:
+    """The block [n, n] in real space of Bloch blocks; inverse of :func:`unfold`. With `real`, its real part only."""
     n1, n2 = supercell.repeats
     m = supercell.orbitals.shape[2]
-    cells = np.fft.fft2(bloch.reshape(n1, n2, m, m), axes=(0, 1)) / (n1 * n2)
-    out = np.empty((n1 * n2 * m,) * 2, dtype=np.complex128)
-    i, j = np.divmod(np.arange(n1 * n2), n2)
+    cells = np.fft.fft2(bloch.reshape(n1, n2, m, m), axes=(0, 1)).reshape(-1) / (n1 * n2)
+    return np.asarray((np.ascontiguousarray(cells.real) if real else cells)[_places(supercell)])
+
+
+@lru_cache(maxsize=2)
+def _places(supercell: Supercell) -> NDArray[np.intp]:
+    """Where each element of a folded block stands among the blocks between cells, intp[n, n]."""
+    n1, n2 = supercell.repeats
+    m = supercell.orbitals.shape[2]
+    i, j = np.divmod(np.arange(n1 * n2, dtype=np.int32), np.int32(n2))
     distance = ((i[None] - i[:, None]) % n1) * n2 + (j[None] - j[:, None]) % n2
-    order = supercell.orbitals.reshape(-1)
-    out[np.ix_(order, order)] = cells.reshape(n1 * n2, m, m)[distance].transpose(0, 2, 1, 3).reshape(out.shape)
-    return out
+    cell, orbital = np.empty((2, n1 * n2 * m), dtype=np.int32)
+    cell[supercell.orbitals.reshape(-1)] = np.repeat(np.arange(n1 * n2), m)
+    orbital[supercell.orbitals.reshape(-1)] = np.tile(np.arange(m), n1 * n2)
+    return np.asarray(distance[cell[:, None], cell] * (m * m) + orbital[:, None] * m + orbital, dtype=np.intp)
 
 
 def invariance_error(lead: Lead, supercell: Supercell) -> float:
@@ -86,6 +97,32 @@ def lead_fermi_energy(lead: Lead, electrons: float, smearing_K: float, samples: 
     InputError
         If the overlap matrix is not positive definite.
     """
+    return sampled_fermi_energy([(1.0, lead)], electrons, smearing_K, samples)
+
+
+def sampled_fermi_energy(leads: Sequence[tuple[float, Lead]], electrons: float, smearing_K: float, samples: int = 24) -> float:
+    """Fermi energy in eV of a lead that is sampled at transverse k-points: (weight, lead at k), weights of sum 1.
+
+    Raises
+    ------
+    InputError
+        If an overlap matrix is not positive definite, or there are more electrons than states.
+    """
+    levels = [_levels(lead, samples) for _, lead in leads]
+    e = np.concatenate([energies for energies, _ in levels])
+    n = np.concatenate([weight * held for (weight, _), (_, held) in zip(leads, levels, strict=True)])
+    kt = KB_EV_PER_K * smearing_K
+    if not 0 < electrons < n.sum():
+        raise InputError(f"{electrons:g} electrons do not fit into the {n.sum():g} states of the lead's principal layer.")
+
+    def excess(mu: float) -> float:
+        return float(n @ (0.5 - 0.5 * np.tanh((e - mu) / (2 * kt)))) - electrons
+
+    return float(brentq(excess, e.min() - 1.0, e.max() + 1.0, xtol=1e-10))
+
+
+def _levels(lead: Lead, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Band energies of a lead along z and the electrons that each can hold."""
     h00, h01, s00, s01, weights = bloch_blocks(lead)
     real = not np.iscomplexobj(lead.H00)
     samples = samples if real else 2 * samples
@@ -106,15 +143,7 @@ def lead_fermi_energy(lead: Lead, electrons: float, smearing_K: float, samples: 
                     ) from None
                 energies.append(e)
                 occupation.append(np.full(len(e), 2.0 * (weight / 2 if real and weight == 2 else weight) / samples))
-    e, n = np.concatenate(energies), np.concatenate(occupation)
-    kt = KB_EV_PER_K * smearing_K
-    if not 0 < electrons < n.sum():
-        raise InputError(f"{electrons:g} electrons do not fit into the {n.sum():g} states of the lead's principal layer.")
-
-    def excess(mu: float) -> float:
-        return float(n @ (0.5 - 0.5 * np.tanh((e - mu) / (2 * kt)))) - electrons
-
-    return float(brentq(excess, e.min() - 1.0, e.max() + 1.0, xtol=1e-10))
+    return np.concatenate(energies), np.concatenate(occupation)
 
 
 def open_channels(lead: Lead, energy_eV: float, tolerance: float = 1e-6) -> int:

@@ -19,13 +19,14 @@ functions once a lead and energy, self-energies of rows that no snapshot moves o
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
-from sharvin.errors import RunError
+from sharvin.errors import InputError, RunError
 from sharvin.grid_wire import GridWire, Systems, number_of_systems, two_terminals
 from sharvin.observables import Observables
 from sharvin.two_terminal import TwoTerminal
@@ -36,12 +37,15 @@ from sharvin_transport.interior import Interior
 from sharvin_transport.observables import observables
 from sharvin_transport.surface_green import SurfaceGreens
 
+if TYPE_CHECKING:
+    from sharvin_transport.rgf_torch import TorchElimination
+
 __all__ = ["Interior", "RecursiveGreen"]
 
 Array = NDArray[Any]
 REAL_SHIFT = 0.5
 _SMALLEST_RCOND = 1e-8
-_PORTION_BYTES = 100_000_000
+_PORTION_BYTES = 200_000_000
 
 
 class RecursiveGreen:
@@ -54,8 +58,9 @@ class RecursiveGreen:
 
     def __init__(self, options: RecursiveGreenOptions) -> None:
         self.options = options
-        self.surfaces = SurfaceGreens(options.eta_eV)
+        self.surfaces = SurfaceGreens(options.eta_eV, options.surface)
         self.contacts = Contacts()
+        self._batches = _torch_elimination(options.device) if options.backend == "torch" else None
 
     def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
@@ -65,16 +70,28 @@ class RecursiveGreen:
         InputError
             If a device's outermost principal layer is not its lead's.
         RunError
-            If a lead's surface Green function does not converge.
+            If a lead's surface Green function does not converge, or, from its eigenmodes, the energy is on its band edge.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
         out = np.empty((number_of_systems(systems), len(energies)))
         start = 0
         for portion in portions(two_terminals(systems)):
-            for column, energy in enumerate(energies):
-                for row, (system, interior) in enumerate(portion, start):
-                    out[row, column] = self._transmission(system, interior, float(energy + system.fermi_energy))
-            start += len(portion)
+            rows = slice(start, start + len(portion))
+            absolute = energies + np.array([[system.fermi_energy] for system in portion])
+            if self._batches is not None:
+                out[rows] = self._batches.transmission(portion, absolute, self.surfaces)
+            else:
+                out[rows] = self._one_by_one(portion, absolute)
+            start = rows.stop
+        return out
+
+    def _one_by_one(self, systems: list[TwoTerminal], energies: NDArray[np.float64]) -> NDArray[np.float64]:
+        """T at absolute energies [n_systems, n_energies]; the energies are outermost, so that snapshots share their contacts."""
+        interiors = [Interior.of(system) for system in systems]
+        out = np.empty(energies.shape)
+        for column in range(energies.shape[1]):
+            for row, (system, interior) in enumerate(zip(systems, interiors, strict=True)):
+                out[row, column] = self._transmission(system, interior, float(energies[row, column]))
         return out
 
     def observables(
@@ -100,17 +117,27 @@ class RecursiveGreen:
         raise RunError(f"the device's Green function is singular at {energy_eV:.6f} eV; move the energy by 1e-6 eV.")
 
 
-def portions(systems: Iterable[TwoTerminal]) -> Iterator[list[tuple[TwoTerminal, Interior]]]:
-    """Systems with their blocks, as many together as memory should hold."""
-    portion: list[tuple[TwoTerminal, Interior]] = []
-    held = 0
+def _torch_elimination(device: str) -> TorchElimination:
+    """Elimination by torch; torch is imported only here, because no other part of the solver needs it."""
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("rgf with backend: torch needs torch: pip install 'sharvin-transport[torch]'")
+    from sharvin_transport.rgf_torch import TorchElimination
+
+    return TorchElimination(device)
+
+
+def portions(systems: Iterable[TwoTerminal]) -> Iterator[list[TwoTerminal]]:
+    """Successive systems of one shape, as many together as memory should hold as dense blocks."""
+    portion: list[TwoTerminal] = []
+    shape, held = None, 0
     for system in systems:
-        interior = Interior.of(system)
-        portion.append((system, interior))
-        held += interior.nbytes
-        if held > _PORTION_BYTES:
+        own = (system.size, system.left.size, system.right.size, system.H.dtype, system.left.H00.dtype, system.right.H00.dtype)
+        if portion and (own != shape or held > _PORTION_BYTES):
             yield portion
             portion, held = [], 0
+        portion.append(system)
+        shape = own
+        held += (system.H.nnz + system.S.nnz) * system.H.dtype.itemsize
     if portion:
         yield portion
 
@@ -157,14 +184,15 @@ def eliminate(interior: Interior, energy_eV: float, left: Contact, right: Contac
 
 
 def _solve(matrix: Array, columns: Array) -> Array | None:
-    """matrix⁻¹ columns, or None if the matrix is nearly singular."""
+    """matrix⁻¹ columns, or None if the matrix is nearly singular; the matrix is overwritten."""
     getrf, getrs, gecon = cast(tuple[Any, Any, Any], get_lapack_funcs(("getrf", "getrs", "gecon"), (matrix, columns)))
-    norm = float(np.abs(matrix).sum(axis=0).max())
-    lu, pivots, info = getrf(matrix)
+    norm = float(np.abs(matrix).sum(axis=1).max())
+    # LAPACK sees the transpose of a C-ordered matrix, which need not be copied
+    lu, pivots, info = getrf(matrix.T, overwrite_a=True)
     if info != 0:
         return None
     rcond, _ = gecon(lu, norm)
     if rcond < (_SMALLEST_RCOND if not np.iscomplexobj(matrix) else 1e-15):
         return None
-    solved, _ = getrs(lu, pivots, columns)
+    solved, _ = getrs(lu, pivots, columns, trans=1)
     return np.asarray(solved)

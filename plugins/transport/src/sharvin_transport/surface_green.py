@@ -18,6 +18,7 @@ proportion to η only, so its eigenvectors above a threshold are all of it.
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,29 +29,52 @@ from sharvin.cache import ContentCache
 from sharvin.errors import RunError
 from sharvin.two_terminal import Lead
 
-from sharvin_transport.lead_bands import bloch_blocks, fold, kept_states
+from sharvin_transport.lead_bands import bloch_blocks
+from sharvin_transport.lead_modes import LeadModes
+from sharvin_transport.transverse import Transverse
 
 ALGORITHM = "1"
 _CONVERGED = 1e-15
 _ITERATIONS = 80
 _DYSON_ERROR = 1e-11
-_MEMORY_BYTES = 300_000_000
+_MEMORY_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceGreen:
-    """Retarded surface Green function g of a lead, g = hermitian − (i/2) w w†.
+    """Retarded surface Green function g of a lead, g = h − (i/2) w w† with h its Hermitian part.
 
     Parameters
     ----------
-    hermitian : [n, n]
-        (g + g†)/2 in 1/eV; real for a real lead.
+    blocks : complex128[n_kept, m, m]
+        h in 1/eV in the kept transverse Bloch states.
     w : [n, channels]
-        Factor of the spectral part; real for a real lead.
+        Factor of the spectral part in real space; real for a real lead.
+    transverse : Transverse
     """
 
-    hermitian: NDArray[Any]
+    blocks: NDArray[Any]
     w: NDArray[Any]
+    transverse: Transverse
+
+    @property
+    def hermitian(self) -> NDArray[Any]:
+        """The Hermitian part h [n, n] in real space, real for a real lead; computed at each call."""
+        return self.transverse.in_real_space(self.blocks)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type in real space."""
+        return np.dtype(np.float64 if self.transverse.real else np.complex128)
+
+    def times(self, columns: NDArray[np.int64], vectors: NDArray[Any]) -> NDArray[Any]:
+        """Product h[columns, columns] · vectors [columns, r]."""
+        return self.transverse.product(self.blocks, columns, vectors)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory."""
+        return int(self.blocks.nbytes + self.w.nbytes)
 
 
 def decimate(k00: NDArray[Any], k01: NDArray[Any], k10: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -124,30 +148,40 @@ class SurfaceGreens:
     Parameters
     ----------
     eta_eV : float
-        Imaginary part of the energy in the leads.
+        Imaginary part of the energy in the leads; without effect where `method` is "eigenmodes".
+    method : {"decimation", "eigenmodes"}
     """
 
-    def __init__(self, eta_eV: float) -> None:
+    def __init__(self, eta_eV: float, method: str = "decimation") -> None:
         self.eta_eV = eta_eV
+        self.method = method
         self._cache = ContentCache("surface_green", in_memory=64)
-        self._factored: dict[tuple[str, str, float], SurfaceGreen] = {}
+        self._factored: OrderedDict[tuple[str, str, float], SurfaceGreen] = OrderedDict()
+        self._bytes = 0
 
     def surface(self, lead: Lead, side: str, energy_eV: float) -> SurfaceGreen:
         """Surface Green function of the lead on this side ("left" extends to −z), at an absolute energy."""
         key = (lead.key, side, energy_eV)
         if key not in self._factored:
-            blocks = self._bloch(lead, energy_eV)[side]
-            self._factored[key] = factor(lead, blocks, self.eta_eV)
-            while len(self._factored) > 2 and sum(s.hermitian.nbytes for s in self._factored.values()) > _MEMORY_BYTES:
-                del self._factored[next(iter(self._factored))]
+            arrays = self._bloch(lead, side, energy_eV)
+            self._factored[key] = factor(lead, arrays[side], self.eta_eV, arrays.get("channels"))
+            self._bytes += self._factored[key].nbytes
+            while len(self._factored) > 2 and self._bytes > _MEMORY_BYTES:
+                self._bytes -= self._factored.popitem(last=False)[1].nbytes
+        self._factored.move_to_end(key)
         return self._factored[key]
 
-    def _bloch(self, lead: Lead, energy_eV: float) -> dict[str, NDArray[Any]]:
+    def _bloch(self, lead: Lead, side: str, energy_eV: float) -> dict[str, NDArray[Any]]:
         repeats = lead.supercell.orbitals.tobytes() if lead.supercell else b""
-        content = f"{ALGORITHM} {lead.key} {energy_eV!r} {self.eta_eV!r}".encode() + repeats
+        decimated = self.method == "decimation"
+        how = f"{self.eta_eV!r}" if decimated else f"eigenmodes {side}"
+        content = f"{ALGORITHM} {lead.key} {energy_eV!r} {how}".encode() + repeats
         key = hashlib.blake2b(content, digest_size=20).hexdigest()
 
         def compute() -> dict[str, NDArray[Any]]:
+            if not decimated:
+                modes = LeadModes.of(lead, side, energy_eV)
+                return {side: modes.green, "channels": modes.channels, "velocities_eV": modes.velocities_eV}
             h00, h01, s00, s01, _ = bloch_blocks(lead)
             z = energy_eV + 1j * self.eta_eV
             h10, s10 = (b.conj().transpose(0, 2, 1) for b in (h01, s01))
@@ -157,64 +191,35 @@ class SurfaceGreens:
         return self._cache.get_or_compute(key, compute)
 
 
-def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float) -> SurfaceGreen:
-    """Hermitian part and channels of a surface Green function given in its transverse Bloch states."""
+def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float, channels: NDArray[np.int64] | None = None) -> SurfaceGreen:
+    """Hermitian part and channels of a surface Green function given in its transverse Bloch states.
+
+    `channels` int64[n_kept] where their numbers are known; otherwise they are what exceeds the spectral part of evanescent waves.
+    """
+    transverse = Transverse(lead)
     adjoint = blocks.conj().transpose(0, 2, 1)
-    spectral = 1j * (blocks - adjoint)
-    values, vectors = np.linalg.eigh(0.5 * (spectral + spectral.conj().transpose(0, 2, 1)))
-    threshold = np.sqrt(eta_eV) * 1e-3
-    real = not any(np.iscomplexobj(b) for b in (lead.H00, lead.H01, lead.S00, lead.S01))
+    w = channels_of(transverse, 1j * (blocks - adjoint), np.sqrt(eta_eV) * 1e-3, channels)
     hermitian = 0.5 * (blocks + adjoint)
-    if lead.supercell is None:
-        chosen = values[0] > threshold
-        w = vectors[0][:, chosen] * np.sqrt(values[0][chosen])
-        full = hermitian[0]
-    else:
-        full, w = _fold(lead, hermitian, values, vectors, threshold)
-    if real:
-        return SurfaceGreen(np.ascontiguousarray(full.real), _real_factor(w))
-    return SurfaceGreen(full, w)
+    if lead.supercell is None and transverse.real:
+        hermitian = np.ascontiguousarray(hermitian.real)
+    return SurfaceGreen(hermitian, w, transverse)
 
 
-def _fold(
-    lead: Lead,
-    hermitian: NDArray[Any],
-    values: NDArray[np.float64],
-    vectors: NDArray[Any],
-    threshold: float,
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Hermitian part and channels in real space from the kept transverse Bloch states."""
-    assert lead.supercell is not None
-    keep, weights = kept_states(lead)
-    n1, n2 = lead.supercell.repeats
-    m = hermitian.shape[-1]
-    full = np.empty((n1 * n2, m, m), dtype=np.complex128)
-    opposite = (-(keep // n2) % n1) * n2 + (-(keep % n2)) % n2
-    full[opposite] = hermitian.transpose(0, 2, 1)  # of a real lead: g(−k) = g(k)ᵀ
-    full[keep] = hermitian
-    cell = np.stack(np.divmod(np.arange(n1 * n2), n2))
-    order = lead.supercell.orbitals.reshape(n1 * n2, m)
+def channels_of(
+    transverse: Transverse, spectral: NDArray[Any], threshold: float, channels: NDArray[np.int64] | None = None
+) -> NDArray[Any]:
+    """Factor w [n, channels] of the spectral part w w† given in Bloch blocks [n_kept, m, m].
+
+    Where the numbers of `channels` are not known, eigenvalues up to the threshold are noise.
+    """
     columns = []
-    for a, k in enumerate(keep):
-        chosen = values[a] > threshold
-        if not chosen.any():
-            continue
-        u = vectors[a][:, chosen] * np.sqrt(values[a][chosen])
-        phase = np.exp(2j * np.pi * ((k // n2) * cell[0] / n1 + (k % n2) * cell[1] / n2)) / np.sqrt(n1 * n2)
-        wave = np.empty((n1 * n2 * m, u.shape[1]), dtype=np.complex128)
-        wave[order] = phase[:, None, None] * u[None]
-        columns.append(wave)
-        if weights[a] == 2:
-            columns.append(wave.conj())
-    w = np.concatenate(columns, axis=1) if columns else np.zeros((n1 * n2 * m, 0), dtype=np.complex128)
-    return fold(full, lead.supercell), w
-
-
-def _real_factor(w: NDArray[Any]) -> NDArray[np.float64]:
-    """Real w with the same w w†, which is real by time reversal."""
-    if w.shape[1] == 0:
-        return np.zeros((w.shape[0], 0))
-    both = np.concatenate([w.real, w.imag], axis=1)
-    u, s, _ = np.linalg.svd(both, full_matrices=False)
-    kept = s > 1e-9 * s[0]
-    return np.ascontiguousarray(u[:, kept] * s[kept])
+    for k, block in enumerate(spectral):
+        # k = −k in a real lead: g is symmetric and the spectral part real
+        own = block.real if transverse.is_own_opposite(k) else block
+        values, vectors = np.linalg.eigh(0.5 * (own + own.conj().T))
+        chosen = values > threshold if channels is None else np.arange(len(values)) >= len(values) - channels[k]
+        if chosen.any():
+            columns.append(transverse.wave(k, vectors[:, chosen] * np.sqrt(values[chosen])))
+    if not columns:
+        return np.zeros((transverse.size, 0))
+    return np.ascontiguousarray(np.concatenate(columns, axis=1))

@@ -1,0 +1,220 @@
+"""What ``dnn`` and ``cnn`` share: a network on standardised images of on-site energies, its training and its file.
+
+Memory. Images stay where they are, whatever their type; each batch is gathered from them and turned into float32. A fit holds
+nothing but the caller's arrays, the network and one batch.
+
+Every prediction comes from a batch of one fixed size, filled up with empty images: the arithmetic of a sample is then the same,
+bit for bit, whatever its company. With `symmetries`, the outputs for all transformed images are added in ascending order, so
+that the prediction of a transformed image is the same bits, too.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sharvin.errors import InputError
+from sharvin.samples import Dataset, Images, Prediction, Samples
+from torch import Tensor, nn
+
+from sharvin_models.baseline import Baseline
+from sharvin_models.configs import ImageOptions
+from sharvin_models.inputs import require_image_datasets, require_images
+from sharvin_models.layers import initialise
+from sharvin_models.pair_correlations import PairCorrelations
+from sharvin_models.saved_model import load_model, save_model
+from sharvin_models.symmetries import combinations_of, transform, transform_at_random
+from sharvin_models.training import device_of, threads, train
+
+VERSION = 1
+_BASELINE = ("knots", "centre", "spread")
+BATCH = 64
+"""Images in a batch of predictions."""
+
+CALIBRATION = 4096
+"""Images, the first of the training set, from which the spread of pair correlations is taken."""
+
+O = TypeVar("O", bound=ImageOptions)  # noqa: E741
+
+
+class ImageRegressor(ABC, Generic[O]):
+    """Network from an image to one number; kind ``image``.
+
+    Parameters
+    ----------
+    options : ImageOptions
+
+    Raises
+    ------
+    InputError
+        If `device` is ``cuda`` and there is none.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, options: O) -> None:
+        self.options = options
+        self._device = device_of(options, self.name)
+        self._network: nn.Module | None = None
+        self._shape = (0, 0)
+        self._image_mean, self._image_spread = 0.0, 1.0
+        self._baseline = Baseline.constant(np.zeros(1))
+
+    @abstractmethod
+    def _build(self, shape: tuple[int, int]) -> nn.Module:
+        """Network of the options with undefined weights, float32[n, L, W] → float32[n]."""
+
+    def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
+        """Learn; equal data and an equal state of `rng` give an equal model, bit for bit, on one kind of machine.
+
+        Parameters
+        ----------
+        data, validation : Dataset
+            Of :class:`~sharvin.samples.Images`. The validation set chooses the epoch that is kept.
+        rng : numpy.random.Generator
+            Draws the initial weights, the order of the samples and their random transformations.
+
+        Returns
+        -------
+        dict
+            ``train_mae`` (during the epoch) and ``validation_mae`` (after it) in the unit of the targets, one value an epoch.
+
+        Raises
+        ------
+        InputError
+            If a set is empty, a target or on-site energy is not finite, or the two sets do not fit together.
+        RunError
+            If training diverges.
+        """
+        images, validation_images = require_image_datasets(data, validation, self.name)
+        self._image_mean, self._image_spread = _mean_and_spread(images.values)
+        energies = self._mean_energies(images)
+        self._baseline = self._fit_baseline(energies, data.targets)
+        centre, spread = self._baseline(energies)
+        unit = float(spread.mean())
+        weights = torch.from_numpy((spread / unit).astype(np.float32)).to(self._device)
+        self._shape = (images.values.shape[1], images.values.shape[2])
+        self._network = network = self._build(self._shape)
+        initialise(network, rng)
+        network.to(self._device)
+        for layer in network.modules():
+            if isinstance(layer, PairCorrelations):
+                layer.standardise(self._standard(self._tensor(images.values[:CALIBRATION])))
+
+        def predict(batch: NDArray[np.int64]) -> Tensor:
+            tensor = self._tensor(images.values[batch])
+            outputs = network(self._standard(transform_at_random(tensor, self.options.symmetries, rng)))
+            return outputs * weights[torch.from_numpy(batch)]  # type: ignore[no-any-return]
+
+        def validation_error() -> float:
+            return float(np.abs(self._predict(network, validation_images) - validation.targets).mean())
+
+        scaled = (data.targets - centre) / unit
+        with threads(self.options.threads):
+            train_error, curve = train(network, predict, scaled, validation_error, self.options, rng)
+        return {"train_mae": [error * unit for error in train_error], "validation_mae": curve}
+
+    def predict(self, samples: Samples) -> Prediction:
+        """Predictions in the order of the samples, without standard deviation.
+
+        Raises
+        ------
+        InputError
+            Before a fit or a load, or if the images are of another size than the training's.
+        """
+        if self._network is None:
+            raise InputError(f"{self.name}: there is no model yet; fit or load one before predicting.")
+        images = require_images(samples, self.name, self._shape)
+        with threads(self.options.threads):
+            return Prediction(self._predict(self._network, images))
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.json`` and ``model.safetensors`` into an existing folder.
+
+        Raises
+        ------
+        InputError
+            If there is no model yet.
+        """
+        if self._network is None:
+            raise InputError(f"{self.name}: there is no model yet; fit one before saving.")
+        description = {
+            "options": self.options.model_dump(mode="json"),
+            "shape": list(self._shape),
+            "image_mean": self._image_mean,
+            "image_spread": self._image_spread,
+        }
+        baseline = {f"baseline.{field}": getattr(self._baseline, field) for field in _BASELINE}
+        arrays = baseline | {name: value.cpu().numpy() for name, value in self._network.state_dict().items()}
+        save_model(folder, self.name, VERSION, description, arrays)
+
+    def load(self, folder: Path) -> None:
+        """Become the saved model, its options included, except `threads` and `device`, which are this machine's.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no model of this regressor and version.
+        """
+        description, arrays = load_model(folder, self.name, VERSION)
+        here = {"threads": self.options.threads, "device": self.options.device}
+        self.options = type(self.options).model_validate({**description["options"], **here})
+        self._shape = (description["shape"][0], description["shape"][1])
+        self._baseline = Baseline(*(arrays.pop(f"baseline.{field}") for field in _BASELINE))
+        network = self._build(self._shape)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+        self._network = network.to(self._device)
+        self._image_mean, self._image_spread = description["image_mean"], description["image_spread"]
+
+    def _fit_baseline(self, energies: NDArray[np.float64], targets: NDArray[np.float64]) -> Baseline:
+        if self.options.baseline == "none":
+            return Baseline.constant(targets)
+        return Baseline.fit(energies, targets, median=self.options.loss != "mse")
+
+    def _mean_energies(self, images: Images) -> NDArray[np.float64]:
+        """What the baseline depends on, float64[n]; sorted sums, so that reflected images have the same bits."""
+        if self.options.baseline == "none":
+            return np.zeros(len(images))
+        parts = [np.sort(block.reshape(len(block), -1), axis=1).mean(axis=1) for block in _blocks(images.values)]
+        return np.concatenate([np.empty(0), *parts])
+
+    def _tensor(self, values: NDArray[np.floating]) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(self._device)
+
+    def _standard(self, images: Tensor) -> Tensor:
+        return (images - self._image_mean) / self._image_spread
+
+    @torch.no_grad()
+    def _predict(self, network: nn.Module, images: Images) -> NDArray[np.float64]:
+        group = combinations_of(self.options.symmetries)
+        scaled = np.empty((len(group), len(images)))
+        for begin in range(0, len(images), BATCH):
+            values = images.values[begin : begin + BATCH]
+            batch = torch.zeros((BATCH, *self._shape), device=self._device)
+            batch[: len(values)] = self._tensor(values)
+            for row, element in enumerate(group):
+                output = network(self._standard(transform(batch, element)))
+                scaled[row, begin : begin + BATCH] = output[: len(values)].cpu().numpy()
+        centre, spread = self._baseline(self._mean_energies(images))
+        return centre + spread * np.sort(scaled, axis=0).mean(axis=0)  # type: ignore[no-any-return]
+
+
+def _mean_and_spread(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Mean and standard deviation over all sites of all images, read in blocks; the spread is 1 if nothing varies."""
+    count, first, second = 0, 0.0, 0.0
+    for block in _blocks(values):
+        count += block.size
+        first += float(block.sum())
+        second += float(np.square(block).sum())
+    mean = first / count
+    return mean, float(np.sqrt(max(second / count - mean**2, 0.0))) or 1.0
+
+
+def _blocks(values: NDArray[np.floating]) -> Iterator[NDArray[np.float64]]:
+    for begin in range(0, len(values), 1024):
+        yield values[begin : begin + 1024].astype(np.float64)

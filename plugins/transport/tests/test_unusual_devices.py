@@ -1,0 +1,70 @@
+"""Devices that are broken and devices between different leads, in every solver of two-terminal systems."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sharvin import GridWire, create
+from sharvin.testing import systems
+from sharvin.two_terminal import TwoTerminal
+
+SOLVERS = [
+    "dense",
+    "rgf",
+    "sisl",
+    pytest.param("kwant", marks=pytest.mark.skipif(importlib.util.find_spec("kwant") is None, reason="kwant is not installed")),
+]
+
+
+LEVEL = 0.3
+
+
+def cut(bonds: list[int], sites: int = 3) -> TwoTerminal:
+    """A chain without some of its bonds."""
+    system = systems.chain(np.full(sites, LEVEL))
+    H = system.H.toarray()
+    for bond in bonds:
+        H[bond, bond + 1] = H[bond + 1, bond] = 0.0
+    return TwoTerminal(csr_array(H), system.S, system.left, system.right)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("bonds", [[1], [0], [3], [1, 2], [0, 1, 2, 3]])
+def test_a_broken_chain_does_not_conduct_at_any_energy(name: str, bonds: list[int]) -> None:
+    # The second energy is a level of the site, or of the three sites, that no lead touches.
+    system = cut(bonds)
+    assert not system.connected
+    np.testing.assert_allclose(create("transport", name).transmission([system], np.array([-0.7, LEVEL, 1.3])), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_wide_lead_and_a_narrow_one(name: str) -> None:
+    # Three rows on the left, one on the right, joined to the middle row.
+    wide, narrow = GridWire(np.zeros((1, 3))).lead(), GridWire(np.zeros((1, 1))).lead()
+    H = np.zeros((7, 7))
+    H[:3, :3] = H[3:6, 3:6] = wide.H00
+    H[:3, 3:6] = wide.H01
+    H[4, 6] = -1.0
+    system = TwoTerminal(csr_array(np.triu(H) + np.triu(H, 1).T), csr_array(np.eye(7)), wide, narrow)
+    energies = np.array([-2.7, -0.9, 0.45, 1.7])
+    # The modes that reach the middle row have the energies ±√2 and a weight of ½ there; T = Γ_wide Γ_chain |G|² of the two ends.
+    modes = np.array([-np.sqrt(2), np.sqrt(2)])
+    z = energies[:, None] - modes
+    wide_g = np.where(
+        np.abs(z) < 2, (z - 1j * np.sqrt(4 - np.minimum(z**2, 4))) / 2, (z - np.sign(z) * np.sqrt(np.maximum(z**2, 4) - 4)) / 2
+    )
+    row = wide_g.sum(axis=1) / 2
+    chain = np.where(np.abs(energies) < 2, (energies - 1j * np.sqrt(4 - np.minimum(energies**2, 4))) / 2, 0.0)
+    joined = row / (1 - row * chain)  # Green function of row 2 of the last wide slice, with the chain attached by −1
+    expected = 4 * (row.imag * chain.imag) * np.abs(joined / row) ** 2
+    found = create("transport", name).transmission([system, system.reversed()], energies)
+    np.testing.assert_allclose(found, [expected, expected], atol=1e-8)
+    assert found[0, 2] > 0.3
+
+
+def test_a_chain_is_connected() -> None:
+    assert systems.chain(np.zeros(4)).connected
+    assert not cut([2], 4).connected
