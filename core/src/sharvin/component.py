@@ -28,7 +28,8 @@ class Component:
         The extra of the distribution that brings `needs`, for the install hint.
     takes, gives : tuple of str, str
         Sample kinds (``per_atom``, ``per_structure``, ``image``, ``graph``) of descriptors and regressors, system types
-        (``two_terminal``, ``grid_wire``) of Hamiltonians and transport solvers. ``sharvin check`` compares them.
+        (``two_terminal``, ``grid_wire``) of Hamiltonians and transport solvers. ``sharvin check`` compares them. A Hamiltonian
+        that takes ``file`` reads H and S that another program computed from its option ``file``.
     """
 
     name: str

@@ -94,7 +94,7 @@ def _types_problems(part: Part) -> list[str]:
     record, problems = part.component, []
     known = {"descriptors": SAMPLE_KINDS, "regressors": SAMPLE_KINDS, "hamiltonians": SYSTEM_TYPES, "transport": SYSTEM_TYPES}
     stated = {*record.takes, *filter(None, [record.gives])}
-    unknown = stated - set(known.get(part.kind, ()))
+    unknown = stated - set(known.get(part.kind, ())) - ({"file"} if part.kind == "hamiltonians" else set())
     if unknown:
         problems.append(f"takes/gives name {', '.join(sorted(unknown))}, which no {part.kind} can take or give")
     if part.kind in ("regressors", "transport") and not record.takes:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sharvin.junction import Junction
     from sharvin.observables import Observables
     from sharvin.samples import Dataset, Features, Images, Prediction, Samples
-    from sharvin.two_terminal import BlochHamiltonian, TwoTerminal
+    from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
+    from sharvin.two_terminal_file import Device
 
 
 @runtime_checkable
@@ -123,6 +124,36 @@ class SeriesHamiltonian(Hamiltonian, Protocol):
 
     def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
         """Device of each junction, or the reason why it has none, in order; the same atoms in all of them."""
+        ...
+
+
+@runtime_checkable
+class SampledHamiltonian(Hamiltonian, Protocol):
+    """A Hamiltonian that can sample the transverse Brillouin zone of a junction; optional."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether its options ask for more than one k-point; where false, `two_terminal` is the whole answer."""
+        ...
+
+    def two_terminals(self, junction: Junction) -> Sequence[Sample]:
+        """Weight and device of each k-point, at least one; transmissions are averaged with the weights, whose sum is 1."""
+        ...
+
+
+@runtime_checkable
+class StoredHamiltonian(SampledHamiltonian, Protocol):
+    """H and S that another program computed, with the structures they belong to; the record says ``takes=("file",)``.
+
+    Its option ``file`` names the file. `two_terminals` finds the stored device that has a junction's atoms.
+    """
+
+    def __len__(self) -> int:
+        """Number of devices in the file."""
+        ...
+
+    def device(self, number: int) -> Device:
+        """One device, by its number from 0."""
         ...
 
 

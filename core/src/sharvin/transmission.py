@@ -1,5 +1,6 @@
 """``sharvin transmission``: T(E) of every frame of a structure file as a table, CSV files and pictures, and what follows from it.
 
+A file of H and S that another program computed takes the place of a structure file: each of its devices is a frame.
 With a temperature or a bias also the conductance and the current of :mod:`sharvin.landauer`; with observables also the
 eigenchannels, shot noise, densities of states and bond currents of :mod:`sharvin.observables`.
 """
@@ -7,6 +8,7 @@ eigenchannels, shot noise, densities of states and bond currents of :mod:`sharvi
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sharvin.atomic import atomically
+from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import override
 from sharvin.device_checks import check_device
 from sharvin.errors import InputError
@@ -28,9 +31,11 @@ from sharvin.junction import Junction
 from sharvin.landauer import conductance_G0, current_A, window_eV
 from sharvin.observables import Observables
 from sharvin.progress import progress_bar
-from sharvin.protocols import ObservingSolver
+from sharvin.protocols import Hamiltonian, ObservingSolver
 from sharvin.registry import registry
 from sharvin.structure_files import read_structures
+from sharvin.two_terminal import Sample, TwoTerminal
+from sharvin.two_terminal_file import Device, is_two_terminal_file
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +50,7 @@ class Request:
     """What ``sharvin transmission`` was asked for; see its ``--help``."""
 
     file: Path
-    hamiltonian: str = "slater_koster"
+    hamiltonian: str | None = None
     transport: str = "rgf"
     energies: str = "0"
     frames: str = ":"
@@ -92,27 +97,27 @@ def transmission_of_file(request: Request) -> None:
     """
     grid = parse_energies(request.energies)
     conditions = Conditions.parse(request, grid)
-    structures = list(read_structures(request.file, request.frames, request.species.split(",") if request.species else ()))
-    builder, solver = _parts(request)
-    rows = np.empty((len(structures), len(grid)))
+    builder, solver, stored = _parts(request)
+    if stored:
+        sources: list[Any] = chosen_numbers(len(builder), request.frames, request.species)
+    else:
+        sources = list(read_structures(request.file, request.frames, request.species.split(",") if request.species else ()))
+    rows = np.empty((len(sources), len(grid)))
+    structures: list[Any] = []
     seen: list[Observables] = []
     console = Console()
-    with one_thread(), progress_bar("transmission", len(structures), Console(stderr=True)) as advance:
-        for number, atoms in enumerate(structures):
-            atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
+    with one_thread(), progress_bar("transmission", len(sources), Console(stderr=True)) as advance:
+        for number, source in enumerate(sources):
             try:
-                junction = Junction.detect(atoms, builder.range_A(atoms.numbers))
-                system = builder.two_terminal(junction)
-                check_device(system)
+                device = builder.device(source) if stored else Device(_samples(builder, source), source)
+                for _, system in device.samples:
+                    check_device(system)
                 if request.observables:
-                    if system.atom is None:
-                        raise InputError(
-                            f"the Hamiltonian {request.hamiltonian} does not say which atoms its orbitals belong to."
-                        )
-                    seen.append(solver.observables(system, grid))
+                    seen.append(solver.observables(_observed(device), grid))
+                    structures.append(device.atoms)
                     rows[number] = seen[-1].transmission
                 else:
-                    rows[number] = solver.transmission([system], grid)[0]
+                    rows[number] = averaged_transmission(solver, device.samples, grid)
             except InputError as error:
                 raise InputError(f"{request.file}, frame {number} of those chosen: {error}") from None
             advance(1)
@@ -129,19 +134,64 @@ def transmission_of_file(request: Request) -> None:
     console.print(f"Wrote {written}", highlight=False, soft_wrap=True)
 
 
-def _parts(request: Request) -> tuple[Any, Any]:
+def _observed(device: Device) -> TwoTerminal:
+    """The system of a device whose orbitals belong to atoms."""
+    if len(device.samples) > 1:
+        raise InputError(f"--observables are of one k-point, not of {len(device.samples)}; leave k_points out.")
+    system = device.samples[0][1]
+    if system.atom is None or device.atoms is None:
+        raise InputError("the Hamiltonian does not say which atoms its orbitals belong to, so there are no --observables.")
+    return system
+
+
+def _samples(builder: Hamiltonian, atoms: Atoms) -> Sequence[Sample]:
+    """k-points of a structure, one where the Hamiltonian does not sample."""
+    atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
+    junction = Junction.detect(atoms, builder.range_A(atoms.numbers))
+    samples = next(sampled_devices(builder, [junction]))
+    if isinstance(samples, Exception):
+        raise samples
+    return samples
+
+
+def chosen_numbers(count: int, frames: str, species: str | None) -> list[int]:
+    """Numbers of the devices of a file, chosen like the frames of a structure file.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, or species are named, which a file of H and S has no use for.
+    """
+    if species:
+        raise InputError("--species names the atom types of LAMMPS files; a file of H and S has none.")
+    found: list[int] = []
+    if re.fullmatch(r"-?\d+", frames) and -count <= int(frames) < count:
+        found = [range(count)[int(frames)]]
+    elif re.fullmatch(r"(-?\d*):(-?\d*)(:-?[1-9]\d*)?", frames):
+        found = list(range(count)[slice(*(int(part) if part else None for part in frames.split(":")))])
+    if not found:
+        raise InputError(f"--frames {frames}: the file holds {count} devices, numbered from 0.")
+    return found
+
+
+def _parts(request: Request) -> tuple[Any, Any, bool]:
+    """Hamiltonian and solver, and whether the Hamiltonian reads H and S from the file itself."""
     options: dict[str, Any] = {"hamiltonian": {}, "transport": {}}
     for setting in request.settings:
         override(options, setting)
     if set(options) - {"hamiltonian", "transport"}:
         raise InputError("--set takes hamiltonian.OPTION=VALUE or transport.OPTION=VALUE here.")
-    if registry().find("hamiltonians", request.hamiltonian).component.gives != "two_terminal":
-        raise InputError(f"the Hamiltonian {request.hamiltonian} is a lattice model and has no use for a structure file.")
-    builder = registry().build("hamiltonians", request.hamiltonian, options["hamiltonian"])
+    name = request.hamiltonian or ("arrays" if is_two_terminal_file(request.file) else "slater_koster")
+    component = registry().find("hamiltonians", name).component
+    if component.gives != "two_terminal":
+        raise InputError(f"the Hamiltonian {name} is a lattice model and has no use for a structure file.")
+    if stored := "file" in component.takes:
+        options["hamiltonian"].setdefault("file", str(request.file))
+    builder = registry().build("hamiltonians", name, options["hamiltonian"])
     solver = registry().build("transport", request.transport, options["transport"])
     if request.observables and not isinstance(solver, ObservingSolver):
         raise InputError(f"the solver {request.transport} gives the transmission only; take --transport rgf for --observables.")
-    return builder, solver
+    return builder, solver, stored
 
 
 def parse_energies(text: str) -> Floats:

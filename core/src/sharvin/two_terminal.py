@@ -159,6 +159,10 @@ class TwoTerminal:
         )
 
 
+Sample = tuple[float, TwoTerminal]
+"""Weight and device of one transverse k-point; the weights of a whole sampling sum to 1."""
+
+
 @dataclass(frozen=True, eq=False)
 class BlochHamiltonian:
     """H(k) = Σ_R exp(2πi k·R) H_R of a crystal, with lattice vectors R in units of the cell and k in fractions of it.

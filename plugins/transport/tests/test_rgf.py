@@ -261,6 +261,11 @@ def test_the_partition_drops_nothing() -> None:
         assert np.all(dense[bounds[a] : bounds[a + 1], bounds[min(a + 2, len(bounds) - 1)] :] == 0)
 
 
+def test_a_long_wire_is_cut_at_every_slice() -> None:
+    blocks = np.diff(Interior.of(GridWire(np.zeros((200, 3))).two_terminal()).bounds)
+    assert np.all(blocks[:-1] == 3) and blocks[-1] in (3, 6)  # to join the last two costs as much
+
+
 def test_what_snapshots_share_does_not_change_a_bit(contact: Callable[..., Atoms]) -> None:
     snapshots = []
     for seed in (1, 2, 1, 3):

@@ -4,9 +4,12 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import sisl
+from ase import Atoms
 from ase.build import bulk
-from sharvin import GridWire, Junction
-from sharvin.testing import HamiltonianTests, LatticeHamiltonianTests, TransportSolverTests
+from sharvin import GridWire, Junction, create
+from sharvin.testing import HamiltonianTests, LatticeHamiltonianTests, StoredHamiltonianTests, TransportSolverTests
+from sharvin.two_terminal_file import Device, write_two_terminal
 
 
 class TestRgf(TransportSolverTests):
@@ -84,6 +87,46 @@ class TestSlaterKosterPtbp(HamiltonianTests):
 
 class TestSlaterKosterNrl(TestSlaterKosterPtbp):
     options: ClassVar = {"table": "nrl"}
+
+
+def stored_chain(folder):
+    """Options and junction of a chain of gold whose H and S lie in a file."""
+    hopping = create("hamiltonians", "slater_koster")
+    atoms = Atoms("Au14", positions=[[0, 0, 2.9 * i] for i in range(14)])
+    junction = Junction.detect(atoms, hopping.range_A(atoms.numbers))
+    write_two_terminal(folder / "chain.h5", [Device([(1.0, hopping.two_terminal(junction))], atoms)])
+    return {"file": str(folder / "chain.h5")}, junction
+
+
+class TestArrays(StoredHamiltonianTests):
+    name = "arrays"
+
+    @pytest.fixture
+    def component_options(self, tmp_path):
+        return stored_chain(tmp_path)[0]
+
+    @pytest.fixture
+    def junction(self, tmp_path):
+        return stored_chain(tmp_path)[1]
+
+
+@pytest.mark.filterwarnings("ignore::sisl.SislWarning")
+class TestSiesta(StoredHamiltonianTests):
+    name = "siesta"
+
+    @pytest.fixture
+    def component_options(self, tmp_path):
+        for name, layers, images in (("device", 9, 1), ("lead", 1, 3)):
+            lattice = sisl.Lattice([3.0, 3.0, 2.0 * layers], nsc=[3, 3, images])
+            geometry = sisl.Geometry([[0, 0, 2.0 * k] for k in range(layers)], sisl.Atom(6, R=3.1), lattice)
+            H = sisl.Hamiltonian(geometry, orthogonal=False)
+            H.construct([[0.1, 2.1, 3.1], [[0.5, 1.0], [-1.0, 0.1], [-0.2, 0.02]]])
+            H.write(tmp_path / f"{name}.HSX")
+        return {"file": str(tmp_path / "device.HSX"), "left": str(tmp_path / "lead.HSX"), "k_points": [3, 2]}
+
+    @pytest.fixture
+    def junction(self, component):
+        return Junction.detect(component.stored_atoms()[0], 2.0)
 
 
 class TestNeutralSlaterKoster(TestSlaterKosterPtbp):

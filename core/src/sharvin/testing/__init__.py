@@ -26,6 +26,7 @@ _MODULES = (
     "lattice",
     "potentials",
     "regressors",
+    "stored",
     "structures",
     "transport",
 )
@@ -39,6 +40,7 @@ from sharvin.testing.hamiltonians import HamiltonianTests  # noqa: E402
 from sharvin.testing.lattice import LatticeHamiltonianTests  # noqa: E402
 from sharvin.testing.potentials import PotentialTests  # noqa: E402
 from sharvin.testing.regressors import RegressorTests  # noqa: E402
+from sharvin.testing.stored import StoredHamiltonianTests  # noqa: E402
 from sharvin.testing.structures import StructureTests  # noqa: E402
 from sharvin.testing.transport import TransportSolverTests  # noqa: E402
 
@@ -51,6 +53,7 @@ __all__ = [
     "LatticeHamiltonianTests",
     "PotentialTests",
     "RegressorTests",
+    "StoredHamiltonianTests",
     "StructureTests",
     "TransportSolverTests",
 ]

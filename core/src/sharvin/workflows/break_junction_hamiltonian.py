@@ -1,7 +1,7 @@
 """How ``break_junction`` teaches a Hamiltonian that learns.
 
-Some snapshots of the training pulls, more of them towards rupture, are computed in full; the Hamiltonian learns from those of most
-pulls, is held against those of the others, and then labels all snapshots.
+Some snapshots of the training pulls, more of them towards rupture, are computed in full; the Hamiltonian learns from those of
+most pulls, is held against those of the others, and then labels all snapshots.
 """
 
 from __future__ import annotations

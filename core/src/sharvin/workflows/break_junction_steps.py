@@ -6,7 +6,7 @@ Every function takes one picklable task and depends on nothing else, so results 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin import seeds
+from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import Selection
 from sharvin.device_checks import check_hermitian
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
-from sharvin.protocols import Hamiltonian, SeriesHamiltonian
 from sharvin.samples import Samples
 from sharvin.store import read_frames, write_table, write_trajectory
-from sharvin.two_terminal import TwoTerminal
 
 BATCH = 16
 """Snapshots that a worker holds at once, with their features."""
@@ -71,7 +70,8 @@ def label(task: LabelTask, path: Path) -> None:
     """Zero-temperature conductances T(E_F) of snapshots, and the CPU time they took.
 
     The electrodes are found in the trajectory's first frame. A snapshot that cannot be labelled gets nan and a reason. A
-    :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one series.
+    :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one series, a
+    :class:`~sharvin.protocols.SampledHamiltonian` gives the k-points that T is averaged over.
     """
     hamiltonian = task.hamiltonian.built() if task.learnt is None else load_model(task.hamiltonian, task.learnt)
     solver = task.transport.built()
@@ -80,14 +80,14 @@ def label(task: LabelTask, path: Path) -> None:
     conductances, reasons = [], {}
     started, orbitals = time.process_time(), 0
     junctions = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, task.snapshots))
-    for number, system in zip(task.snapshots, _systems(hamiltonian, junctions), strict=True):
+    for number, samples in zip(task.snapshots, sampled_devices(hamiltonian, junctions), strict=True):
         try:
-            if not isinstance(system, TwoTerminal):
-                raise system
+            if isinstance(samples, Exception):
+                raise samples
             if not orbitals:
-                check_hermitian(system)
-            orbitals = system.size
-            conductances.append(float(solver.transmission([system], np.zeros(1))[0, 0]))
+                check_hermitian(samples[0][1])
+            orbitals = samples[0][1].size
+            conductances.append(float(averaged_transmission(solver, samples, np.zeros(1))[0]))
         except (InputError, ItemError) as error:
             conductances.append(np.nan)
             reasons[str(number)] = str(error)
@@ -97,19 +97,6 @@ def label(task: LabelTask, path: Path) -> None:
     notes = {"reasons": reasons, "cpu_seconds": cpu, "atoms": len(first), "orbitals": orbitals}
     columns = {"snapshot": np.array(task.snapshots), "conductance_G0": np.array(conductances)}
     write_table(path, columns, notes)
-
-
-def _systems(hamiltonian: Hamiltonian, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
-    """Device of each junction, or the reason why it has none."""
-    if isinstance(hamiltonian, SeriesHamiltonian):
-        yield from hamiltonian.two_terminal_series(junctions)
-        return
-    for junction in junctions:
-        try:
-            system: TwoTerminal | InputError | ItemError = hamiltonian.two_terminal(junction)
-        except (InputError, ItemError) as error:
-            system = error
-        yield system
 
 
 @dataclass(frozen=True)

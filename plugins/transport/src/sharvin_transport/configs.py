@@ -13,9 +13,10 @@ TABLES = {name: Path(__file__).parent / "data" / f"slater_koster_{name}.json" fo
 
 
 class SlaterKosterOptions(Options):
-    table: str = "ptbp"
-    """Parameters: `ptbp` (H, C, N, O, S, Na, Al, K, Ni, Cu, Pd, Ag, Pt, Au, all pairs), `nrl` (Au or Cu), or the path of a
-    JSON file of the same form as either."""
+    table: str | dict[str, str] = "ptbp"
+    """Parameters: `ptbp` (H, C, N, O, S, Na, Al, K, Ni, Cu, Pd, Ag, Pt, Au, all pairs), `nrl` (Au or Cu), the path of a
+    JSON file of the same form as either, a folder of DFTB's `.skf` files named `Au-Ag.skf`, or such files one by one,
+    `{Au-Au: my/gold.skf}`."""
 
     tail_eV: PositiveFloat = Field(default=1e-5, le=1e-2)
     """The cutoff of each pair of elements is where its hoppings have fallen below this (and its overlaps below a tenth of it, per
@@ -26,6 +27,10 @@ class SlaterKosterOptions(Options):
 
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
+
+    k_points: tuple[PositiveInt, PositiveInt] = (1, 1)
+    """Divisions of the transverse Brillouin zone of a junction that is periodic in x and y: a Γ-centred grid over which T is
+    averaged. T stays that of one cell, and the electrodes are filled at all of these k-points."""
 
     charge_neutrality: Literal["none", "local", "predicted"] = "none"
     """`local` shifts the on-site energies of every atom between the principal layers until it holds its valence electrons
@@ -51,6 +56,10 @@ class SlaterKosterOptions(Options):
                 f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are "
                 "neutral at one Fermi energy only; leave fermi_energy_eV out"
             )
+        if self.charge_neutrality != "none" and self.k_points != (1, 1):
+            raise ValueError(
+                f"charge_neutrality: {self.charge_neutrality} populates the device at Γ only; leave k_points out, or use none"
+            )
         if self.charge_neutrality == "none":
             unused = sorted({"neutrality_tolerance", "neutrality_iterations", "contour_points"} & self.model_fields_set)
             changed = [name for name in unused if getattr(self, name) != type(self).model_fields[name].default]
@@ -60,8 +69,24 @@ class SlaterKosterOptions(Options):
             raise ValueError("neutrality_model acts with charge_neutrality: predicted only; set it or leave the model out")
         return self
 
+    @property
+    def table_name(self) -> str:
+        """What messages call the table."""
+        return self.table if isinstance(self.table, str) else "of .skf files"
+
+    def skf_files(self) -> dict[str, str] | None:
+        """Pair of elements → path of its `.skf` file; None if the table is of another form."""
+        if isinstance(self.table, dict):
+            return {pair: str(Path(path).expanduser()) for pair, path in self.table.items()}
+        folder = Path(self.table).expanduser()
+        if self.table in TABLES or not folder.is_dir():
+            return None
+        return {path.stem: str(path) for path in sorted(folder.glob("*-*.skf"))}
+
     def elements(self) -> frozenset[str] | None:
-        path = TABLES.get(self.table, Path(self.table))
+        if (files := self.skf_files()) is not None:
+            return frozenset(a for a, _, b in (pair.partition("-") for pair in files) if a == b)
+        path = TABLES.get(self.table_name, Path(self.table_name))
         if not path.is_file():
             return None
         table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -70,7 +95,71 @@ class SlaterKosterOptions(Options):
 
     def files(self) -> tuple[str, ...]:
         model = (self.neutrality_model,) if self.neutrality_model else ()
-        return model if self.table in TABLES else (self.table, *model)
+        if (files := self.skf_files()) is not None:
+            return (*files.values(), *model)
+        return model if self.table_name in TABLES else (self.table_name, *model)
+
+
+class ArraysOptions(Options):
+    file: str
+    """HDF5 file of H and S in eV, written by `sharvin.two_terminal_file.write_two_terminal` or any program; its layout is in the
+    manual."""
+
+    tolerance_A: PositiveFloat = Field(default=0.01, le=0.5)
+    """Largest distance of an atom from the stored one for a junction to be the stored device."""
+
+    def files(self) -> tuple[str, ...]:
+        return (self.file,)
+
+
+class SiestaOptions(Options):
+    file: str
+    """H and S of the device: a TSHS or HSX file of SIESTA."""
+
+    left: str
+    """H and S of the left electrode, periodic along z; its atoms are the outermost ones of the device."""
+
+    right: str | None = None
+    """H and S of the right electrode; by default it is the left one."""
+
+    structure: str | None = None
+    """Structure of the device with its elements, in the order of `file`; TSHS files do not name them, and a junction of a study
+    is found by its elements and positions."""
+
+    fermi_energy_eV: float | None = None
+    """Fermi energy of all files where they do not contain it (old HSX); energies of others are read relative to their own."""
+
+    k_points: tuple[PositiveInt, PositiveInt] = (1, 1)
+    """Divisions of the transverse Brillouin zone: a Γ-centred grid over which T is averaged."""
+
+    layer_tolerance_eV: PositiveFloat = 0.1
+    """Largest difference between H of the device's outermost principal layers and the electrodes' H, whose blocks they take."""
+
+    tolerance_A: PositiveFloat = Field(default=0.01, le=0.5)
+    """Largest distance of an atom from the stored one for a junction to be the stored device."""
+
+    def files(self) -> tuple[str, ...]:
+        return tuple(path for path in (self.file, self.left, self.right, self.structure) if path is not None)
+
+
+class GpawOptions(Options):
+    basis: str = "szp(dzp)"
+    """GPAW's name of the basis set; it must be among GPAW's data for every element."""
+
+    xc: str = "PBE"
+    """Exchange-correlation functional by GPAW's name."""
+
+    grid_spacing_A: PositiveFloat = Field(default=0.2, le=0.4)
+    """Spacing of the real-space grid."""
+
+    smearing_eV: PositiveFloat = 0.1
+    """Width of the Fermi function of the occupations."""
+
+    vacuum_A: PositiveFloat = Field(default=5.0, ge=3.0)
+    """Vacuum beyond the ends of the device, and on each side across where the structure is not periodic."""
+
+    max_iterations: PositiveInt = 333
+    """Iterations of the density after which a snapshot has failed."""
 
 
 class SquareLatticeOptions(Options):

@@ -123,11 +123,14 @@ def partition(high: NDArray[np.int64], first: int, last: int) -> NDArray[np.int6
     reach = np.minimum(np.maximum.accumulate(np.maximum(high, np.arange(n))) + 1, n)
     reach = np.concatenate([[0], reach])  # of the rows before a cut
     begin = max(first, 1)
-    cuts = np.unique(reach[begin : last + 1])
-    cuts = cuts[(cuts > begin) & (cuts <= last)]
-    cuts = np.concatenate([[0, begin], cuts[:: max(1, -(-len(cuts) // _CANDIDATES))], [n]])
     if begin > last:
         return np.array([0, n], dtype=np.int64)
+    finest = [begin]
+    while reach[finest[-1]] > finest[-1] and reach[finest[-1]] <= last:
+        finest.append(int(reach[finest[-1]]))
+    others = np.unique(reach[begin : last + 1])
+    others = others[others <= last][:: max(1, -(-len(others) // _CANDIDATES))]
+    cuts = np.unique(np.concatenate([[0], finest, others[others > begin], [n]]))
     # Work of a block of size m with u columns in the next one: factorisation, solution, update.
     beyond = (reach[cuts] - cuts).astype(np.float64)
     best, before = np.full(len(cuts), np.inf), np.zeros(len(cuts), dtype=np.int64)

@@ -6,6 +6,7 @@ A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -96,6 +97,32 @@ def lead_fermi_energy(lead: Lead, electrons: float, smearing_K: float, samples: 
     InputError
         If the overlap matrix is not positive definite.
     """
+    return sampled_fermi_energy([(1.0, lead)], electrons, smearing_K, samples)
+
+
+def sampled_fermi_energy(leads: Sequence[tuple[float, Lead]], electrons: float, smearing_K: float, samples: int = 24) -> float:
+    """Fermi energy in eV of a lead that is sampled at transverse k-points: (weight, lead at k), weights of sum 1.
+
+    Raises
+    ------
+    InputError
+        If an overlap matrix is not positive definite, or there are more electrons than states.
+    """
+    levels = [_levels(lead, samples) for _, lead in leads]
+    e = np.concatenate([energies for energies, _ in levels])
+    n = np.concatenate([weight * held for (weight, _), (_, held) in zip(leads, levels, strict=True)])
+    kt = KB_EV_PER_K * smearing_K
+    if not 0 < electrons < n.sum():
+        raise InputError(f"{electrons:g} electrons do not fit into the {n.sum():g} states of the lead's principal layer.")
+
+    def excess(mu: float) -> float:
+        return float(n @ (0.5 - 0.5 * np.tanh((e - mu) / (2 * kt)))) - electrons
+
+    return float(brentq(excess, e.min() - 1.0, e.max() + 1.0, xtol=1e-10))
+
+
+def _levels(lead: Lead, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Band energies of a lead along z and the electrons that each can hold."""
     h00, h01, s00, s01, weights = bloch_blocks(lead)
     real = not np.iscomplexobj(lead.H00)
     samples = samples if real else 2 * samples
@@ -116,15 +143,7 @@ def lead_fermi_energy(lead: Lead, electrons: float, smearing_K: float, samples: 
                     ) from None
                 energies.append(e)
                 occupation.append(np.full(len(e), 2.0 * (weight / 2 if real and weight == 2 else weight) / samples))
-    e, n = np.concatenate(energies), np.concatenate(occupation)
-    kt = KB_EV_PER_K * smearing_K
-    if not 0 < electrons < n.sum():
-        raise InputError(f"{electrons:g} electrons do not fit into the {n.sum():g} states of the lead's principal layer.")
-
-    def excess(mu: float) -> float:
-        return float(n @ (0.5 - 0.5 * np.tanh((e - mu) / (2 * kt)))) - electrons
-
-    return float(brentq(excess, e.min() - 1.0, e.max() + 1.0, xtol=1e-10))
+    return np.concatenate(energies), np.concatenate(occupation)
 
 
 def open_channels(lead: Lead, energy_eV: float, tolerance: float = 1e-6) -> int:

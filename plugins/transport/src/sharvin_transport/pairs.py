@@ -8,6 +8,7 @@ import numpy as np
 from ase.geometry import complete_cell
 from numpy.typing import ArrayLike, NDArray
 from sharvin.errors import InputError
+from sharvin.two_terminal import Matrix
 from vesin import NeighborList
 
 Floats = NDArray[np.float64]
@@ -39,12 +40,12 @@ def find_pairs(numbers: NDArray[np.int64], positions: Floats, cell: Floats, pbc:
 
 
 def merge_images(
-    pairs: Pairs, n_atoms: int, blocks: tuple[Floats, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Floats]]:
+    pairs: Pairs, n_atoms: int, blocks: tuple[Matrix, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Matrix]]:
     """Sum blocks over the images of each pair; returns first ≤ second and the sums.
 
     Where an atom meets its own image (first = second), its block stands for one of two opposite images; the
-    other one is the transpose.
+    other one is the adjoint, as is the block of a pair that changes its order.
     """
     swap = pairs.first > pairs.second
     first = np.where(swap, pairs.second, pairs.first)
@@ -53,10 +54,10 @@ def merge_images(
     key = (first * n_atoms + second)[order]
     new = np.concatenate([[True], key[1:] != key[:-1]]) if len(key) else np.zeros(0, dtype=bool)
     total, repeated, turned = np.flatnonzero(new), np.flatnonzero(~new), np.flatnonzero(swap[order])
-    merged = []
+    merged: list[Matrix] = []
     for block in blocks:
         sorted_block = block[order]
-        sorted_block[turned] = sorted_block[turned].transpose(0, 2, 1)
+        sorted_block[turned] = sorted_block[turned].conj().transpose(0, 2, 1)
         merged.append(sorted_block[total])
         np.add.at(merged[-1], (np.cumsum(new) - 1)[repeated], sorted_block[repeated])
     return key[total] // n_atoms, key[total] % n_atoms, merged

@@ -13,6 +13,32 @@ def sharvin_hamiltonians() -> list[Component]:
     """Hamiltonians."""
     return [
         Component(
+            name="arrays",
+            target="sharvin_transport.arrays:Arrays",
+            config="sharvin_transport.configs:ArraysOptions",
+            summary="H and S that another program computed, from a documented HDF5 file",
+            takes=("file",),
+            gives="two_terminal",
+        ),
+        Component(
+            name="gpaw",
+            target="sharvin_transport.gpaw_lcao:GpawLcao",
+            config="sharvin_transport.configs:GpawOptions",
+            summary="density-functional theory in GPAW's atomic orbitals, at transverse Γ",
+            needs=("gpaw",),
+            extra="gpaw",
+            gives="two_terminal",
+        ),
+        Component(
+            name="siesta",
+            target="sharvin_transport.siesta:Siesta",
+            config="sharvin_transport.configs:SiestaOptions",
+            summary="H and S of SIESTA: TSHS or HSX files of a device and its electrodes",
+            needs=("sisl",),
+            takes=("file",),
+            gives="two_terminal",
+        ),
+        Component(
             name="slater_koster",
             target="sharvin_transport.slater_koster:SlaterKoster",
             config="sharvin_transport.configs:SlaterKosterOptions",

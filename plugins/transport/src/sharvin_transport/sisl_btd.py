@@ -33,6 +33,7 @@ class SislTransport:
     def __init__(self, options: SislOptions) -> None:
         self.options = options
         self._cache = ContentCache("sisl_self_energy")
+        self._checked: set[tuple[str, str, float]] = set()
 
     def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
@@ -52,7 +53,9 @@ class SislTransport:
             for column, energy in enumerate(energies):
                 absolute = float(energy + system.fermi_energy)
                 for lead, direction, electrode in zip((system.left, system.right), "-+", green.elecs, strict=True):
-                    _check_dyson(lead, direction, electrode.self_energy(absolute), absolute + 1j * self.options.eta_eV)
+                    if (lead.key, direction, absolute) not in self._checked:
+                        _check_dyson(lead, direction, electrode.self_energy(absolute), absolute + 1j * self.options.eta_eV)
+                        self._checked.add((lead.key, direction, absolute))
                 try:
                     out[row, column] = np.real(green.transmission(absolute, "left", "right"))
                 except np.linalg.LinAlgError:

@@ -11,23 +11,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sharvin.brillouin import monkhorst_pack
 from sharvin.cache import ContentCache
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import OVERLAP, Electrode, Junction, overlap_message
 from sharvin.protocols import Reference
-from sharvin.two_terminal import BlochHamiltonian, Lead, Supercell, TwoTerminal
+from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, Supercell, TwoTerminal
 
 from sharvin_transport.configs import TABLES, SlaterKosterOptions
-from sharvin_transport.lead_bands import invariance_error, lead_fermi_energy
+from sharvin_transport.lead_bands import invariance_error, sampled_fermi_energy
 from sharvin_transport.neutrality import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
 from sharvin_transport.pairs import Pairs, find_pairs, merge_images
+from sharvin_transport.skf import load_skf
 from sharvin_transport.tables import Table, load_table
 from sharvin_transport.two_centre import Directions
 
@@ -47,9 +50,9 @@ class SlaterKoster:
 
     def __init__(self, options: SlaterKosterOptions) -> None:
         self.options = options
-        path = TABLES.get(options.table, Path(options.table))
-        self.table: Table = load_table(path, options.table, options.tail_eV)
-        self._leads: dict[bytes, tuple[Lead, float]] = {}
+        self.table: Table = _table(options)
+        self.k_points, self.k_weights = monkhorst_pack(*options.k_points)
+        self._leads: dict[bytes, tuple[list[Lead], float]] = {}
         self._fermi_energies = ContentCache("fermi_energy")
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
         self._model: NeutralityModel | None = None
@@ -156,15 +159,49 @@ class SlaterKoster:
 
     def _origin(self) -> str:
         """What the shifts depend on besides the structure."""
-        name = self.options.table
+        name = self.options.table_name
         if name not in TABLES:
             own = (path for path in self.options.files() if path != self.options.neutrality_model)
             contents = b"".join(Path(path).expanduser().read_bytes() for path in own)
             name = f"{Path(name).name} {hashlib.blake2b(contents, digest_size=8).hexdigest()}"
         return f"table {name} and tail_eV {self.options.tail_eV:g}"
 
+    @property
+    def sampled(self) -> bool:
+        """Whether `k_points` asks for more than Γ."""
+        return len(self.k_weights) > 1
+
+    def two_terminals(self, junction: Junction) -> list[Sample]:
+        """Weight and device of each transverse k-point, of k and −k one.
+
+        Raises
+        ------
+        InputError
+            As :meth:`two_terminal`, and if the junction is not periodic where `k_points` divides.
+        ItemError
+            As :meth:`two_terminal`.
+        """
+        if not self.sampled:
+            return [(1.0, self.two_terminal(junction))]
+        for axis, divisions in enumerate(self.options.k_points):
+            if divisions > 1 and not junction.atoms.pbc[axis]:
+                raise InputError(
+                    f"k_points {list(self.options.k_points)} divides the Brillouin zone along {'xy'[axis]}, where the junction "
+                    "is not periodic; use 1 there, or make the structure periodic."
+                )
+        return list(zip(map(float, self.k_weights), self._devices_of(junction)[0], strict=True))
+
     def _device_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[TwoTerminal, NDArray[np.int64]]:
         """The device, without shifts or with those of :meth:`learnt`, and the atoms between the principal layers in its order."""
+        if self.sampled:
+            raise InputError(
+                f"k_points {list(self.options.k_points)} needs one device a k-point; use two_terminals and average T."
+            )
+        systems, inside = self._devices_of(junction, shifts)
+        return systems[0], inside
+
+    def _devices_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[list[TwoTerminal], NDArray[np.int64]]:
+        """The device at each k-point, and the atoms between the principal layers in its order."""
         atoms = junction.atoms
         reach = self.range_A(atoms.numbers)
         junction, left, right = junction.electrodes()
@@ -174,8 +211,8 @@ class SlaterKoster:
                     f"the {side} principal layer is {electrode.period_A:.2f} Å thick, the Hamiltonian reaches {reach:.2f} Å; "
                     "detect the junction with the Hamiltonian's range_A."
                 )
-        leads = [self._lead(electrode) for electrode in (left, right)]
-        fermi = [level for _, level in leads]
+        leads = [self._leads_at_k(electrode)[0] for electrode in (left, right)]
+        fermi = [self._leads_at_k(electrode)[1] for electrode in (left, right)]
         if self.options.charge_neutrality != "none":
             fermi = [self._neutral_fermi_energy(electrode, atoms) for electrode in (left, right)]
         if abs(fermi[0] - fermi[1]) > ALIGNMENT_EV:
@@ -197,10 +234,13 @@ class SlaterKoster:
         moved = np.zeros(len(order))
         if shifts is not None:
             moved[zone == 0] = shifts[np.argsort(np.argsort(inside))]
-        H, S = self._device(atoms, order, positions, zone, (leads[0][0], leads[1][0]), moved)
+        sides = list(zip(leads[0], leads[1], strict=True))
+        offsets = np.concatenate([_transverse_cells(left), np.zeros((len(inside), 2)), _transverse_cells(right)])
+        matrices = self._device(atoms, order, positions, zone, sides, offsets, moved)
         atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
-        system = TwoTerminal(H, S, leads[0][0], leads[1][0], fermi_energy=0.5 * (fermi[0] + fermi[1]), atom=atom)
-        return system, inside
+        level = 0.5 * (fermi[0] + fermi[1])
+        systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
+        return systems, inside
 
     def _neutral(
         self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64], start: Shifts | None
@@ -273,7 +313,12 @@ class SlaterKoster:
         return BlochHamiltonian(translations.astype(np.int64), matrices[0], matrices[1], electrons)
 
     def _lead(self, electrode: Electrode) -> tuple[Lead, float]:
-        """Lead and its Fermi energy, one object for all snapshots."""
+        """Lead at Γ and its Fermi energy, one object for all snapshots."""
+        leads, fermi = self._leads_at_k(electrode)
+        return leads[0], fermi
+
+    def _leads_at_k(self, electrode: Electrode) -> tuple[list[Lead], float]:
+        """Lead at each k-point and its Fermi energy, one object for all snapshots."""
         if electrode.key not in self._leads:
             crystal = electrode.crystal()
             bloch = self.bloch(crystal)
@@ -282,26 +327,41 @@ class SlaterKoster:
                 raise InputError(
                     "a principal layer couples beyond its neighbours; it must be thicker than the Hamiltonian's range."
                 )
-            blocks = [matrix[along == shift].sum(axis=0) for matrix in (bloch.H_R, bloch.S_R) for shift in (0, 1)]
-            lead = Lead(H00=blocks[0], H01=blocks[1], S00=blocks[2], S01=blocks[3])
-            if electrode.order.shape[:2] != (1, 1):
-                supercell = Supercell(_orbital_order(electrode, self.orbital_count(electrode.numbers)))
-                if invariance_error(lead, supercell) < INVARIANCE_EV:
-                    lead = Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
+            leads = [self._lead_at(electrode, bloch, k) for k in self.k_points]
             fermi = self.options.fermi_energy_eV
             if fermi is None:
-                fermi = self._fermi_energy(lead, bloch.electrons)
-            self._leads[electrode.key] = (lead, fermi)
+                fermi = self._fermi_energy(leads, bloch.electrons)
+            self._leads[electrode.key] = (leads, fermi)
         return self._leads[electrode.key]
 
-    def _fermi_energy(self, lead: Lead, electrons: float) -> float:
+    def _lead_at(self, electrode: Electrode, bloch: BlochHamiltonian, k: Floats) -> Lead:
+        along = bloch.translations[:, 2]
+        blocks: list[Matrix] = []
+        for matrix in (bloch.H_R, bloch.S_R):
+            for shift in (0, 1):
+                chosen = along == shift
+                cells = bloch.translations[chosen, :2]
+                blocks.append(np.tensordot(_phases(cells, k), matrix[chosen], 1) if k.any() else matrix[chosen].sum(axis=0))
+        if k.any():
+            gauge = np.repeat(_phases(_transverse_cells(electrode), k), self.orbital_count(electrode.numbers))
+            blocks = [gauge.conj()[:, None] * block * gauge for block in blocks]
+        lead = Lead(H00=blocks[0], H01=blocks[1], S00=blocks[2], S01=blocks[3])
+        if electrode.order.shape[:2] != (1, 1):
+            supercell = Supercell(_orbital_order(electrode, self.orbital_count(electrode.numbers)))
+            if invariance_error(lead, supercell) < INVARIANCE_EV:
+                lead = Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
+        return lead
+
+    def _fermi_energy(self, leads: list[Lead], electrons: float) -> float:
         smearing = self.options.smearing_K
-        folded = lead.supercell.orbitals.tobytes() if lead.supercell else b""
-        content = f"1 {lead.key} {electrons!r} {smearing!r}".encode() + folded
+        samples = list(zip(map(float, self.k_weights), leads, strict=True))
+        folded = b"".join(lead.supercell.orbitals.tobytes() for lead in leads if lead.supercell)
+        keys = " ".join(lead.key for lead in leads)
+        content = f"1 {keys} {electrons!r} {smearing!r}".encode() + folded
         key = hashlib.blake2b(content, digest_size=20).hexdigest()
 
         def compute() -> dict[str, NDArray[np.float64]]:
-            return {"fermi_energy_eV": np.array(lead_fermi_energy(lead, electrons, smearing))}
+            return {"fermi_energy_eV": np.array(sampled_fermi_energy(samples, electrons, smearing))}
 
         return float(self._fermi_energies.get_or_compute(key, compute)["fermi_energy_eV"])
 
@@ -343,10 +403,11 @@ class SlaterKoster:
         order: NDArray[np.int64],
         positions: Floats,
         zone: NDArray[np.int64],
-        leads: tuple[Lead, Lead],
+        leads: list[tuple[Lead, Lead]],
+        offsets: Floats,
         shifts: Floats,
-    ) -> tuple[csr_array, csr_array]:
-        """H and S of the device, atoms already in device order."""
+    ) -> list[tuple[csr_array, csr_array]]:
+        """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
         pairs = find_pairs(numbers, positions, atoms.cell.array, atoms.pbc, self.range_A(numbers))
         _check_overlap(pairs, order, numbers, ItemError)
@@ -359,19 +420,27 @@ class SlaterKoster:
         if shifts.any():
             onsite = onsite + shifts[:, None]
             hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
-        first, second, merged = merge_images(pairs, len(numbers), (hopping, overlap))
         present = _present(count)
         sizes = [int((zone == side).sum()) for side in (-1, 0, 1)]
-        matrices = []
-        for blocks, diagonal, lead_blocks in (
-            (merged[0], onsite, (leads[0].H00, leads[1].H00)),
-            (merged[1], np.ones_like(onsite), (leads[0].S00, leads[1].S00)),
-        ):
-            padded = [_padded(block, part, m) for block, part in zip(lead_blocks, _split(count, sizes), strict=True)]
-            matrices.append(_assemble(first, second, blocks, diagonal, padded, sizes))
-        if not present.all():
-            matrices = [csr_array(matrix[present][:, present]) for matrix in matrices]
-        return matrices[0], matrices[1]
+        found = []
+        for k, (left, right) in zip(self.k_points, leads, strict=True):
+            phased: tuple[Matrix, ...] = (hopping, overlap)
+            if k.any():
+                shift = pairs.image[:, :2] + offsets[pairs.second] - offsets[pairs.first]
+                phase = _phases(shift, k)[:, None, None]
+                phased = (phase * hopping, phase * overlap)
+            first, second, merged = merge_images(pairs, len(numbers), phased)
+            matrices = []
+            for blocks, diagonal, lead_blocks in (
+                (merged[0], onsite, (left.H00, right.H00)),
+                (merged[1], np.ones_like(onsite), (left.S00, right.S00)),
+            ):
+                padded = [_padded(block, part, m) for block, part in zip(lead_blocks, _split(count, sizes), strict=True)]
+                matrices.append(_assemble(first, second, blocks, diagonal, padded, sizes))
+            if not present.all():
+                matrices = [csr_array(matrix[present][:, present]) for matrix in matrices]
+            found.append((matrices[0], matrices[1]))
+        return found
 
 
 def _surroundings(junction: Junction) -> Surroundings:
@@ -384,6 +453,12 @@ def _surroundings(junction: Junction) -> Surroundings:
     return Surroundings(np.asarray(atoms.numbers, dtype=np.int64), positions, atoms.cell.array, atoms.pbc, inside)
 
 
+def _table(options: SlaterKosterOptions) -> Table:
+    if (files := options.skf_files()) is not None:
+        return load_skf(options.table_name, tuple(sorted(files.items())), options.tail_eV)
+    return load_table(TABLES.get(options.table_name, Path(options.table_name)), options.table_name, options.tail_eV)
+
+
 def _split(count: NDArray[np.int64], sizes: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return count[: sizes[0]], count[len(count) - sizes[2] :]
 
@@ -393,22 +468,39 @@ def _present(count: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(np.arange(int(count.max()))[None] < count[:, None]).ravel()
 
 
-def _padded(block: NDArray[np.float64] | NDArray[np.complex128], count: NDArray[np.int64], m: int) -> Floats:
+def _transverse_cells(electrode: Electrode) -> Floats:
+    """Where in the transverse cell, as fractions of it, the primitive cell of each atom is, float64[n, 2].
+
+    Orbitals of the electrodes take the Bloch phase of that place, so that shifts by primitive cells leave the lead as it is.
+    """
+    n1, n2, _ = electrode.order.shape
+    place = np.stack(np.meshgrid(np.arange(n1) / n1, np.arange(n2) / n2, indexing="ij"), axis=-1)
+    found = np.empty((len(electrode.numbers), 2))
+    found[electrode.order] = place[:, :, None, :]
+    return found
+
+
+def _phases(cells: NDArray[np.int64] | Floats, k: Floats) -> NDArray[np.complex128]:
+    """Bloch phases of transverse cells [n, 2] at k, in units of the reciprocal vectors."""
+    return np.asarray(np.exp(2j * np.pi * (cells @ k)))
+
+
+def _padded(block: Matrix, count: NDArray[np.int64], m: int) -> Matrix:
     """A lead block with m places an atom."""
     if np.all(count == m):
-        return np.asarray(block, dtype=np.float64)
+        return block
     places = np.flatnonzero(np.arange(m)[None] < count[:, None])
-    full = np.zeros((len(count) * m,) * 2)
+    full: Any = np.zeros((len(count) * m,) * 2, dtype=block.dtype)
     full[np.ix_(places, places)] = block
-    return full
+    return cast(Matrix, full)
 
 
 def _assemble(
     first: NDArray[np.int64],
     second: NDArray[np.int64],
-    blocks: Floats,
+    blocks: Matrix,
     diagonal: Floats,
-    lead_blocks: list[Floats],
+    lead_blocks: list[Matrix],
     sizes: list[int],
 ) -> csr_array:
     """CSR matrix [left | centre | right] from blocks of atom pairs and dense lead blocks.
@@ -417,14 +509,14 @@ def _assemble(
     """
     n, m = len(diagonal), diagonal.shape[1]
     inner = np.arange(sizes[0], n - sizes[2])
-    eye = np.zeros((len(inner), m, m))
+    eye = np.zeros((len(inner), m, m), dtype=blocks.dtype)
     eye[:, np.arange(m), np.arange(m)] = diagonal[inner]
     own = first == second
-    eye[first[own] - sizes[0]] += blocks[own] + blocks[own].transpose(0, 2, 1)
+    eye[first[own] - sizes[0]] += blocks[own] + blocks[own].conj().transpose(0, 2, 1)
     first, second, blocks = first[~own], second[~own], blocks[~own]
     i = np.concatenate([first, second, inner])
     j = np.concatenate([second, first, inner])
-    values = np.concatenate([blocks, blocks.transpose(0, 2, 1), eye])
+    values = np.concatenate([blocks, blocks.conj().transpose(0, 2, 1), eye])
     order = np.argsort(i * n + j, kind="stable")
     j = j[order]
     starts = np.searchsorted(i[order], np.arange(n + 1))
@@ -432,7 +524,7 @@ def _assemble(
     lead_width[: sizes[0]], lead_width[n - sizes[2] :] = sizes[0] * m, sizes[2] * m
     widths = np.diff(starts) * m + lead_width
     indptr = np.concatenate([[0], np.cumsum(np.repeat(widths, m))])
-    data, indices = np.empty(indptr[-1]), np.empty(indptr[-1], dtype=np.int32)
+    data, indices = np.empty(indptr[-1], dtype=values.dtype), np.empty(indptr[-1], dtype=np.int32)
     offsets = np.arange(m, dtype=np.int32)
     for atom in range(n):
         neighbours = slice(starts[atom], starts[atom + 1])

@@ -223,7 +223,9 @@ def load_table(path: Path, name: str, tail_eV: float) -> Table:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"there is no Slater-Koster table {name!r}: give 'ptbp', 'nrl' or the path of a JSON file.") from None
+        raise InputError(
+            f"there is no Slater-Koster table {name!r}: give 'ptbp', 'nrl', a JSON file or a folder of .skf files."
+        ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"the Slater-Koster table {name} cannot be read: {error}.") from error
     try:
