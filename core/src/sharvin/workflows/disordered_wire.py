@@ -27,7 +27,7 @@ from sharvin.store import read_json, read_table, write_json
 from sharvin.workflows import disordered_wire_report as reporting
 from sharvin.workflows import disordered_wire_steps as steps
 from sharvin.workflows.configs import DisorderedWireOptions, Target, WireCase, at_concentration
-from sharvin.workflows.disordered_wire_report import CaseFits, Scan, WireSet
+from sharvin.workflows.disordered_wire_scores import CaseFits, Scan, WireSet
 
 LEAST_TRAINING = 20
 """Training samples that scaling leaves at least, so that every set has some."""

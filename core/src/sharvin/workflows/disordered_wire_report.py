@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.config import Selection
 from sharvin.context import Context
-from sharvin.histograms import r_squared
-from sharvin.store import read_json, read_table
+from sharvin.workflows import disordered_wire_error_figures as error_figures
 from sharvin.workflows import disordered_wire_figures as figures
-from sharvin.workflows.configs import DisorderedWireOptions, WireCase
-from sharvin.workflows.disordered_wire_steps import WireSource, read_labels
+from sharvin.workflows.configs import DisorderedWireOptions
+from sharvin.workflows.disordered_wire_scores import CaseFits, Scan, Score, WireSet
 
 SIZE_OPTIONS = ("length", "width")
 """Options of lattice Hamiltonians that the size of a wire tells already."""
@@ -28,116 +24,6 @@ MOST_PANELS = 12
 WORDS = {"conductance": "G", "bias_averaged_conductance": "Gbar"}
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class WireSet:
-    """Wires of one Hamiltonian and one target: where they come from, at which energies, and the files of their T(E)."""
-
-    source: WireSource
-    target: str
-    energies: tuple[float, ...]
-    paths: tuple[Path | None, ...] = ()
-
-    @cached_property
-    def shape(self) -> tuple[int, int]:
-        """Slices and sites across."""
-        _, notes = read_table(next(path for path in self.paths if path is not None))
-        return notes["length"], notes["width"]
-
-    @cached_property
-    def conductance_G0(self) -> Array:
-        """Exact target of every wire, float64[total]; nan where it could not be computed."""
-        return read_labels(self.source, self.paths)
-
-    @cached_property
-    def concentration(self) -> Array:
-        """Concentration of impurities of every wire, float64[total]; nan where the ensemble has no such number."""
-        return read_labels(self.source, self.paths, "concentration")
-
-    def cpu_seconds(self) -> float:
-        """CPU time of all transmissions."""
-        return float(sum(read_table(path)[1]["cpu_seconds"] for path in self.paths if path is not None))
-
-
-@dataclass(frozen=True)
-class Score:
-    """A fitted model on the test set."""
-
-    training: int
-    published_mae_G0: float | None
-    wire: NDArray[np.int64]
-    exact_G0: Array
-    predicted_G0: Array
-    seconds: Mapping[str, float]
-    curves: Mapping[str, Sequence[float]]
-
-    @property
-    def mae_G0(self) -> float:
-        """Mean absolute error."""
-        return float(np.abs(self.predicted_G0 - self.exact_G0).mean())
-
-    @property
-    def rmse_G0(self) -> float:
-        """Root mean square error."""
-        return float(np.sqrt(((self.predicted_G0 - self.exact_G0) ** 2).mean()))
-
-    @property
-    def r2(self) -> float | None:
-        """Coefficient of determination; None where all exact values are equal."""
-        several = len(self.exact_G0) > 1 and np.ptp(self.exact_G0) > 0
-        return float(r_squared(self.predicted_G0, self.exact_G0)) if several else None
-
-
-@dataclass(frozen=True)
-class CaseFits:
-    """A case, its wires, and the folders of its fits, one for every number of training samples; None where a fit failed."""
-
-    case: WireCase
-    wires: WireSet
-    regressor: Selection
-    training: tuple[int, ...]
-    folders: tuple[Path | None, ...]
-
-    @property
-    def folder(self) -> Path | None:
-        """The fit to most training samples."""
-        return self.folders[-1]
-
-    @cached_property
-    def scores(self) -> list[Score]:
-        """Scores of the fits that there are."""
-        published = self.case.published_mae_G0 or (None,) * len(self.training)
-        found = []
-        for number, known, folder in zip(self.training, published, self.folders, strict=True):
-            if folder is None:
-                continue
-            table, notes = read_table(folder / "test.h5")
-            curves = read_json(folder / "learning_curves.json")
-            found.append(Score(number, known, table["wire"], table["exact_G0"], table["predicted_G0"], notes["seconds"], curves))
-        return found
-
-
-@dataclass(frozen=True)
-class Scan:
-    """Ensembles of one Hamiltonian and target at fixed concentrations, exact and predicted by cases.
-
-    ``predicted[case]`` is float64[n_concentrations, configurations].
-    """
-
-    ensembles: tuple[WireSet, ...]
-    concentrations: tuple[float, ...]
-    predicted: dict[str, Array]
-
-    @cached_property
-    def exact_G0(self) -> Array:
-        """float64[n_concentrations, configurations]."""
-        return np.array([wires.conductance_G0 for wires in self.ensembles])
-
-    @property
-    def target(self) -> str:
-        """``conductance`` or ``bias_averaged_conductance``."""
-        return self.ensembles[0].target
 
 
 def results(
@@ -369,11 +255,11 @@ def draw(
     figures.plot_parity_panels(folder, parity, len(scored) - len(shown))
     _draw_errors(folder, scored)
     curves = [(fit.case.name, names[id(fit.wires)], fit.case.target, fit.scores[-1].curves) for fit in scored]
-    figures.plot_training(folder, [figures.Training(*entry) for entry in curves])
+    error_figures.plot_training(folder, [error_figures.Training(*entry) for entry in curves])
     if scans:
         figures.plot_ensembles(folder, [_ensemble(scan, fits, names) for scan in scans])
     if timing is not None:
-        figures.plot_times(folder, timing)
+        error_figures.plot_times(folder, timing)
 
 
 def _best_of_each(fits: Sequence[CaseFits]) -> list[CaseFits]:
@@ -388,9 +274,9 @@ def _draw_errors(folder: Path, fits: Sequence[CaseFits]) -> None:
     for fit in fits:
         if len({score.training for score in fit.scores}) > 1:
             x = np.array([score.training for score in fit.scores], dtype=float)
-            curves.append(figures.Line(fit.case.name, x, *_errors(fit.scores)))
+            curves.append(error_figures.Line(fit.case.name, x, *_errors(fit.scores)))
     if curves:
-        figures.plot_error_against_training(folder, curves)
+        error_figures.plot_error_against_training(folder, curves)
     groups: dict[str, list[CaseFits]] = {}
     for fit in fits:
         if fit.case.group:
@@ -401,9 +287,9 @@ def _draw_errors(folder: Path, fits: Sequence[CaseFits]) -> None:
         if len({fit.wires.shape for fit in ordered}) > 1:
             sizes = [f"{fit.wires.shape[0]}×{fit.wires.shape[1]}" for fit in ordered]
             sites = np.array([fit.wires.shape[0] * fit.wires.shape[1] for fit in ordered], dtype=float)
-            lines.append((figures.Line(group, sites, *_errors([fit.scores[-1] for fit in ordered])), sizes))
+            lines.append((error_figures.Line(group, sites, *_errors([fit.scores[-1] for fit in ordered])), sizes))
     if lines:
-        figures.plot_error_against_size(folder, [line for line, _ in lines], [sizes for _, sizes in lines])
+        error_figures.plot_error_against_size(folder, [line for line, _ in lines], [sizes for _, sizes in lines])
 
 
 def _errors(scores: Sequence[Score]) -> tuple[Array, Array]:
