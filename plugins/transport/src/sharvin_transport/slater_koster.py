@@ -11,27 +11,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sharvin.brillouin import monkhorst_pack
 from sharvin.cache import ContentCache
 from sharvin.errors import InputError, ItemError
-from sharvin.junction import OVERLAP, Electrode, Junction, overlap_message
+from sharvin.junction import Electrode, Junction
 from sharvin.protocols import Reference
 from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, Supercell, TwoTerminal
 
 from sharvin_transport.configs import TABLES, SlaterKosterOptions
+from sharvin_transport.device_matrix import assemble, outer_orbitals, padded, present_orbitals
 from sharvin_transport.lead_bands import invariance_error, sampled_fermi_energy
 from sharvin_transport.neutrality import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
 from sharvin_transport.pairs import Pairs, find_pairs, merge_images
 from sharvin_transport.skf import load_skf
 from sharvin_transport.tables import Table, load_table
+from sharvin_transport.too_close import check_positive, check_spheres
 from sharvin_transport.two_centre import Directions
 
 Floats = NDArray[np.float64]
@@ -287,11 +288,11 @@ class SlaterKoster:
         numbers = np.asarray(atoms.numbers, dtype=np.int64)
         reach = self.range_A(numbers)
         pairs = find_pairs(numbers, atoms.positions, atoms.cell.array, atoms.pbc, reach)
-        _check_overlap(pairs, np.arange(len(atoms)), numbers, InputError)
+        check_spheres(pairs, np.arange(len(atoms)), numbers, InputError)
         hopping, overlap = self._pair_blocks(numbers, pairs)
-        _check_positive(pairs, overlap, np.arange(len(atoms)), numbers, InputError)
+        check_positive(pairs, overlap, np.arange(len(atoms)), numbers, InputError)
         count = self.orbital_count(numbers)
-        present = _present(count)
+        present = present_orbitals(count)
         n, m = len(numbers), int(count.max())
         extent = np.abs(pairs.image).max(axis=0) if len(pairs.image) else np.zeros(3, dtype=np.int64)
         grid = [np.arange(-e, e + 1) for e in extent]
@@ -410,17 +411,17 @@ class SlaterKoster:
         """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
         pairs = find_pairs(numbers, positions, atoms.cell.array, atoms.pbc, self.range_A(numbers))
-        _check_overlap(pairs, order, numbers, ItemError)
+        check_spheres(pairs, order, numbers, ItemError)
         pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
         hopping, overlap = self._pair_blocks(numbers, pairs)
-        _check_positive(pairs, overlap, order, numbers, ItemError)
+        check_positive(pairs, overlap, order, numbers, ItemError)
         count = self.orbital_count(numbers)
         m = int(count.max())
         onsite = self._onsite(numbers, pairs, m)
         if shifts.any():
             onsite = onsite + shifts[:, None]
             hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
-        present = _present(count)
+        present = present_orbitals(count)
         sizes = [int((zone == side).sum()) for side in (-1, 0, 1)]
         found = []
         for k, (left, right) in zip(self.k_points, leads, strict=True):
@@ -435,8 +436,8 @@ class SlaterKoster:
                 (merged[0], onsite, (left.H00, right.H00)),
                 (merged[1], np.ones_like(onsite), (left.S00, right.S00)),
             ):
-                padded = [_padded(block, part, m) for block, part in zip(lead_blocks, _split(count, sizes), strict=True)]
-                matrices.append(_assemble(first, second, blocks, diagonal, padded, sizes))
+                ends = [padded(block, part, m) for block, part in zip(lead_blocks, outer_orbitals(count, sizes), strict=True)]
+                matrices.append(assemble(first, second, blocks, diagonal, ends, sizes))
             if not present.all():
                 matrices = [csr_array(matrix[present][:, present]) for matrix in matrices]
             found.append((matrices[0], matrices[1]))
@@ -459,15 +460,6 @@ def _table(options: SlaterKosterOptions) -> Table:
     return load_table(TABLES.get(options.table_name, Path(options.table_name)), options.table_name, options.tail_eV)
 
 
-def _split(count: NDArray[np.int64], sizes: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return count[: sizes[0]], count[len(count) - sizes[2] :]
-
-
-def _present(count: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of the m orbitals a place, bool[n_atoms · m], the atoms have."""
-    return np.asarray(np.arange(int(count.max()))[None] < count[:, None]).ravel()
-
-
 def _transverse_cells(electrode: Electrode) -> Floats:
     """Where in the transverse cell, as fractions of it, the primitive cell of each atom is, float64[n, 2].
 
@@ -485,103 +477,9 @@ def _phases(cells: NDArray[np.int64] | Floats, k: Floats) -> NDArray[np.complex1
     return np.asarray(np.exp(2j * np.pi * (cells @ k)))
 
 
-def _padded(block: Matrix, count: NDArray[np.int64], m: int) -> Matrix:
-    """A lead block with m places an atom."""
-    if np.all(count == m):
-        return block
-    places = np.flatnonzero(np.arange(m)[None] < count[:, None])
-    full: Any = np.zeros((len(count) * m,) * 2, dtype=block.dtype)
-    full[np.ix_(places, places)] = block
-    return cast(Matrix, full)
-
-
-def _assemble(
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    blocks: Matrix,
-    diagonal: Floats,
-    lead_blocks: list[Matrix],
-    sizes: list[int],
-) -> csr_array:
-    """CSR matrix [left | centre | right] from blocks of atom pairs and dense lead blocks.
-
-    A row of atoms is contiguous in CSR storage, so it is written as one panel [m, columns of all its neighbours].
-    """
-    n, m = len(diagonal), diagonal.shape[1]
-    inner = np.arange(sizes[0], n - sizes[2])
-    eye = np.zeros((len(inner), m, m), dtype=blocks.dtype)
-    eye[:, np.arange(m), np.arange(m)] = diagonal[inner]
-    own = first == second
-    eye[first[own] - sizes[0]] += blocks[own] + blocks[own].conj().transpose(0, 2, 1)
-    first, second, blocks = first[~own], second[~own], blocks[~own]
-    i = np.concatenate([first, second, inner])
-    j = np.concatenate([second, first, inner])
-    values = np.concatenate([blocks, blocks.conj().transpose(0, 2, 1), eye])
-    order = np.argsort(i * n + j, kind="stable")
-    j = j[order]
-    starts = np.searchsorted(i[order], np.arange(n + 1))
-    lead_width = np.zeros(n, dtype=np.int64)
-    lead_width[: sizes[0]], lead_width[n - sizes[2] :] = sizes[0] * m, sizes[2] * m
-    widths = np.diff(starts) * m + lead_width
-    indptr = np.concatenate([[0], np.cumsum(np.repeat(widths, m))])
-    data, indices = np.empty(indptr[-1], dtype=values.dtype), np.empty(indptr[-1], dtype=np.int32)
-    offsets = np.arange(m, dtype=np.int32)
-    for atom in range(n):
-        neighbours = slice(starts[atom], starts[atom + 1])
-        rows = slice(indptr[atom * m], indptr[(atom + 1) * m])
-        panel, column = data[rows].reshape(m, -1), indices[rows].reshape(m, -1)
-        own, other = slice(0, 0), slice(0, None)
-        if atom < sizes[0]:
-            own, other = slice(0, lead_width[atom]), slice(lead_width[atom], None)
-            panel[:, own] = lead_blocks[0][atom * m : (atom + 1) * m]
-            column[:, own] = np.arange(lead_width[atom])
-        elif atom >= n - sizes[2]:
-            own, other = slice(widths[atom] - lead_width[atom], None), slice(0, widths[atom] - lead_width[atom])
-            panel[:, own] = lead_blocks[1][(atom - n + sizes[2]) * m :][:m]
-            column[:, own] = np.arange(n * m - lead_width[atom], n * m)
-        panel[:, other].reshape(m, -1, m)[...] = values[order[neighbours]].transpose(1, 0, 2)
-        column[:, other] = (j[neighbours, None] * m + offsets).ravel()
-    matrix = csr_array((data, indices, indptr.astype(np.int32)), shape=(n * m, n * m))
-    matrix.has_canonical_format = True
-    return matrix
-
-
 def _orbital_order(electrode: Electrode, count: NDArray[np.int64]) -> NDArray[np.int64]:
     """Orbital indices [N1, N2, orbitals of the primitive cell]."""
     start = np.cumsum(count) - count
     n1, n2, _ = electrode.order.shape
     cells = [np.concatenate([start[a] + np.arange(count[a]) for a in cell]) for cell in electrode.order.reshape(n1 * n2, -1)]
     return np.array(cells, dtype=np.int64).reshape(n1, n2, -1)
-
-
-def _check_overlap(
-    pairs: Pairs, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
-) -> None:
-    distance = np.linalg.norm(pairs.vector, axis=1)
-    if not len(distance):
-        return
-    ratio = distance / (covalent_radii[numbers[pairs.first]] + covalent_radii[numbers[pairs.second]])
-    worst = int(np.argmin(ratio))
-    if ratio[worst] < OVERLAP:
-        i, j = int(order[pairs.first[worst]]), int(order[pairs.second[worst]])
-        original = np.empty(len(order), dtype=np.int64)
-        original[order] = numbers
-        raise error(overlap_message(original, i, j, float(distance[worst])))
-
-
-def _check_positive(
-    pairs: Pairs, overlap: Floats, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
-) -> None:
-    """No two atoms alone may make S indefinite: the singular values of their overlap block stay below one."""
-    bound = np.sqrt(np.einsum("pij,pij->p", overlap, overlap))
-    suspects = np.flatnonzero(bound >= 1.0)
-    if not len(suspects):
-        return
-    largest = np.linalg.svd(overlap[suspects], compute_uv=False)[:, 0]
-    worst = int(suspects[np.argmax(largest)])
-    if largest.max() >= 1.0:
-        names = [f"{chemical_symbols[numbers[k]]} {order[k]}" for k in (int(pairs.first[worst]), int(pairs.second[worst]))]
-        raise error(
-            f"atoms {names[0]} and {names[1]} are too close for this table: at {np.linalg.norm(pairs.vector[worst]):.2f} Å their "
-            f"orbitals overlap by {largest.max():.2f}, and S is not positive definite; move them apart or take another table."
-        )
