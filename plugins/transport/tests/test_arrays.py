@@ -95,6 +95,17 @@ def test_transmission_on_the_command_line_takes_the_file_alone(tmp_path: Path) -
     assert isinstance(refused.exception, InputError) and "holds 4 devices, numbered from 0" in str(refused.exception)
 
 
+def test_observables_need_one_device_whose_orbitals_have_atoms(stored: tuple[Path, list[Junction]], tmp_path: Path) -> None:
+    prefix = ["--observables", "--out", str(tmp_path / "seen")]
+    done = CliRunner().invoke(cli, ["transmission", str(stored[0]), *prefix], catch_exceptions=False)
+    assert done.exit_code == 0 and len(list(tmp_path.glob("seen*"))) >= 3
+    bare = [systems.chain([0.5]), Device([(0.5, systems.chain([0.5])), (0.5, systems.chain([0.1]))])]
+    write_two_terminal(tmp_path / "bare.h5", bare)
+    for number, sentence in ((0, "does not say which atoms"), (1, "of one k-point, not of 2")):
+        refused = CliRunner().invoke(cli, ["transmission", str(tmp_path / "bare.h5"), "--frames", str(number), *prefix])
+        assert isinstance(refused.exception, InputError) and sentence in str(refused.exception)
+
+
 def test_a_contact_with_a_periodic_electrode_survives_the_file(contact: Callable[..., Atoms], tmp_path: Path) -> None:
     atoms = contact(seed=2)
     junction = Junction.detect(atoms, HOPPING.range_A(atoms.numbers))

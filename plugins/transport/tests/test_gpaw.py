@@ -78,3 +78,11 @@ class TestGpaw(HamiltonianTests):
     @pytest.fixture
     def crystal(self):
         return Atoms("H", cell=[2.4, 2.4, 2.4], pbc=True)
+
+    def test_atoms_beyond_the_range_do_not_couple(self, component):
+        """Overlaps alone: the kit's box of five ranges would hold a grid of 1.4 million points, and densities reach further."""
+        reach = component.range_A(HYDROGEN)
+        atoms = Atoms("H2", positions=[[0, 0, 0], [0, 0, 1.01 * reach]], cell=[6, 6, 4 * reach], pbc=(False, False, True))
+        S = component.bloch(atoms).S_R
+        home = len(S) // 2
+        assert np.abs(S[home, :4, 4:]).max() < 1e-12 and np.abs(S[home, :4, :4]).max() > 0.9

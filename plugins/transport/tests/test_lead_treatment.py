@@ -113,6 +113,19 @@ def test_on_a_band_edge_the_message_says_which_lead_and_how_far(offset: float) -
     assert distance == pytest.approx(abs(offset), abs=3e-15)
 
 
+def test_decimation_broadens_a_band_edge() -> None:
+    assert DECIMATION.transmission([GridWire(np.zeros((3, 1)))], np.array([2.0]))[0, 0] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_where_decimation_has_no_answer_the_message_says_which_lead_and_energy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*blocks: np.ndarray) -> None:
+        raise RunError("no Bloch waves")
+
+    monkeypatch.setattr("sharvin_transport.surface_green.decimate", fails)
+    with pytest.raises(RunError, match=r"the left lead has no stable surface Green function at 1\.25 eV, on a band edge"):
+        RecursiveGreen(RecursiveGreenOptions(eta_eV=3e-7)).transmission([GridWire(np.zeros((3, 1)))], np.array([1.25]))
+
+
 def test_next_to_a_band_edge_the_channels_are_counted_right() -> None:
     T = EIGENMODES.transmission([GridWire(np.zeros((3, 2)))], np.array([1.0 - 1e-9, 1.0 + 1e-9, 3.0 - 1e-9, 3.0 + 1e-9]))[0]
     assert np.abs(T - [2, 1, 1, 0]).max() < 1e-7

@@ -81,11 +81,11 @@ class GpawLcao:
         inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
         order = np.concatenate([junction.left, inside, junction.right])
         ordered = atoms[order]
-        for part, chosen, electrode in (
-            (slice(0, len(junction.left)), junction.left, left),
-            (slice(len(order) - len(junction.right), None), junction.right, right),
+        for side, part, chosen, electrode in (
+            ("left", slice(0, len(junction.left)), junction.left, left),
+            ("right", slice(len(order) - len(junction.right), None), junction.right, right),
         ):
-            ordered.positions[part] = electrode.place(atoms.positions[chosen])
+            ordered.positions[part] = electrode.place(atoms.positions[chosen], side)
         found = self._solve(ordered, (1, 1, 1))
         H, S = found.H[0].real, found.S[0].real
         n, m = len(H), lead.size

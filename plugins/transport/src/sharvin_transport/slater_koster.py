@@ -447,8 +447,8 @@ def _surroundings(junction: Junction) -> Surroundings:
     """The atoms between the principal layers, among all others; those of the principal layers at their ideal places."""
     junction, left, right = junction.electrodes()
     atoms, positions = junction.atoms, junction.atoms.positions.copy()
-    for chosen, electrode in ((junction.left, left), (junction.right, right)):
-        positions[chosen] = electrode.place(positions[chosen])
+    for side, chosen, electrode in (("left", junction.left, left), ("right", junction.right, right)):
+        positions[chosen] = electrode.place(positions[chosen], side)
     inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
     return Surroundings(np.asarray(atoms.numbers, dtype=np.int64), positions, atoms.cell.array, atoms.pbc, inside)
 

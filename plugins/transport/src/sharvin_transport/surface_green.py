@@ -185,7 +185,13 @@ class SurfaceGreens:
             h00, h01, s00, s01, _ = bloch_blocks(lead)
             z = energy_eV + 1j * self.eta_eV
             h10, s10 = (b.conj().transpose(0, 2, 1) for b in (h01, s01))
-            left, right = decimate(z * s00 - h00, z * s01 - h01, z * s10 - h10)
+            try:
+                left, right = decimate(z * s00 - h00, z * s01 - h01, z * s10 - h10)
+            except RunError:
+                raise RunError(
+                    f"the {side} lead has no stable surface Green function at {energy_eV:.9g} eV, on a band edge; "
+                    "move the energy by 1e-6 eV or raise eta_eV."
+                ) from None
             return {"left": left, "right": right}
 
         return self._cache.get_or_compute(key, compute)
