@@ -171,6 +171,8 @@ def test_the_report_has_every_number_and_figure(done):
     assert [case["name"] for case in content["cases"]] == ["box", "G", "wide", "Gbar"]
     assert [row["training_samples"] for row in content["cases"][0]["curve"]] == [100, 200]
     row = content["cases"][1]["curve"][0]
+    learnt = content["cases"][3]["curve"][0]
+    assert learnt["constant_mae_G0"] > learnt["mae_G0"], "more than the median was learnt"
     assert row["published_mae_G0"] == 0.2 and 0 < row["mae_G0"] <= row["rmse_G0"] and row["fit_seconds"] > 0
     assert (content["cases"][0]["length"], content["cases"][1]["length"]) == (3, 6)
     assert content["timing"]["exact_seconds"] > 0 and content["timing"]["predicted_seconds"] > 0

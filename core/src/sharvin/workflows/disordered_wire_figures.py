@@ -1,4 +1,4 @@
-"""Figures of a study of disordered wires: maps, distributions, parity, errors, ensembles, times.
+"""Figures of a study of disordered wires: maps, distributions, conductance against concentration, parity, ensembles.
 
 Every function takes plain arrays and the run folder, draws one figure, saves it with its data by
 :func:`sharvin.figures.save_figure`, and returns the path of the PNG. Conductances are in G0 = 2e²/h = 77.48 µS.
@@ -266,7 +266,7 @@ def plot_ensembles(folder: Path, ensembles: Sequence[Ensemble], *, name: str = "
 
 
 def panel_grid(panels: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Figure with a grid of panels; those left over are hidden."""
+    """Figure with a grid of panels, each of the given size in inches, and their axes row by row; those left over are hidden."""
     columns = min(columns, panels)
     rows = -(-panels // columns)
     figure = new_figure(width * columns, height * rows)

@@ -67,6 +67,11 @@ class Score:
         return float(np.abs(self.predicted_G0 - self.exact_G0).mean())
 
     @property
+    def constant_mae_G0(self) -> float:
+        """Mean absolute error of the best constant, the median of the test set, which a model must beat to have learnt."""
+        return float(np.abs(self.exact_G0 - np.median(self.exact_G0)).mean())
+
+    @property
     def rmse_G0(self) -> float:
         """Root mean square error."""
         return float(np.sqrt(((self.predicted_G0 - self.exact_G0) ** 2).mean()))
