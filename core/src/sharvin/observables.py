@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Observables:
-    """Observables of one device.
+    r"""Observables of one device.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Observables:
         sum over all bonds that cross a cut between the leads is T.
     wave_functions : complex128[n_energies, n_orbitals, n_channels] or None
         Eigenchannels that come from the left, in the order of `eigenchannels`: the n-th carries the current T_n, and
-        Σ_n |ψ_n⟩⟨ψ_n| is their part of the spectral function A_L. Zeros fill up as there.
+        :math:`\sum_n \psi_n \psi_n^\dagger` is their part of the spectral function A_L. Zeros fill up as there.
     """
 
     energies_eV: Floats
