@@ -90,7 +90,7 @@ def report(folder: Path) -> None:
 @click.option(
     "--observables",
     is_flag=True,
-    help="Also eigenchannels, shot noise, densities of states (extxyz, ldos_per_eV) and bond currents; 20 times the work of T(E).",
+    help="Also eigenchannels, shot noise, densities of states (extxyz, ldos_per_eV) and bond currents; 20 times the work.",
 )
 @click.option(
     "--temperature",
