@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from sharvin.figures import BLUE, CYCLE, GREY, INK, VERMILLION, new_figure, save_figure, style
@@ -188,7 +188,10 @@ def _plain_ticks(axes: Axes) -> None:
     """Write the numbers of a logarithmic axis of errors as they are, 0.2 and not 2 × 10⁻¹."""
     low, high = axes.get_ylim()
     axes.yaxis.set_major_formatter("{x:g}")
-    few = high / low < 12.0
-    axes.yaxis.set_minor_formatter("{x:.1g}" if few else NullFormatter())
-    if few:
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if high / low < 3.0:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
+        axes.yaxis.set_minor_locator(NullLocator())
+    elif high / low < 12.0:
+        axes.yaxis.set_minor_formatter("{x:.1g}")
         axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 3.0, 5.0)))

@@ -152,8 +152,8 @@ def plot_distributions(
             axes.set(xlim=(edges[0], edges[-1]), xlabel=rf"{symbol} ($G_0$)", ylabel="frequency", title=panel.label)
             axes.legend(loc="upper right", fontsize=9)
     caption = (
-        f"Share of the test set's wires in bins of {bin_width_G0:g} G0, exact and predicted. The few values outside the axes are "
-        "counted in the shares."
+        f"Share of the test set's wires in bins of {bin_width_G0:g} G0, exact and predicted, of more than two cases by that of "
+        "the smallest error. The few values outside the axes are counted in the shares."
     )
     return save_figure(folder, name, figure, data, "Distribution of the conductance", caption)
 
@@ -189,7 +189,7 @@ def plot_against_concentration(folder: Path, clouds: Sequence[Cloud], *, name: s
         _share_scale(figure, images, places)
     caption = (
         "Density of the exact conductances of the test set against the concentration of impurities, and their mean in fiftieths "
-        "of n, exact and predicted."
+        "of n, exact and predicted, of more than two cases by that of the smallest error."
     )
     return save_figure(folder, name, figure, data, "Conductance against concentration", caption)
 

@@ -18,6 +18,9 @@ from sharvin.workflows.disordered_wire_scores import CaseFits, Scan, Score, Wire
 SIZE_OPTIONS = ("length", "width")
 """Options of lattice Hamiltonians that the size of a wire tells already."""
 
+MOST_LINES = 2
+"""Distributions of predicted conductances in one panel."""
+
 MOST_PANELS = 12
 """Of more cases than this, parity is drawn for the best of each ensemble and target only."""
 
@@ -249,7 +252,7 @@ def draw(
     scored = [fit for fit in fits if fit.scores]
     panels = []
     for wires in sets:
-        predicted = {fit.case.name: fit.scores[-1].predicted_G0 for fit in scored if fit.wires is wires}
+        predicted = {fit.case.name: fit.scores[-1].predicted_G0 for fit in _few(scored, wires)}
         panels.append(figures.Distribution(names[id(wires)], wires.target, _finite(wires.conductance_G0[:test]), predicted))
     figures.plot_distributions(folder, panels, options.bin_width_G0)
     clouds = []
@@ -257,8 +260,7 @@ def draw(
         if np.isfinite(wires.concentration[:test]).all():
             lines = {
                 fit.case.name: (wires.concentration[fit.scores[-1].wire], fit.scores[-1].predicted_G0)
-                for fit in scored
-                if fit.wires is wires
+                for fit in _few(scored, wires)
             }
             exact = wires.conductance_G0[:test]
             clouds.append(figures.Cloud(names[id(wires)], wires.target, wires.concentration[:test], exact, lines))
@@ -282,6 +284,12 @@ def _best_of_each(fits: Sequence[CaseFits]) -> list[CaseFits]:
     """The fit with the smallest error of each set of wires."""
     sets = distinct_sets(fits)
     return [min((fit for fit in fits if fit.wires is wires), key=lambda fit: fit.scores[-1].mae_G0) for wires in sets]
+
+
+def _few(fits: Sequence[CaseFits], wires: WireSet) -> list[CaseFits]:
+    """Fits to a set of wires as long as their distributions can be told apart in one panel, else the best of them."""
+    found = [fit for fit in fits if fit.wires is wires]
+    return found if len(found) <= MOST_LINES else [min(found, key=lambda fit: fit.scores[-1].mae_G0)]
 
 
 def _draw_errors(folder: Path, fits: Sequence[CaseFits]) -> None:
