@@ -67,7 +67,10 @@ def test_ctrl_c_leaves_a_run_that_resumes(finished, sharvin, cache, tmp_path):
     command = [sys.executable, "-m", "sharvin", "run", str(GOLD), "--out", str(folder), *small()]
     environment = {**os.environ, "SHARVIN_CACHE": str(cache)}
     process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True)
-    time.sleep(4.0)
+    log = folder / "log.jsonl"
+    while process.poll() is None and not (log.exists() and "step started" in log.read_text()):
+        time.sleep(0.05)
+    time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in said and "resumes" in said

@@ -113,8 +113,15 @@ def test_on_a_band_edge_the_message_says_which_lead_and_how_far(offset: float) -
     assert distance == pytest.approx(abs(offset), abs=3e-15)
 
 
-def test_decimation_broadens_a_band_edge() -> None:
-    assert DECIMATION.transmission([GridWire(np.zeros((3, 1)))], np.array([2.0]))[0, 0] == pytest.approx(0.5, abs=1e-4)
+@pytest.mark.parametrize("width", [1, 3])
+def test_decimation_refuses_a_band_edge_that_its_broadening_hides(width: int) -> None:
+    wire = GridWire(np.zeros((3, width)))
+    edge = 2 - 2 * np.cos(np.pi * np.arange(1, width + 1) / (width + 1))
+    for number, energy in enumerate(edge):
+        with pytest.raises(RunError, match=r"the left lead .* on a band edge; move the energy"):
+            DECIMATION.transmission([wire], np.array([energy]))
+        T = DECIMATION.transmission([wire], energy + np.array([-1e-6, 1e-6]))[0]
+        assert pytest.approx([width - number, width - number - 1], abs=1e-7) == T
 
 
 def test_where_decimation_has_no_answer_the_message_says_which_lead_and_energy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from α = K01, β = K10, and g = ε_R⁻¹ (lead towards +z) or ε_L⁻¹ (towar
 decimated in each of its Bloch states.
 
 The spectral part *i(g − g†) = w w†* has one column in w for each open channel: evanescent states contribute to it in
-proportion to η only, so its eigenvectors above a threshold are all of it.
+proportion to η only, so its eigenvectors above a threshold are all of it. On a band edge a channel has a spectral part of
+about √η; where there is one so weak and it changes with η, the energy is refused.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from sharvin_transport.lead_bands import bloch_blocks
 from sharvin_transport.lead_modes import LeadModes
 from sharvin_transport.transverse import Transverse
 
-ALGORITHM = "1"
+ALGORITHM = "2"
 _CONVERGED = 1e-15
 _ITERATIONS = 80
 _DYSON_ERROR = 1e-11
@@ -183,10 +184,16 @@ class SurfaceGreens:
                 modes = LeadModes.of(lead, side, energy_eV)
                 return {side: modes.green, "channels": modes.channels, "velocities_eV": modes.velocities_eV}
             h00, h01, s00, s01, _ = bloch_blocks(lead)
-            z = energy_eV + 1j * self.eta_eV
             h10, s10 = (b.conj().transpose(0, 2, 1) for b in (h01, s01))
+
+            def at(eta_eV: float) -> tuple[NDArray[Any], NDArray[Any]]:
+                z = energy_eV + 1j * eta_eV
+                return decimate(z * s00 - h00, z * s01 - h01, z * s10 - h10)
+
             try:
-                left, right = decimate(z * s00 - h00, z * s01 - h01, z * s10 - h10)
+                left, right = at(self.eta_eV)
+                if doubtful(left, self.eta_eV) and depends_on_eta(left, at(0.25 * self.eta_eV)[0], self.eta_eV):
+                    raise RunError("the broadening is all that makes a channel.")
             except RunError:
                 raise RunError(
                     f"the {side} lead has no stable surface Green function at {energy_eV:.9g} eV, on a band edge; "
@@ -195,6 +202,28 @@ class SurfaceGreens:
             return {"left": left, "right": right}
 
         return self._cache.get_or_compute(key, compute)
+
+
+def _strengths(blocks: NDArray[Any]) -> NDArray[np.float64]:
+    """Eigenvalues of the spectral part i(g − g†), float64[n_blocks, m]."""
+    return np.asarray(np.linalg.eigvalsh(1j * (blocks - blocks.conj().transpose(0, 2, 1))))
+
+
+def _is_edge_like(strengths: NDArray[np.float64], eta_eV: float) -> NDArray[np.bool_]:
+    # At a distance d from its band edge a channel has a strength of about √d, and √η on the edge itself.
+    return np.asarray((strengths > 0.1 * np.sqrt(eta_eV)) & (strengths < 5.0 * np.sqrt(eta_eV)))
+
+
+def doubtful(blocks: NDArray[Any], eta_eV: float) -> bool:
+    """Whether a channel is as weak as one on a band edge."""
+    return bool(_is_edge_like(_strengths(blocks), eta_eV).any())
+
+
+def depends_on_eta(blocks: NDArray[Any], sharper: NDArray[Any], eta_eV: float) -> bool:
+    """Whether weak channels of a surface Green function change with a smaller η: then E is nearer to a band edge than η tells."""
+    strengths = _strengths(blocks)
+    weak = _is_edge_like(strengths, eta_eV)
+    return bool(np.any(np.abs(_strengths(sharper)[weak] - strengths[weak]) > 0.1 * strengths[weak]))
 
 
 def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float, channels: NDArray[np.int64] | None = None) -> SurfaceGreen:
