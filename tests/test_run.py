@@ -66,7 +66,14 @@ def test_ctrl_c_leaves_a_run_that_resumes(finished, sharvin, cache, tmp_path):
     folder = tmp_path / "stopped"
     command = [sys.executable, "-m", "sharvin", "run", str(GOLD), "--out", str(folder), *small()]
     environment = {**os.environ, "SHARVIN_CACHE": str(cache)}
-    process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background inherit as ignored
+    )
     log = folder / "log.jsonl"
     while process.poll() is None and not (log.exists() and "step started" in log.read_text()):
         time.sleep(0.05)

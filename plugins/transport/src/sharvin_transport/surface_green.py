@@ -13,7 +13,8 @@ decimated in each of its Bloch states.
 
 The spectral part *i(g − g†) = w w†* has one column in w for each open channel: evanescent states contribute to it in
 proportion to η only, so its eigenvectors above a threshold are all of it. On a band edge a channel has a spectral part of
-about √η; where there is one so weak and it changes with η, the energy is refused.
+about √η; where there is one so weak and it changes with η, the energy is refused (unless η is above 1e-6 eV, which asks for
+smooth edges).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from sharvin_transport.transverse import Transverse
 
 ALGORITHM = "2"
 _CONVERGED = 1e-15
+_SMOOTHING_EV = 1e-6  # an η above it is there to smooth band edges, one below it to be no more than a limit
 _ITERATIONS = 80
 _DYSON_ERROR = 1e-11
 _MEMORY_BYTES = 200_000_000
@@ -192,7 +194,8 @@ class SurfaceGreens:
 
             try:
                 left, right = at(self.eta_eV)
-                if doubtful(left, self.eta_eV) and depends_on_eta(left, at(0.25 * self.eta_eV)[0], self.eta_eV):
+                exact = self.eta_eV <= _SMOOTHING_EV
+                if exact and doubtful(left, self.eta_eV) and depends_on_eta(left, at(0.25 * self.eta_eV)[0], self.eta_eV):
                     raise RunError("the broadening is all that makes a channel.")
             except RunError:
                 raise RunError(
