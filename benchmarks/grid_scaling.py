@@ -1,7 +1,8 @@
 """How the cost of T(E) by `grid_transfer` grows with length, width, batch, energies and threads: a table and a plot.
 
 ``python benchmarks/grid_scaling.py [FOLDER]`` prints microseconds a T(E) (CPU time of one thread; wall time where threads vary)
-and the speed in units of this machine's dgemm, and writes ``figures/grid_scaling.png`` with its data into FOLDER.
+and the speed in units of this machine's dgemm, and writes ``figures/grid_scaling.png`` with its data into FOLDER
+(runs/grid_scaling).
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,24 +34,14 @@ THREADS = (1, 2, 4)
 Row = tuple[str, int, float, float]
 
 
-def best_wall_ms(function: Callable[[], object], repeats: int = 5) -> float:
-    """Shortest wall time in ms."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return 1e3 * min(times)
-
-
 def measure(length: int, width: int, count: int, energies: int, threads: int, wall: bool = False) -> float:
     """Microseconds a T(E) of model II."""
     wires = SquareLattice(SquareLatticeOptions(length=length, width=width)).sample(count, np.random.default_rng(0)).wires
     solver = GridTransfer(GridTransferOptions(threads=threads))
     grid = np.linspace(-0.18, 0.18, energies) if energies > 1 else FERMI
     solver.transmission(wires, grid)
-    clock = best_wall_ms if wall else best_of
-    return 1e3 * clock(lambda: solver.transmission(wires, grid)) / count / energies
+    clock = time.perf_counter if wall else time.process_time
+    return 1e3 * best_of(lambda: solver.transmission(wires, grid), clock=clock) / count / energies
 
 
 def enough(length: int, width: int, speed: float) -> int:
@@ -108,4 +98,4 @@ def draw(folder: Path, rows: list[Row]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("runs/grid_scaling"))

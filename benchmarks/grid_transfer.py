@@ -31,13 +31,13 @@ REPEATS = 5
 PEER_WIRES = 6
 
 
-def best_of(function: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Shortest CPU time in ms."""
+def best_of(function: Callable[[], object], repeats: int = REPEATS, clock: Callable[[], float] = time.process_time) -> float:
+    """Shortest time in ms, CPU time by default."""
     times = []
     for _ in range(repeats):
-        start = time.process_time()
+        start = clock()
         function()
-        times.append(time.process_time() - start)
+        times.append(clock() - start)
     return 1e3 * min(times)
 
 

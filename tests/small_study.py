@@ -1,5 +1,6 @@
 """The gold example shrunk to seconds: a thin wire, pulled fast, seen by a coarse descriptor."""
 
+import json
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -22,3 +23,11 @@ def small(**changes):
     for key, value in {**SMALL, **changes}.items():
         arguments += ["--set", f"{key.replace('__', '.')}={value}"]
     return arguments
+
+
+def results(folder):
+    """``results.json`` without what differs between equal runs, the times."""
+    content = json.loads((folder / "results.json").read_text())
+    content.pop("seconds")
+    content.pop("label_cost")
+    return content

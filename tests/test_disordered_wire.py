@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sharvin.config import Selection, load_config
 from sharvin.registry import create
 from sharvin.samples import Prediction
@@ -256,6 +257,11 @@ def test_mistakes_in_cases_are_reported_with_their_lines(sharvin, tmp_path, what
     result = sharvin("check", "wires.yaml", cwd=tmp_path)
     assert result.returncode == 2 and "Traceback" not in result.stderr
     assert any(f"wires.yaml:{line}: " in said and words in said for said in result.stderr.splitlines()), result.stderr
+
+
+def test_a_bias_that_no_case_uses_is_refused():
+    with pytest.raises(ValidationError, match="bias would be ignored"):
+        DisorderedWireOptions.model_validate({"cases": [{"name": "G", "training_samples": 100}], "bias": 0.5})
 
 
 def test_maps_of_ones_own_are_used_once_each_and_must_be_enough(sharvin, config, tmp_path):

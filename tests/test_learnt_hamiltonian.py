@@ -1,6 +1,5 @@
 """A study whose Hamiltonian learns: it is taught before it labels, tested on pulls it has not seen, and resumes when killed."""
 
-import json
 import os
 import shutil
 import signal
@@ -11,19 +10,12 @@ import time
 import numpy as np
 import pytest
 from sharvin.store import read_table
-from small_study import GOLD, small
+from small_study import GOLD, results, small
 
 PREDICTED = {
     "workflow": "{use: break_junction, training_pulls: 3, production_pulls: 0, label_every: 2, reference_snapshots: 9}",
     "hamiltonian": "{use: slater_koster, charge_neutrality: predicted}",
 }
-
-
-def results(folder):
-    content = json.loads((folder / "results.json").read_text())
-    content.pop("seconds")
-    content.pop("label_cost")
-    return content
 
 
 def labels(folder):

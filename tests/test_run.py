@@ -12,14 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from sharvin.store import read_table
-from small_study import GOLD, small
-
-
-def results(folder):
-    content = json.loads((folder / "results.json").read_text())
-    content.pop("seconds")
-    content.pop("label_cost")
-    return content
+from small_study import GOLD, results, small
 
 
 def test_the_run_folder_holds_what_a_reader_needs(finished):

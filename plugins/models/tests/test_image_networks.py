@@ -245,3 +245,8 @@ def test_folders_that_hold_something_else_are_refused(name, tmp_path):
 def test_a_gpu_that_is_not_there_is_not_replaced(name):
     with pytest.raises(InputError, match="no GPU"):
         build(name, device="cuda")
+
+
+def test_powers_of_pair_correlations_that_are_not_taken_are_refused(name):
+    with pytest.raises(InputError, match="pair_powers would be ignored"):
+        build(name, pair_powers=[1, 2])

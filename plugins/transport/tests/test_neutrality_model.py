@@ -178,3 +178,16 @@ def test_a_device_without_atoms_between_its_leads_needs_no_shifts(taught: Slater
     exact = next(iter(taught.references([junction])))
     assert isinstance(exact, Reference)
     assert np.array_equal(taught.two_terminal(junction).H.data, exact.system.H.data)
+
+
+@pytest.mark.parametrize(
+    ("options", "ignored"),
+    [
+        ({"charge_neutrality": "predicted", "neutrality_model": "a.npz", "neutrality_iterations": 9}, "neutrality_iterations"),
+        ({"charge_neutrality": "local", "smearing_K": 100.0}, "smearing_K"),
+        ({"fermi_energy_eV": 1.0, "smearing_K": 100.0}, "smearing_K"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(options: dict[str, object], ignored: str) -> None:
+    with pytest.raises(ValidationError, match=f"{ignored} would be ignored"):
+        SlaterKosterOptions.model_validate(options)

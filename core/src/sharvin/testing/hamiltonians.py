@@ -12,6 +12,7 @@ from scipy.linalg import eigh
 
 from sharvin.junction import Junction
 from sharvin.testing.component import ComponentTests
+from sharvin.testing.systems import shuffled
 from sharvin.two_terminal import BlochHamiltonian
 
 K_POINTS = np.array([[0.0, 0.0, 0.0], [0.1, 0.23, -0.31], [0.5, 0.0, 0.25]])
@@ -86,16 +87,7 @@ class HamiltonianTests(ComponentTests):
 
     def test_order_of_atoms_keeps_the_spectrum(self, component: Any, junction: Junction) -> None:
         """Atoms have no numbers."""
-        order = np.random.default_rng(1).permutation(len(junction.atoms))
-        place = np.argsort(order)
-        shuffled = Junction(
-            junction.atoms[order],
-            place[junction.left],
-            place[junction.right],
-            junction.left_period_A,
-            junction.right_period_A,
-        )
-        assert _spectrum(component, shuffled) == pytest.approx(_spectrum(component, junction), abs=self.tolerance_eV)
+        assert _spectrum(component, shuffled(junction)) == pytest.approx(_spectrum(component, junction), abs=self.tolerance_eV)
 
     def test_bands_do_not_depend_on_the_cell(self, component: Any, crystal: Atoms) -> None:
         """A doubled cell folds the bands: ε(k_z) of the double cell are ε(k_z/2) and ε((k_z + 1)/2) of the single one."""

@@ -10,6 +10,7 @@ import pytest
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.testing.component import ComponentTests
+from sharvin.testing.systems import shuffled
 
 
 class StoredHamiltonianTests(ComponentTests):
@@ -39,17 +40,8 @@ class StoredHamiltonianTests(ComponentTests):
 
     def test_a_junction_is_found_by_its_atoms(self, component: Any, junction: Junction) -> None:
         """Atoms have no numbers."""
-        order = np.random.default_rng(1).permutation(len(junction.atoms))
-        place = np.argsort(order)
-        shuffled = Junction(
-            junction.atoms[order],
-            place[junction.left],
-            place[junction.right],
-            junction.left_period_A,
-            junction.right_period_A,
-        )
         stored = component.device(0).samples
-        for found in (component.two_terminals(junction), component.two_terminals(shuffled)):
+        for found in (component.two_terminals(junction), component.two_terminals(shuffled(junction))):
             assert len(found) == len(stored)
             for (weight, system), (expected_weight, expected) in zip(found, stored, strict=True):
                 assert weight == expected_weight and np.array_equal(system.H.toarray(), expected.H.toarray())

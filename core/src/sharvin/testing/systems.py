@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, eye_array
 
+from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, Matrix, TwoTerminal
 
 
@@ -141,3 +142,12 @@ def step_transmission(energies_eV: NDArray[np.float64], left_eV: float, right_eV
     k_left, k_right = wave_vector(energies_eV - left_eV), wave_vector(energies_eV - right_eV)
     both = in_band(energies_eV - left_eV) & in_band(energies_eV - right_eV)
     return np.asarray(both * np.sin(k_left) * np.sin(k_right) / np.sin((k_left + k_right) / 2) ** 2, dtype=np.float64)
+
+
+def shuffled(junction: Junction) -> Junction:
+    """The same junction with its atoms in another order."""
+    order = np.random.default_rng(1).permutation(len(junction.atoms))
+    place = np.argsort(order)
+    return Junction(
+        junction.atoms[order], place[junction.left], place[junction.right], junction.left_period_A, junction.right_period_A
+    )

@@ -183,6 +183,13 @@ class DisorderedWireOptions(WorkflowOptions):
                 raise ValueError(f"{option} names the case {unknown[0]}, which is not among {', '.join(names)}")
         return self
 
+    @model_validator(mode="after")
+    def _bias_acts(self) -> Self:
+        changed = [name for name in ("bias", "bias_energies") if getattr(self, name) != type(self).model_fields[name].default]
+        if changed and all(case.target == "conductance" for case in self.cases):
+            raise ValueError(f"{changed[0]} would be ignored: no case has the target bias_averaged_conductance; leave it out")
+        return self
+
     def _timed(self) -> tuple[str, ...]:
         return (self.timing.case,) if self.timing else ()
 

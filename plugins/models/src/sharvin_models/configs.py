@@ -89,9 +89,11 @@ class ImageOptions(TrainingOptions):
     strength apart."""
 
     @model_validator(mode="after")
-    def _baseline_has_the_symmetries(self) -> Self:
+    def _inputs_fit_together(self) -> Self:
         if self.baseline == "mean_energy" and "negate" in self.symmetries:
             raise ValueError("the mean energy changes its sign under negate; leave out baseline or that symmetry.")
+        if not self.pair_reach and self.pair_powers != type(self).model_fields["pair_powers"].default:
+            raise ValueError("pair_powers would be ignored without pair correlations; give pair_reach, or leave it out.")
         return self
 
 

@@ -41,13 +41,14 @@ class SlaterKosterOptions(Options):
     """With `charge_neutrality: predicted`: the `neutrality.npz` of an earlier study; by default the study learns its own."""
 
     neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 1e-3
-    """With `charge_neutrality: local`: largest charge left on an atom, in electrons."""
+    """Largest charge left on an atom, in electrons, with `charge_neutrality: local` and of the snapshots that `predicted` learns
+    from."""
 
     neutrality_iterations: PositiveInt = 30
-    """With `charge_neutrality: local`: evaluations of the populations after which a snapshot has failed."""
+    """Evaluations of the populations after which such a snapshot has failed."""
 
     contour_points: Annotated[int, Field(ge=4, le=200)] = 10
-    """With `charge_neutrality: local`: nodes of the contour that integrates the occupied states."""
+    """With charge neutrality: nodes of the contour that integrates the occupied states."""
 
     @model_validator(mode="after")
     def _one_fermi_energy(self) -> Self:
@@ -61,13 +62,23 @@ class SlaterKosterOptions(Options):
                 f"charge_neutrality: {self.charge_neutrality} populates the device at Γ only; leave k_points out, or use none"
             )
         if self.charge_neutrality == "none":
-            unused = sorted({"neutrality_tolerance", "neutrality_iterations", "contour_points"} & self.model_fields_set)
-            changed = [name for name in unused if getattr(self, name) != type(self).model_fields[name].default]
+            changed = self._changed("neutrality_tolerance", "neutrality_iterations", "contour_points")
             if changed:
-                raise ValueError(f"{', '.join(changed)} act with charge_neutrality: local only; set it or leave them out")
+                raise ValueError(f"{changed} act with charge_neutrality: local only; set it or leave them out")
+        if self.neutrality_model is not None:
+            changed = self._changed("neutrality_tolerance", "neutrality_iterations")
+            if changed:
+                raise ValueError(f"{changed} would be ignored: with a neutrality_model no snapshot is solved; leave it out")
+        if (self.charge_neutrality != "none" or self.fermi_energy_eV is not None) and self._changed("smearing_K"):
+            given = "fermi_energy_eV" if self.fermi_energy_eV is not None else f"charge_neutrality: {self.charge_neutrality}"
+            raise ValueError(f"smearing_K would be ignored: {given} gives the Fermi energy; leave it out")
         if self.neutrality_model is not None and self.charge_neutrality != "predicted":
             raise ValueError("neutrality_model acts with charge_neutrality: predicted only; set it or leave the model out")
         return self
+
+    def _changed(self, *names: str) -> str:
+        """Those of these options that are not at their defaults."""
+        return ", ".join(name for name in names if getattr(self, name) != type(self).model_fields[name].default)
 
     @property
     def table_name(self) -> str:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.errors import RunError
-from sharvin.grid_wire import Systems, number_of_systems, two_terminals
+from sharvin.grid_wire import Systems
 from sharvin.two_terminal import TwoTerminal
 
 from sharvin_transport.configs import DenseOptions
+from sharvin_transport.one_by_one import one_by_one
 from sharvin_transport.surface_green import SurfaceGreen, SurfaceGreens
 
 Complex = NDArray[np.complex128]
@@ -41,12 +42,7 @@ class DenseGreen:
         RunError
             If a lead's surface Green function does not converge, or the device has a level exactly at E that no lead broadens.
         """
-        energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-        out = np.empty((number_of_systems(systems), len(energies)))
-        for row, system in enumerate(two_terminals(systems)):
-            for column, energy in enumerate(energies):
-                out[row, column] = self._transmission(system, float(energy + system.fermi_energy))
-        return out
+        return one_by_one(self._transmission, systems, energies_eV)
 
     def _transmission(self, system: TwoTerminal, energy_eV: float) -> float:
         left, right = system.left, system.right

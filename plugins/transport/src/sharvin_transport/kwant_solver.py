@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_array
 from sharvin.errors import RunError
-from sharvin.grid_wire import Systems, number_of_systems, two_terminals
+from sharvin.grid_wire import Systems
 from sharvin.two_terminal import Lead, TwoTerminal
 
 from sharvin_transport.configs import KwantOptions
+from sharvin_transport.one_by_one import one_by_one
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeWarning)  # it says that MUMPS is missing; scipy's solver, chosen below, is enough
@@ -54,12 +55,7 @@ class KwantTransport:
         RunError
             If the device has a level exactly at E that no lead broadens, or E is a band edge of a lead.
         """
-        energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-        out = np.empty((number_of_systems(systems), len(energies)))
-        for row, system in enumerate(two_terminals(systems)):
-            for column, energy in enumerate(energies):
-                out[row, column] = self._transmission(system, float(energy + system.fermi_energy))
-        return out
+        return one_by_one(self._transmission, systems, energies_eV)
 
     def _transmission(self, system: TwoTerminal, energy_eV: float) -> float:
         leads = [_Modes(self._modes_of(lead, side, energy_eV)) for side, lead in enumerate((system.left, system.right))]

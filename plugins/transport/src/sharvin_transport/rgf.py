@@ -70,7 +70,7 @@ class RecursiveGreen:
         InputError
             If a device's outermost principal layer is not its lead's.
         RunError
-            If a lead's surface Green function does not converge, or, from its eigenmodes, the energy is on its band edge.
+            If a lead's surface Green function does not converge, or the energy is on a band edge of it.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
         out = np.empty((number_of_systems(systems), len(energies)))

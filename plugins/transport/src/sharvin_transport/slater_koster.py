@@ -29,11 +29,11 @@ from sharvin_transport.device_matrix import assemble, outer_orbitals, padded, pr
 from sharvin_transport.lead_bands import invariance_error, sampled_fermi_energy
 from sharvin_transport.neutrality import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
-from sharvin_transport.pairs import Pairs, find_pairs, merge_images
+from sharvin_transport.pairs import find_pairs, merge_images
 from sharvin_transport.skf import load_skf
+from sharvin_transport.table_orbitals import TableOrbitals
 from sharvin_transport.tables import Table, load_table
 from sharvin_transport.too_close import check_positive, check_spheres
-from sharvin_transport.two_centre import Directions
 
 Floats = NDArray[np.float64]
 INVARIANCE_EV = 1e-8
@@ -52,6 +52,7 @@ class SlaterKoster:
     def __init__(self, options: SlaterKosterOptions) -> None:
         self.options = options
         self.table: Table = _table(options)
+        self._orbitals = TableOrbitals(self.table)
         self.k_points, self.k_weights = monkhorst_pack(*options.k_points)
         self._leads: dict[bytes, tuple[list[Lead], float]] = {}
         self._fermi_energies = ContentCache("fermi_energy")
@@ -62,13 +63,7 @@ class SlaterKoster:
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
-        self.table.check(np.asarray(numbers))
-        present = [int(z) for z in np.unique(numbers)]
-        return max(self.table.cutoff_A(a, b) for a in present for b in present)
-
-    def orbital_count(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Orbitals of each atom."""
-        return np.array([self.table.orbitals[int(z)] for z in numbers], dtype=np.int64)
+        return self._orbitals.range_A(numbers)
 
     def two_terminal(self, junction: Junction) -> TwoTerminal:
         """Device and leads of a junction; the outermost principal layers take the bulk lead's blocks.
@@ -238,7 +233,7 @@ class SlaterKoster:
         sides = list(zip(leads[0], leads[1], strict=True))
         offsets = np.concatenate([_transverse_cells(left), np.zeros((len(inside), 2)), _transverse_cells(right)])
         matrices = self._device(atoms, order, positions, zone, sides, offsets, moved)
-        atom = np.repeat(order, self.orbital_count(np.asarray(atoms.numbers)[order]))
+        atom = np.repeat(order, self._orbitals.count(np.asarray(atoms.numbers)[order]))
         level = 0.5 * (fermi[0] + fermi[1])
         systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
         return systems, inside
@@ -251,7 +246,7 @@ class SlaterKoster:
             return system, Shifts.none()
         ordered, atom = self._shifted_atoms(system, junction, inside)
         numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)
-        electrons = self._electrons(numbers[ordered])
+        electrons = self._orbitals.electrons(numbers[ordered])
         bottom = self._bottom(system.left, numbers)
         names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
         shifts = self._neutrality.shifts(system, names, electrons, atom, bottom, start)
@@ -264,19 +259,15 @@ class SlaterKoster:
         ordered, rank = np.unique(inside, return_inverse=True)
         numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)
         atom = np.full(system.size, -1)
-        atom[system.left.size : system.size - system.right.size] = np.repeat(rank, self.orbital_count(numbers[inside]))
+        atom[system.left.size : system.size - system.right.size] = np.repeat(rank, self._orbitals.count(numbers[inside]))
         return ordered, atom
 
     def _neutral_fermi_energy(self, electrode: Electrode, atoms: Atoms) -> float:
         lead, guess = self._lead(electrode)
         numbers = np.asarray(atoms.numbers, dtype=np.int64)
         cell = electrode.numbers if lead.supercell is None else electrode.numbers[electrode.order[0, 0]]
-        orbital = np.repeat(np.arange(len(cell)), self.orbital_count(cell))
-        return self._neutrality.fermi_energy(lead, self._electrons(cell), orbital, guess, self._bottom(lead, numbers))
-
-    def _electrons(self, numbers: NDArray[np.int64]) -> Floats:
-        """Valence electrons of each atom."""
-        return np.array([self.table.electrons[int(z)] for z in numbers])
+        orbital = np.repeat(np.arange(len(cell)), self._orbitals.count(cell))
+        return self._neutrality.fermi_energy(lead, self._orbitals.electrons(cell), orbital, guess, self._bottom(lead, numbers))
 
     def _bottom(self, lead: Lead, numbers: NDArray[np.int64]) -> float:
         """Where the contour of a device of these elements begins."""
@@ -285,33 +276,7 @@ class SlaterKoster:
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""
-        numbers = np.asarray(atoms.numbers, dtype=np.int64)
-        reach = self.range_A(numbers)
-        pairs = find_pairs(numbers, atoms.positions, atoms.cell.array, atoms.pbc, reach)
-        check_spheres(pairs, np.arange(len(atoms)), numbers, InputError)
-        hopping, overlap = self._pair_blocks(numbers, pairs)
-        check_positive(pairs, overlap, np.arange(len(atoms)), numbers, InputError)
-        count = self.orbital_count(numbers)
-        present = present_orbitals(count)
-        n, m = len(numbers), int(count.max())
-        extent = np.abs(pairs.image).max(axis=0) if len(pairs.image) else np.zeros(3, dtype=np.int64)
-        grid = [np.arange(-e, e + 1) for e in extent]
-        translations = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 3)
-        span = 2 * extent + 1
-        where = ((pairs.image + extent) * np.array([span[1] * span[2], span[2], 1])).sum(axis=1)
-        opposite = len(translations) - 1 - where
-        home = len(translations) // 2
-        matrices = []
-        for blocks, diagonal in ((hopping, self._onsite(numbers, pairs, m)), (overlap, np.ones((n, m)))):
-            full = np.zeros((len(translations), n, m, n, m))
-            view = full.transpose(0, 1, 3, 2, 4)
-            np.add.at(view, (where, pairs.first, pairs.second), blocks)
-            np.add.at(view, (opposite, pairs.second, pairs.first), blocks.transpose(0, 2, 1))
-            square = full.reshape(len(translations), n * m, n * m)
-            square[home][np.diag_indices(n * m)] += diagonal.ravel()
-            matrices.append(square if present.all() else square[:, present][:, :, present])
-        electrons = float(sum(self.table.electrons[int(z)] for z in numbers))
-        return BlochHamiltonian(translations.astype(np.int64), matrices[0], matrices[1], electrons)
+        return self._orbitals.bloch(atoms)
 
     def _lead(self, electrode: Electrode) -> tuple[Lead, float]:
         """Lead at Γ and its Fermi energy, one object for all snapshots."""
@@ -344,11 +309,11 @@ class SlaterKoster:
                 cells = bloch.translations[chosen, :2]
                 blocks.append(np.tensordot(_phases(cells, k), matrix[chosen], 1) if k.any() else matrix[chosen].sum(axis=0))
         if k.any():
-            gauge = np.repeat(_phases(_transverse_cells(electrode), k), self.orbital_count(electrode.numbers))
+            gauge = np.repeat(_phases(_transverse_cells(electrode), k), self._orbitals.count(electrode.numbers))
             blocks = [gauge.conj()[:, None] * block * gauge for block in blocks]
         lead = Lead(H00=blocks[0], H01=blocks[1], S00=blocks[2], S01=blocks[3])
         if electrode.order.shape[:2] != (1, 1):
-            supercell = Supercell(_orbital_order(electrode, self.orbital_count(electrode.numbers)))
+            supercell = Supercell(_orbital_order(electrode, self._orbitals.count(electrode.numbers)))
             if invariance_error(lead, supercell) < INVARIANCE_EV:
                 lead = Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
         return lead
@@ -366,38 +331,6 @@ class SlaterKoster:
 
         return float(self._fermi_energies.get_or_compute(key, compute)["fermi_energy_eV"])
 
-    def _pair_blocks(self, numbers: NDArray[np.int64], pairs: Pairs) -> tuple[Floats, Floats]:
-        """Hopping and overlap blocks float64[n_pairs, m, m], m the largest number of orbitals among the elements."""
-        m = int(self.orbital_count(np.unique(numbers)).max())
-        distance = np.linalg.norm(pairs.vector, axis=1)
-        directions = Directions(pairs.vector / distance[:, None], m)
-        forward, backward = np.zeros((2, 10, len(distance))), np.zeros((2, 10, len(distance)))
-        first, second = numbers[pairs.first], numbers[pairs.second]
-        for a in np.unique(first):
-            for b in np.unique(second):
-                chosen = slice(None) if np.ptp(numbers) == 0 else np.flatnonzero((first == a) & (second == b))
-                r = distance[chosen]
-                forward[0][:, chosen], forward[1][:, chosen] = self.table.radial(int(a), int(b), r)
-                if a == b:
-                    backward[:, :, chosen] = forward[:, :, chosen]
-                else:
-                    backward[0][:, chosen], backward[1][:, chosen] = self.table.radial(int(b), int(a), r)
-        return directions.blocks(forward[0], backward[0]), directions.blocks(forward[1], backward[1])
-
-    def _onsite(self, numbers: NDArray[np.int64], pairs: Pairs, m: int) -> Floats:
-        """On-site energies float64[n_atoms, m]."""
-        density = np.zeros(len(numbers))
-        distance = np.linalg.norm(pairs.vector, axis=1)
-        shells = np.zeros((len(numbers), 3))
-        for z in np.unique(numbers):
-            # Tables whose on-site energies depend on the neighbourhood have parameters for equal elements only.
-            added = self.table.density(int(z), distance)
-            if added is not None:
-                density += np.bincount(pairs.first, added, len(numbers)) + np.bincount(pairs.second, added, len(numbers))
-            chosen = numbers == z
-            shells[chosen] = self.table.onsite(int(z), density[chosen])
-        return shells[:, [0, 1, 1, 1, 2, 2, 2, 2, 2][:m]]
-
     def _device(
         self,
         atoms: Atoms,
@@ -413,11 +346,11 @@ class SlaterKoster:
         pairs = find_pairs(numbers, positions, atoms.cell.array, atoms.pbc, self.range_A(numbers))
         check_spheres(pairs, order, numbers, ItemError)
         pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
-        hopping, overlap = self._pair_blocks(numbers, pairs)
+        hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
         check_positive(pairs, overlap, order, numbers, ItemError)
-        count = self.orbital_count(numbers)
+        count = self._orbitals.count(numbers)
         m = int(count.max())
-        onsite = self._onsite(numbers, pairs, m)
+        onsite = self._orbitals.onsite(numbers, pairs, m)
         if shifts.any():
             onsite = onsite + shifts[:, None]
             hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
