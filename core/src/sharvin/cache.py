@@ -47,9 +47,14 @@ class ContentCache:
     """
 
     def __init__(self, name: str, in_memory: int = 8) -> None:
-        self.folder = cache_folder() / name
+        self._name = name
         self._in_memory = in_memory
         self._recent: OrderedDict[str, Arrays] = OrderedDict()
+
+    @property
+    def folder(self) -> Path:
+        """Where the entries are now; parts may be made before ``$SHARVIN_CACHE`` is set."""
+        return cache_folder() / self._name
 
     def get_or_compute(self, key: str, compute: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
         """The entry of a key; computed by one process and read by the others.

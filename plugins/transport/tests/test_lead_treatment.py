@@ -124,6 +124,19 @@ def test_decimation_refuses_a_band_edge_that_its_broadening_hides(width: int) ->
         assert pytest.approx([width - number, width - number - 1], abs=1e-7) == T
 
 
+@pytest.mark.parametrize("distance", [1e-3, 2e-3, 5e-3])
+def test_a_state_bound_to_the_surface_of_a_lead_is_no_band_edge(distance: float) -> None:
+    """A chain of alternating bonds, the strong ones between its cells, has one in the middle of its gap, and conducts nothing."""
+    weak, strong = 0.5, 1.0
+    inside, along = -weak * np.array([[0.0, 1.0], [1.0, 0.0]]), -strong * np.array([[0.0, 0.0], [1.0, 0.0]])
+    lead = Lead(inside, along, np.eye(2), np.zeros((2, 2)))
+    cells = 6
+    H = np.kron(np.eye(cells), inside) + np.kron(np.eye(cells, k=1), along) + np.kron(np.eye(cells, k=-1), along.T)
+    system = TwoTerminal(csr_array(H), csr_array(np.eye(2 * cells)), lead, lead)
+    for solver in (DECIMATION, EIGENMODES):
+        assert solver.transmission([system], np.array([distance, -distance]))[0] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
 def test_where_decimation_has_no_answer_the_message_says_which_lead_and_energy(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*blocks: np.ndarray) -> None:
         raise RunError("no Bloch waves")

@@ -13,7 +13,7 @@ decimated in each of its Bloch states.
 
 The spectral part *i(g − g†) = w w†* has one column in w for each open channel: evanescent states contribute to it in
 proportion to η only, so its eigenvectors above a threshold are all of it. On a band edge a channel has a spectral part of
-about √η; where there is one so weak and it changes with η, the energy is refused (unless η is above 1e-6 eV, which asks for
+about √η; where there is one so weak and it goes with √η, the energy is refused (unless η is above 1e-6 eV, which asks for
 smooth edges).
 """
 
@@ -37,6 +37,7 @@ from sharvin_transport.transverse import Transverse
 
 ALGORITHM = "2"
 _CONVERGED = 1e-15
+_BOUND, _PROPAGATING = 0.35, 0.9  # between 1/4 of what goes with η and 1/2 of what goes with √η; between that and 1
 _SMOOTHING_EV = 1e-6  # an η above it is there to smooth band edges, one below it to be no more than a limit
 _ITERATIONS = 80
 _DYSON_ERROR = 1e-11
@@ -195,7 +196,7 @@ class SurfaceGreens:
             try:
                 left, right = at(self.eta_eV)
                 exact = self.eta_eV <= _SMOOTHING_EV
-                if exact and doubtful(left, self.eta_eV) and depends_on_eta(left, at(0.25 * self.eta_eV)[0], self.eta_eV):
+                if exact and doubtful(left, self.eta_eV) and is_on_band_edge(left, at(0.25 * self.eta_eV)[0], self.eta_eV):
                     raise RunError("the broadening is all that makes a channel.")
             except RunError:
                 raise RunError(
@@ -222,11 +223,15 @@ def doubtful(blocks: NDArray[Any], eta_eV: float) -> bool:
     return bool(_is_edge_like(_strengths(blocks), eta_eV).any())
 
 
-def depends_on_eta(blocks: NDArray[Any], sharper: NDArray[Any], eta_eV: float) -> bool:
-    """Whether weak channels of a surface Green function change with a smaller η: then E is nearer to a band edge than η tells."""
+def is_on_band_edge(blocks: NDArray[Any], sharper: NDArray[Any], eta_eV: float) -> bool:
+    """Whether a weak channel goes with √η, as on a band edge, where `sharper` is the surface Green function for a quarter of η.
+
+    A propagating wave does not change with η, and a state bound to the surface goes with η itself: both are as they should be.
+    """
     strengths = _strengths(blocks)
     weak = _is_edge_like(strengths, eta_eV)
-    return bool(np.any(np.abs(_strengths(sharper)[weak] - strengths[weak]) > 0.1 * strengths[weak]))
+    ratio = _strengths(sharper)[weak] / strengths[weak]
+    return bool(np.any((ratio > _BOUND) & (ratio < _PROPAGATING)))
 
 
 def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float, channels: NDArray[np.int64] | None = None) -> SurfaceGreen:
