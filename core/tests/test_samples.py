@@ -1,10 +1,15 @@
 """Samples keep their rows together, and a split never puts one trajectory on both sides."""
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from sharvin import Dataset, Features, Frames, Images
 from sharvin.errors import InputError
+from sharvin.samples import DescribedFrames, FeatureShards
 
 
 def ragged(counts, size=3):
@@ -112,3 +117,58 @@ def test_impossible_splits_are_refused():
         dataset([0, 1]).split((0.5, 0.3), np.random.default_rng(1))
     with pytest.raises(InputError, match="by"):
         dataset([0, 1]).split((0.5, 0.5), np.random.default_rng(1), by="trajectory")
+
+
+class TestRowsFromElsewhere:
+    """Rows in files, and rows computed when asked for, are the rows in memory."""
+
+    @pytest.fixture
+    def parts(self) -> list[Features]:
+        rng = np.random.default_rng(4)
+        counts = [[3, 1, 2], [4, 5]]
+        return [Features(rng.normal(size=(sum(n), 6)), np.concatenate([[0], np.cumsum(n)])) for n in counts]
+
+    @pytest.fixture
+    def shards(self, parts: list[Features], tmp_path: Path) -> FeatureShards:
+        folders = [tmp_path / str(number) for number in range(len(parts))]
+        for folder, part in zip(folders, parts, strict=True):
+            folder.mkdir()
+            FeatureShards.write(folder, part)
+        return FeatureShards(folders)
+
+    def test_shards_hold_the_rows_in_order(self, parts: list[Features], shards: FeatureShards) -> None:
+        whole = Features.concatenate(parts)
+        assert (shards.kind, shards.size, len(shards)) == ("per_atom", 6, 5)
+        assert np.array_equal(shards.counts, whole.counts)
+        assert all(np.array_equal(shards.rows(i), whole.rows(i)) for i in range(5))
+        assert np.array_equal(shards.loaded().values, whole.values)
+
+    def test_chosen_structures_keep_the_order_asked_for_through_a_pickle(
+        self, parts: list[Features], shards: FeatureShards
+    ) -> None:
+        whole, order = Features.concatenate(parts), np.array([4, 0, 3])
+        chosen = pickle.loads(pickle.dumps(shards.take(order)))
+        assert np.array_equal(chosen.loaded().values, whole.take(order).values)
+        assert np.array_equal(chosen.take(np.array([2])).rows(0), whole.rows(3))
+
+    def test_a_pickle_of_shards_holds_no_rows(self, shards: FeatureShards) -> None:
+        assert len(pickle.dumps(shards)) < shards.loaded().values.nbytes + 1000
+        assert b"values" not in pickle.dumps(shards)
+
+    def test_shards_of_different_sizes_are_refused(self, shards: FeatureShards, tmp_path: Path) -> None:
+        other = tmp_path / "other"
+        other.mkdir()
+        FeatureShards.write(other, Features(np.zeros((2, 7)), np.array([0, 2])))
+        with pytest.raises(InputError, match="one kind and size"):
+            FeatureShards([*shards.shards, other])
+
+    def test_described_frames_are_computed_when_asked_for(self) -> None:
+        frames = Frames.from_atoms([Atoms("Au2", [[0, 0, 0], [0, 0, d]]) for d in (2.5, 2.7, 2.9)])
+
+        def distances(some: Frames) -> Features:
+            return Features(np.concatenate([frame.positions[:, 2:] for frame in some]), 2 * np.arange(len(some) + 1))
+
+        described = DescribedFrames(frames, distances)
+        assert (described.kind, described.size, len(described)) == ("per_atom", 1, 3)
+        assert described.counts.tolist() == [2, 2, 2]
+        assert described.take(np.array([2, 0])).loaded().values.ravel().tolist() == [0, 2.9, 0, 2.5]

@@ -32,6 +32,8 @@ class Frame:
     scalars : mapping of str to float
         Unit in the name: ``elongation_A``, ``time_ps``, ``temperature_K``, ``potential_energy_eV``, ``neck_width``
         (atoms; the minimum vertex cut between the electrodes, 0 once the wire is broken), ``conductance_G0`` …
+    rigid : bool[n_atoms] or None
+        Atoms that dynamics moved as a block or not at all; None where that is not known.
     """
 
     numbers: NDArray[np.int64]
@@ -39,31 +41,38 @@ class Frame:
     cell: NDArray[np.float64]
     pbc: NDArray[np.bool_]
     scalars: Mapping[str, float] = field(default_factory=dict)
+    rigid: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.numbers)
         if self.positions.shape != (n, 3):
             raise InputError(f"a frame with {n} atoms needs positions of shape ({n}, 3), not {self.positions.shape}.")
+        if self.rigid is not None and self.rigid.shape != (n,):
+            raise InputError(f"a frame with {n} atoms needs one flag rigid for each, not an array of shape {self.rigid.shape}.")
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     @classmethod
     def from_atoms(cls, atoms: Atoms, **scalars: float) -> Frame:
-        """Copy an ASE structure."""
+        """Copy an ASE structure, with its array ``rigid`` if it has one."""
         return cls(
             numbers=np.array(atoms.numbers, dtype=np.int64),
             positions=np.array(atoms.positions, dtype=np.float64),
             cell=np.array(atoms.cell.array, dtype=np.float64),
             pbc=np.array(atoms.pbc, dtype=bool),
             scalars=scalars,
+            rigid=np.array(atoms.arrays["rigid"], dtype=bool) if "rigid" in atoms.arrays else None,
         )
 
     def to_atoms(self) -> Atoms:
         """ASE structure with the scalars in ``atoms.info``."""
         from ase import Atoms
 
-        return Atoms(self.numbers, positions=self.positions, cell=self.cell, pbc=self.pbc, info=dict(self.scalars))
+        atoms = Atoms(self.numbers, positions=self.positions, cell=self.cell, pbc=self.pbc, info=dict(self.scalars))
+        if self.rigid is not None:
+            atoms.set_array("rigid", self.rigid)
+        return atoms
 
 
 class Frames(Sequence[Frame]):

@@ -293,6 +293,21 @@ class Regressor(Protocol):
         ...
 
 
+@runtime_checkable
+class ResumableRegressor(Regressor, Protocol):
+    """A regressor whose fit takes long enough to be interrupted; optional."""
+
+    def keep_progress(self, folder: Path) -> None:
+        """From now on a fit works with this existing folder.
+
+        After every epoch the fit leaves a checkpoint there, of which it needs no more than the last, and appends one line to
+        ``metrics.jsonl``: ``epoch`` (from 1), ``epochs`` (at most), ``train_mae``, ``validation_mae`` in the unit of the targets,
+        ``learning_rate``, ``seconds`` since the fit began. A fit that finds a checkpoint of its own options and data goes on from
+        there and ends with the same model, bit for bit, as one that was never interrupted.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one item: its value, or the reason why there is none."""

@@ -1,9 +1,15 @@
-"""Samples that regressors learn from: :class:`Features`, :class:`Images`, and :class:`Dataset` with targets and groups."""
+"""Samples that regressors learn from: rows of features, images, frames, and :class:`Dataset` with targets and groups.
+
+Rows of features may be in memory (:class:`Features`), in files (:class:`FeatureShards`) or computed when they are asked for
+(:class:`DescribedFrames`); a regressor that asks for the rows of one structure at a time need not know which.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +18,44 @@ from sharvin.errors import InputError
 from sharvin.frames import Frames
 
 
+class FeatureRows(ABC):
+    """Feature vectors of structures: a ragged set of rows a structure (kind ``per_atom``) or one row (``per_structure``)."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """``per_atom`` or ``per_structure``."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of features in a row."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each structure, int64[n_structures]; 1 where there is one row a structure."""
+
+    @abstractmethod
+    def rows(self, index: int) -> NDArray[np.floating]:
+        """Rows of one structure, [n_atoms or 1, size]; not to be written to."""
+
+    @abstractmethod
+    def take(self, index: slice | NDArray[np.int64]) -> FeatureRows:
+        """The chosen structures, in the order asked for."""
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def loaded(self) -> Features:
+        """All rows in memory; what is there already is not copied."""
+        values = np.concatenate([self.rows(i) for i in range(len(self))]) if len(self) else np.empty((0, self.size))
+        return Features(values, _offsets(self.counts) if self.kind == "per_atom" else None)
+
+
 @dataclass(frozen=True, eq=False)
-class Features:
-    """Feature vectors, a ragged set of rows a structure (kind ``per_atom``) or one row a structure (``per_structure``).
+class Features(FeatureRows):
+    """Feature vectors in memory.
 
     Parameters
     ----------
@@ -45,6 +86,11 @@ class Features:
         """Number of features in a row."""
         return int(self.values.shape[1])
 
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each structure, int64[n_structures]."""
+        return np.ones(len(self.values), dtype=np.int64) if self.offsets is None else np.diff(self.offsets)
+
     def __len__(self) -> int:
         return len(self.values) if self.offsets is None else len(self.offsets) - 1
 
@@ -54,13 +100,16 @@ class Features:
             return self.values[index : index + 1]
         return self.values[self.offsets[index] : self.offsets[index + 1]]
 
+    def loaded(self) -> Features:
+        """Itself."""
+        return self
+
     def take(self, index: slice | NDArray[np.int64]) -> Features:
         """The chosen structures, copied."""
         chosen = np.arange(len(self))[index]
         if self.offsets is None:
             return Features(self.values[chosen])
-        counts = np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        offsets = _offsets(self.counts[chosen])
         values = np.empty((int(offsets[-1]), self.size), dtype=self.values.dtype)
         for row, structure in enumerate(chosen):
             values[offsets[row] : offsets[row + 1]] = self.rows(int(structure))
@@ -80,7 +129,133 @@ class Features:
             raise InputError(f"only features of one kind and size can be joined, not {named or 'none'}.")
         counts = [np.diff(part.offsets) for part in parts if part.offsets is not None]
         values = np.concatenate([part.values for part in parts])
-        return cls(values, np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64) if counts else None)
+        return cls(values, _offsets(np.concatenate(counts)) if counts else None)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureShards(FeatureRows):
+    """Feature vectors in files, mapped into memory: the operating system reads what is used and may forget it again.
+
+    Parameters
+    ----------
+    shards : sequence of Path
+        Folders that :meth:`write` made; all of one kind and size.
+    chosen : int64[n_structures] or None
+        Structures in this set, counted through all shards; all of them where None.
+    """
+
+    shards: Sequence[Path]
+    chosen: NDArray[np.int64] | None = None
+    _opened: tuple[list[Features], NDArray[np.int64]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        features = [_mapped(shard) for shard in self.shards]
+        if len({(part.kind, part.size) for part in features}) != 1:
+            raise InputError("feature shards must be of one kind and size, and there must be one at least.")
+        object.__setattr__(self, "_opened", (features, np.cumsum([len(part) for part in features])))
+        if self.chosen is None:
+            object.__setattr__(self, "chosen", np.arange(self._opened[1][-1]))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FeatureShards, (self.shards, self.chosen)  # not the mapped arrays, which pickle as copies
+
+    @staticmethod
+    def write(folder: Path, features: Features) -> None:
+        """Write one shard into an existing folder."""
+        np.save(folder / "values.npy", features.values)
+        if features.offsets is not None:
+            np.save(folder / "offsets.npy", features.offsets)
+
+    @property
+    def kind(self) -> str:
+        """``per_atom`` or ``per_structure``."""
+        return self._opened[0][0].kind
+
+    @property
+    def size(self) -> int:
+        """Number of features in a row."""
+        return self._opened[0][0].size
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each structure, int64[n_structures]."""
+        return np.concatenate([part.counts for part in self._opened[0]])[self.chosen]
+
+    def __len__(self) -> int:
+        assert self.chosen is not None
+        return len(self.chosen)
+
+    def rows(self, index: int) -> NDArray[np.floating]:
+        """Rows of one structure, read from the disk when they are used."""
+        assert self.chosen is not None
+        features, ends = self._opened
+        structure = int(self.chosen[index])
+        shard = int(np.searchsorted(ends, structure, side="right"))
+        return features[shard].rows(structure - (int(ends[shard - 1]) if shard else 0))
+
+    def take(self, index: slice | NDArray[np.int64]) -> FeatureShards:
+        """The chosen structures, not copied."""
+        assert self.chosen is not None
+        return FeatureShards(self.shards, self.chosen[index])
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedFrames(FeatureRows):
+    """Feature vectors that are computed whenever they are asked for, and not kept.
+
+    Parameters
+    ----------
+    frames : Frames
+        In memory, 24 bytes an atom.
+    describe : callable
+        Features of frames, as :meth:`sharvin.protocols.Descriptor.describe`.
+    """
+
+    frames: Frames
+    describe: Callable[[Frames], Features]
+    _first: Features = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not len(self.frames):
+            raise InputError("there are no frames to describe.")
+        object.__setattr__(self, "_first", self.describe(self.frames[:1]))
+
+    @property
+    def kind(self) -> str:
+        """``per_atom`` or ``per_structure``."""
+        return self._first.kind
+
+    @property
+    def size(self) -> int:
+        """Number of features in a row."""
+        return self._first.size
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each structure, int64[n_structures]; describes every frame once."""
+        if self.kind == "per_structure":
+            return np.ones(len(self.frames), dtype=np.int64)
+        return np.array([len(self.rows(i)) for i in range(len(self.frames))], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def rows(self, index: int) -> NDArray[np.floating]:
+        """Rows of one structure, computed now."""
+        return self.describe(self.frames[index : index + 1]).values
+
+    def take(self, index: slice | NDArray[np.int64]) -> DescribedFrames:
+        """The chosen structures, not described yet."""
+        return DescribedFrames(self.frames[index], self.describe)
+
+
+def _offsets(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _mapped(shard: Path) -> Features:
+    offsets = shard / "offsets.npy"
+    return Features(np.load(shard / "values.npy", mmap_mode="r"), np.load(offsets) if offsets.exists() else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +273,7 @@ class Images:
         return Images(self.values[index])
 
 
-Samples = Features | Images | Frames
+Samples = FeatureRows | Images | Frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +290,7 @@ class Dataset:
 
     Parameters
     ----------
-    samples : Features, Images or Frames
+    samples : FeatureRows, Images or Frames
     targets : float64[n]
         For conductances in G0.
     groups : int64[n]

@@ -91,6 +91,8 @@ def _write_h5md(path: Path, frames: Iterable[Frame], batch: int) -> None:
         atoms = file.create_group("particles/wire")
         atoms["species"] = first.numbers
         atoms["reference"] = first.positions
+        if first.rigid is not None:
+            atoms["rigid"] = first.rigid
         box = atoms.create_group("box")
         box.attrs["dimension"] = 3
         box.attrs["boundary"] = ["periodic" if periodic else "none" for periodic in first.pbc]
@@ -131,6 +133,7 @@ def read_frames(path: Path, batch: int = 64) -> Iterator[Frame]:
         numbers = atoms["species"][()]
         reference = atoms["reference"][()]
         pbc = np.array([boundary == "periodic" for boundary in atoms["box"].attrs["boundary"]])
+        rigid = atoms["rigid"][()] if "rigid" in atoms else None
         names = list(file["observables"]) if "observables" in file else []
         for start in range(0, len(atoms["position/value"]), batch):
             part = slice(start, start + batch)
@@ -139,7 +142,7 @@ def read_frames(path: Path, batch: int = 64) -> Iterator[Frame]:
             scalars = {name: file["observables"][name][part] for name in names}
             for i in range(len(positions)):
                 values = {name: float(column[i]) for name, column in scalars.items()}
-                yield Frame(numbers, positions[i], cells[i], pbc, values)
+                yield Frame(numbers, positions[i], cells[i], pbc, values, rigid)
 
 
 def read_observables(path: Path) -> dict[str, NDArray[np.float64]]:

@@ -127,7 +127,8 @@ class LammpsPull:
         positions[:, 2] += elongation / 2
         cell = np.array(atoms.cell.array)
         cell[2, 2] += elongation
-        return Frame(np.array(atoms.numbers, dtype=np.int64), positions, cell, np.array(atoms.pbc, dtype=bool), scalars)
+        numbers, pbc = np.array(atoms.numbers, dtype=np.int64), np.array(atoms.pbc, dtype=bool)
+        return Frame(numbers, positions, cell, pbc, scalars, left | right)
 
 
 def _rigid_blocks(atoms: Atoms) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
