@@ -14,7 +14,7 @@ from sharvin.figures import plot_learning_curves, plot_parity
 from sharvin.histograms import Histogram, conductance_histogram, find_peak, plateau_lengths, pooled
 from sharvin.store import read_observables, read_table, read_trajectory
 from sharvin.workflows import break_junction_figures as figures
-from sharvin.workflows.configs import BreakJunctionOptions
+from sharvin.workflows.break_junction_configs import BreakJunctionOptions
 
 PARTS = ("train", "validation", "test")
 PLATEAU_G0 = (0.5, 1.5)
