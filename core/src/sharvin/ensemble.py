@@ -1,7 +1,7 @@
 r"""What several models say together.
 
-Each of M models gives a mean :math:`\mu_m` and, some of them, a variance :math:`\sigma_m^2`; the mixture of their distributions with
-equal weights has
+Each of M models gives a mean :math:`\mu_m` and, some of them, a variance :math:`\sigma_m^2`; the mixture of their distributions
+with equal weights has
 
 .. math:: \mu = \frac1M \sum_m \mu_m, \qquad \sigma^2 = \frac1M \sum_m (\mu_m - \mu)^2 + \frac1M \sum_m \sigma_m^2
 

@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sharvin.applicability_domain import FORMAT as domain_format
+from sharvin.applicability_domain import Domain
 from sharvin.context import Context, Failure, StepResult
 from sharvin.errors import RunError
 from sharvin.executors.threads import one_thread
+from sharvin.fitted_model import write_fitted_model
 from sharvin.frames import Frames
 from sharvin.histograms import conductance_histogram, r_squared
 from sharvin.junction import Junction
 from sharvin.progress import progress_bar
 from sharvin.samples import Dataset, Features, Prediction, Samples, split_groups
 from sharvin.seeds import stream
-from sharvin.store import read_json, read_observables, read_table, write_json, write_table
+from sharvin.store import read_frames, read_json, read_observables, read_table, write_json, write_table
 from sharvin.workflows import break_junction_hamiltonian as teaching
 from sharvin.workflows import break_junction_report as reporting
 from sharvin.workflows import break_junction_steps as steps
@@ -66,6 +69,7 @@ class BreakJunction:
         predicted = self.predict(context, production, fit)
         traces = reporting.traces_of(production, predicted)
         evaluation, _ = read_table(_only(fit) / "evaluation.h5")
+        self.publish(context, training, fit, evaluation)
         curves = read_json(_only(fit) / "learning_curves.json")
         results = self.results(context, labels, evaluation, traces)
         reporting.draw(context, self.options, training, evaluation, curves, traces)
@@ -142,6 +146,7 @@ class BreakJunction:
             regressor.save(folder / "model")
             write_json(folder / "learning_curves.json", curves)
             write_table(folder / "evaluation.h5", _evaluation(labels, parts, predictions))
+            Domain.learn(data[0], data[1], context.rng("domain")).save(folder / "domain.h5")
 
         keys = ("regressor", "descriptor") if "descriptor" in chosen else ("regressor",)
         depends_on = {
@@ -149,9 +154,26 @@ class BreakJunction:
             "validation_fraction": self.options.validation_fraction,
             "test_fraction": self.options.test_fraction,
             "split_by": self.options.split_by,
+            "domain": domain_format,
             **context.identity(*keys),
         }
         return context.single("fit", compute, depends_on)
+
+    def publish(self, context: Context, training: StepResult, fit: StepResult, evaluation: dict[str, Array]) -> None:
+        """Write the ``model.json`` that ``sharvin predict`` reads."""
+        chosen = context.config.selections
+        first = Frames(next(read_frames(path, batch=1)) for _, path in training.finished)
+        sizes = [len(frame) for frame in first]
+        write_fitted_model(
+            context.folder,
+            descriptor=chosen.get("descriptor"),
+            regressor=chosen["regressor"],
+            models=[_only(fit) / "model"],
+            domain=_only(fit) / "domain.h5",
+            elements=first.species(),
+            atoms=(min(sizes), max(sizes)),
+            validation_mae_G0=_errors("validation", evaluation, 1)["mae_G0"],
+        )
 
     def samples(self, context: Context, training: StepResult, labels: Labels, part: NDArray[np.int64]) -> Samples:
         """Samples of labelled snapshots, in order, described by the workers; held in memory."""
