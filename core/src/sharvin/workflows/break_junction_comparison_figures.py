@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from sharvin import histograms
-from sharvin.figures import INK, new_figure, save_figure, style
+from sharvin.figures import GREY, INK, new_figure, save_figure, style
 from sharvin.histogram_comparison import OverlapMatrix, overlap_matrix
 from sharvin.histograms import pooled
 from sharvin.workflows.break_junction_histogram_figures import (
@@ -27,7 +27,11 @@ from sharvin.workflows.break_junction_histogram_figures import (
     counted,
     draw_histogram,
     refuse_empty,
+    whole_above,
 )
+
+OVERLAID = 4
+"""Up to as many histograms share one panel; more have one each, with the first one behind it in grey."""
 
 
 def plot_histogram_comparison(
@@ -42,13 +46,13 @@ def plot_histogram_comparison(
     name: str = "histogram_comparison",
     title: str = "Histograms compared",
 ) -> Path:
-    """Conductance histograms of several series overlaid, and the matrix of their overlaps.
+    """Conductance histograms of several series, up to four overlaid and more side by side, and the matrix of their overlaps.
 
     Parameters
     ----------
     folder : Path
     series : mapping of str to sequence of float64[n_points]
-        Conductances in G0, one array a trace: of several wires, or of several models on one wire.
+        Conductances in G0, one array a trace: of several wires, or of several models on one wire. The first is the reference.
     rng : numpy.random.Generator
         For bootstrap and exchange of traces.
     paired : bool
@@ -60,37 +64,50 @@ def plot_histogram_comparison(
         Of the figure in the report.
     """
     refuse_empty("a comparison of histograms", series)
-    top = max_G0 or float(max(2, math.ceil(float(np.max(pooled(pooled(t) for t in series.values()), initial=0.0)))))
+    top = whole_above(series.values()) if max_G0 is None else max_G0
     edges = histograms.linear_edges(bin_width_G0, top)
     matrix = overlap_matrix(series, edges, rng, paired=paired, resamples=resamples)
     n = len(series)
-    cell = 0.95 if n <= 4 else 0.78
+    cell = 0.95 if n <= OVERLAID else 0.8
     data: dict[str, ArrayLike] = {"bin_lower_G0": edges[:-1], "bin_upper_G0": edges[1:]}
-    outside = 0
+    shown = {label: histograms.count(pooled(traces), edges) for label, traces in series.items()}
     with style():
-        figure = new_figure(5.4 + 1.6 + cell * n, max(4.0, 1.3 + cell * n))
-        left, right = figure.subplots(1, 2, width_ratios=(5.4, 1.2 + cell * n))
+        figure = new_figure(7.0 + cell * n, max(4.0, 1.3 + cell * n))
+        left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(5.2, 1.8 + cell * n))[0]
+        rows = 1 if n <= OVERLAID else n
+        places = left.subplots(rows, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for order, (label, traces) in enumerate(series.items()):
-            shown = histograms.count(pooled(traces), edges)
-            outside += shown.outside
-            data |= draw_histogram(left, label, traces, shown, rng, resamples, order)
-        left.axvline(1.0, **GUIDE)
-        left.set(xlim=(0, edges[-1]), xlabel=CONDUCTANCE, ylabel=DENSITY)
-        left.set_ylim(bottom=0, top=left.get_ylim()[1] * (1.0 + 0.05 * n))
-        left.legend(loc="upper right", fontsize=9 if n > 3 else 10)
-        _draw_overlaps(right, matrix)
+            axes = places[min(order, rows - 1)]
+            data |= draw_histogram(axes, label, traces, shown[label], rng, resamples, order, filled=rows > 1)
+            if rows > 1:
+                axes.set_title(label, loc="left", fontsize=9, pad=2)
+                if order:
+                    axes.stairs(next(iter(shown.values())).density, edges, color=GREY, linewidth=0.8, zorder=2)
+        for axes in places:
+            axes.axvline(1.0, **GUIDE)
+        places[-1].set(xlim=(0, edges[-1]), xlabel=CONDUCTANCE)
+        places[0].set_ylim(bottom=0, top=places[0].get_ylim()[1] * (1.0 + 0.06 * n if rows == 1 else 1.0))
+        left.supylabel(DENSITY, fontsize=11.5)
+        if rows == 1:
+            places[0].legend(loc="upper right", fontsize=9 if n > 2 else 10)
+        _draw_overlaps(right.subplots(), matrix)
     data |= _overlap_columns(matrix)
-    sizes = ", ".join(f"{label}: {counted(count)}" for label, count in zip(matrix.labels, matrix.traces, strict=True))
+    outside = sum(histogram.outside for histogram in shown.values())
+    return save_figure(folder, name, figure, data, title, _caption(matrix, bin_width_G0, outside, resamples, paired=paired))
+
+
+def _caption(matrix: OverlapMatrix, bin_width_G0: float, outside: int, resamples: int, *, paired: bool) -> str:
+    sizes = ", ".join(f"{label}: {counted(n)}" for label, n in zip(matrix.labels, matrix.traces, strict=True))
+    first = f"; grey: {matrix.labels[0]}" if len(matrix.labels) > OVERLAID else ""
+    exchange = "swapping the two traces of pulls" if paired else "exchanging traces"
     caption = (
-        f"Left: conductance histograms in bins of {bin_width_G0:g} G0, normalised to unit area ({sizes}); dashed: 1 G0. "
-        f"{band_sentence(resamples)} Right: common area of each two histograms with its 95 % bootstrap interval; on the diagonal, "
-        "in italics, the mean overlap of two random halves of one series, which holds half as many traces and is what chance alone "
-        f"leaves. Star: exchanging {'the two traces of a pull' if paired else 'traces'} at random gives as small an overlap in "
-        "fewer than 5 % of the cases, so the two differ."
+        f"Left: conductance histograms in bins of {bin_width_G0:g} G0, normalised to unit area ({sizes}){first}; dashed: 1 G0. "
+        f"{band_sentence(resamples)} Right: common area of each two histograms, with its 95 % bootstrap interval. On the "
+        "diagonal, in italics, the mean overlap of two random halves of one series: what is left to chance between sets of half as "
+        f"many traces. Star: {exchange} at random makes the overlap as small as this in fewer than 5 % of {resamples:,} trials, so "
+        "the two differ."
     )
-    if outside:
-        caption += f" {outside:,} conductances lie outside the range shown."
-    return save_figure(folder, name, figure, data, title, caption)
+    return caption + (f" {outside:,} conductances lie outside the range shown." if outside else "")
 
 
 def _draw_overlaps(axes: Axes, matrix: OverlapMatrix) -> None:
@@ -112,7 +129,9 @@ def _draw_overlaps(axes: Axes, matrix: OverlapMatrix) -> None:
             if with_interval:
                 interval = f"{matrix.lower[i, j]:.2f}–{matrix.upper[i, j]:.2f}"
                 axes.text(j, i + 0.05, interval, va="top", fontsize=8 if n <= 4 else 7, **look)
-    axes.set_xticks(range(n), matrix.labels, rotation=30 if n > 2 else 0, ha="right" if n > 2 else "center")
+    axes.set_xticks(
+        range(n), matrix.labels, rotation=30 if n > 2 else 0, ha="right" if n > 2 else "center", rotation_mode="anchor"
+    )
     axes.set_yticks(range(n), matrix.labels)
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)

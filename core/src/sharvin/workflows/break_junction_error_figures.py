@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
@@ -67,8 +67,8 @@ def plot_learning_curves_of_fits(
         for axes in places[:: 1 if len(shown) == 1 else 2 if len(shown) <= 4 else 4]:
             axes.set_ylabel(MAE)
         plain_log_ticks(places[0])
-        handles, labels = places[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+        found = {text: line for axes in places for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+        figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=3)
     caption = (
         f"Mean absolute error of {len(shown)} fits during training, on the structures learnt from and on validation pulls; the "
         "circle marks the least validation error, whose value and epoch stand in the panel."
@@ -84,7 +84,7 @@ def _mark_best(axes: Axes, curve: Array) -> None:
         return
     best = int(np.nanargmin(curve))
     axes.plot(best + 1, curve[best], "o", markersize=6, markerfacecolor="none", color=INK, label="least validation error")
-    text = rf"{curve[best]:.3f} $G_0$ at {best + 1:,}"
+    text = rf"{curve[best]:.3f} $G_0$ at epoch {best + 1:,}"
     axes.text(0.97, 0.96, text, transform=axes.transAxes, ha="right", va="top", fontsize=9)
 
 
@@ -128,15 +128,15 @@ def plot_model_errors(
                 found = mean_absolute_error(splits[split][model][test], rng, resamples=resamples)
                 rows.append((model, test, split, found))
                 at = place + (slot - 0.5 * (len(slots) - 1)) * width
-                _bar(axes, at, 0.9 * width, found, CYCLE[models.index(model) % len(CYCLE)], hatched=split == "random")
+                _bar(axes, at, 0.9 * width, found, _bar_colour(models.index(model)), hatched=split == "random")
         axes.set_xticks(range(len(tests)), [_under_bars(test, rows) for test in tests])
         axes.tick_params(axis="x", length=0)
         axes.set(ylabel=MAE, xlim=(-0.55, len(tests) - 0.45))
         axes.set_ylim(bottom=0)
-        handles = [Patch(facecolor=CYCLE[order % len(CYCLE)], label=model) for order, model in enumerate(models)]
+        handles = [Patch(facecolor=_bar_colour(order), label=model) for order, model in enumerate(models)]
         if "random" in split_names:
             handles.append(Patch(facecolor="white", edgecolor=INK, hatch="////", label="snapshots split at random"))
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4))
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles) if len(handles) <= 4 else 3, fontsize=9)
     estimates = [row[3] for row in rows]
     data: dict[str, ArrayLike] = {
         "model": np.array([row[0] for row in rows]),
@@ -153,7 +153,14 @@ def plot_model_errors(
     return save_figure(folder, name, figure, data, "Errors of the models", caption)
 
 
-def _bar(axes: Axes, at: float, width: float, found: ErrorEstimate, colour: str, *, hatched: bool) -> None:
+def _bar_colour(order: int) -> tuple[float, float, float]:
+    """The colours of all figures, then the same ones paler."""
+    red, green, blue = to_rgb(CYCLE[order % len(CYCLE)])
+    paler = 0.0 if order < len(CYCLE) else 0.55
+    return red + paler * (1 - red), green + paler * (1 - green), blue + paler * (1 - blue)
+
+
+def _bar(axes: Axes, at: float, width: float, found: ErrorEstimate, colour: tuple[float, float, float], *, hatched: bool) -> None:
     look: dict[str, Any] = {"facecolor": "white", "edgecolor": colour, "hatch": "////"} if hatched else {"color": colour}
     axes.bar(at, found.mae_G0, width, linewidth=1.0, zorder=2, **look)
     if math.isfinite(found.lower_G0):
@@ -216,9 +223,8 @@ def plot_parity_by_wire(
             )
             axes.plot(ends, ends, color=INK, linewidth=0.9, zorder=3)
             error = mean_absolute_error(found, rng, resamples=resamples)
-            text = f"{_with_interval(error)}\nmean error {np.mean(found.error_G0):+.3f} $G_0$"
-            axes.text(0.04, 0.97, text, transform=axes.transAxes, va="top", fontsize=9)
-            axes.set_title(f"{label} ({_counted(found.pulls, 'pull')}, {len(found):,} labels)", fontsize=10)
+            of = f"{label} ({_counted(found.pulls, 'pull')}, {len(found):,} labels)"
+            axes.set_title(f"{of}\n{_with_interval(error)}", fontsize=9.5)
             axes.set(xlim=ends, ylim=ends, xlabel=r"exact conductance ($G_0$)", aspect="equal")
             axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
@@ -229,8 +235,8 @@ def plot_parity_by_wire(
             axes.set_ylabel(r"predicted conductance ($G_0$)")
         label = r"predicted standard deviation ($G_0$)" if with_std else "density of points (1/$G_0^2$)"
         bar = figure.colorbar(ScalarMappable(norm, "viridis_r"), ax=list(places), pad=0.02, aspect=30, label=label)
-        bar.ax.yaxis.set_major_formatter("{x:g}")
-        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        if isinstance(norm, LogNorm):
+            plain_log_ticks(bar.ax)
     caption = (
         f"Conductances of full wires predicted by {model} against exact ones, snapshot by snapshot; on the line both agree. MAE: "
         "mean absolute error, in brackets its 95 % bootstrap interval over pulls. Colour: "
@@ -287,18 +293,19 @@ def plot_error_against_pulls(
         axes = figure.add_subplot()
         for order, (label, fits) in enumerate(test_sets.items()):
             found = [mean_absolute_error(fit, rng, resamples=resamples) for fit in fits]
-            draw_error_line(axes, pulls, found, order, f"{label} ({_counted(found[0].pulls, 'pull')})")
+            beside = 1.025 ** (order - 0.5 * (len(test_sets) - 1))
+            draw_error_line(axes, pulls * beside, found, order, f"{label} ({_counted(found[0].pulls, 'pull')})")
             data |= _columns(found, label)
         axes.set(xscale="log", yscale="log", ylabel=MAE, xlabel="training pulls (labels)")
         sizes = np.unique(pulls)
         axes.set_xticks(sizes, [f"{n}\n({labels[pulls == n].mean():,.0f})" for n in sizes])
         axes.xaxis.set_minor_locator(NullLocator())
         plain_log_ticks(axes)
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        figure.legend(loc="outside upper center", ncols=min(len(test_sets), 2), fontsize=9)
     caption = (
         "Mean absolute error against the number of training pulls, with the number of labelled snapshots below. Bars: 95 % "
-        f"bootstrap interval from {resamples:,} resamples of the test pulls"
-        + ("; lines pass through the mean of fits to as many pulls." if len(sizes) < len(pulls) else ".")
+        f"bootstrap interval from {resamples:,} resamples of the test pulls; lines pass through the mean of fits to as many "
+        "pulls. Symbols of one number of pulls are drawn side by side."
     )
     return save_figure(folder, name, figure, data, "Error against training pulls", caption)
 

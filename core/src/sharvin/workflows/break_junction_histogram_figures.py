@@ -8,13 +8,14 @@ traces; a series of one trace has none.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from sharvin import histograms
@@ -37,7 +38,7 @@ def plot_plateau_lengths(
     series: Mapping[str, tuple[Traces, Traces]],
     rng: np.random.Generator,
     window_G0: tuple[float, float] = (0.5, 1.5),
-    bin_width_A: float = 1.0,
+    bin_width_A: float = 0.5,
     resamples: int = 1000,
     name: str = "plateau_lengths",
 ) -> Path:
@@ -67,7 +68,7 @@ def plot_plateau_lengths(
             each = [[value] if value > 0 else [] for value in values]
             data |= draw_histogram(axes, label, each, shown, rng, resamples, order, filled=True, unit="A")
             data[f"{label} length_A"] = values
-            axes.set_title(f"{label}: {_mean_with_interval(values, rng, resamples)} ({counted(len(values))})", loc="left")
+            axes.set_title(f"{label}: {counted(len(values))}, {_mean_with_interval(values, rng, resamples)}", loc="left")
             without.append(f"{label}: {np.count_nonzero(values == 0)}")
         places[-1].set(xlabel="length of the plateau (Å)", xlim=(0, edges[-1]))
         places[0].set_ylim(bottom=0)
@@ -110,8 +111,9 @@ def plot_log_histogram(
     positive = values[values > 0]
     if not positive.size:
         raise InputError("a logarithmic histogram needs positive conductances, but there is none.")
-    low = min_G0 or min(0.1, max(1e-6, 10.0 ** math.floor(math.log10(float(np.quantile(positive, 0.001))))))
-    high = max_G0 or max(10.0, 10.0 ** math.ceil(math.log10(float(positive.max()))))
+    least, most = (math.log10(float(np.quantile(positive, share))) for share in (0.001, 1.0))
+    low = 10.0 ** min(-1, max(-6, math.floor(least))) if min_G0 is None else min_G0
+    high = 10.0 ** max(1, math.ceil(most)) if max_G0 is None else max_G0
     data: dict[str, ArrayLike] = {}
     outside = []
     with style():
@@ -126,9 +128,13 @@ def plot_log_histogram(
             data |= draw_histogram(axes, label, logs, decades, rng, resamples, order, unit="decade", edges=shown.edges)
         axes.axvline(1.0, **GUIDE)
         axes.set(xscale="log", xlim=(low, high), xlabel=CONDUCTANCE, ylabel="probability density (1/decade)")
-        axes.xaxis.set_major_formatter("{x:g}")
+        if high / low <= 1e4:
+            axes.xaxis.set_major_formatter("{x:g}")
+        if high / low <= 1e2:
+            axes.xaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+            axes.xaxis.set_minor_formatter("{x:g}")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left")
+        figure.legend(loc="outside upper center", ncols=min(len(series), 4))
     caption = (
         f"Conductances in {bins_per_decade} bins a decade, each curve normalised to unit area. Dashed: 1 G0. "
         f"{band_sentence(resamples)} Outside the range shown: {', '.join(outside)}."
@@ -167,7 +173,7 @@ def plot_histograms_by_condition(
     """
     refuse_empty("a figure of histograms by condition", {key: g for key, (_, g) in series.items()})
     keys = sorted(series)
-    top = max_G0 or float(max(2, math.ceil(float(np.max(pooled(pooled(g) for _, g in series.values()), initial=0.0)))))
+    top = whole_above(g for _, g in series.values()) if max_G0 is None else max_G0
     edges = histograms.linear_edges(bin_width_G0, top)
     data: dict[str, ArrayLike] = {"bin_lower_G0": edges[:-1], "bin_upper_G0": edges[1:]}
     with style():
@@ -188,8 +194,8 @@ def plot_histograms_by_condition(
         data |= _draw_against_condition(right, series, keys, f"{condition} ({unit})", window_G0, rng, resamples)
     caption = (
         f"Left: conductance histogram of each {condition}, in bins of {bin_width_G0:g} G0, normalised to unit area; dashed: 1 "
-        f"G0. {band_sentence(resamples)} Right: share of the conductances between {window_G0[0]:g} and {window_G0[1]:g} G0, and mean "
-        "elongation that a trace spends there; bars: 95 % bootstrap intervals over traces."
+        f"G0. {band_sentence(resamples)} Right: share of the conductances between {window_G0[0]:g} and {window_G0[1]:g} G0, and "
+        "mean elongation that a trace spends there; bars: 95 % bootstrap intervals over traces."
     )
     return save_figure(folder, name, figure, data, f"Histograms against {condition}", caption)
 
@@ -279,6 +285,11 @@ def counted(traces: int) -> str:
 def band_sentence(resamples: int) -> str:
     """What a caption says of the shaded bands."""
     return f"Shaded: 95 % bootstrap interval from {resamples:,} resamples of whole traces."
+
+
+def whole_above(series: Iterable[Traces]) -> float:
+    """Next whole G0 above every conductance, at least 2."""
+    return float(max(2, math.ceil(float(np.max(pooled(pooled(traces) for traces in series), initial=0.0)))))
 
 
 def refuse_empty(what: str, traces: Mapping[str, Traces] | Mapping[float, Traces]) -> None:

@@ -78,7 +78,7 @@ def plot_conductance_profile(
         _mark_points(axes, letters, x[list(points)], _known(exact, given)[list(points)])
     data: dict[str, ArrayLike] = {"elongation_A": x, "exact_G0": exact, **given}
     data |= {"marked_letter": np.array(letters), "marked_frame": np.array(points, dtype=int)} if letters else {}
-    caption = _profile_caption(exact, given, len(pictures))
+    caption = _profile_caption(exact, given, pictures)
     return save_figure(folder, name, figure, data, "Conductance profile of one pull", caption)
 
 
@@ -144,7 +144,7 @@ def _draw_pictures(
     draw_scale_bar(places[0], *box)
 
 
-def _profile_caption(exact: Array, given: Mapping[str, Array], pictures: int) -> str:
+def _profile_caption(exact: Array, given: Mapping[str, Array], pictures: Sequence[Atoms]) -> str:
     labelled = np.isfinite(exact)
     caption = f"Conductance of one pull at {exact.size:,} snapshots, {np.count_nonzero(labelled):,} of them with an exact label."
     if "predicted_G0" in given:
@@ -157,5 +157,6 @@ def _profile_caption(exact: Array, given: Mapping[str, Array], pictures: int) ->
     if "force_nN" in given:
         caption += " Green: tension, right axis."
     if pictures:
-        caption += f" Below: the wire at the {pictures} marked points, seen from the side, electrodes pale."
+        pale = ", electrodes pale" if any("electrode" in atoms.arrays for atoms in pictures) else ""
+        caption += f" Below: the wire at the {len(pictures)} marked points, seen from the side{pale}."
     return caption

@@ -63,8 +63,8 @@ def plot_transmission_cases(
         figure.legend(loc="outside upper center", ncols=min(3, len(curves)), fontsize=9)
     values = np.array([float(np.asarray(data[f"{label} at_fermi"])[0]) for label in curves])
     caption = (
-        f"Transmission of {snapshot} in {len(curves)} case{'s' * (len(curves) != 1)}; right: near the Fermi energy, where the "
-        f"dots mark the conductance in G0. T(E_F) lies between {values.min():.3f} and {values.max():.3f}."
+        f"Transmission of {snapshot} in {len(curves)} case{'s' * (len(curves) != 1)}; right: near the Fermi energy, on a "
+        f"scale of its own, where the dots mark the conductance in G0. T(E_F): {values.min():.3f} to {values.max():.3f}."
     )
     return save_figure(folder, name, figure, data, "Transmission of one snapshot", caption)
 

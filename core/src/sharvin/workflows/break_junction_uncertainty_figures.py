@@ -52,10 +52,15 @@ def plot_calibration(
     ends = (0.5 * float(positive.min()), 2.0 * float(positive.max()))
     with style():
         columns = min(len(sets), 3)
-        figure, places = panels(len(sets), columns, 3.4, 3.3, sharey=True)
+        figure, places = panels(len(sets), columns, 3.3, 3.3, sharey=True)
         for axes, (label, one) in zip(places, found.items(), strict=False):
             _draw_calibration(axes, sets[label], one, ends)
-            axes.set_title(f"{label} ({sets[label].pulls:,} pull{'s' * (sets[label].pulls != 1)})", fontsize=10)
+            numbers = (
+                f"ECE {one.expected_calibration_error:.2f}, area {one.miscalibration_area:.2f}, "
+                f"rank {one.rank_correlation:.2f}, factor {one.recalibration_factor:.2f}"
+            )
+            of = f"{label} ({sets[label].pulls:,} pull{'s' * (sets[label].pulls != 1)})"
+            axes.set_title(f"{of}\n{numbers}", fontsize=9.5)
             data |= {
                 f"{label} predicted_std_G0": one.rmv_G0,
                 f"{label} rms_error_G0": one.rmse_G0,
@@ -84,7 +89,7 @@ def plot_calibration(
 def _draw_calibration(axes: Axes, predicted: Predicted, found: Calibration, ends: tuple[float, float]) -> None:
     assert predicted.std_G0 is not None
     axes.scatter(
-        predicted.std_G0, np.abs(predicted.error_G0), s=3, color=GREY, alpha=0.25, linewidths=0, zorder=1, rasterized=True
+        predicted.std_G0, np.abs(predicted.error_G0), s=3, color=GREY, alpha=0.35, linewidths=0, zorder=1, rasterized=True
     )
     bars = np.clip(np.nan_to_num([found.rmse_G0 - found.lower_G0, found.upper_G0 - found.rmse_G0]), 0.0, None)
     axes.plot(ends, ends, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2, label="ideal")
@@ -92,11 +97,6 @@ def _draw_calibration(axes: Axes, predicted: Predicted, found: Calibration, ends
         found.rmv_G0, found.rmse_G0, bars, fmt="o-", color=BLUE, markersize=5, capsize=2.5, linewidth=1.2, zorder=3,
         label="root mean square error",
     )  # fmt: skip
-    text = (
-        f"ECE {found.expected_calibration_error:.2f}\narea {found.miscalibration_area:.2f}\n"
-        f"rank {found.rank_correlation:.2f}\nfactor {found.recalibration_factor:.2f}"
-    )
-    axes.text(0.04, 0.97, text, transform=axes.transAxes, va="top", fontsize=9)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel=r"predicted standard deviation ($G_0$)", aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
@@ -131,6 +131,7 @@ def plot_active_learning(
         for strategy, spent in labels.items():
             if strategy not in by_strategy or len(by_strategy[strategy]) != len(spent) or not len(spent):
                 raise InputError(f"strategy {strategy!r} needs one prediction of test set {test!r} a round, {len(spent)} in all.")
+    reach = float(np.ptp(np.concatenate([np.asarray(spent) for spent in labels.values()])))
     data: dict[str, ArrayLike] = {f"{strategy} labels": np.asarray(spent) for strategy, spent in labels.items()}
     with style():
         columns = min(len(test_sets), 3)
@@ -138,7 +139,8 @@ def plot_active_learning(
         for axes, (test, by_strategy) in zip(places, test_sets.items(), strict=True):
             for order, (strategy, spent) in enumerate(labels.items()):
                 found = [mean_absolute_error(one, rng, resamples=resamples) for one in by_strategy[strategy]]
-                draw_error_line(axes, np.asarray(spent), found, order, strategy)
+                beside = 0.012 * reach * (order - 0.5 * (len(labels) - 1))
+                draw_error_line(axes, np.asarray(spent) + beside, found, order, strategy)
                 for field in ("mae_G0", "lower_G0", "upper_G0"):
                     column = f"{test} {strategy} {field if field == 'mae_G0' else 'mae_' + field}"
                     data[column] = np.array([getattr(one, field) for one in found])
@@ -151,6 +153,6 @@ def plot_active_learning(
     caption = (
         "Mean absolute error against the number of exact labels that training has cost, for each way of choosing the structures "
         f"to label next. Bars: 95 % bootstrap interval from {resamples:,} resamples of the test pulls; lines pass through the "
-        "mean of rounds with equally many labels."
+        "mean of rounds with equally many labels. Symbols of one round are drawn side by side."
     )
     return save_figure(folder, name, figure, data, "Active learning", caption)
