@@ -347,7 +347,11 @@ def _lay_profile(document: dict[str, Any], profile: str | None, source: str) -> 
         raise ConfigError([f"{source}:1: there is no profile {profile!r} in this config; {offered}."])
     for key, settings in profiles[profile].items():
         before = {"use": document[key]} if isinstance(document.get(key), str) else document.get(key)
-        if isinstance(settings, dict) and isinstance(before, dict) and settings.get("use", before.get("use")) == before.get("use"):
+        if (
+            isinstance(settings, dict)
+            and isinstance(before, dict)
+            and settings.get("use", before.get("use")) == before.get("use")
+        ):
             document[key] = before
             before.update(settings)
         else:

@@ -10,7 +10,7 @@ component chosen by name; :mod:`~sharvin.workflows.break_junction_data` has the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from sharvin.config import Selection
 from sharvin.context import Context, StepResult
 from sharvin.errors import InputError
 from sharvin.fitted_model import write_fitted_model
+from sharvin.frames import Frames
 from sharvin.junction import Junction
 from sharvin.protocols import TrainableHamiltonian
 from sharvin.seeds import stream
@@ -31,7 +32,7 @@ from sharvin.workflows.break_junction_acquisition import Acquisition, acquire
 from sharvin.workflows.break_junction_configs import BreakJunctionOptions
 from sharvin.workflows.break_junction_fits import Fits, Fitted, Model, Plan, Split
 from sharvin.workflows.break_junction_outcome import Baseline, Outcome, Spectrum, Trace, traces_of
-from sharvin.workflows.break_junction_report import Report
+from sharvin.workflows.break_junction_report import report
 
 Array = NDArray[np.float64]
 
@@ -75,9 +76,8 @@ class BreakJunction:
             spectra=self.spectra(context, snapshots, labels, fitted[0], taught),
             taught=taught,
         )
-        report = Report(outcome)
-        self.write_model(context, outcome, domain)
-        return report.write()
+        self.write_model(outcome, data.only(domain))
+        return report(outcome)
 
     def preflight(self, context: Context) -> None:
         """Find out in a second, and not after the pulls, whether the starting structures can be labelled.
@@ -185,7 +185,9 @@ class BreakJunction:
         for one in (own, *others):
             for name in production.names():
                 numbers = list(production.of(name))
-                for pull in numbers if one is own or self.options.compare_pulls is None else numbers[: self.options.compare_pulls]:
+                for pull in (
+                    numbers if one is own or self.options.compare_pulls is None else numbers[: self.options.compare_pulls]
+                ):
                     model = one.plan.model
                     tasks.append(steps.PredictTask(trajectories[pull], model.descriptor, model.regressor, one.models))
                     depend_on.append({"pull": trajectories[pull].name, "fits": list(one.keys), "model": model.name})
@@ -225,26 +227,28 @@ class BreakJunction:
         ]
         result = context.ensemble("spectra", steps.spectrum, tasks, depends_on, title="spectra T(E)", items_depend_on=items)
         return [
-            Spectrum.read(name, path, int(pull), snapshot) for name, path in zip(cases, result.paths, strict=True) if path is not None
+            Spectrum.read(name, path, int(pull), snapshot)
+            for name, path in zip(cases, result.paths, strict=True)
+            if path is not None
         ]
 
-    def write_model(self, context: Context, outcome: Outcome, domain: Any) -> None:
+    def write_model(self, outcome: Outcome, domain: Path) -> None:
         """``model.json``, which ``sharvin predict`` reads."""
-        own = outcome.fitted[0]
-        first = [next(read_frames(path, batch=1)) for path in outcome.snapshots.pulls.trajectories.values()]
+        own = outcome.own
+        first = Frames(next(read_frames(path, batch=1)) for path in outcome.snapshots.pulls.trajectories.values())
         write_fitted_model(
-            context.folder,
+            outcome.context.folder,
             descriptor=own.plan.model.descriptor,
             regressor=own.plan.model.regressor,
             models=own.models,
             domain=domain,
-            elements=steps.elements_of(first),
+            elements=first.species(),
             atoms=(min(map(len, first)), max(map(len, first))),
             validation_mae_G0=outcome.error(own, "validation")["mae_G0"],
         )
 
 
-def _learnt(hamiltonian: Selection, own: Selection, taught: StepResult | None) -> Any:
+def _learnt(hamiltonian: Selection, own: Selection, taught: StepResult | None) -> Path | None:
     """Folder of what a Hamiltonian has learnt, if it is the config's own."""
     if taught is None or hamiltonian != own or not isinstance(hamiltonian.built(), TrainableHamiltonian):
         return None

@@ -200,7 +200,9 @@ class BreakJunctionOptions(WorkflowOptions):
             raise ValueError("compare_pulls would be ignored without models to compare; leave it out")
         learnable = self.number_of("training_pulls") - 2
         if self.learning_curve and max(self.learning_curve) > learnable:
-            raise ValueError(f"learning_curve asks for {max(self.learning_curve)} pulls, and at most {learnable} can be learnt from")
+            raise ValueError(
+                f"learning_curve asks for {max(self.learning_curve)} pulls, and at most {learnable} can be learnt from"
+            )
         return self
 
     def number_of(self, option: Literal["training_pulls", "production_pulls"]) -> int:

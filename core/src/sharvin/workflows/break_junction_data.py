@@ -103,9 +103,7 @@ def pulls(context: Context, step: str, option: str, series: Sequence[PullSeries]
             depend_on.append({**{key: chosen[key].identity for key in ("structure", "dynamics")}, "seed_of_item": seed})
             names.append(one.name)
     identity = context.identity("potential")
-    result = context.ensemble(
-        step, steps.pull, tasks, identity, title=step.replace("_", " "), items_depend_on=depend_on
-    )
+    result = context.ensemble(step, steps.pull, tasks, identity, title=step.replace("_", " "), items_depend_on=depend_on)
     return Pulls(result, tuple(names))
 
 

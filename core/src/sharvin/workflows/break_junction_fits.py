@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin import seeds
+from sharvin.applicability_domain import FORMAT, Domain
 from sharvin.config import Selection
-from sharvin.context import Context
+from sharvin.context import Context, StepResult
 from sharvin.ensemble import combine
 from sharvin.errors import RunError
 from sharvin.frames import Frames
@@ -60,6 +61,11 @@ class Split:
         parts = split_groups(groups[labelled], fractions, rng, by)
         return cls(*(labelled[part] for part in parts))
 
+    def shortened(self, pulls: int, groups: Indices) -> Split:
+        """The same split with the training snapshots of the first pulls only."""
+        kept = np.unique(groups[self.train])[:pulls]
+        return replace(self, train=self.train[np.isin(groups[self.train], kept)])
+
     def members(self, number: int, groups: Indices, by: str, rng: np.random.Generator) -> list[tuple[Indices, Indices]]:
         """Training and validation indices of the members of an ensemble, which hold back different parts in turn."""
         if number == 1:
@@ -86,6 +92,8 @@ class Plan:
     split: Split
     conductance_G0: Array
     """Of all snapshots, nan where not labelled."""
+    everything: bool = False
+    """Whether snapshots without a label are predicted too."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,7 @@ class FitTask:
     pull: Indices
     train: Indices
     validation: Indices
+    everything: bool
     regressor: Selection
     seed: int
     progress: Path
@@ -138,8 +147,8 @@ def fit(task: FitTask, path: Path) -> None:
         Dataset(samples.take(part), task.conductance_G0[part], task.pull[part]) for part in (task.train, task.validation)
     )
     curves = regressor.fit(train, validation, seeds.stream(task.seed, "fit"))
-    labelled = np.flatnonzero(np.isfinite(task.conductance_G0))
-    columns = _columns("", regressor.predict(samples.take(labelled)))
+    shown = np.flatnonzero(np.isfinite(task.conductance_G0) | task.everything)
+    columns = _columns("", regressor.predict(samples.take(shown)))
     if task.check is not None:
         columns |= _columns("check_", regressor.predict(task.check.samples()))
     if not all(np.isfinite(values).all() for values in columns.values()):
@@ -148,7 +157,7 @@ def fit(task: FitTask, path: Path) -> None:
     (path / "model").mkdir()
     regressor.save(path / "model")
     write_json(path / "learning_curves.json", curves)
-    write_table(path / "predictions.h5", {"index": labelled, **columns})
+    write_table(path / "predictions.h5", {"index": shown, **columns})
     metrics = task.progress / "metrics.jsonl"
     if metrics.exists():
         shutil.copy(metrics, path / "metrics.jsonl")
@@ -178,9 +187,7 @@ class Fits:
                 keys.append((key, validation))
             members.append(keys)
         folders = self._fit(tasks)
-        return [
-            self._fitted(plan, keys, [folders[key] for key, _ in keys]) for plan, keys in zip(plans, members, strict=True)
-        ]
+        return [self._fitted(plan, keys, [folders[key] for key, _ in keys]) for plan, keys in zip(plans, members, strict=True)]
 
     def _key(self, plan: Plan, train: Indices, validation: Indices, member: int) -> str:
         descriptor, regressor = plan.model.descriptor, plan.model.regressor
@@ -189,16 +196,14 @@ class Fits:
             digest.update(np.ascontiguousarray(array).tobytes())
         for check in [self.check] if self.check is not None else []:
             digest.update(check.pull.tobytes() + check.snapshot.tobytes() + check.pulls.result.key.encode())
-        digest.update(repr((descriptor and descriptor.identity, regressor.identity, member)).encode())
+        digest.update(repr((descriptor and descriptor.identity, regressor.identity, member, plan.everything)).encode())
         return digest.hexdigest()
 
     def _fit(self, tasks: Mapping[str, tuple[Plan, Indices, Indices, int]]) -> dict[str, Path]:
         progress = self.context.folder / "store" / "fits-in-progress"
 
         def make() -> list[FitTask]:
-            sources = {
-                _name_of(plan.model.descriptor): self._sources(plan.model.descriptor) for plan, *_ in tasks.values()
-            }
+            sources = {_name_of(plan.model.descriptor): self._sources(plan.model.descriptor) for plan, *_ in tasks.values()}
             return [
                 FitTask(
                     *sources[_name_of(plan.model.descriptor)],
@@ -206,6 +211,7 @@ class Fits:
                     self.training.pull,
                     train,
                     validation,
+                    plan.everything,
                     plan.model.regressor,
                     self.context.seed(f"fit {plan.model.name}", member),
                     progress / key,
@@ -261,6 +267,21 @@ class Fits:
             raise RunError(f"the labelled snapshots could not be described: {result.failures[0].reason}")
         return [path for _, path in result.finished]
 
+    def domain(self, plan: Plan) -> StepResult:
+        """The distribution of the samples that a plan's model learns from, in a file."""
+        model = plan.model
+        split = plan.split
+
+        def make() -> list[DomainTask]:
+            source, _ = self._sources(model.descriptor)
+            seed = self.context.seed("domain")
+            return [DomainTask(source, split.train, split.validation, self.training.pull, plan.conductance_G0, seed)]
+
+        digest = self._key(plan, split.train, split.validation, 0)
+        return self.context.ensemble(
+            "domain", learn_domain, make, {"format": FORMAT}, title="training distribution", items_depend_on=[{"fit": digest}]
+        )
+
     def close(self) -> None:
         """Delete the features that the fits needed."""
         self.context.discard("features")
@@ -291,6 +312,27 @@ class Fits:
             mean[held], part[held] = total[held] / count[held], VALIDATION
         check = combine([_prediction("check_", table) for table in tables]) if self.check is not None else None
         return Fitted(plan, tuple(folders), tuple(key for key, _ in keys), part, Prediction(mean, std), check)
+
+
+@dataclass(frozen=True)
+class DomainTask:
+    """Training and held-out samples by their indices."""
+
+    samples: SampleSource
+    train: Indices
+    validation: Indices
+    pull: Indices
+    conductance_G0: Array
+    seed: int
+
+
+def learn_domain(task: DomainTask, path: Path) -> None:
+    """Write the distribution of the training samples."""
+    samples = task.samples.samples()
+    data, held_out = (
+        Dataset(samples.take(part), task.conductance_G0[part], task.pull[part]) for part in (task.train, task.validation)
+    )
+    Domain.learn(data, held_out, seeds.stream(task.seed, "domain")).save(path)
 
 
 @dataclass(frozen=True)

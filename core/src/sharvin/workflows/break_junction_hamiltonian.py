@@ -24,9 +24,9 @@ from sharvin.junction import Junction
 from sharvin.protocols import Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
 from sharvin.store import read_frames, read_observables, read_table, write_table
+from sharvin.workflows.break_junction_configs import BreakJunctionOptions
 from sharvin.workflows.break_junction_data import unbroken
 from sharvin.workflows.break_junction_steps import chosen_frames
-from sharvin.workflows.break_junction_configs import BreakJunctionOptions
 
 Array = NDArray[np.float64]
 

@@ -28,7 +28,7 @@ def epochs_shown(console: Console, progress: Path, names: Mapping[str, str]) -> 
     over = threading.Event()
 
     def watch() -> None:
-        said: dict[str, int] = {}
+        said: dict[str, float] = {}
         while not over.wait(INTERVAL_S):
             for key, name in names.items():
                 last = _last_line(progress / key / "metrics.jsonl")

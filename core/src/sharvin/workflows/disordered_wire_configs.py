@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 
 from sharvin.options import Case, Options, WorkflowOptions
 
-
 Number = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Target = Literal["conductance", "bias_averaged_conductance"]
