@@ -27,6 +27,9 @@ class SoapOptions(Options):
     species: tuple[str, ...] | None = None
     """Chemical symbols, one density channel each, in this order. Null: one channel, for structures of a single element."""
 
+    centres: Literal["all", "mobile"] = "all"
+    """Atoms that get a row: all of them, or only those that dynamics does not hold rigid (all of them count as neighbours)."""
+
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the arithmetic and of the features."""
 
