@@ -17,12 +17,13 @@ from sharvin.frames import Frames
 from sharvin.samples import Dataset, Prediction, Samples
 from torch import Tensor
 
+from sharvin_models.checkpoint import require_folder
 from sharvin_models.configs import EquivariantOptions
 from sharvin_models.equivariant_network import EquivariantNetwork
 from sharvin_models.inputs import require_frame_datasets, require_frames
 from sharvin_models.neighbour_graph import Graph, GraphBuilder, batched
 from sharvin_models.saved_model import load_model, save_model
-from sharvin_models.training import device_of, threads, train
+from sharvin_models.training import MACHINE, device_of, threads, train
 
 NAME = "equivariant"
 VERSION = 1
@@ -38,7 +39,7 @@ class Equivariant:
     Raises
     ------
     InputError
-        If `device` is ``cuda`` and there is none.
+        If `device` is ``cuda`` or `precision` is ``mixed`` and there is no GPU.
     """
 
     def __init__(self, options: EquivariantOptions) -> None:
@@ -47,6 +48,17 @@ class Equivariant:
         self._network: EquivariantNetwork | None = None
         self._elements: tuple[int, ...] = ()
         self._target_mean, self._target_spread = 0.0, 1.0
+        self._folder: Path | None = None
+
+    def keep_progress(self, folder: Path) -> None:
+        """Leave checkpoints and metrics of fits in this folder; see :class:`sharvin.protocols.ResumableRegressor`.
+
+        Raises
+        ------
+        InputError
+            If there is no such folder.
+        """
+        self._folder = require_folder(folder)
 
     def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
         """Learn; equal data and an equal state of `rng` give an equal model, bit for bit, on one kind of machine.
@@ -71,6 +83,8 @@ class Equivariant:
             If positions are not finite or two atoms overlap.
         RunError
             If training diverges.
+        StoreError
+            If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
         """
         frames, validation_frames = require_frame_datasets(data, validation, NAME)
         self._elements = tuple(sorted({int(z) for frame in frames for z in np.unique(frame.numbers)}))
@@ -78,7 +92,7 @@ class Equivariant:
         self._target_mean = float(data.targets.mean())
         self._target_spread = float(data.targets.std()) or 1.0
         edges, centres = (sum(counts) for counts in zip(*((graph.n_edges, graph.n_centres) for graph in graphs), strict=True))
-        self._network = network = EquivariantNetwork(len(self._elements), max(edges / centres, 1.0), self.options)
+        network = EquivariantNetwork(len(self._elements), max(edges / centres, 1.0), self.options)
         network.initialise(rng)
         network.to(self._device)
         scaled = (data.targets - self._target_mean) / self._target_spread
@@ -90,7 +104,18 @@ class Equivariant:
             return float(np.abs(self._predict(network, validation_graphs) - validation.targets).mean())
 
         with threads(self.options.threads):
-            train_error, curve = train(network, predict, scaled, validation_error, self.options, rng)
+            train_error, curve = train(
+                network,
+                predict,
+                scaled,
+                validation_error,
+                self.options,
+                rng,
+                unit=self._target_spread,
+                folder=self._folder,
+                validation_targets=validation.targets,
+            )
+        self._network = network.eval()
         return {"train_mae": [error * self._target_spread for error in train_error], "validation_mae": curve}
 
     def predict(self, samples: Samples) -> Prediction:
@@ -136,12 +161,12 @@ class Equivariant:
             If the folder holds no equivariant model of this version.
         """
         description, arrays = load_model(folder, NAME, VERSION)
-        here = {"threads": self.options.threads, "device": self.options.device}
+        here = self.options.model_dump(include=MACHINE)
         self.options = EquivariantOptions.model_validate({**description["options"], **here})
         self._elements = tuple(chemical_symbols.index(symbol) for symbol in description["elements"])
         network = EquivariantNetwork(len(self._elements), 1.0, self.options)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-        self._network = network.to(self._device)
+        self._network = network.to(self._device).eval()
         self._target_mean, self._target_spread = description["target_mean"], description["target_spread"]
 
     def _graphs(self, frames: Frames) -> list[Graph]:
