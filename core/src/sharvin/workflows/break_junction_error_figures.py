@@ -46,9 +46,7 @@ def plot_learning_curves_of_fits(
     shown = {label: {key: np.asarray(curves.get(key, ()), dtype=float) for key in _CURVES} for label, curves in fits.items()}
     for label, curves in shown.items():
         if not any(np.isfinite(curve).any() for curve in curves.values()):
-            raise InputError(
-                f"fit {label!r} has no learning curve train_mae or validation_mae with a finite value; leave it out."
-            )
+            raise InputError(f"fit {label!r} has no finite value in train_mae or validation_mae; leave it out.")
     if not shown:
         raise InputError("a figure of learning curves needs at least one fit.")
     data: dict[str, ArrayLike] = {}
