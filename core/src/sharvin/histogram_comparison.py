@@ -110,7 +110,8 @@ def overlap_matrix(
             if i != j:
                 r2[i, j] = histogram_r_squared(shown[i], shown[j])
         for j in range(i + 1, n):
-            observed = float(np.minimum(_shares(rows[i].sum(axis=0)), _shares(rows[j].sum(axis=0))).sum())
+            common = np.minimum(_shares(rows[i].sum(axis=0)), _shares(rows[j].sum(axis=0)))
+            observed = min(1.0, float(common.sum()))
             overlaps[i, j] = overlaps[j, i] = observed
             first, second = resampled[i], resampled[j]
             if first is None or second is None:

@@ -46,9 +46,7 @@ def plot_learning_curves_of_fits(
     shown = {label: {key: np.asarray(curves.get(key, ()), dtype=float) for key in _CURVES} for label, curves in fits.items()}
     for label, curves in shown.items():
         if not any(np.isfinite(curve).any() for curve in curves.values()):
-            raise InputError(
-                f"fit {label!r} has no learning curve train_mae or validation_mae with a finite value; leave it out."
-            )
+            raise InputError(f"fit {label!r} has no finite value in train_mae or validation_mae; leave it out.")
     if not shown:
         raise InputError("a figure of learning curves needs at least one fit.")
     data: dict[str, ArrayLike] = {}
@@ -60,9 +58,9 @@ def plot_learning_curves_of_fits(
                 marker = "o" if len(curve) < 3 else ""
                 axes.plot(np.arange(1, len(curve) + 1), curve, color=colour, linewidth=1.1, marker=marker, label=part)
                 data[f"{label} {key}_G0"] = curves[key]
-            _mark_best(axes, curves["validation_mae"])
-            axes.set_title(label, fontsize=10)
+            axes.set_title(f"{label}\n{_mark_best(axes, curves['validation_mae'])}", fontsize=9.5)
             axes.set(yscale="log", xlabel="epoch")
+            axes.set_xlim(right=max(axes.get_xlim()[1], 2.0), left=0.0)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
         for axes in places[:: 1 if len(shown) == 1 else 2 if len(shown) <= 4 else 4]:
             axes.set_ylabel(MAE)
@@ -71,7 +69,7 @@ def plot_learning_curves_of_fits(
         figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=3)
     caption = (
         f"Mean absolute error of {len(shown)} fits during training, on the structures learnt from and on validation pulls; the "
-        "circle marks the least validation error, whose value and epoch stand in the panel."
+        "circle marks the least validation error, whose value and epoch stand above the panel."
     )
     return save_figure(folder, name, figure, data, "Learning curves of the fits", caption)
 
@@ -79,13 +77,13 @@ def plot_learning_curves_of_fits(
 _CURVES = {"train_mae": ("train", GREY), "validation_mae": ("validation", BLUE)}
 
 
-def _mark_best(axes: Axes, curve: Array) -> None:
+def _mark_best(axes: Axes, curve: Array) -> str:
+    """Draw the circle; returns what stands above the panel."""
     if not np.isfinite(curve).any():
-        return
+        return "no validation error"
     best = int(np.nanargmin(curve))
     axes.plot(best + 1, curve[best], "o", markersize=6, markerfacecolor="none", color=INK, label="least validation error")
-    text = rf"{curve[best]:.3f} $G_0$ at epoch {best + 1:,}"
-    axes.text(0.97, 0.96, text, transform=axes.transAxes, ha="right", va="top", fontsize=9)
+    return rf"{curve[best]:.3f} $G_0$ at epoch {best + 1:,}"
 
 
 def plot_model_errors(
@@ -116,7 +114,7 @@ def plot_model_errors(
         raise InputError("a figure of errors needs at least one model with one test set.")
     split_names = [split for split, by_model in splits.items() if by_model]
     slots = [(model, split) for model in models for split in split_names if model in splits[split]]
-    width = 0.84 / len(slots)
+    width = min(0.84 / len(slots), 0.25)
     rows: list[tuple[str, str, str, ErrorEstimate]] = []
     with style():
         figure = new_figure(min(12.0, max(6.4, 1.8 + 0.34 * len(slots) * len(tests) + 0.5 * len(tests))), 4.4)

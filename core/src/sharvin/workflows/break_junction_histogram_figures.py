@@ -177,7 +177,7 @@ def plot_histograms_by_condition(
     edges = histograms.linear_edges(bin_width_G0, top)
     data: dict[str, ArrayLike] = {"bin_lower_G0": edges[:-1], "bin_upper_G0": edges[1:]}
     with style():
-        figure = new_figure(9.6, max(4.2, 0.9 + 1.35 * len(keys)))
+        figure = new_figure(9.6, max(4.8, 0.9 + 1.35 * len(keys)))
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.35, 1))[0]
         places = left.subplots(len(keys), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for order, (axes, key) in enumerate(zip(places, keys, strict=True)):
@@ -252,10 +252,10 @@ def _draw_against_condition(
         mean, low, high = np.array(rows).T
         bars = np.nan_to_num(np.array([mean - low, high - mean]))
         axes.errorbar(keys, mean, bars, fmt="o-", color=colour, capsize=3, markersize=5)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=0, top=1.08 * max(axes.get_ylim()[1], 1e-9))
         data |= {quantity: mean, f"{quantity}_lower": low, f"{quantity}_upper": high}
     upper.set_ylabel(f"share at {window_G0[0]:g}–{window_G0[1]:g} $G_0$")
-    lower.set(ylabel="mean plateau length (Å)", xlabel=label)
+    lower.set(ylabel="plateau length (Å)", xlabel=label)
     if len(keys) > 1 and min(keys) > 0 and max(keys) / min(keys) >= 10:
         lower.set_xscale("log")
         lower.set_xticks(keys, [f"{key:g}" for key in keys])

@@ -63,7 +63,7 @@ def plot_conductance_profile(
     length, height = common_box(pictures) if pictures else (1.0, 1.0)
     across = 1 if len(pictures) < 2 else 2
     rows = -(-len(pictures) // across)
-    each = 7.2 / across * height / length + 0.42
+    each = (3.6 if across == 2 else 5.0) * height / length + 0.42
     letters = [chr(ord("a") + order) for order in range(len(points))]
     with style():
         figure = new_figure(7.6, 3.6 + rows * each)

@@ -100,8 +100,9 @@ def _draw_calibration(axes: Axes, predicted: Predicted, found: Calibration, ends
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel=r"predicted standard deviation ($G_0$)", aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("{x:g}" if ends[1] / ends[0] < 30 else NullFormatter())
+        axis.set_minor_formatter("{x:g}" if ends[1] / ends[0] < 100 else NullFormatter())
         axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    axes.tick_params(which="both", labelsize=9.5)
 
 
 def plot_active_learning(
