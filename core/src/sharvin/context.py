@@ -85,9 +85,14 @@ class Context:
     executor: Executor
     console: Console = field(default_factory=Console)
     resume: Resume = field(default_factory=Resume)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds_of: dict[str, dict[str, float]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     computed: int = 0
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall time of each step so far, by name."""
+        return {step: sum(parts.values()) for step, parts in self.seconds_of.items()}
 
     def rng(self, step: str, item: int = 0) -> np.random.Generator:
         """Random numbers of one item of one step."""
@@ -264,7 +269,7 @@ class Context:
             total = before + time.perf_counter() - started
             if computed:
                 write_json(record, {"seconds": total})
-            self.seconds[step] = self.seconds.get(step, 0.0) + (total if computed else before)
+            self.seconds_of.setdefault(step, {})[folder.name] = total if computed else before
 
     def _finished(self, result: StepResult) -> None:
         self.computed += result.computed

@@ -7,9 +7,10 @@ deleted when the fits are done.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -172,6 +173,7 @@ class Fits:
     options: BreakJunctionOptions
     training: Snapshots
     check: Snapshots | None = None
+    _described: dict[str, tuple[SampleSource, SampleSource | None]] = field(default_factory=dict)
 
     def run(self, plans: Sequence[Plan]) -> list[Fitted]:
         """Fit all members of all plans; equal fits are done once."""
@@ -203,10 +205,9 @@ class Fits:
         progress = self.context.folder / "store" / "fits-in-progress"
 
         def make() -> list[FitTask]:
-            sources = {_name_of(plan.model.descriptor): self._sources(plan.model.descriptor) for plan, *_ in tasks.values()}
             return [
                 FitTask(
-                    *sources[_name_of(plan.model.descriptor)],
+                    *self._sources(plan.model.descriptor),
                     plan.conductance_G0,
                     self.training.pull,
                     train,
@@ -235,13 +236,16 @@ class Fits:
         return {key: path for key, path in zip(tasks, result.paths, strict=True) if path is not None}
 
     def _sources(self, descriptor: Selection | None) -> tuple[SampleSource, SampleSource | None]:
-        """Samples of the training snapshots and of the check set."""
-        sets = [self.training, *([self.check] if self.check is not None else [])]
-        if descriptor is None or not self._fit_in_cache(sets, descriptor):
-            found = [SampleSource.of(one, descriptor) for one in sets]
-        else:
-            found = [SampleSource.of(one, descriptor, self._shards(one, descriptor)) for one in sets]
-        return found[0], found[1] if self.check is not None else None
+        """Samples of the training snapshots and of the check set; described when they are first asked for."""
+        name = "" if descriptor is None else json.dumps(descriptor.identity, sort_keys=True)
+        if name not in self._described:
+            sets = [self.training, *([self.check] if self.check is not None else [])]
+            if descriptor is None or not self._fit_in_cache(sets, descriptor):
+                found = [SampleSource.of(one, descriptor) for one in sets]
+            else:
+                found = [SampleSource.of(one, descriptor, self._shards(one, descriptor)) for one in sets]
+            self._described[name] = (found[0], found[1] if self.check is not None else None)
+        return self._described[name]
 
     def _fit_in_cache(self, sets: Sequence[Snapshots], descriptor: Selection) -> bool:
         """Whether the features of these snapshots need no more than the option allows, judged by one snapshot a set."""
@@ -284,6 +288,7 @@ class Fits:
 
     def close(self) -> None:
         """Delete the features that the fits needed."""
+        self._described.clear()
         self.context.discard("features")
 
     def _fitted(self, plan: Plan, keys: Sequence[tuple[str, Indices]], folders: Sequence[Path]) -> Fitted:
@@ -362,7 +367,3 @@ def _columns(prefix: str, prediction: Prediction) -> dict[str, Array]:
 
 def _prediction(prefix: str, table: Mapping[str, Array]) -> Prediction:
     return Prediction(table[f"{prefix}mean_G0"], table.get(f"{prefix}std_G0"))
-
-
-def _name_of(descriptor: Selection | None) -> str:
-    return "" if descriptor is None else repr(sorted(descriptor.identity.items(), key=str))
