@@ -235,3 +235,17 @@ def test_figures_of_nothing_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             draw()
     assert not figures.list_figures(tmp_path)
+
+
+def test_failed_frames_are_refused_and_not_left_out_silently(tmp_path: Path) -> None:
+    x, g = [[0.0, 1.0]], [[1.0, np.nan]]
+    for draw in (
+        lambda: plot_plateau_lengths(tmp_path, series={"wire": (x, g)}, rng=rng()),
+        lambda: plot_log_histogram(tmp_path, series={"wire": g}, rng=rng()),
+        lambda: plot_histogram_comparison(tmp_path, series={"wire": g}, rng=rng()),
+        lambda: plot_histograms_by_condition(tmp_path, series={2.0: (x, g)}, rng=rng()),
+        lambda: plot_transmission_cases(tmp_path, cases={"ptbp": ([-1.0, 1.0], g[0])}),
+        lambda: plot_conductance_profile(tmp_path, elongation_A=g[0], exact_G0=x[0]),
+    ):
+        with pytest.raises(InputError, match="finite"):
+            draw()

@@ -54,7 +54,7 @@ def plot_learning_curves_of_fits(
         figure, places = panels(len(shown), 1 if len(shown) == 1 else 2 if len(shown) <= 4 else 4, 3.0, 2.5, sharey=True)
         for axes, (label, curves) in zip(places, shown.items(), strict=False):
             for key, (part, colour) in _CURVES.items():
-                curve = np.where(curves[key] > 0, curves[key], np.nan)
+                curve = np.where((curves[key] > 0) & np.isfinite(curves[key]), curves[key], np.nan)
                 marker = "o" if len(curve) < 3 else ""
                 axes.plot(np.arange(1, len(curve) + 1), curve, color=colour, linewidth=1.1, marker=marker, label=part)
                 data[f"{label} {key}_G0"] = curves[key]
@@ -68,8 +68,8 @@ def plot_learning_curves_of_fits(
         found = {text: line for axes in places for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
         figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=3)
     caption = (
-        f"Mean absolute error of {len(shown)} fits during training, on the structures learnt from and on validation pulls; the "
-        "circle marks the least validation error, whose value and epoch stand above the panel."
+        f"Mean absolute error of {_counted(len(shown), 'fit')} during training, on the structures learnt from and on those kept "
+        "for validation; the circle marks the least validation error, whose value and epoch stand above the panel."
     )
     return save_figure(folder, name, figure, data, "Learning curves of the fits", caption)
 
