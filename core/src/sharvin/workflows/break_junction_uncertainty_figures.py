@@ -78,8 +78,8 @@ def plot_calibration(
         figure.legend(handles, labels, loc="outside upper center", ncols=3)
     caption = (
         f"Root mean square error against the root of the mean predicted variance, in at most {bins} bins of equally many "
-        f"predictions. Bars: 95 % bootstrap interval from {resamples:,} resamples of whole pulls; dots: absolute errors of single "
-        "predictions in the range shown. ECE: expected normalised calibration error, the mean over bins of |predicted − "
+        f"predictions. Bars: 95 % bootstrap interval from {resamples:,} resamples of whole pulls; dots: absolute errors of "
+        "single predictions in the range shown. ECE: expected normalised calibration error, the mean over bins of |predicted − "
         "observed| / predicted (Levi et al., 2022); area: between observed and predicted quantiles (0 is best, at most 0.5); "
         "rank: Spearman correlation of |error| and standard deviation; factor: by which the standard deviations should be "
         "multiplied."
