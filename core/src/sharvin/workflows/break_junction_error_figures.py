@@ -45,8 +45,8 @@ def plot_learning_curves_of_fits(
     """
     shown = {label: {key: np.asarray(curves.get(key, ()), dtype=float) for key in _CURVES} for label, curves in fits.items()}
     for label, curves in shown.items():
-        if not any(np.isfinite(curve).any() for curve in curves.values()):
-            raise InputError(f"fit {label!r} has no finite value in train_mae or validation_mae; leave it out.")
+        if not any(curve.size for curve in curves.values()):
+            raise InputError(f"fit {label!r} has neither train_mae nor validation_mae; leave it out.")
     if not shown:
         raise InputError("a figure of learning curves needs at least one fit.")
     data: dict[str, ArrayLike] = {}
@@ -80,7 +80,7 @@ _CURVES = {"train_mae": ("train", GREY), "validation_mae": ("validation", BLUE)}
 def _mark_best(axes: Axes, curve: Array) -> str:
     """Draw the circle; returns what stands above the panel."""
     if not np.isfinite(curve).any():
-        return "no validation error"
+        return "no finite validation error"
     best = int(np.nanargmin(curve))
     axes.plot(best + 1, curve[best], "o", markersize=6, markerfacecolor="none", color=INK, label="least validation error")
     return rf"{curve[best]:.3f} $G_0$ at epoch {best + 1:,}"
