@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Files of a finished step; ``paths[i]`` is None where item i failed."""
+    """Files of a finished step; ``paths[i]`` is None where item i failed, ``key`` identifies all that they depend on."""
 
     step: str
     key: str
@@ -172,7 +172,8 @@ class Context:
         self.failures.extend(failures)
         if paths and len(failures) == len(paths):
             raise RunError(f"every item of step {step} failed; the first: {failures[0].reason}")
-        result = StepResult(step, key, [path if path.exists() else None for path in paths], failures, len(waiting))
+        identity = key if items_depend_on is None else _digest({"step": key, "items": names})
+        result = StepResult(step, identity, [path if path.exists() else None for path in paths], failures, len(waiting))
         self._finished(result)
         return result
 

@@ -194,8 +194,7 @@ class BreakJunction:
                     places.append((model.name, pull))
         if not tasks:
             return {one.plan.model.name: [] for one in (own, *others)}
-        keys = {"pulls": production.result.key}
-        result = context.ensemble("predictions", steps.predict, tasks, keys, items_depend_on=depend_on)
+        result = context.ensemble("predictions", steps.predict, tasks, {}, items_depend_on=depend_on)
         return traces_of(production, places, result)
 
     def spectra(
@@ -219,7 +218,7 @@ class BreakJunction:
             steps.SpectrumTask(trajectory, snapshot, hamiltonian, transport, energies, _learnt(hamiltonian, own, taught))
             for hamiltonian in cases.values()
         ]
-        depends_on = {"pulls": snapshots.pulls.result.key, "energies_eV": energies.tolist(), **context.identity("transport")}
+        depends_on = {"energies_eV": energies.tolist(), **context.identity("transport")}
         items = [
             {"case": name, "pull": trajectory.name, "snapshot": snapshot, "hamiltonian": hamiltonian.identity}
             | ({"learnt": taught.key} if taught is not None and hamiltonian == own else {})

@@ -42,7 +42,6 @@ class _Labelled:
         conductance = self.total.conductance_G0.copy()
         conductance[chosen] = new.conductance_G0
         self.total = Labels(
-            f"{self.total.key} {new.key}",
             conductance,
             self.total.cpu_seconds + new.cpu_seconds,
             max(self.total.atoms, new.atoms),
@@ -66,7 +65,7 @@ def acquire(
     pool = np.sort(whole.train)
     first = np.sort(context.rng("acquire").permutation(pool)[: asked.start])
     begin = np.sort(np.concatenate([shared, first]))
-    nothing = Labels("", np.full(len(snapshots), np.nan), 0.0, 0, 0)
+    nothing = Labels(np.full(len(snapshots), np.nan), 0.0, 0, 0)
     arms = {CHOSEN: _Labelled(nothing), **({RANDOM: _Labelled(nothing)} if asked.compare_random else {})}
     at_start = label(begin)
     spent: dict[str, list[int]] = {name: [] for name in arms}

@@ -194,10 +194,10 @@ class Fits:
     def _key(self, plan: Plan, train: Indices, validation: Indices, member: int) -> str:
         descriptor, regressor = plan.model.descriptor, plan.model.regressor
         digest = hashlib.blake2b(digest_size=20)
-        for array in (train, validation, plan.conductance_G0, self.training.pull, self.training.snapshot):
+        for array in (train, validation, plan.conductance_G0):
             digest.update(np.ascontiguousarray(array).tobytes())
-        for check in [self.check] if self.check is not None else []:
-            digest.update(check.pull.tobytes() + check.snapshot.tobytes() + check.pulls.result.key.encode())
+        for snapshots in (self.training, *([self.check] if self.check is not None else [])):
+            digest.update(repr([(path.name, numbers) for _, path, numbers in snapshots.by_pull()]).encode())
         digest.update(repr((descriptor and descriptor.identity, regressor.identity, member, plan.everything)).encode())
         return digest.hexdigest()
 
@@ -226,7 +226,7 @@ class Fits:
                 "fit",
                 fit,
                 make,
-                {"pulls": self.training.pulls.result.key},
+                {},
                 suffix="",
                 title="fits",
                 items_depend_on=[{"fit": key} for key in tasks],
@@ -263,7 +263,7 @@ class Fits:
             "features",
             describe,
             [DescribeTask(path, numbers, descriptor) for _, path, numbers in pieces],
-            {"pulls": snapshots.pulls.result.key, "descriptor": descriptor.identity},
+            {"descriptor": descriptor.identity},
             suffix="",
             items_depend_on=[{"pull": path.name, "snapshots": list(numbers)} for _, path, numbers in pieces],
         )

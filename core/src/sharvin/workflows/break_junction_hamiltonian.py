@@ -69,7 +69,8 @@ def taught(context: Context, options: BreakJunctionOptions, training: StepResult
     chosen = context.config.selections
     if not learns(chosen["hamiltonian"].built()):
         return None
-    tasks, pull_of_task = [], []
+    tasks: list[ReferenceTask] = []
+    pull_of_task: list[int] = []
     for item, path in training.finished:
         whole = np.flatnonzero(unbroken(read_observables(path)))
         snapshots = tuple(int(number) for number in whole[_spread(len(whole), options, len(training.finished), len(tasks))])
