@@ -67,7 +67,8 @@ class AtomTransformer(RowNetwork):
             atoms = layer(atoms, shapes)
         atoms = functional.relu(self.outputs(self.norm(atoms)))
         pooled = torch.cat([self.pool(part) for part in _split(atoms, shapes)])
-        return self.head(pooled)[torch.argsort(torch.tensor(order, device=atoms.device))]  # type: ignore[no-any-return]
+        as_given = torch.argsort(torch.tensor(order, device=atoms.device))
+        return self.head(pooled)[as_given]  # type: ignore[no-any-return]
 
     def alone(self, rows: Tensor) -> Tensor:
         """Prediction of one structure, float32[1]."""
@@ -75,7 +76,7 @@ class AtomTransformer(RowNetwork):
 
     def _attended(self, atoms: Tensor) -> Tensor:
         assert self.score is not None
-        return (self.score(atoms).softmax(dim=1) * atoms).sum(dim=1)
+        return (self.score(atoms).softmax(dim=1) * atoms).sum(dim=1)  # type: ignore[no-any-return]
 
 
 class EncoderLayer(nn.Module):
@@ -127,7 +128,7 @@ def _groups(counts: Sequence[int]) -> list[Shape]:
 
 def _split(atoms: Tensor, shapes: Sequence[Shape]) -> list[Tensor]:
     """Rows of all structures, [n_atoms, width] → one [n_structures, n_atoms of each, width] a group."""
-    parts = atoms.split([structures * length for structures, length in shapes])
+    parts = torch.split(atoms, [structures * length for structures, length in shapes])
     return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]
 
 
