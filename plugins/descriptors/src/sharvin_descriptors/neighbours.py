@@ -1,9 +1,9 @@
 """Who surrounds an atom: displacement vectors to its neighbours, and which atoms have the same ones as in the frame before.
 
-Displacements are rounded to a grid of a power of two far below the resolution of the features. An electrode that moves as a block has
-the same displacements in every frame but for the rounding of its positions (10⁻¹⁵ Å), so on the grid its inner atoms have equal
-neighbourhoods, number for number. A row of features is a function of the rounded neighbourhood alone: taking it from the frame
-before where the neighbourhood is equal gives the bits that computing it again would.
+Displacements are rounded to a grid whose step lies far below the resolution of the features. An electrode that moves as a block
+has the same displacements in every frame but for the rounding of its positions (10⁻¹⁴ Å), so on the grid its inner atoms have
+equal neighbourhoods, number for number. A row of features is a function of the rounded neighbourhood alone: taking it from the
+frame before where the neighbourhood is equal gives the bits that computing it again would.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _from_both_sides(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Sorted list of all pairs on the grid from a list that has each once, in any order.
 
-    Pairs are put into bins of the neighbour and then, in that order, of the atom. Images of the same neighbour are ordered by vector.
+    Pairs are put into bins of the neighbour and then, in that order, of the atom.
     """
     n = len(i)
     pairs = np.empty((2, 2 * n), dtype=np.int64)
