@@ -8,7 +8,7 @@ from sharvin.errors import InputError
 from sharvin.frames import Frame, Frames
 from sharvin_descriptors import soap as soap_module
 
-SMALL = {"n_max": 4, "l_max": 3, "cutoff": 5.0}
+SMALL = {"n_max": 5, "l_max": 3, "cutoff": 5.0}
 
 
 def soap(**options):
