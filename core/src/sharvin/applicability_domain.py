@@ -49,10 +49,10 @@ STRUCTURES = 1000
 """Training structures that are looked at, drawn at random from larger sets; as many held-out ones at most."""
 ROWS_OF_COMPONENTS = 20_000
 """Training rows whose principal components are taken."""
-AROUND = 8
-"""Environments around one whose training atoms are called usual there …"""
+AROUND = 16
+"""Environments around one, itself included, whose training atoms say what is usual there …"""
 FEW = 20
-"""… if there are as many as this; else all training atoms."""
+"""… if there are as many of them as this; else all training atoms do."""
 NOISE = 1e-6
 """Distances, in units of the largest spread of a feature, that rounding makes."""
 
