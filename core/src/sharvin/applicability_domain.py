@@ -129,7 +129,8 @@ class Domain:
         """The distribution of training samples; how far from them is usual, from held-out ones.
 
         A sample is compared with the environments of other groups, if there are any. So a split by sample, with neighbours of
-        a held-out frame among the training samples, does not make new trajectories look strange.
+        a held-out frame among the training samples, does not make new trajectories look strange; what is usual is then one
+        distance everywhere, as only trajectories that the training never saw can test more than that.
 
         Parameters
         ----------
@@ -151,7 +152,9 @@ class Domain:
         projected = ((projection(rows.rows(i)), int(group)) for i, group in enumerate(training.groups))
         environments, groups, radius = _covering(projected, ENVIRONMENTS)
         found = _Others(environments, groups)
-        usual = np.maximum(_usual_distances(found, projection, rows, training.groups), max(radius, NOISE))
+        usual = np.full(len(environments), max(radius, NOISE))
+        if not np.isin(held_out.groups, training.groups).any():
+            usual = np.maximum(_usual_distances(found, projection, rows, training.groups), usual)
         largest = []
         for i, group in enumerate(held_out.groups):
             nearest, distance = found(projection(tests.rows(i)), int(group))
