@@ -111,7 +111,7 @@ class Context:
         self,
         step: str,
         function: Callable[[Any, Path], None],
-        tasks: Sequence[Any],
+        tasks: Sequence[Any] | Callable[[], Sequence[Any]],
         depends_on: Mapping[str, Any],
         suffix: str = ".h5",
         title: str = "",
@@ -126,7 +126,8 @@ class Context:
         function : callable
             ``function(task, path)`` writes `path`; importable by name, so that workers find it.
         tasks : sequence
-            One picklable task an item. Item i depends on task i and `depends_on` only, so more items may be added later.
+            One picklable task an item. Item i depends on task i and `depends_on` only, so more items may be added later. Or a
+            function that gives them, called only if an item must be computed; then `items_depend_on` must be given.
         depends_on : mapping
             Everything that the files depend on and that is not in the key of the run's seed.
         suffix : str
@@ -148,21 +149,23 @@ class Context:
         folder = self.folder / "store" / f"{step}-{key[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
         if items_depend_on is None:
+            assert not callable(tasks)
             names = [f"{i:05d}" for i in range(len(tasks))]
         else:
             names = [_digest(content)[:20] for content in items_depend_on]
         paths = [folder / f"item-{name}{suffix}" for name in names]
         self._forget_unusable(folder, paths)
         waiting = [i for i, path in enumerate(paths) if not path.exists() and not _failure_file(path).exists()]
+        made: Sequence[Any] = [] if not waiting else tasks() if callable(tasks) else tasks
         with self._timed(step, folder, len(waiting)):
-            self._compute(step, title or step, function, [(i, tasks[i], paths[i]) for i in waiting], len(tasks))
+            self._compute(step, title or step, function, [(i, made[i], paths[i]) for i in waiting], len(paths))
         failures = [
             Failure(step, i, read_json(_failure_file(path))["reason"])
             for i, path in enumerate(paths)
             if not path.exists() and _failure_file(path).exists()
         ]
         self.failures.extend(failures)
-        if tasks and len(failures) == len(tasks):
+        if paths and len(failures) == len(paths):
             raise RunError(f"every item of step {step} failed; the first: {failures[0].reason}")
         result = StepResult(step, key, [path if path.exists() else None for path in paths], failures, len(waiting))
         self._finished(result)
@@ -187,6 +190,13 @@ class Context:
         result = StepResult(step, key, [path], [], computed)
         self._finished(result)
         return result
+
+    def discard(self, step: str) -> None:
+        """Delete what a step stored, but for the records of its time, where later steps have taken from it what they needed."""
+        for folder in (self.folder / "store").glob(f"{step}-*"):
+            for entry in folder.iterdir():
+                if entry.name != "seconds.json":
+                    remove(entry)
 
     def _key(self, step: str, depends_on: Mapping[str, Any]) -> str:
         return _digest({"step": step, "seed": self.config.seed, **depends_on})
