@@ -71,6 +71,8 @@ class Predicted:
     """Why a frame has no prediction, by its place in the lists."""
     fewer_atoms: int = 0
     """Frames with fewer atoms than any of the training."""
+    more_atoms: int = 0
+    """Frames with more atoms than any of the training."""
     broken: int = 0
     """Frames whose neck_width is 0."""
 
@@ -185,6 +187,7 @@ class _Work:
         for column, value in zip((result.conductance_G0, result.std_G0, result.score), numbers, strict=True):
             column.append(float(value))
         result.fewer_atoms += len(frame) < self.model.atoms[0]
+        result.more_atoms += len(frame) > self.model.atoms[1]
         result.broken += frame.scalars.get("neck_width") == 0.0
 
     def _ready(self, frame: Frame) -> Frame:
@@ -247,8 +250,8 @@ def _report(console: Console, model: FittedModel, done: Sequence[Predicted]) -> 
 def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
     """What makes predictions unreliable, one sentence each."""
     total = sum(len(one.frame) for one in done)
-    outside, fewer = sum(sum(one.outside) for one in done), sum(one.fewer_atoms for one in done)
-    broken = sum(one.broken for one in done)
+    outside, broken = sum(sum(one.outside) for one in done), sum(one.broken for one in done)
+    fewer, more = sum(one.fewer_atoms for one in done), sum(one.more_atoms for one in done)
     failed = [(one, place) for one in done for place in one.notes]
     lines = []
     if model.domain is None:
@@ -256,7 +259,14 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
     if outside:
         lines.append(f"{outside} of {total} frames lie outside the training distribution (score above 1): do not rely on them.")
     if fewer:
-        lines.append(f"{fewer} of {total} frames have fewer atoms than any training frame ({model.atoms[0]}).")
+        lines.append(
+            f"{fewer} of {total} frames have fewer atoms than any training frame ({model.atoms[0]}): is that the whole wire?"
+        )
+    if more:
+        lines.append(
+            f"{more} of {total} frames have more atoms than any training frame ({model.atoms[1]}): a model that takes the "
+            "maximum over atoms can bear that, one that takes their mean cannot."
+        )
     if broken:
         lines.append(f"{broken} of {total} frames are of a broken wire (neck_width 0), and the training holds none.")
     if failed:
