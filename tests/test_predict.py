@@ -13,6 +13,7 @@ from sharvin.applicability_domain import Domain
 from sharvin.errors import InputError
 from sharvin.fitted_model import FittedModel
 from sharvin.frames import Frames
+from sharvin.predict import Request, predict_files
 from sharvin.rigid_ends import ideal_layers, outer_layers
 from sharvin.samples import Dataset
 from sharvin.store import read_table, read_trajectory
@@ -36,6 +37,11 @@ def structures(pull):
 def read(path):
     with path.open(newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def predict(run, *files, **options):
+    """What the command does, in this process."""
+    predict_files(Request(run, files, **options))
 
 
 def conductances(path):
@@ -80,15 +86,14 @@ def write_dump(path, frames):
             stream.writelines(f"{i + 1} 1 {x:.10f} {y:.10f} {z:.10f}\n" for i, (x, y, z) in enumerate(atoms.positions))
 
 
-def test_the_formats_people_have_give_the_same_conductances(sharvin, finished, pull, structures, tmp_path):
+def test_the_formats_people_have_give_the_same_conductances(finished, pull, structures, tmp_path):
     ase.io.write(tmp_path / "w.extxyz", structures)
     ase.io.write(tmp_path / "w.traj", structures)
     ase.io.write(tmp_path / "POSCAR", structures[0], format="vasp", direct=False)
     write_dump(tmp_path / "w.dump", structures)
     files = [tmp_path / name for name in ("w.extxyz", "w.traj", "POSCAR")]
-    assert sharvin("predict", finished, pull, *files, "--out", tmp_path / "g.csv").returncode == 0
-    result = sharvin("predict", finished, tmp_path / "w.dump", "--species", "Au", "--out", tmp_path / "dump.csv")
-    assert result.returncode == 0, result.stderr
+    predict(finished, pull, *files, out=tmp_path / "g.csv")
+    predict(finished, tmp_path / "w.dump", species="Au", out=tmp_path / "dump.csv")
     n = len(structures)
     found = conductances(tmp_path / "g.csv")
     for other in (found[n : 2 * n], found[2 * n : 3 * n], conductances(tmp_path / "dump.csv")):
@@ -97,59 +102,54 @@ def test_the_formats_people_have_give_the_same_conductances(sharvin, finished, p
 
 
 @pytest.mark.parametrize(("index", "numbers"), [("2:6:2", [2, 4]), ("-2:", [-2, -1]), ("3", [3])])
-def test_chosen_frames_keep_their_numbers(sharvin, finished, pull, structures, tmp_path, index, numbers):
+def test_chosen_frames_keep_their_numbers(finished, pull, structures, tmp_path, index, numbers):
     ase.io.write(tmp_path / "w.extxyz", structures)
     write_dump(tmp_path / "w.dump", structures)
-    everything = sharvin("predict", finished, pull, "--out", tmp_path / "all.csv")
-    assert everything.returncode == 0
+    predict(finished, pull, out=tmp_path / "all.csv")
     expected = conductances(tmp_path / "all.csv")[numbers]
-    for path, species in ((pull, []), (tmp_path / "w.extxyz", []), (tmp_path / "w.dump", ["--species", "Au"])):
-        result = sharvin("predict", finished, path, "--index", index, "--out", tmp_path / "g.csv", *species)
-        assert result.returncode == 0, result.stderr
+    for path, species in ((pull, None), (tmp_path / "w.extxyz", None), (tmp_path / "w.dump", "Au")):
+        predict(finished, path, index=index, species=species, out=tmp_path / "g.csv")
         assert [int(row["frame"]) for row in read(tmp_path / "g.csv")] == numbers
         np.testing.assert_allclose(conductances(tmp_path / "g.csv"), expected, atol=1e-5)
 
 
-def test_strange_frames_are_named(sharvin, finished, structures, tmp_path):
+def test_strange_frames_are_named(finished, structures, tmp_path, capsys):
     squeezed, short, broken = (structures[0].copy() for _ in range(3))
     squeezed.set_cell(0.8 * squeezed.cell, scale_atoms=True)
     del short[40]
     broken.positions[3] = broken.positions[4]
     ase.io.write(tmp_path / "odd.extxyz", [structures[0], squeezed, short, broken])
-    result = sharvin("predict", finished, tmp_path / "odd.extxyz")
-    assert result.returncode == 0, result.stderr
+    predict(finished, tmp_path / "odd.extxyz")
     usual, flagged, fewer, failed = read(tmp_path / "odd-predicted.csv")
     assert (usual["outside"], flagged["outside"]) == ("0", "1") and float(flagged["domain_score"]) > 1.0
     assert fewer["conductance_G0"] and not failed["conductance_G0"] and "apart" in failed["note"]
-    said = " ".join(result.stdout.split())
+    said = " ".join(capsys.readouterr().out.split())
     assert "1 of 4 frames lie outside the training distribution" in said
     assert f"1 of 4 frames have fewer atoms than any training frame ({len(structures[0])})" in said
     assert "1 of 4 frames could not be predicted; the first, frame 3" in said
 
 
-def test_an_ensemble_says_how_far_its_members_agree(sharvin, finished, changed, pull, tmp_path):
+def test_an_ensemble_says_how_far_its_members_agree(finished, changed, pull, tmp_path):
     place = json.loads((finished / "model.json").read_text())["model"]
     folder = changed(members=[place, place])
-    assert sharvin("predict", folder, pull, "--out", tmp_path / "g.csv").returncode == 0
+    predict(folder, pull, out=tmp_path / "g.csv")
     assert {float(row["std_G0"]) for row in read(tmp_path / "g.csv")} == {0.0}
 
 
-def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(sharvin, changed, finished, pull, structures, tmp_path):
+def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished, pull, structures, tmp_path, capsys):
     description = json.loads((finished / "model.json").read_text())["descriptor"]
     folder = changed(descriptor=description | {"centres": "mobile"}, domain=None)
     ase.io.write(tmp_path / "w.extxyz", structures)
-    assert sharvin("predict", folder, pull, "--out", tmp_path / "marked.csv").returncode == 0
-    for arguments in ([], ["--electrode-layers", "4"]):
-        result = sharvin("predict", folder, tmp_path / "w.extxyz", "--out", tmp_path / "found.csv", *arguments)
-        assert result.returncode == 0, result.stderr
-        assert "no training distribution" in result.stdout
+    predict(folder, pull, out=tmp_path / "marked.csv")
+    for layers in (None, 4):
+        predict(folder, tmp_path / "w.extxyz", electrode_layers=layers, out=tmp_path / "found.csv")
         np.testing.assert_allclose(conductances(tmp_path / "found.csv"), conductances(tmp_path / "marked.csv"), atol=1e-5)
+    assert "no training distribution" in capsys.readouterr().out
     rough = structures[0].copy()
     rough.rattle(0.2, seed=1)
     ase.io.write(tmp_path / "rough.extxyz", rough)
-    result = sharvin("predict", folder, tmp_path / "rough.extxyz")
-    assert result.returncode == 2
-    assert "could not be found" in result.stderr and "--electrode-layers" in result.stderr
+    with pytest.raises(InputError, match=r"could not be found .* Give --electrode-layers"):
+        predict(folder, tmp_path / "rough.extxyz")
 
 
 def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):
@@ -160,7 +160,7 @@ def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):
         outer_layers(first, 9)
 
 
-def test_mistakes_get_a_sentence_and_exit_code_2(sharvin, finished, changed, structures, tmp_path):
+def test_mistakes_get_one_sentence(finished, structures, tmp_path):
     ase.io.write(tmp_path / "w.extxyz", structures[:2])
     silver = structures[0].copy()
     silver.symbols[3] = "Ag"
@@ -174,27 +174,31 @@ def test_mistakes_get_a_sentence_and_exit_code_2(sharvin, finished, changed, str
     shutil.copytree(unfinished, older)
     shutil.copy(finished / "results.json", older)
     wire = tmp_path / "w.extxyz"
-    for arguments, sentence in [
-        ([tmp_path / "nowhere", wire], "is no run folder"),
-        ([unfinished, wire], "is not finished"),
-        ([older, wire], "has no model.json"),
-        ([finished, tmp_path / "silver.extxyz"], "silver.extxyz, frame 0: the model was trained on Au and knows nothing of Ag"),
-        ([finished, tmp_path / "nonsense.extxyz"], "cannot read"),
-        ([finished, tmp_path / "stored.h5"], "without a trajectory"),
-        ([finished, tmp_path / "nothing.xyz"], "there is no structure file"),
-        ([finished, wire, "--index", "5"], "has no frame 5"),
-        ([finished, wire, "--index", "::-1"], "must be positive"),
-        ([finished, wire, "--species", "Au"], "species are for LAMMPS files"),
-        ([finished, wire, "--electrode-layers", "2"], "leave --electrode-layers out"),
-        ([finished, wire, "--device", "abacus"], "abacus"),
-        ([finished, wire, "--out", tmp_path / "g.png"], "--out names a CSV file"),
-        ([finished], "Missing argument"),
+    for run, path, options, sentence in [
+        (tmp_path / "nowhere", wire, {}, "is no run folder"),
+        (unfinished, wire, {}, "is not finished"),
+        (older, wire, {}, "has no model.json"),
+        (finished, tmp_path / "silver.extxyz", {}, "silver.extxyz, frame 0: the model was trained on Au and knows nothing of Ag"),
+        (finished, tmp_path / "nonsense.extxyz", {}, "cannot read"),
+        (finished, tmp_path / "stored.h5", {}, "without a trajectory"),
+        (finished, tmp_path / "nothing.xyz", {}, "there is no structure file"),
+        (finished, wire, {"index": "5"}, "has no frame 5"),
+        (finished, wire, {"index": "::-1"}, "must be positive"),
+        (finished, wire, {"species": "Au"}, "species are for LAMMPS files"),
+        (finished, wire, {"electrode_layers": 2}, "leave --electrode-layers out"),
+        (finished, wire, {"device": "abacus"}, "abacus"),
+        (finished, wire, {"out": tmp_path / "g.png"}, "--out names a CSV file"),
     ]:
-        result = sharvin("predict", *arguments)
-        assert result.returncode == 2, (arguments, result.stderr)
-        assert sentence in " ".join(result.stderr.split()), result.stderr
-        assert "Traceback" not in result.stderr
+        with pytest.raises(InputError) as caught:
+            predict(run, path, **options)
+        assert sentence in str(caught.value) and "\n" not in str(caught.value)
     assert not list(tmp_path.glob("*-predicted.csv"))
+
+
+def test_a_mistake_ends_the_command_with_code_2(sharvin, finished, tmp_path):
+    result = sharvin("predict", finished, tmp_path / "nothing.xyz")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: there is no structure file") and "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
