@@ -35,7 +35,7 @@ from scipy.spatial import cKDTree
 from sharvin.errors import InputError
 from sharvin.frames import Frames
 from sharvin.radial_environments import RadialEnvironments
-from sharvin.samples import Dataset, DescribedFrames, FeatureRows, Samples
+from sharvin.samples import Dataset, FeatureRows, Samples
 from sharvin.store import read_table, write_table
 
 Floats = NDArray[np.float64]
@@ -224,7 +224,7 @@ def _drawn(data: Dataset, rng: np.random.Generator) -> Dataset:
 
 def _rows(samples: Samples, described: RadialEnvironments | None) -> FeatureRows:
     if described is not None and isinstance(samples, Frames):
-        return DescribedFrames(samples, described.describe)
+        return described.describe(samples)  # a few numbers an atom
     if not isinstance(samples, FeatureRows):
         raise InputError(f"there is no training distribution of {samples.kind} samples.")
     return samples
