@@ -37,3 +37,16 @@ class TestRidgeOnStructures(RegressorTests):
         rng = np.random.default_rng(1)
         values = rng.uniform(0, 1, (24, 6))
         return Dataset(Features(values), np.tanh(values).sum(axis=1), np.arange(24) // 4)
+
+
+class TestKernelRidgeOnAtoms(RegressorTests):
+    name = "kernel_ridge"
+
+
+class TestGaussianProcessOnAtoms(RegressorTests):
+    name = "gaussian_process"
+    options: ClassVar = {"steps": 40, "starts": 2}
+
+    @pytest.fixture(autouse=True)
+    def _installed(self):
+        pytest.importorskip("gpytorch", exc_type=ImportError)

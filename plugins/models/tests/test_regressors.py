@@ -11,6 +11,7 @@ from sharvin.samples import Dataset, Features, Images
 SIZE = 12
 MODELS = {
     "fc_maxpool": {"atom_layers": (16, 16), "head_layers": (8,), "epochs": 6, "batch_size": 4, "learning_rate": 3e-3},
+    "kernel_ridge": {"pooling": "max"},
     "ridge": {"pooling": "max"},
 }
 
