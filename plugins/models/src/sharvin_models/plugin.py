@@ -56,4 +56,11 @@ def sharvin_regressors() -> list[Component]:
             summary="linear ridge regression on features pooled over atoms, a baseline",
             takes=("per_atom", "per_structure"),
         ),
+        Component(
+            name="transformer",
+            target="sharvin_models.transformer:Transformer",
+            config="sharvin_models.configs:TransformerOptions",
+            summary="transformer encoder over the atoms of a structure, pooling, dense head",
+            takes=("per_atom",),
+        ),
     ]

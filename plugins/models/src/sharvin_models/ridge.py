@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import svd
 from sharvin.errors import InputError
-from sharvin.samples import Dataset, Features, Prediction, Samples
+from sharvin.samples import Dataset, FeatureRows, Prediction, Samples
 
 from sharvin_models.configs import RidgeOptions
-from sharvin_models.inputs import require_datasets, require_features
+from sharvin_models.inputs import require_datasets, require_features, rows_of
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.standardisation import mean_and_inverse_spread
 
@@ -120,10 +120,8 @@ class Ridge:
         self._kind, self.alpha = description["kind"], description["alpha"]
         self._weights, self._intercept = arrays["weights"], float(arrays["intercept"][0])
 
-    def _pooled(self, features: Features) -> NDArray[np.float64]:
+    def _pooled(self, features: FeatureRows) -> NDArray[np.float64]:
         """One row a structure, float64[n, size]."""
-        if features.offsets is None:
-            return features.values.astype(np.float64)
         pool = _POOL[self.options.pooling]
-        rows = [pool(features.rows(index).astype(np.float64), axis=0) for index in range(len(features))]
+        rows = [pool(rows_of(features, index, NAME).astype(np.float64), axis=0) for index in range(len(features))]
         return np.array(rows, dtype=np.float64).reshape(len(features), features.size)
