@@ -141,3 +141,11 @@ def test_unusable_structures_are_refused(cluster):
     flat.pbc = True
     with pytest.raises(InputError, match="cell vector"):
         coulomb(flat)
+
+
+def test_mobile_atoms_alone_can_be_averaged_over(cluster):
+    rigid = np.arange(len(cluster)) < 8
+    cluster.set_array("rigid", rigid)
+    rows = describe("soap", cluster, **SOAP)
+    found = describe("average_soap", cluster, centres="mobile", **SOAP)[0]
+    np.testing.assert_allclose(found, rows[~rigid].mean(0), rtol=1e-12)

@@ -10,26 +10,25 @@ with the third side, is n2p2's G3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
-from sharvin.errors import InputError
 from sharvin.frames import Frame, Frames
+from sharvin.protocols import FeatureDerivatives
 from sharvin.samples import Features
-from vesin import NeighborList  # type: ignore[import-untyped]
 
+from sharvin_descriptors.channels import Channels, centres
 from sharvin_descriptors.configs import AcsfOptions, SymmetryFunction
 from sharvin_descriptors.function_tables import functions_of
-from sharvin_descriptors.neighbours import neighbour_pairs
+from sharvin_descriptors.neighbours import NeighbourSearch
 from sharvin_descriptors.symmetry_functions import Parameters, symmetry_function_gradients, symmetry_functions
 
 NAME = "acsf"
 
 
 class Acsf:
-    """Atom-centred symmetry functions of every atom, kind ``per_atom``, in double precision.
+    """Atom-centred symmetry functions of every atom or of the mobile ones, kind ``per_atom``, in double precision.
 
     Parameters
     ----------
@@ -43,27 +42,23 @@ class Acsf:
 
     def __init__(self, options: AcsfOptions) -> None:
         self.options = options
-        for symbol in options.species or ():
-            if symbol not in atomic_numbers:
-                raise InputError(f"acsf: species {symbol!r} is not a chemical symbol.")
+        self._channels = Channels(options.species, NAME)
+        self._search = NeighbourSearch(options.cutoff, "float64", NAME)
         functions = functions_of(options)
         self.radial = tuple(function for function in functions if function.type == "G2")
         """Radial functions, in the order of the features."""
         self.angular = tuple(function for function in functions if function.type != "G2")
         """Angular functions, in the order of the features."""
         self._parameters = _parameters(self.radial, self.angular, options)
-        self._channel_of = {atomic_numbers[symbol]: s for s, symbol in enumerate(options.species or ())}
-        self._n_channels = len(options.species) if options.species else 1
-        self._neighbours = NeighborList(cutoff=options.cutoff, full_list=True, sorted=True, n_threads=1)
 
     @property
     def size(self) -> int:
         """Number of features of an atom: radial functions × species + angular functions × pairs of species."""
-        n = self._n_channels
+        n = self._channels.count
         return len(self.radial) * n + len(self.angular) * n * (n + 1) // 2
 
     def describe(self, frames: Frames) -> Features:
-        """Features of every atom of every frame.
+        """Features of the atoms of every frame that `centres` asks for, in the order of the atoms.
 
         A row holds the radial functions, in their order, of the first species, then of the second …; then the angular functions
         of each pair of species s ≤ s' in the order of the `species` option.
@@ -76,39 +71,72 @@ class Acsf:
         Returns
         -------
         Features
-            ``values`` float64[n_atoms of all frames, size], without unit.
+            ``values`` float64[n_rows of all frames, size], without unit.
 
         Raises
         ------
         InputError
-            If an element is not listed, or a periodic direction has no cell vector.
+            If an element is not listed, a periodic direction has no cell vector, or the mobile atoms are not known.
         ItemError
             If positions are not finite or two atoms overlap.
         """
-        offsets = np.concatenate([[0], np.cumsum([len(frame) for frame in frames])]).astype(np.int64)
-        values = np.zeros((int(offsets[-1]), self.size))
-        for index, frame in enumerate(frames):
-            first, vectors, neighbour = self._pairs(frame, index)
-            if len(neighbour):
+        self._channels.check(frames)
+        chosen = [centres(frame, self.options.centres, index, NAME) for index, frame in enumerate(frames)]
+        offsets = np.concatenate([[0], np.cumsum([len(atoms) for atoms in chosen])]).astype(np.int64)
+        values = np.empty((int(offsets[-1]), self.size))
+        for index, (frame, atoms) in enumerate(zip(frames, chosen, strict=True)):
+            if len(frame):
+                near = self._search.find(frame, self._channels.of(frame.numbers), index)
                 rows = values[offsets[index] : offsets[index + 1]]
-                symmetry_functions(first, vectors, self._channels(frame)[neighbour], self._n_channels, self._parameters, rows)
+                symmetry_functions(atoms, near.first, near.vectors, near.channels, self._channels.count, self._parameters, rows)
         return Features(values, offsets)
 
-    def _pairs(self, frame: Frame, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-        present = {int(z) for z in np.unique(frame.numbers)}
-        if self.options.species is None and len(present) > 1:
-            symbols = ", ".join(chemical_symbols[z] for z in sorted(present))
-            raise InputError(f"acsf: frame {index} holds several elements; set species: [{symbols}].")
-        unknown = sorted(present - set(self._channel_of))
-        if self.options.species is not None and unknown:
-            symbols = ", ".join(chemical_symbols[z] for z in unknown)
-            raise InputError(f"acsf: species lists {', '.join(self.options.species)} but frame {index} holds {symbols}; add it.")
-        if len(frame) == 0:
-            return np.zeros(1, dtype=np.int64), np.zeros((0, 3)), np.zeros(0, dtype=np.int64)
-        return neighbour_pairs(self._neighbours, frame, index, NAME)
+    def derivatives(self, frames: Frames) -> Iterator[FeatureDerivatives]:
+        """How the rows of each frame change with the positions, one frame after the other.
 
-    def _channels(self, frame: Frame) -> NDArray[np.int64]:
-        return np.array([self._channel_of.get(int(z), 0) for z in frame.numbers], dtype=np.int64)
+        Parameters
+        ----------
+        frames : Frames
+
+        Yields
+        ------
+        FeatureDerivatives
+            ``values`` in 1/Å; pairs in the order of rows, then of atoms, and every row with its own atom.
+
+        Raises
+        ------
+        InputError, ItemError
+            As :meth:`describe`.
+        """
+        self._channels.check(frames)
+        for index, frame in enumerate(frames):
+            atoms = centres(frame, self.options.centres, index, NAME)
+            if len(frame) == 0:
+                yield FeatureDerivatives(atoms, atoms, np.zeros((0, 3, self.size)))
+            else:
+                yield self._derivatives_of(frame, index, atoms)
+
+    def _derivatives_of(self, frame: Frame, index: int, atoms: NDArray[np.int64]) -> FeatureDerivatives:
+        near = self._search.find(frame, self._channels.of(frame.numbers), index)
+        centre = np.concatenate([np.repeat(np.arange(len(frame)), np.diff(near.first)), atoms])
+        wanted = np.isin(centre, atoms)
+        keys, places = np.unique((centre * len(frame) + np.concatenate([near.atoms, atoms]))[wanted], return_inverse=True)
+        slots = np.full(len(centre), -1, dtype=np.int64)
+        slots[wanted] = places
+        values = np.zeros((len(keys), 3, self.size))
+        n_pairs = len(near.atoms)
+        symmetry_function_gradients(
+            atoms,
+            slots[n_pairs:],
+            slots[:n_pairs],
+            near.first,
+            near.vectors,
+            near.channels,
+            self._channels.count,
+            self._parameters,
+            values,
+        )
+        return FeatureDerivatives(np.searchsorted(atoms, keys // len(frame)), keys % len(frame), values)
 
 
 def _parameters(radial: Sequence[SymmetryFunction], angular: Sequence[SymmetryFunction], options: AcsfOptions) -> Parameters:

@@ -1,4 +1,4 @@
-r"""One SOAP row for a whole structure: the mean of its atoms' power spectra,
+r"""One SOAP row for a whole structure: the mean of its atoms' power spectra.
 
 .. math:: \bar p = \frac{1}{N} \sum_i p(i),
 
@@ -65,5 +65,6 @@ class AverageSoap:
         for index in range(len(frames)):
             if len(frames[index]) == 0:
                 raise ItemError(f"average_soap: frame {index} has no atoms to average over.")
+            # One frame at a time: the rows of a long trajectory need not be in memory at once.
             values[index] = self._soap.describe(frames[index : index + 1]).values.mean(axis=0, dtype=np.float64)
         return Features(values)

@@ -27,6 +27,9 @@ class SoapOptions(Options):
     species: tuple[str, ...] | None = None
     """Chemical symbols, one density channel each, in this order. Null: one channel, for structures of a single element."""
 
+    centres: Literal["all", "mobile"] = "all"
+    """Atoms that get a row: all of them, or only those that dynamics does not hold rigid (all of them count as neighbours)."""
+
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the arithmetic and of the features."""
 
@@ -49,7 +52,7 @@ class SoapOptions(Options):
 
 
 class AverageSoapOptions(SoapOptions):
-    """The options of `soap`, whose rows are averaged."""
+    """The options of `soap`, the mean of whose rows is taken: over all atoms, or over those that `centres` chooses."""
 
 
 class CoulombMatrixOptions(Options):
@@ -94,7 +97,7 @@ class SymmetryFunction(Options):
 
 class AcsfOptions(Options):
     table: Literal["gold"] | None = None
-    """Ready set of functions. `gold`: 8 radial and 18 angular ones, for a cutoff of 6 Å, of a neural-network potential for gold."""
+    """Ready set of functions. `gold`: 8 radial and 18 angular ones of a neural-network potential, for a cutoff of 6 Å."""
 
     file: str | None = None
     """CSV file of functions with the columns type, eta, lambda, zeta and, optionally, r_s; others are not read."""
@@ -106,13 +109,17 @@ class AcsfOptions(Options):
     """Radius of an atom's neighbourhood in Å."""
 
     cutoff_function: Literal["cosine", "polynomial"] = "polynomial"
-    """With x = r/cutoff: (cos πx + 1)/2, whose slope vanishes at the cutoff, or ((15 − 6x)x − 10)x³ + 1, whose curvature does, too."""
+    """With x = r/cutoff: (cos πx + 1)/2, whose slope vanishes at the cutoff, or ((15 − 6x)x − 10)x³ + 1, whose curvature vanishes
+    besides."""
 
     r_s: float = Field(default=0.0, ge=-20.0, le=20.0)
     """Centre in Å of the Gaussians of all functions that state none of their own."""
 
     species: tuple[str, ...] | None = None
-    """Chemical symbols of the neighbours that are told apart, in this order. Null: none are, for structures of a single element."""
+    """Chemical symbols of the neighbours to tell apart, in this order. Null: for structures of a single element."""
+
+    centres: Literal["all", "mobile"] = "all"
+    """Atoms that get a row: all of them, or only those that dynamics does not hold rigid (all of them count as neighbours)."""
 
     @field_validator("species")
     @classmethod

@@ -1,10 +1,10 @@
-r"""The Coulomb matrix of a structure (M. Rupp, A. Tkatchenko, K.-R. Müller and O. A. von Lilienfeld, PRL 108, 058301 (2012)):
+r"""The Coulomb matrix of a whole structure, after M. Rupp, A. Tkatchenko, K.-R. Müller and O. A. von Lilienfeld, PRL 108, 058301.
 
 .. math:: C_{ii} = \tfrac12 Z_i^{2.4}, \qquad C_{ij} = \frac{Z_i Z_j}{|R_i - R_j|},
 
-with distances in Å, so that elements are e²/Å up to the constant 14.4 eV Å. Numbering of the atoms drops out in two ways:
-eigenvalues in descending order of magnitude, or rows and columns sorted by descending norm of the rows (K. Hansen et al., J. Chem.
-Theory Comput. 9, 3404 (2013)). Sorted matrices jump in no element as atoms move, but have a kink where two rows exchange places.
+with distances in Å. Numbering of the atoms drops out in two ways: eigenvalues in descending order of magnitude, or rows and
+columns sorted by descending norm of the rows (K. Hansen et al., J. Chem. Theory Comput. 9, 3404 (2013)). Eigenvalues are
+continuous functions of the positions; elements of the sorted matrix jump where two rows of equal norm exchange their places.
 
 The matrix is made for finite molecules. A wire is periodic across its axis while it is described; there, distances are those to
 the closest image by default, because a row must not change when an atom is counted at the other side of its cell.
@@ -24,7 +24,7 @@ from sharvin.frames import Frame, Frames
 from sharvin.samples import Features
 
 from sharvin_descriptors.configs import CoulombMatrixOptions
-from sharvin_descriptors.neighbours import CLOSEST_A, check_geometry
+from sharvin_descriptors.neighbours import CLOSEST_A, checked_cell
 
 
 class CoulombMatrix:
@@ -76,7 +76,7 @@ class CoulombMatrix:
     def _row(self, frame: Frame, index: int) -> NDArray[np.float64]:
         matrix = self._matrix(frame, index)
         if self.options.form == "eigenvalues":
-            eigenvalues = np.linalg.eigvalsh(matrix)
+            eigenvalues = np.linalg.eigvalsh(matrix).astype(np.float64)
             return eigenvalues[np.argsort(-np.abs(eigenvalues), kind="stable")]
         order = np.argsort(-np.linalg.norm(matrix, axis=1), kind="stable")
         result = np.empty(len(frame) * (len(frame) + 1) // 2)
@@ -89,16 +89,17 @@ class CoulombMatrix:
                 f"coulomb_matrix: frame {index} has {len(frame)} atoms and max_atoms is {self.options.max_atoms}; "
                 f"{'set it to that of the largest structure' if len(frame) else 'a structure needs atoms'}."
             )
-        check_geometry(frame, index, "coulomb_matrix")
+        cell = checked_cell(frame, index, "coulomb_matrix")
         periodic = np.asarray(frame.pbc, dtype=bool)
         if self.options.distances == "plain" or not periodic.any():
             vectors = np.zeros((0, 3))
         else:
-            reduced, _ = minkowski_reduce(np.where(periodic[:, None], frame.cell, 0.0), periodic)
+            reduced, _ = minkowski_reduce(cell, periodic)
             vectors = np.asarray(reduced)[periodic]
         # Of a Minkowski-reduced cell, the closest image is among the neighbours of the one in the cell around the origin.
         shifts = np.array(list(product((-1.0, 0.0, 1.0), repeat=len(vectors)))) @ vectors
-        distances = _distances(frame.positions, vectors, np.linalg.pinv(vectors), shifts.reshape(-1, 3))
+        inverse = np.linalg.pinv(vectors).astype(np.float64)
+        distances = _distances(frame.positions, vectors, inverse, shifts.reshape(-1, 3))
         closest = np.unravel_index(np.argmin(distances + np.diag(np.full(len(frame), np.inf))), distances.shape)
         if len(frame) > 1 and distances[closest] < CLOSEST_A:
             raise ItemError(
@@ -112,7 +113,7 @@ class CoulombMatrix:
         return matrix
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _distances(
     positions: NDArray[np.float64], vectors: NDArray[np.float64], inverse: NDArray[np.float64], shifts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -140,7 +141,7 @@ def _distances(
     return result
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _upper_triangle(matrix: NDArray[np.float64], order: NDArray[np.int64], result: NDArray[np.float64]) -> None:
     place = 0
     for column in range(len(order)):

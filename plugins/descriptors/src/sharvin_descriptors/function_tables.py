@@ -34,7 +34,9 @@ def functions_of(options: AcsfOptions) -> Sequence[SymmetryFunction]:
 
 
 def read_functions(path: Path) -> list[SymmetryFunction]:
-    """Return the functions of a CSV file with columns type, eta, lambda, zeta and optionally r_s; lines that begin with # are comments.
+    """Return the functions of a CSV file with the columns type, eta, lambda, zeta and, optionally, r_s.
+
+    Lines that begin with # are comments.
 
     Raises
     ------

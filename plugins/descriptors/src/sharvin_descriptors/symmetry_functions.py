@@ -91,12 +91,19 @@ def _pair_channel(a: int, b: int, n_channels: int) -> int:
 
 @_compiled
 def symmetry_functions(
-    first: Integers, vectors: Floats, channels: Integers, n_channels: int, parameters: Parameters, result: Floats
+    atoms: Integers,
+    first: Integers,
+    vectors: Floats,
+    channels: Integers,
+    n_channels: int,
+    parameters: Parameters,
+    result: Floats,
 ) -> None:
-    """Symmetry functions of every atom.
+    """Symmetry functions of chosen atoms.
 
     Parameters
     ----------
+    atoms : int64[n_chosen]
     first : int64[n_atoms + 1]
         Neighbours of atom i are ``first[i]:first[i + 1]``.
     vectors : float64[n_pairs, 3]
@@ -105,7 +112,7 @@ def symmetry_functions(
         Channel of the neighbour's element.
     n_channels : int
     parameters : Parameters
-    result : float64[n_atoms, size]
+    result : float64[n_chosen, size]
         Written: radial functions of each channel, then angular ones of each pair of channels.
     """
     cutoff, polynomial = parameters.cutoff, parameters.polynomial
@@ -117,7 +124,7 @@ def symmetry_functions(
     third, third_slope = np.ones(n_angular), np.empty(n_angular)
     any_wide = np.any(parameters.wide)
     result[:] = 0.0
-    for i in range(len(first) - 1):
+    for row, i in enumerate(atoms):
         begin = first[i]
         for j in range(first[i + 1] - begin):
             v = vectors[begin + j]
@@ -126,7 +133,7 @@ def symmetry_functions(
             _gaussians(r, parameters.eta, parameters.shift, cutoff, polynomial, g[j], slopes[j])
             place = channels[begin + j] * n_radial
             for f in range(n_radial):
-                result[i, place + f] += radial[f]
+                result[row, place + f] += radial[f]
         if n_angular == 0:
             continue
         for j in range(first[i + 1] - begin):
@@ -142,7 +149,7 @@ def symmetry_functions(
                 place = n_channels * n_radial + pair * n_angular
                 for f in range(n_angular):
                     value = factor[parameters.term[f]] * g[j, f] * g[k, f]
-                    result[i, place + f] += value * third[f] if parameters.wide[f] else value
+                    result[row, place + f] += value * third[f] if parameters.wide[f] else value
 
 
 @_compiled
@@ -159,16 +166,26 @@ def _add_triple(
 
 @_compiled
 def symmetry_function_gradients(
-    first: Integers, vectors: Floats, channels: Integers, n_channels: int, parameters: Parameters, result: Floats
+    atoms: Integers,
+    own_slots: Integers,
+    slots: Integers,
+    first: Integers,
+    vectors: Floats,
+    channels: Integers,
+    n_channels: int,
+    parameters: Parameters,
+    result: Floats,
 ) -> None:
-    """Gradients of every atom's symmetry functions with respect to the positions of its neighbours.
+    """Gradients of chosen atoms' symmetry functions with respect to the positions of their neighbours and their own.
 
     Parameters
     ----------
-    first, vectors, channels, n_channels, parameters
+    atoms, first, vectors, channels, n_channels, parameters
         As in :func:`symmetry_functions`.
-    result : float64[n_pairs, 3, size]
-        Written. The gradient with respect to the atom itself is minus the sum over its neighbours.
+    own_slots, slots : int64[n_chosen], int64[n_pairs]
+        Place in the result of an atom's own gradient, and of that of each pair. Images of one atom share a place.
+    result : float64[n_slots, 3, size]
+        Added to.
     """
     cutoff, polynomial = parameters.cutoff, parameters.polynomial
     n_radial, n_angular = len(parameters.radial_eta), len(parameters.eta)
@@ -179,9 +196,10 @@ def symmetry_function_gradients(
     third, third_slope = np.ones(n_angular), np.zeros(n_angular)
     by_cosine, by_j, by_k, by_third = np.empty(n_angular), np.empty(n_angular), np.empty(n_angular), np.empty(n_angular)
     any_wide = np.any(parameters.wide)
-    result[:] = 0.0
-    for i in range(len(first) - 1):
+    change = np.empty((most, 3, result.shape[2]))
+    for i, own in zip(atoms, own_slots):  # noqa: B905, numba knows no strict
         begin = first[i]
+        change[:] = 0.0
         for j in range(first[i + 1] - begin):
             v = vectors[begin + j]
             distance[j] = r = np.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
@@ -190,9 +208,7 @@ def symmetry_function_gradients(
             place = channels[begin + j] * n_radial
             for a in range(3):
                 for f in range(n_radial):
-                    result[begin + j, a, place + f] += radial_slope[f] * v[a] / r
-        if n_angular == 0:
-            continue
+                    change[j, a, place + f] += radial_slope[f] * v[a] / r
         for j in range(first[i + 1] - begin):
             v = vectors[begin + j]
             for k in range(j + 1, first[i + 1] - begin):
@@ -214,4 +230,7 @@ def symmetry_function_gradients(
                     by_j[f] = value * slopes[j, f] * g[k, f] * third[f] / r_j - by_cosine[f] * cosine * r_k / r_j
                     by_k[f] = value * g[j, f] * slopes[k, f] * third[f] / r_k - by_cosine[f] * cosine * r_j / r_k
                     by_third[f] = value * g[j, f] * g[k, f] * third_slope[f] / r
-                _add_triple(v, w, by_cosine, by_j, by_k, by_third, result[begin + j, :, here], result[begin + k, :, here])
+                _add_triple(v, w, by_cosine, by_j, by_k, by_third, change[j, :, here], change[k, :, here])
+        for j in range(first[i + 1] - begin):
+            result[slots[begin + j]] += change[j]
+            result[own] -= change[j]

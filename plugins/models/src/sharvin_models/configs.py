@@ -238,15 +238,15 @@ class PooledOptions(Options):
     unit_rows: bool = False
     """Give every row the length 1 before it is pooled, as the SOAP kernel of two environments is normalised."""
 
+    feature_scale: Literal["common", "column"] = "common"
+    """Divide centred features by one common spread, so that columns keep their weights, or every column by its own, as features
+    of different units need."""
+
 
 class KernelRidgeOptions(PooledOptions):
     kernel: Literal["rbf", "laplacian", "polynomial"] = "rbf"
-    """`rbf`: exp(−d²/2w²) of the distance d of two structures; `laplacian`: exp(−d/w), with the sum of absolute differences for d.
-    `polynomial`: power ζ of the cosine between two pooled rows, the average kernel of SOAP, without any scaling of the features."""
-
-    feature_scale: Literal["common", "column"] = "common"
-    """Divide centred features by one common spread, so that columns keep their weights, or every column by its own, as features of
-    different units need. Not for `polynomial`."""
+    """`rbf`: exp(−d²/2w²) of the distance d of two structures; `laplacian`: exp(−d/w) with the sum of absolute differences as d.
+    `polynomial`: power ζ of the cosine between two pooled rows, the average kernel of SOAP, without `feature_scale`."""
 
     width: tuple[Penalty, ...] = Field(default=(0.25, 0.5, 1.0, 2.0, 4.0), min_length=1)
     """Width w of `rbf` and `laplacian`, in units of the median distance of two training structures."""
@@ -255,8 +255,8 @@ class KernelRidgeOptions(PooledOptions):
     """Exponent ζ of `polynomial`, a whole number."""
 
     alpha: tuple[Penalty, ...] = Field(default=(1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1), min_length=1)
-    """Penalty, added to the diagonal of a kernel matrix that is 1 there. Of all combinations with `width` or `zeta`, the one with the
-    smallest validation error is kept."""
+    """Penalty, added to the diagonal of a kernel matrix that is 1 there. Of all combinations with `width` or `zeta`, the one with
+    the smallest validation error is kept."""
 
     @field_validator("width", "zeta", "alpha", mode="before")
     @classmethod
@@ -277,10 +277,6 @@ class GaussianProcessOptions(PooledOptions):
     """With the distance d of two structures in units of the length scale: `rbf` exp(−d²/2), infinitely smooth, or `matern52`
     (1 + √5 d + 5d²/3) exp(−√5 d), twice differentiable."""
 
-    feature_scale: Literal["common", "column"] = "common"
-    """Divide centred features by one common spread, so that columns keep their weights, or every column by its own, as features of
-    different units need."""
-
     steps: int = Field(default=150, ge=1)
     """Steps of Adam towards the largest marginal likelihood; the best one is kept."""
 
@@ -288,7 +284,7 @@ class GaussianProcessOptions(PooledOptions):
     """Learning rate of Adam, for the logarithms of length scale, amplitude and noise."""
 
     starts: int = Field(default=1, ge=1)
-    """Starting points, the first at the median distance of two training structures, others drawn at random; the best end is kept."""
+    """Starting points: the median distance of two training structures first, others drawn at random; the best end is kept."""
 
     threads: int = Field(default=1, ge=1)
     """Threads of the arithmetic. Results are reproducible bit for bit for a given number."""

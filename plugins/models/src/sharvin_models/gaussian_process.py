@@ -36,15 +36,15 @@ from sharvin_models.training import threads
 with warnings.catch_warnings():
     # GPyTorch compiles a solver that is not used here with a function that newer torch announces the end of.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=DeprecationWarning)
-    import gpytorch
-    from gpytorch.constraints import GreaterThan
-    from gpytorch.distributions import MultivariateNormal
+    import gpytorch  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from gpytorch.constraints import GreaterThan  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from gpytorch.distributions import MultivariateNormal  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 NAME = "gaussian_process"
 VERSION = 1
 KINDS = ("per_atom", "per_structure")
 SMALLEST_NOISE = 1e-6
-"""Variance of the noise in units of the targets' variance; below it, kernel matrices of thousands of structures lose definiteness."""
+"""Variance of the noise in units of that of the targets; below, kernel matrices of thousands of structures lose definiteness."""
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class GaussianProcess:
         self._kind = ""
         self._arrays: dict[str, Floats] = {}
         self.hyperparameters: dict[str, float] = {}
-        """``length_scale`` in units of the scaled features, ``amplitude``, ``noise`` and ``constant`` in the unit of the targets."""
+        """``length_scale`` in that of the scaled features; ``amplitude``, ``noise``, ``constant`` in the unit of the targets."""
 
     def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
         """Learn from `data`; the validation set is only predicted.
@@ -85,7 +85,7 @@ class GaussianProcess:
         RunError
             If no starting point leads to a finite likelihood.
         """
-        train, test = require_datasets(data, validation, NAME, KINDS)
+        train, _ = require_datasets(data, validation, NAME, KINDS)
         x = pooled(train, self.options.pooling, NAME, self.options.unit_rows)
         mean, scale = mean_and_inverse_spread(x)
         if self.options.feature_scale == "common":
@@ -182,10 +182,11 @@ class _Stationary(gpytorch.kernels.Kernel):  # type: ignore[misc]
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **_: Any) -> Tensor:
         i, j = x1[..., 0].long(), x2[..., 0].long()
-        d = (self._apart[i, j] if diag else self._apart[i][:, j]) / self.lengthscale.reshape(())
+        d: Tensor = (self._apart[i, j] if diag else self._apart[i][:, j]) / self.lengthscale.reshape(())
         if self._kernel == "rbf":
             return torch.exp(-0.5 * d**2)
-        return (1.0 + 5.0**0.5 * d + 5.0 / 3.0 * d**2) * torch.exp(-(5.0**0.5) * d)
+        polynomial: Tensor = 1.0 + 5.0**0.5 * d + 5.0 / 3.0 * d**2
+        return polynomial * torch.exp(-(5.0**0.5) * d)
 
 
 class _Model(gpytorch.models.ExactGP):  # type: ignore[misc]

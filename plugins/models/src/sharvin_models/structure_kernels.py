@@ -3,9 +3,9 @@ r"""Similarity of two structures from their pooled rows x: kernels that are 1 fo
 .. math:: k_\mathrm{rbf} = e^{-|x - x'|^2/2w^2}, \qquad k_\mathrm{laplacian} = e^{-|x - x'|_1/w}, \qquad
           k_\mathrm{polynomial} = \left(\frac{x\cdot x'}{|x||x'|}\right)^\zeta,
 
-and :math:`k_\mathrm{matern52} = (1 + \sqrt5 d + \tfrac53 d^2)\,e^{-\sqrt5 d}` of :math:`d = |x - x'|/w` (C. E. Rasmussen and C. K. I.
-Williams, Gaussian Processes for Machine Learning, MIT Press (2006)). The cosine of mean rows is the average kernel of the two
-structures' environments (S. De, A. P. Bartók, G. Csányi and M. Ceriotti, Phys. Chem. Chem. Phys. 18, 13754 (2016)).
+and :math:`k_\mathrm{matern52} = (1 + \sqrt5 d + \tfrac53 d^2)\,e^{-\sqrt5 d}` of :math:`d = |x - x'|/w` (C. E. Rasmussen and
+C. K. I. Williams, Gaussian Processes for Machine Learning, MIT Press (2006)). The cosine of mean rows is the average kernel of the
+two structures' environments (S. De, A. P. Bartók, G. Csányi and M. Ceriotti, Phys. Chem. Chem. Phys. 18, 13754 (2016)).
 
 What compares two rows and does not depend on width or exponent, their `separation`, is computed once for all of them.
 """
@@ -15,8 +15,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
-
-_METRIC = {"rbf": "euclidean", "matern52": "euclidean", "laplacian": "cityblock"}
 
 
 def separations(kernel: str, rows: NDArray[np.float64], row: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -34,7 +32,8 @@ def separations(kernel: str, rows: NDArray[np.float64], row: NDArray[np.float64]
     """
     if kernel == "polynomial":
         return np.asarray(1.0 - rows @ row)
-    return np.asarray(cdist(rows, row[None], _METRIC[kernel])[:, 0])
+    distances = cdist(rows, row[None], "cityblock") if kernel == "laplacian" else cdist(rows, row[None], "euclidean")
+    return np.asarray(distances[:, 0])
 
 
 def all_separations(kernel: str, rows: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -45,7 +44,7 @@ def all_separations(kernel: str, rows: NDArray[np.float64], others: NDArray[np.f
 def of_length_one(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows divided by their lengths; rows of zeros stay."""
     length = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0.0)
+    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 0.0))
 
 
 def kernel_values(kernel: str, apart: NDArray[np.float64], parameter: float) -> NDArray[np.float64]:
@@ -54,10 +53,10 @@ def kernel_values(kernel: str, apart: NDArray[np.float64], parameter: float) -> 
         return np.asarray((1.0 - apart) ** int(parameter))
     d = apart / parameter
     if kernel == "laplacian":
-        return np.exp(-d)
+        return np.asarray(np.exp(-d))
     if kernel == "rbf":
-        return np.exp(-0.5 * d**2)
-    return (1.0 + np.sqrt(5.0) * d + 5.0 / 3.0 * d**2) * np.exp(-np.sqrt(5.0) * d)
+        return np.asarray(np.exp(-0.5 * d**2))
+    return np.asarray((1.0 + np.sqrt(5.0) * d + 5.0 / 3.0 * d**2) * np.exp(-np.sqrt(5.0) * d))
 
 
 def median_separation(apart: NDArray[np.float64]) -> float:
