@@ -4,8 +4,8 @@ r"""Similarity of two structures from their pooled rows x: kernels that are 1 fo
           k_\mathrm{polynomial} = \left(\frac{x\cdot x'}{|x||x'|}\right)^\zeta,
 
 and :math:`k_\mathrm{matern52} = (1 + \sqrt5 d + \tfrac53 d^2)\,e^{-\sqrt5 d}` of :math:`d = |x - x'|/w` (C. E. Rasmussen and
-C. K. I. Williams, Gaussian Processes for Machine Learning, MIT Press (2006)). The cosine of mean rows is the average kernel of the
-two structures' environments (S. De, A. P. Bartók, G. Csányi and M. Ceriotti, Phys. Chem. Chem. Phys. 18, 13754 (2016)).
+C. K. I. Williams, Gaussian Processes for Machine Learning, MIT Press (2006)). The cosine of mean rows is the average kernel of
+the two structures' environments (S. De, A. P. Bartók, G. Csányi and M. Ceriotti, Phys. Chem. Chem. Phys. 18, 13754 (2016)).
 
 What compares two rows and does not depend on width or exponent, their `separation`, is computed once for all of them.
 """
