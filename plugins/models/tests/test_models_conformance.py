@@ -50,3 +50,16 @@ class TestGaussianProcessOnAtoms(RegressorTests):
     @pytest.fixture(autouse=True)
     def _installed(self):
         pytest.importorskip("gpytorch", exc_type=ImportError)
+
+
+class TestTransformer(RegressorTests):
+    name = "transformer"
+    options: ClassVar = {
+        "d_model": 16,
+        "heads": 2,
+        "feed_forward": 16,
+        "head_layers": [16],
+        "epochs": 100,
+        "patience": 100,
+        "learning_rate": 0.01,
+    }

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from sharvin_models.checkpoint import require_folder
 from sharvin_models.configs import AtomOptions
-from sharvin_models.inputs import require_datasets, require_features, rows_of
+from sharvin_models.inputs import require_datasets, require_features, require_finite, rows_of
 from sharvin_models.row_network import RowNetwork
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.standardisation import common_scale, mean_and_inverse_spread_of
@@ -137,11 +137,7 @@ class AtomRegressor(ABC, Generic[O]):
             raise InputError(f"{self.name}: there is no model yet; fit or load one before predicting.")
         features = require_features(samples, self.name, KINDS, len(self._network.mean))
         with threads(self.options.threads):
-            mean = self._predict(self._network, features)
-        wrong = np.flatnonzero(~np.isfinite(mean))
-        if len(wrong):
-            raise InputError(f"{self.name}: structure {wrong[0]} has features that are not finite, or huge.")
-        return Prediction(mean)
+            return Prediction(require_finite(self._predict(self._network, features), self.name))
 
     def save(self, folder: Path) -> None:
         """Write ``model.json`` and ``model.safetensors`` into an existing folder.

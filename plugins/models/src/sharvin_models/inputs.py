@@ -41,6 +41,20 @@ def rows_of(features: FeatureRows, index: int, name: str) -> NDArray[np.floating
     return rows
 
 
+def require_finite(predicted: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Return predictions, checked to be numbers; the features are to blame where they are not, for a model's weights are finite.
+
+    Raises
+    ------
+    InputError
+        If a prediction is not finite.
+    """
+    wrong = np.flatnonzero(~np.isfinite(predicted))
+    if len(wrong):
+        raise InputError(f"{name}: structure {wrong[0]} has features that are not finite, or huge; describe it again.")
+    return predicted
+
+
 def require_datasets(data: Dataset, validation: Dataset, name: str, kinds: tuple[str, ...]) -> tuple[FeatureRows, FeatureRows]:
     """Return the features of both sets, checked to be usable for a fit.
 

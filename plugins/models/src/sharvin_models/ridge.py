@@ -19,7 +19,7 @@ from sharvin.errors import InputError
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_models.configs import RidgeOptions
-from sharvin_models.inputs import require_datasets, require_features
+from sharvin_models.inputs import require_datasets, require_features, require_finite
 from sharvin_models.pooling import pooled
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.standardisation import mean_and_inverse_spread
@@ -68,7 +68,8 @@ class Ridge:
         for alpha in sorted(self.options.alpha, reverse=True):
             weights = inverse_spread * (vt.T @ (s / (s**2 + alpha) * projected))
             intercept = centre - float(mean @ weights)
-            error = float(np.abs(x_validation @ weights + intercept - validation.targets).mean())
+            predicted = require_finite(x_validation @ weights + intercept, NAME)
+            error = float(np.abs(predicted - validation.targets).mean())
             if error < best:
                 best, self.alpha, self._weights, self._intercept = error, alpha, weights, intercept
         self._kind = train.kind
@@ -81,14 +82,15 @@ class Ridge:
         Raises
         ------
         InputError
-            Before a fit or a load, or if the features differ in kind or size from the training's or are not finite.
+            Before a fit or a load, or if the features differ in kind or size from the training's, or are not finite.
         """
         if self._weights is None:
             raise InputError("ridge: there is no model yet; fit or load one before predicting.")
         features = require_features(samples, NAME, (self._kind,), len(self._weights))
         x = pooled(features, self.options.pooling, NAME)
         # Row by row, so that a prediction does not depend on how many others are asked for.
-        return Prediction(np.array([row @ self._weights + self._intercept for row in x], dtype=np.float64))
+        predicted = np.array([row @ self._weights + self._intercept for row in x], dtype=np.float64)
+        return Prediction(require_finite(predicted, NAME))
 
     def save(self, folder: Path) -> None:
         """Write ``model.json`` and ``model.safetensors`` into an existing folder.
