@@ -10,9 +10,12 @@ the neck of a long wire hardly change it, which is why it fails where the neck a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from sharvin.errors import ItemError
 from sharvin.frames import Frames
+from sharvin.protocols import FeatureDerivatives
 from sharvin.samples import Features
 
 from sharvin_descriptors.configs import AverageSoapOptions
@@ -68,3 +71,31 @@ class AverageSoap:
             # One frame at a time: the rows of a long trajectory need not be in memory at once.
             values[index] = self._soap.describe(frames[index : index + 1]).values.mean(axis=0, dtype=np.float64)
         return Features(values)
+
+    def derivatives(self, frames: Frames) -> Iterator[FeatureDerivatives]:
+        """How the row of each frame changes with the positions, one frame after the other.
+
+        Parameters
+        ----------
+        frames : Frames
+
+        Yields
+        ------
+        FeatureDerivatives
+            ``values`` in Å², of the `dtype` option, one pair an atom that any of the averaged rows depends on.
+
+        Raises
+        ------
+        InputError, ItemError
+            As :meth:`describe`.
+        """
+        for index in range(len(frames)):
+            if len(frames[index]) == 0:
+                raise ItemError(f"average_soap: frame {index} has no atoms to average over.")
+            (of_rows,) = self._soap.derivatives(frames[index : index + 1])
+            atoms, slots = np.unique(of_rows.atoms, return_inverse=True)
+            values = np.zeros((len(atoms), 3, self.size))
+            for slot, value in zip(slots, of_rows.values, strict=True):
+                values[slot] += value
+            mean = (values / len(np.unique(of_rows.rows))).astype(self.options.dtype)
+            yield FeatureDerivatives(np.zeros(len(atoms), dtype=np.int64), atoms, mean)
