@@ -99,7 +99,7 @@ def test_the_average_soap_kernel_is_the_mean_over_pairs_of_atoms():
     centre = targets.mean()
     expected = centre + kernel @ np.linalg.solve(kernel + 1e-2 * np.eye(6), targets - centre)
     data = Dataset(atoms, targets, np.arange(6))
-    model = fitted("kernel_ridge", data, kernel="polynomial", zeta=4, alpha=1e-2, unit_rows=True)
+    model = fitted("kernel_ridge", data, kernel="polynomial", zeta=4, alpha=1e-2, unit_rows=True, pooling="mean")
     np.testing.assert_allclose(model.predict(atoms).mean, expected, rtol=1e-8)
 
 
@@ -127,14 +127,14 @@ def test_options_that_a_kernel_ignores_are_refused():
     with pytest.raises(InputError, match="polynomial would ignore feature_scale"):
         sharvin.create("regressors", "kernel_ridge", kernel="polynomial", feature_scale="column")
     with pytest.raises(InputError, match="rbf would ignore zeta"):
-        sharvin.create("regressors", "kernel_ridge", zeta=2)
+        sharvin.create("regressors", "kernel_ridge", kernel="rbf", zeta=2)
 
 
 def test_a_penalty_too_small_for_two_equal_structures_is_refused():
     data = smooth_data(10)
     twice = data.take(np.array([0, 0, 1, 1, 2, 2, 3, 4, 5, 6]))
     with pytest.raises(InputError, match="alpha 1e-30 is not positive definite"):
-        fitted("kernel_ridge", twice, alpha=1e-30, width=4.0)
+        fitted("kernel_ridge", twice, kernel="rbf", alpha=1e-30, width=4.0)
 
 
 def test_features_that_are_not_finite_are_refused_in_a_prediction():

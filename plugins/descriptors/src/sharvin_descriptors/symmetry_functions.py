@@ -209,7 +209,7 @@ def symmetry_function_gradients(
             for a in range(3):
                 for f in range(n_radial):
                     change[j, a, place + f] += radial_slope[f] * v[a] / r
-        for j in range(first[i + 1] - begin):
+        for j in range(first[i + 1] - begin if n_angular else 0):
             v = vectors[begin + j]
             for k in range(j + 1, first[i + 1] - begin):
                 w = vectors[begin + k]

@@ -232,8 +232,9 @@ class RidgeOptions(Options):
 class PooledOptions(Options):
     """What the kernel methods on whole structures share."""
 
-    pooling: Literal["mean", "max", "sum"] = "mean"
-    """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are."""
+    pooling: Literal["mean", "max", "sum"] = "max"
+    """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are. The maximum is
+    what longer wires than those of the training share with them."""
 
     unit_rows: bool = False
     """Give every row the length 1 before it is pooled, as the SOAP kernel of two environments is normalised."""
@@ -244,11 +245,11 @@ class PooledOptions(Options):
 
 
 class KernelRidgeOptions(PooledOptions):
-    kernel: Literal["rbf", "laplacian", "polynomial"] = "rbf"
+    kernel: Literal["rbf", "laplacian", "polynomial"] = "laplacian"
     """`rbf`: exp(−d²/2w²) of the distance d of two structures; `laplacian`: exp(−d/w) with the sum of absolute differences as d.
     `polynomial`: power ζ of the cosine between two pooled rows, the average kernel of SOAP, without `feature_scale`."""
 
-    width: tuple[Penalty, ...] = Field(default=(0.25, 0.5, 1.0, 2.0, 4.0), min_length=1)
+    width: tuple[Penalty, ...] = Field(default=(0.5, 1.0, 2.0, 4.0, 8.0, 16.0), min_length=1)
     """Width w of `rbf` and `laplacian`, in units of the median distance of two training structures."""
 
     zeta: tuple[Width, ...] = Field(default=(1, 2, 4, 8), min_length=1)
