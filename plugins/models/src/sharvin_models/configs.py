@@ -229,6 +229,38 @@ class RidgeOptions(Options):
         return (value,) if isinstance(value, int | float) else value
 
 
+class EquivariantOptions(TrainingOptions):
+    cutoff: float = Field(default=4.5, gt=0.5, le=20.0)
+    """Radius in Å within which an atom hears of its neighbours."""
+
+    centres: Literal["mobile", "all"] = "mobile"
+    """Atoms with features: all, or those that are not rigid."""
+
+    l_max: int = Field(default=2, ge=0, le=4)
+    """Highest angular momentum of features and spherical harmonics."""
+
+    channels: Width = 32
+    """Features of an atom for every component of every angular momentum."""
+
+    layers: int = Field(default=2, ge=1, le=8)
+    """Rounds of messages."""
+
+    radial_functions: Width = 8
+    """Bessel functions of the distance."""
+
+    pooling: Literal["max", "mean", "attention"] = "max"
+    """How atoms become a structure."""
+
+    atom_width: Width = 64
+    """Invariants of an atom that are pooled."""
+
+    head_layers: tuple[Width, ...] = (64,)
+    """Widths of the hidden layers between the pooled atoms and the prediction."""
+
+    batch_size: int = Field(default=8, ge=1)
+    """Structures in a gradient step."""
+
+
 class PooledOptions(Options):
     """What the kernel methods on whole structures share."""
 

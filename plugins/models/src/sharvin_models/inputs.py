@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.errors import InputError
+from sharvin.frames import Frames
 from sharvin.samples import Dataset, FeatureRows, Images, Samples
 
 
@@ -112,3 +113,28 @@ def _require_targets(data: Dataset, validation: Dataset, name: str) -> None:
                 f"{name}: {len(wrong)} of {len(dataset)} {role} targets are not finite, the first is sample {wrong[0]}; "
                 "leave these samples out."
             )
+
+
+def require_frames(samples: Samples, name: str) -> Frames:
+    """Return the samples, checked to be structures.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    if not isinstance(samples, Frames):
+        raise InputError(f"{name} takes the structures themselves, not samples of kind {samples.kind}; leave the descriptor out.")
+    return samples
+
+
+def require_frame_datasets(data: Dataset, validation: Dataset, name: str) -> tuple[Frames, Frames]:
+    """Return the structures of both sets, checked to be usable for a fit.
+
+    Raises
+    ------
+    InputError
+        If a set is empty, a target is not finite, or samples are no structures.
+    """
+    _require_targets(data, validation, name)
+    return require_frames(data.samples, name), require_frames(validation.samples, name)

@@ -27,6 +27,13 @@ def sharvin_regressors() -> list[Component]:
             takes=("image",),
         ),
         Component(
+            name="equivariant",
+            target="sharvin_models.equivariant:Equivariant",
+            config="sharvin_models.configs:EquivariantOptions",
+            summary="E(3)-equivariant message passing on the structure itself, maximum over atoms, dense head",
+            takes=("graph",),
+        ),
+        Component(
             name="fc_maxpool",
             target="sharvin_models.fc_maxpool:FcMaxpool",
             config="sharvin_models.configs:FcMaxpoolOptions",
