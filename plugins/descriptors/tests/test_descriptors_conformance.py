@@ -9,7 +9,7 @@ from sharvin.testing import DescriptorTests
 
 class TestSoapInDoublePrecision(DescriptorTests):
     name = "soap"
-    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
+    options: ClassVar = {"n_max": 5, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
     cutoff_A = 5.0
 
 
@@ -24,7 +24,7 @@ class TestSoapInSinglePrecision(DescriptorTests):
 
 class TestSoapOfTwoSpecies(DescriptorTests):
     name = "soap"
-    options: ClassVar = {"n_max": 3, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"], "dtype": "float64"}
+    options: ClassVar = {"n_max": 5, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"], "dtype": "float64"}
     cutoff_A = 4.5
 
 

@@ -1,7 +1,7 @@
 """The SOAP power spectrum of featomic, for comparison.
 
-Its radial basis is that of Gaussian-type orbitals, orthonormalised, and its cutoff function a shifted cosine; rows have the order and the
-factors of :class:`sharvin_descriptors.soap.Soap`, so that scalar products of rows compare.
+Its radial basis is that of Gaussian-type orbitals, orthonormalised, and its cutoff function a shifted cosine; rows have the order
+and the factors of :class:`sharvin_descriptors.soap.Soap`, so that scalar products of rows compare.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class FeatomicSoap:
     def describe(self, frames: Frames) -> Features:
         """Features of the atoms of every frame that `centres` asks for, in the order of the atoms.
 
-        A row runs over pairs of species s ≤ s' in the order of the `species` option, then l, then n, then n' (from n on where s = s').
+        A row runs over pairs of species s ≤ s' in the order of the `species` option, then l, then n, then n' (from n on
+        where s = s').
 
         Parameters
         ----------

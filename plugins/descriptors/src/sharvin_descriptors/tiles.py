@@ -1,8 +1,8 @@
 """Small matrix products whose results stay in vector registers: the arithmetic core of the compiled descriptors.
 
 ``multiply`` computes a tile of C = A B, a few rows of C at full width, summing over the common axis in ascending order with one
-fused multiply-add a term. What one tile needs is written down in LLVM's vector instructions of 256 bits, because compilers do not keep
-accumulators of three nested loops in registers by themselves; any processor gives the same bits.
+fused multiply-add a term. It is written down in LLVM's vector instructions of 256 bits, because compilers do not by themselves
+keep the sums of a tile in registers; on processors with other registers LLVM splits or widens them, with the same result.
 
 Widths are passed as tuples, whose length is known to the compiler: ``lanes`` for a row of C, padded to whole registers
 (:func:`padded`), and ``rows`` for the rows of a tile (:func:`rows_of_tile`).
@@ -52,8 +52,8 @@ def multiply(
 ) -> Any:
     """``C[i, :] = Σ_k A[i, k] B[k, :]`` for the rows of one tile.
 
-    The matrices lie in contiguous arrays of any shape; places are counted in elements: C[i, n] at ``c_first + i c_row + n``, A[i, k]
-    at ``a_first + i a_row + k a_step``, B[k, n] at ``b_first + k b_step + n``, k below `depth`.
+    The matrices lie in contiguous arrays of any shape; places are counted in elements: C[i, n] at ``c_first + i c_row + n``,
+    A[i, k] at ``a_first + i a_row + k a_step``, B[k, n] at ``b_first + k b_step + n``, k below `depth`.
     """
     itemsize = c.dtype.bitwidth // 8
     width = REGISTER_BYTES // itemsize
@@ -69,7 +69,8 @@ def multiply(
         )
         zero = ir.Constant(vector, [ir.Constant(number, 0.0)] * width)
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
-        data = [context.make_array(kind)(context, builder, array).data for kind, array in ((c, c_array), (a, a_array), (b, b_array))]
+        arrays = ((c, c_array), (a, a_array), (b, b_array))
+        data = [context.make_array(kind)(context, builder, array).data for kind, array in arrays]
 
         def place(pointer: Any, first: Any, row: Any, i: int) -> Any:
             return builder.gep(pointer, [builder.add(first, builder.mul(row, ir.Constant(row.type, i)))])

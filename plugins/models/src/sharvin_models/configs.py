@@ -265,8 +265,8 @@ class PooledOptions(Options):
     """What the kernel methods on whole structures share."""
 
     pooling: Literal["mean", "max", "sum"] = "max"
-    """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are. The maximum is
-    what longer wires than those of the training share with them."""
+    """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are. The maximum
+    is what longer wires than those of the training share with them."""
 
     unit_rows: bool = False
     """Give every row the length 1 before it is pooled, as the SOAP kernel of two environments is normalised."""
