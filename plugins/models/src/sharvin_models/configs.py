@@ -103,6 +103,9 @@ class TransformerOptions(AtomOptions):
     It was trained with ``learning_rate: 1.0e-5, schedule: constant, batch_size: 32, target_scale: 10``.
     """
 
+    atom_layers: tuple[Width, ...] = ()
+    """Widths of fully connected layers that every atom passes through before the one that makes its state."""
+
     d_model: int = Field(default=128, ge=1)
     """Width of an atom's state."""
 
