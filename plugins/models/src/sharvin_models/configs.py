@@ -234,25 +234,30 @@ class RidgeOptions(Options):
 
 class EquivariantOptions(TrainingOptions):
     cutoff: float = Field(default=4.5, gt=0.5, le=20.0)
-    """Radius in Å within which an atom hears of its neighbours."""
+    """Distance in Å within which atoms hear of each other; in gold, 4.5 Å holds two shells of neighbours."""
 
     centres: Literal["mobile", "all"] = "mobile"
-    """Atoms with features: all, or those that are not rigid."""
+    """Atoms that listen and are pooled: all of them, or only those that dynamics does not hold rigid. Of a rigid atom the others
+    then know its place and element."""
 
     l_max: int = Field(default=2, ge=0, le=4)
-    """Highest angular momentum of features and spherical harmonics."""
+    """Highest angular momentum of spherical harmonics and of the features of an atom."""
+
+    message_l_max: int = Field(default=0, ge=0, le=4)
+    """Highest angular momentum of what atoms tell their neighbours; 0: invariants alone, the fastest."""
 
     channels: Width = 32
     """Features of an atom for every component of every angular momentum."""
 
     layers: int = Field(default=2, ge=1, le=8)
-    """Rounds of messages."""
+    """Rounds of messages; an atom learns of what is `layers` times `cutoff` away."""
 
     radial_functions: Width = 8
     """Bessel functions of the distance."""
 
     pooling: Literal["max", "mean", "attention"] = "max"
-    """How atoms become a structure."""
+    """How the invariants of atoms become a structure's: largest value of each, mean, or mean weighted by a learnt softmax.
+    Transport is decided where a wire is thinnest, so a mean does not carry over to longer wires."""
 
     atom_width: Width = 64
     """Invariants of an atom that are pooled."""
@@ -260,8 +265,18 @@ class EquivariantOptions(TrainingOptions):
     head_layers: tuple[Width, ...] = (64,)
     """Widths of the hidden layers between the pooled atoms and the prediction."""
 
+    jitter_A: float = Field(default=0.0, ge=0.0, le=0.5)
+    """Standard deviation in Å, along each axis, of random displacements that atoms get anew whenever a structure is trained on;
+    a few hundredths keep few trajectories from being learnt by heart."""
+
     batch_size: int = Field(default=8, ge=1)
     """Structures in a gradient step."""
+
+    @model_validator(mode="after")
+    def _messages_are_features(self) -> Self:
+        if self.message_l_max > self.l_max:
+            raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
+        return self
 
 
 class PooledOptions(Options):
