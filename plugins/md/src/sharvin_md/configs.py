@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Options
 
-from sharvin_md.potential_files import eam_elements, find_file, is_installed, is_shipped
+from sharvin_md.potential_files import SYMBOLS, eam_elements, find_file, is_installed, is_shipped
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 LAYERS_OF_NAMED_ELECTRODES = 5
+POTASSIUM_MEAM = (10.0, 6.0)
+"""Cutoff and its width in Å of K in ``library.meam``: the crystal is that of a longer cutoff, and bonds end without a step."""
 
 
 class NanowireOptions(Options):
@@ -137,13 +139,14 @@ class MeamOptions(Options):
     parameters: str | None = None
     """Parameter file; replaces rc and delr."""
     rc: Positive | None = None
-    """Cutoff in Å where there is no parameter file; 8.0 for K of ``library.meam``, which is the default for K alone."""
-    delr: Positive = 0.1
-    """Width of the cutoff's smoothing in Å where there is no parameter file."""
+    """Cutoff in Å where there is no parameter file; 10.0 for K of ``library.meam``, which is the default for K alone."""
+    delr: Positive | None = None
+    """Width in Å over which the cutoff is smoothed where there is no parameter file; 6.0 where rc is K's default, else 0.1. A
+    narrow one ends bonds in a step of the energy: two atoms of K with rc 8.0 and 0.1 lose 0.5 eV within 0.1 Å."""
 
     @model_validator(mode="after")
     def _cutoff(self) -> Self:
-        if self.parameters is not None and (self.rc is not None or "delr" in self.model_fields_set):
+        if self.parameters is not None and (self.rc is not None or self.delr is not None):
             raise ValueError("give a parameter file, or rc and delr, not both")
         if self.parameters is None and self.cutoff() is None:
             raise ValueError("give a parameter file or the cutoff rc in Å (1.5 lattice constants is usual)")
@@ -151,9 +154,16 @@ class MeamOptions(Options):
 
     def cutoff(self) -> float | None:
         """Cutoff in Å; None where the parameter file says it or nothing does."""
-        if self.rc is None and self.parameters is None and self.species == ("K",) and self.library == "library.meam":
-            return 8.0
-        return self.rc
+        return POTASSIUM_MEAM[0] if self._is_default_potassium() else self.rc
+
+    def width(self) -> float:
+        """Width of the cutoff's smoothing in Å."""
+        if self.delr is not None:
+            return self.delr
+        return POTASSIUM_MEAM[1] if self._is_default_potassium() else 0.1
+
+    def _is_default_potassium(self) -> bool:
+        return self.rc is None and self.parameters is None and self.species == ("K",) and self.library == "library.meam"
 
     def elements(self) -> frozenset[str]:
         """The species."""
@@ -162,6 +172,69 @@ class MeamOptions(Options):
     def files(self) -> tuple[str, ...]:
         """Files that do not come with LAMMPS."""
         return tuple(name for name in (self.library, self.parameters) if name is not None and not is_shipped(name))
+
+
+class SecondMomentParameters(NamedTuple):
+    """Parameters of a second-moment potential: A, ξ, p, q, r0, and where f begins and ends to fall."""
+
+    repulsion_eV: float
+    hopping_eV: float
+    repulsion_decay: float
+    hopping_decay: float
+    distance_A: float
+    taper_from_A: float
+    cutoff_A: float
+
+
+SECOND_MOMENT = {"K": SecondMomentParameters(0.022036, 0.268414, 8.84, 1.2, 4.529, 8.465, 11.695)}
+"""Parameters by element; what they were fitted to is told in :mod:`sharvin_md.second_moment`."""
+
+
+class SecondMomentOptions(Options):
+    """Tight-binding potential in the second-moment approximation, of potassium or with parameters of your own."""
+
+    element: str = "K"
+    """Chemical symbol. K needs nothing else."""
+    repulsion_eV: Positive | None = None
+    """A, the repulsion of two atoms at ``distance_A``, for one of them."""
+    hopping_eV: Positive | None = None
+    """ξ, the effective hopping between them."""
+    repulsion_decay: Positive | None = None
+    """p, decay of the repulsion with the distance in units of ``distance_A``."""
+    hopping_decay: Positive | None = None
+    """q, decay of the hopping."""
+    distance_A: Positive | None = None
+    """r0, usually the nearest-neighbour distance."""
+    taper_from_A: Positive | None = None
+    """Distance at which the factor f that ends the interactions begins to fall."""
+    cutoff_A: Positive | None = None
+    """Distance at which they have ended."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.element not in SYMBOLS:
+            raise ValueError(f"{self.element!r} is not a chemical symbol")
+        given = [value is not None for value in self._own()]
+        if any(given) and not all(given):
+            missing = [name for name, there in zip(SecondMomentParameters._fields, given, strict=True) if not there]
+            raise ValueError(f"parameters of your own must be complete; give {', '.join(missing)} too")
+        if not any(given) and self.element not in SECOND_MOMENT:
+            raise ValueError(f"parameters are known of {', '.join(SECOND_MOMENT)}; give those of {self.element}")
+        if self.taper_from_A is not None and self.cutoff_A is not None and self.taper_from_A >= self.cutoff_A:
+            raise ValueError("taper_from_A must be below cutoff_A")
+        return self
+
+    def parameters(self) -> SecondMomentParameters:
+        """Those given, or else the element's."""
+        own = [value for value in self._own() if value is not None]
+        return SecondMomentParameters(*own) if own else SECOND_MOMENT[self.element]
+
+    def _own(self) -> list[float | None]:
+        return [getattr(self, name) for name in SecondMomentParameters._fields]
+
+    def elements(self) -> frozenset[str]:
+        """The element."""
+        return frozenset({self.element})
 
 
 class AseOptions(Options):
