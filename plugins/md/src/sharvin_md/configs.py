@@ -30,11 +30,14 @@ class NanowireOptions(Options):
     """Cubic lattice constant in Å; the element's measured one where not given. Take the potential's for a wire without strain."""
     orientation: Literal["100", "110", "111"] = "100"
     """Crystal direction along the wire; bcc wires are 100."""
-    name: Annotated[str, Field(pattern=r"^[1-9]{2}-[1-9]\d?-[1-9]{2}$")] | None = None
+    name: Annotated[str, Field(pattern=r"^[1-9]{2}([1-9]{2})?-[1-9]\d?-[1-9]{2}$")] | None = None
     """Shorthand of the literature, neck cross-section – neck layers – electrode cross-section: ``33-6-55`` is a 3×3 neck of 6
-    layers between electrodes of 5×5 atoms and 5 layers. It is the default wire."""
+    layers between electrodes of 5×5 atoms and 5 layers. It is the default wire. In ``3344-6-55`` layers of 3×3 and 4×4
+    alternate."""
     neck: tuple[Count, Count, Count] | None = None
     """Neck atoms along x and y in a layer, and number of layers."""
+    second_neck: tuple[Count, Count] | None = None
+    """Neck atoms along x and y in every second layer, from the second one on, where they are not those of the first."""
     electrode: tuple[Count, Count, Count] | None = None
     """Electrode atoms along x and y in a layer, and number of layers on each side."""
     rigid_layers: Count | None = None
@@ -47,10 +50,12 @@ class NanowireOptions(Options):
         if self.name is None and (self.neck is None) != (self.electrode is None):
             raise ValueError("give both neck and electrode, or a name such as 33-6-55")
         neck, electrode = self.geometry()
-        if self.neck not in (None, neck) or self.electrode not in (None, electrode):
+        second = self.second_layer()
+        if self.neck not in (None, neck) or self.electrode not in (None, electrode) or self.second_neck not in (None, second):
             raise ValueError(f"name {self.name} means neck {list(neck)} and electrode {list(electrode)}; give only one of them")
-        if neck[0] > electrode[0] or neck[1] > electrode[1]:
-            raise ValueError(f"a neck of {neck[0]}×{neck[1]} atoms does not fit on electrodes of {electrode[0]}×{electrode[1]}")
+        for nx, ny in (neck[:2], second):
+            if nx > electrode[0] or ny > electrode[1]:
+                raise ValueError(f"a neck of {nx}×{ny} atoms does not fit on electrodes of {electrode[0]}×{electrode[1]}")
         if self.rigid() > electrode[2]:
             raise ValueError(f"{self.rigid()} rigid layers are more than the {electrode[2]} layers of an electrode")
         return self
@@ -64,6 +69,14 @@ class NanowireOptions(Options):
             (int(sizes[0]), int(sizes[1]), int(layers)),
             (int(filling[0]), int(filling[1]), LAYERS_OF_NAMED_ELECTRODES),
         )
+
+    def second_layer(self) -> tuple[int, int]:
+        """Atoms along x and y in every second layer of the neck."""
+        neck, _ = self.geometry()
+        sizes = (self.name or "").split("-")[0]
+        if len(sizes) == len("3344"):
+            return int(sizes[2]), int(sizes[3])
+        return self.second_neck if self.second_neck is not None and self.name is None else neck[:2]
 
     def rigid(self) -> int:
         """Rigid layers on each side."""
