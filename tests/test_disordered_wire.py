@@ -16,7 +16,7 @@ from sharvin.registry import create
 from sharvin.samples import Prediction
 from sharvin.store import read_json, read_table
 from sharvin.workflows import disordered_wire_steps as steps
-from sharvin.workflows.configs import DisorderedWireOptions, at_concentration
+from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions, at_concentration
 from sharvin.workflows.disordered_wire import DisorderedWire
 from small_study import ROOT
 
@@ -272,7 +272,7 @@ def test_maps_of_ones_own_are_used_once_each_and_must_be_enough(sharvin, config,
     (tmp_path / "own.yaml").write_text(text.replace("disorder: II, length: 6, width: 5", own))
     done = sharvin("run", tmp_path / "own.yaml", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    chosen = load_config(tmp_path / "own.yaml").variants["own"]["hamiltonian"]
+    chosen = load_config(tmp_path / "own.yaml").variants["cases"]["own"]["hamiltonian"]
     wires = steps.WireSource(chosen, 3, "wires", 100)
     np.testing.assert_array_equal(wires.images(np.arange(100)).values, maps.astype(np.float32))
     refused = sharvin("run", tmp_path / "own.yaml", "--out", tmp_path / "more", "--set", "workflow.test_samples=61")

@@ -1,6 +1,7 @@
 """The conformance kit fails parts that are wrong in the ways parts go wrong, and passes the same parts when they are right."""
 
 import inspect
+import json
 from dataclasses import replace
 from itertools import product
 
@@ -220,6 +221,52 @@ def test_wrong_regressors_are_found():
         "test_five_samples_can_be_learnt_by_heart",
         "test_stated_uncertainty_is_a_standard_deviation",
     }
+
+
+class Resuming:
+    """Averages numbers that it draws, one an epoch; `remembers` tells what a checkpoint keeps of generator and metrics."""
+
+    def __init__(self, remembers=("generator", "metrics")):
+        self.remembers, self.folder, self.drawn = remembers, None, []
+
+    def keep_progress(self, folder):
+        self.folder = folder
+
+    def fit(self, data, validation, rng):
+        state = self.folder / "state.json" if self.folder else None
+        begin = 0
+        if state is not None and state.exists():
+            kept = json.loads(state.read_text())
+            begin, self.drawn = len(kept["drawn"]), kept["drawn"]
+            if "generator" in self.remembers:
+                rng.bit_generator.state = kept["generator"]
+        for epoch in range(begin + 1, 6):
+            self.drawn = [*self.drawn, rng.normal()]
+            if state is not None:
+                state.write_text(json.dumps({"drawn": self.drawn, "generator": rng.bit_generator.state}))
+                line = {"epoch": epoch, "epochs": 5, "train_mae": 0.0, "validation_mae": self.drawn[-1]}
+                line |= {"learning_rate": 0.1, "seconds": 1.0} if "metrics" in self.remembers else {}
+                with (self.folder / "metrics.jsonl").open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+        return {"validation_mae": self.drawn}
+
+    def predict(self, samples):
+        return Prediction(np.full(len(samples), np.mean(self.drawn)))
+
+    def save(self, folder):
+        raise NotImplementedError
+
+    load = save
+
+
+def test_wrong_checkpoints_are_found(monkeypatch, tmp_path):
+    data = Dataset(Features(np.ones((24, 6))), np.ones(24), np.arange(24))
+    for number, remembers in enumerate([("generator", "metrics"), ("generator",), ("metrics",)]):
+        (folder := tmp_path / str(number)).mkdir()
+        monkeypatch.setattr("sharvin.testing.regressors.create", lambda *_, what=remembers: Resuming(what))
+        known = {"data": data, "component_options": {}, "tmp_path": folder}
+        found = "test_an_interrupted_fit_ends_as_if_it_had_not_been" in failures(Neighbours(), Resuming(remembers), **known)
+        assert found == (len(remembers) < 2)
 
 
 class Serial(ExecutorTests):

@@ -70,13 +70,13 @@ class Trials(WorkflowOptions):
     kinds = ("hamiltonians", "regressors")
     system_type = "grid_wire"
     sample_kind = "image"
-    cases_option = "trials"
+    cases_options = ("trials",)
 
     trials: tuple[Trial, ...] = ()
     """Cases."""
 
     def conflicts(self, cases):
-        deep = [name for name, parts in cases.items() if getattr(parts["regressor"], "depth", 0) > 5]
+        deep = [name for name, parts in cases["trials"].items() if getattr(parts["regressor"], "depth", 0) > 5]
         return [(("trials",), f"{name} is too deep") for name in deep]
 
 
@@ -200,12 +200,12 @@ def test_a_case_lays_its_options_over_the_config_s_or_names_another_part(check):
     found = check(
         **trials("{name: as it is}", "{name: fast, regressor: {rate: 0.5}}", "{name: b, regressor: {use: other_pictures}}")
     )
-    assert found.variants["as it is"]["regressor"] is found.selections["regressor"]
-    fast = found.variants["fast"]["regressor"].options
+    assert found.variants["trials"]["as it is"]["regressor"] is found.selections["regressor"]
+    fast = found.variants["trials"]["fast"]["regressor"].options
     assert (fast.depth, fast.rate) == (3, 0.5)
-    assert found.variants["b"]["regressor"].name == "other_pictures"
+    assert found.variants["trials"]["b"]["regressor"].name == "other_pictures"
     again = check(**trials("{name: c, regressor: {use: pictures, rate: 0.5}}"))
-    assert again.variants["c"]["regressor"].options.depth == 3, "the same part named again keeps the config's options"
+    assert again.variants["trials"]["c"]["regressor"].options.depth == 3, "the same part named again keeps the config's options"
 
 
 @pytest.mark.parametrize(

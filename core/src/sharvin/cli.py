@@ -26,12 +26,23 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder. Default: runs/NAME-OF-CONFIG.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder. Default: runs/NAME-OF-CONFIG[-PROFILE]."
+)
+@click.option("--profile", metavar="NAME", help="One of the config's profiles, for example small.")
 @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change one setting of the config; repeatable.")
 @click.option("--update", is_flag=True, help="Accept a run folder of another config and recompute what differs.")
 @click.option("--repair", is_flag=True, help="Read every file of the store and compute damaged ones anew.")
 @click.option("--retry-failed", is_flag=True, help="Try items again that failed before.")
-def run(config: Path, out: Path | None, settings: tuple[str, ...], update: bool, repair: bool, retry_failed: bool) -> None:
+def run(
+    config: Path,
+    out: Path | None,
+    profile: str | None,
+    settings: tuple[str, ...],
+    update: bool,
+    repair: bool,
+    retry_failed: bool,
+) -> None:
     """Run a study, or resume it where it stopped."""
     from rich.console import Console
 
@@ -39,8 +50,8 @@ def run(config: Path, out: Path | None, settings: tuple[str, ...], update: bool,
     from sharvin.context import Resume
     from sharvin.run import run as run_config
 
-    resolved = load_config(config, settings)
-    folder = out or Path("runs") / config.stem
+    resolved = load_config(config, settings, profile)
+    folder = out or Path("runs") / (f"{config.stem}-{profile}" if profile else config.stem)
     console = Console()
     results = run_config(resolved, folder, console, Resume(repair, retry_failed), update)
     if results.get("summary"):
@@ -50,12 +61,13 @@ def run(config: Path, out: Path | None, settings: tuple[str, ...], update: bool,
 
 @cli.command()
 @click.argument("config", type=click.Path(path_type=Path))
+@click.option("--profile", metavar="NAME", help="One of the config's profiles, for example small.")
 @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change one setting of the config; repeatable.")
-def check(config: Path, settings: tuple[str, ...]) -> None:
+def check(config: Path, profile: str | None, settings: tuple[str, ...]) -> None:
     """Say everything that is wrong with a config, without computing."""
     from sharvin.config import load_config
 
-    resolved = load_config(config, settings)
+    resolved = load_config(config, settings, profile)
     chosen = ", ".join(f"{key} {selection.name}" for key, selection in resolved.selections.items())
     click.echo(f"{config}: ok ({chosen})")
 
@@ -106,6 +118,27 @@ def transmission(**options: Any) -> None:
     from sharvin.transmission import Request, transmission_of_file
 
     transmission_of_file(Request(**options))
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("files", type=click.Path(path_type=Path, dir_okay=False), nargs=-1, required=True)
+@click.option("--index", default=":", show_default=True, metavar="INDEX", help="Frames: a number, or a range A:B:STEP.")
+@click.option("--species", metavar="EL[,EL…]", help="Elements of the atom types of LAMMPS files, in order.")
+@click.option(
+    "--electrode-layers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Rigid layers at each end, for a model that leaves rigid atoms out and files that do not mark them. Default: ideal ends "
+    "are found in the first frame.",
+)
+@click.option("--device", help="Where a network computes, cpu or cuda. Default: where it was trained.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv", help="Default: FILE-predicted.csv.")
+def predict(**options: Any) -> None:
+    """Conductances of frames in FILES (xyz, LAMMPS dump, traj, POSCAR, our HDF5 …) by the model of a finished RUN."""
+    from sharvin.predict import Request, predict_files
+
+    predict_files(Request(**options))
 
 
 @cli.group()

@@ -68,15 +68,15 @@ class Config:
     """A resolved experiment.
 
     ``selections`` holds a :class:`Selection` for every config key that names a component (``"structure"``, … ,
-    ``"executor"``); ``workflow`` is one of them. Where the workflow has cases, ``variants[case][key]`` is the component of that
-    case, for every key that a case may change.
+    ``"executor"``); ``workflow`` is one of them. Where the workflow's option `option` holds cases, ``variants[option][case][key]``
+    is the component of that case, for every key that it may change; a key that the case does without is not there.
     """
 
     source: str
     seed: int
     max_failures: int
     selections: Mapping[str, Selection]
-    variants: Mapping[str, Mapping[str, Selection]] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Mapping[str, Selection]]] = field(default_factory=dict)
 
     @property
     def workflow(self) -> Selection:
@@ -91,7 +91,7 @@ class Config:
         return data
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None = None) -> Config:
     """Read and check a config file.
 
     Parameters
@@ -100,6 +100,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         YAML file.
     overrides : sequence of str
         ``a.b=value`` settings applied on top, values in YAML.
+    profile : str, optional
+        One of the file's ``profiles``, laid over the config before the overrides.
 
     Raises
     ------
@@ -107,6 +109,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         With one line a mistake, each with file, line and where possible a suggestion.
     """
     document = _read_yaml(path)
+    if isinstance(document, dict):
+        _lay_profile(document, profile, str(path))
     for setting in overrides:
         override(document, setting)
     return _Checker(document, str(path), registry()).config()
@@ -121,7 +125,7 @@ class _Checker:
     registry: Registry
     problems: list[str] = field(default_factory=list)
     selections: dict[str, Selection] = field(default_factory=dict)
-    variants: dict[str, dict[str, Selection]] = field(default_factory=dict)
+    variants: dict[str, dict[str, dict[str, Selection]]] = field(default_factory=dict)
 
     def config(self) -> Config:
         if not isinstance(self.document, dict):
@@ -185,30 +189,43 @@ class _Checker:
     def vary(self, values: Mapping[str, Any]) -> None:
         """Components of the workflow's cases: what a case overrides is laid over what the config chose, and checked like it."""
         workflow = self.selections.get("workflow")
-        if workflow is None or not isinstance(workflow.options, WorkflowOptions) or not workflow.options.cases_option:
+        if workflow is None or not isinstance(workflow.options, WorkflowOptions):
             return
-        option = workflow.options.cases_option
-        cases: Sequence[Case] = getattr(workflow.options, option)
         wrong = len(self.problems)
-        for number, case in enumerate(cases):
-            places: dict[str, tuple[str | int, ...]] = {}
-            chosen = dict(self.selections)
-            for key in case.overrides:
-                override = getattr(case, key)
-                place = ("workflow", option, number, key)
-                base = {"use": values[key]} if isinstance(values.get(key), str) else values.get(key, {})
-                if not override or (key not in self.selections and "use" not in override):
-                    continue
-                stands_alone = override.get("use", base.get("use")) != base.get("use")
-                found = self.selection(key, override if stands_alone else {**base, **override}, place)
-                if found is not None:
-                    chosen[key], places[key] = found, place
-            self.check_parts_fit(chosen, places)
-            self.variants[case.name] = {key: chosen[key] for key in case.overrides if key in chosen}
+        for option in workflow.options.cases_options:
+            cases: Sequence[Case] = getattr(workflow.options, option)
+            self.variants[option] = {
+                case.name: self.varied(case, values, ("workflow", option, number)) for number, case in enumerate(cases)
+            }
+            twice = sorted({case.name for case in cases if sum(other.name == case.name for other in cases) > 1})
+            if twice:
+                self.complain(("workflow", option), f"two cases are named {twice[0]}; give each case a name of its own.")
         if len(self.problems) == wrong:
-            options = {name: {key: part.options for key, part in parts.items()} for name, parts in self.variants.items()}
+            options = {
+                option: {name: {key: part.options for key, part in parts.items()} for name, parts in cases.items()}
+                for option, cases in self.variants.items()
+            }
             for path, sentence in workflow.options.conflicts(options):
                 self.complain(("workflow", *path), sentence)
+
+    def varied(self, case: Case, values: Mapping[str, Any], place: tuple[str | int, ...]) -> dict[str, Selection]:
+        """Components of one case, for every key that it may change."""
+        places: dict[str, tuple[str | int, ...]] = {}
+        chosen = dict(self.selections)
+        for key in case.overrides:
+            override = getattr(case, key)
+            base = {"use": values[key]} if isinstance(values.get(key), str) else values.get(key, {})
+            if override is None:
+                chosen.pop(key, None)
+                continue
+            if not override or (key not in self.selections and "use" not in override):
+                continue
+            stands_alone = override.get("use", base.get("use")) != base.get("use")
+            found = self.selection(key, override if stands_alone else {**base, **override}, (*place, key))
+            if found is not None:
+                chosen[key], places[key] = found, (*place, key)
+        self.check_parts_fit(chosen, places)
+        return {key: chosen[key] for key in case.overrides if key in chosen}
 
     def check_kinds(self, values: Mapping[str, Any]) -> None:
         """The config must name what its workflow needs and nothing that it would ignore."""
@@ -273,7 +290,7 @@ class _Checker:
             if gives != options.system_type:
                 needed = f"{name} needs {options.system_type} systems"
                 self.complain(places["hamiltonian"], f"{needed}, but {chosen['hamiltonian'].name} gives {gives}.")
-        if "regressor" in places and "descriptor" not in self.document:
+        if "regressor" in places and "descriptor" not in chosen:
             takes = _record(chosen["regressor"]).takes
             if options.sample_kind in takes:
                 return
@@ -316,6 +333,29 @@ def _read_yaml(path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ConfigError([f"{path}:{line}: not valid YAML: {error.problem or error.context}."]) from None
+
+
+def _lay_profile(document: dict[str, Any], profile: str | None, source: str) -> None:
+    """Take the profiles out of a document and lay the chosen one over the rest."""
+    profiles = document.pop("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(settings, dict) for settings in profiles.values()):
+        raise ConfigError([f"{source}:1: profiles: a mapping of names to settings that are laid over the config."])
+    if profile is None:
+        return
+    if profile not in profiles:
+        offered = f"it has {', '.join(map(str, profiles))}" if profiles else "it has none"
+        raise ConfigError([f"{source}:1: there is no profile {profile!r} in this config; {offered}."])
+    for key, settings in profiles[profile].items():
+        before = {"use": document[key]} if isinstance(document.get(key), str) else document.get(key)
+        if (
+            isinstance(settings, dict)
+            and isinstance(before, dict)
+            and settings.get("use", before.get("use")) == before.get("use")
+        ):
+            document[key] = before
+            before.update(settings)
+        else:
+            document[key] = settings
 
 
 def override(document: Any, setting: str) -> None:

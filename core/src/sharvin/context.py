@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Files of a finished step; ``paths[i]`` is None where item i failed."""
+    """Files of a finished step; ``paths[i]`` is None where item i failed, ``key`` identifies all that they depend on."""
 
     step: str
     key: str
@@ -85,9 +85,14 @@ class Context:
     executor: Executor
     console: Console = field(default_factory=Console)
     resume: Resume = field(default_factory=Resume)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds_of: dict[str, dict[str, float]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     computed: int = 0
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall time of each step so far, by name."""
+        return {step: sum(parts.values()) for step, parts in self.seconds_of.items()}
 
     def rng(self, step: str, item: int = 0) -> np.random.Generator:
         """Random numbers of one item of one step."""
@@ -111,7 +116,7 @@ class Context:
         self,
         step: str,
         function: Callable[[Any, Path], None],
-        tasks: Sequence[Any],
+        tasks: Sequence[Any] | Callable[[], Sequence[Any]],
         depends_on: Mapping[str, Any],
         suffix: str = ".h5",
         title: str = "",
@@ -126,7 +131,8 @@ class Context:
         function : callable
             ``function(task, path)`` writes `path`; importable by name, so that workers find it.
         tasks : sequence
-            One picklable task an item. Item i depends on task i and `depends_on` only, so more items may be added later.
+            One picklable task an item. Item i depends on task i and `depends_on` only, so more items may be added later. Or a
+            function that gives them, called only if an item must be computed; then `items_depend_on` must be given.
         depends_on : mapping
             Everything that the files depend on and that is not in the key of the run's seed.
         suffix : str
@@ -148,23 +154,26 @@ class Context:
         folder = self.folder / "store" / f"{step}-{key[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
         if items_depend_on is None:
+            assert not callable(tasks)
             names = [f"{i:05d}" for i in range(len(tasks))]
         else:
             names = [_digest(content)[:20] for content in items_depend_on]
         paths = [folder / f"item-{name}{suffix}" for name in names]
         self._forget_unusable(folder, paths)
         waiting = [i for i, path in enumerate(paths) if not path.exists() and not _failure_file(path).exists()]
+        made: Sequence[Any] = [] if not waiting else tasks() if callable(tasks) else tasks
         with self._timed(step, folder, len(waiting)):
-            self._compute(step, title or step, function, [(i, tasks[i], paths[i]) for i in waiting], len(tasks))
+            self._compute(step, title or step, function, [(i, made[i], paths[i]) for i in waiting], len(paths))
         failures = [
             Failure(step, i, read_json(_failure_file(path))["reason"])
             for i, path in enumerate(paths)
             if not path.exists() and _failure_file(path).exists()
         ]
         self.failures.extend(failures)
-        if tasks and len(failures) == len(tasks):
+        if paths and len(failures) == len(paths):
             raise RunError(f"every item of step {step} failed; the first: {failures[0].reason}")
-        result = StepResult(step, key, [path if path.exists() else None for path in paths], failures, len(waiting))
+        identity = key if items_depend_on is None else _digest({"step": key, "items": names})
+        result = StepResult(step, identity, [path if path.exists() else None for path in paths], failures, len(waiting))
         self._finished(result)
         return result
 
@@ -187,6 +196,13 @@ class Context:
         result = StepResult(step, key, [path], [], computed)
         self._finished(result)
         return result
+
+    def discard(self, step: str) -> None:
+        """Delete what a step stored, but for the records of its time, where later steps have taken from it what they needed."""
+        for folder in (self.folder / "store").glob(f"{step}-*"):
+            for entry in folder.iterdir():
+                if entry.name != "seconds.json":
+                    remove(entry)
 
     def _key(self, step: str, depends_on: Mapping[str, Any]) -> str:
         return _digest({"step": step, "seed": self.config.seed, **depends_on})
@@ -254,7 +270,7 @@ class Context:
             total = before + time.perf_counter() - started
             if computed:
                 write_json(record, {"seconds": total})
-            self.seconds[step] = self.seconds.get(step, 0.0) + (total if computed else before)
+            self.seconds_of.setdefault(step, {})[folder.name] = total if computed else before
 
     def _finished(self, result: StepResult) -> None:
         self.computed += result.computed

@@ -30,6 +30,8 @@ BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", 
 """Colours that colour-blind readers tell apart (Okabe and Ito, 2008)."""
 INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+LINES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
 SET_COLOURS = {"train": GREY, "validation": ORANGE, "test": BLUE}
 DPI = 150
 
@@ -68,6 +70,11 @@ def style() -> Iterator[None]:
 def new_figure(width_in: float = 6.4, height_in: float = 4.2) -> Figure:
     """Return an empty figure of the given size in inches, laid out so that no label is cut."""
     return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def series_style(order: int) -> dict[str, Any]:
+    """Colour and line of series number `order`: after the six colours the same ones follow dashed, then dotted."""
+    return {"color": CYCLE[order % len(CYCLE)], "linestyle": LINES[order // len(CYCLE) % len(LINES)]}
 
 
 def save_figure(folder: Path, name: str, figure: Figure, data: Mapping[str, ArrayLike], title: str, caption: str) -> Path:

@@ -33,7 +33,8 @@ class Case(Options):
     """One of several cases of a study: a name, and options of the config's components that are its own.
 
     A subclass adds, for every key in `overrides`, a field of that name of type ``dict[str, Any]``. What it holds is laid over the
-    config's component and checked like it; with another ``use`` it stands alone.
+    config's component and checked like it; with another ``use`` it stands alone. A field that may be None says by it that the case
+    does without that component.
     """
 
     overrides: ClassVar[tuple[str, ...]] = ()
@@ -58,16 +59,16 @@ class WorkflowOptions(Options):
     sample_kind: ClassVar[str] = "graph"
     """Kind of sample that the regressor gets where the config names no descriptor."""
 
-    cases_option: ClassVar[str] = ""
-    """Option that holds a sequence of :class:`Case`; their components are in ``Config.variants``. None if empty."""
+    cases_options: ClassVar[tuple[str, ...]] = ()
+    """Options each of which holds a sequence of :class:`Case`; their components are in ``Config.variants``."""
 
-    def conflicts(self, cases: Mapping[str, Mapping[str, Options]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
+    def conflicts(self, cases: Mapping[str, Mapping[str, Mapping[str, Options]]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
         """Where these options ask of a case's components what they cannot do.
 
         Parameters
         ----------
-        cases : mapping of str to mapping of str to Options
-            Validated options by name of the case and config key.
+        cases : mapping of str to mapping of str to mapping of str to Options
+            Validated options by option of the workflow, name of the case and config key.
 
         Returns
         -------

@@ -34,13 +34,13 @@ def sharvin_workflows() -> list[Component]:
         Component(
             name="break_junction",
             target="sharvin.workflows.break_junction:BreakJunction",
-            config="sharvin.workflows.configs:BreakJunctionOptions",
+            config="sharvin.workflows.break_junction_configs:BreakJunctionOptions",
             summary="training pulls, NEGF labels, a fit, production pulls, conductance histograms",
         ),
         Component(
             name="disordered_wire",
             target="sharvin.workflows.disordered_wire:DisorderedWire",
-            config="sharvin.workflows.configs:DisorderedWireOptions",
+            config="sharvin.workflows.disordered_wire_configs:DisorderedWireOptions",
             summary="disordered lattice wires, exact T(E), regressors on their on-site maps, errors and ensemble statistics",
         ),
     ]

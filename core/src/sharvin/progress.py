@@ -33,14 +33,14 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bar(title: str, total: int, console: Console, done: int = 0) -> Iterator[Callable[[int], None]]:
+def progress_bar(title: str, total: int | None, console: Console, done: int = 0) -> Iterator[Callable[[int], None]]:
     """A context that gives ``advance(n)``.
 
     Parameters
     ----------
     title : str
     total, done : int
-        Items in all, and those finished before.
+        Items in all (None if not known), and those finished before.
     console : rich.console.Console
     """
     if console.is_terminal:
@@ -56,8 +56,12 @@ def progress_bar(title: str, total: int, console: Console, done: int = 0) -> Ite
         nonlocal count, said
         count += n
         now = time.monotonic()
-        if now - said >= QUIET_INTERVAL_S and count < total:
-            said = now
+        if now - said < QUIET_INTERVAL_S:
+            return
+        said = now
+        if total is None:
+            console.print(f"{title}: {count}", highlight=False)
+        elif count < total:
             remaining = (now - started) / max(count - done, 1) * (total - count)
             console.print(f"{title}: {count}/{total}, about {remaining:.0f} s left", highlight=False)
 

@@ -97,6 +97,34 @@ class Descriptor(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class FeatureDerivatives:
+    """How the rows of one frame change when its atoms move: a sparse matrix of the pairs that are not zero by locality.
+
+    Parameters
+    ----------
+    rows : int64[n_pairs]
+        Row of the frame's features.
+    atoms : int64[n_pairs]
+        Atom that moves, its periodic images with it; no pair of row and atom occurs twice.
+    values : float32 or float64 [n_pairs, 3, size]
+        Derivative of the row with respect to the position of the atom, in the features' unit per Å.
+    """
+
+    rows: NDArray[np.int64]
+    atoms: NDArray[np.int64]
+    values: NDArray[np.floating]
+
+
+@runtime_checkable
+class DifferentiableDescriptor(Descriptor, Protocol):
+    """A descriptor that knows how its features change with the positions; optional."""
+
+    def derivatives(self, frames: Frames) -> Iterator[FeatureDerivatives]:
+        """Derivatives of each frame's features, in order, one frame in memory at a time."""
+        ...
+
+
 @runtime_checkable
 class Hamiltonian(Protocol):
     """H and S in a local basis; the record says ``gives="two_terminal"``."""

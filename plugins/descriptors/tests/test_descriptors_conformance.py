@@ -1,7 +1,9 @@
 """Every part of sharvin-descriptors keeps the contract of its kind."""
 
+from importlib.util import find_spec
 from typing import ClassVar
 
+import pytest
 from sharvin.testing import DescriptorTests
 
 
@@ -16,9 +18,33 @@ class TestSoapInSinglePrecision(DescriptorTests):
     options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0}
     cutoff_A = 5.0
     tolerance = 1e-5
+    derivative_step_A = 0.03  # differences of float32 features know no smaller one
+    derivative_tolerance = 1e-3
 
 
 class TestSoapOfTwoSpecies(DescriptorTests):
     name = "soap"
     options: ClassVar = {"n_max": 3, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"], "dtype": "float64"}
     cutoff_A = 4.5
+
+
+@pytest.mark.skipif(find_spec("featomic") is None, reason="featomic is not installed")
+class TestFeatomic(DescriptorTests):
+    name = "featomic"
+    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0}
+    cutoff_A = 5.0
+    tolerance = 1e-7  # of its splines
+
+
+@pytest.mark.skipif(find_spec("featomic") is None, reason="featomic is not installed")
+class TestFeatomicOfTwoSpecies(DescriptorTests):
+    name = "featomic"
+    options: ClassVar = {"n_max": 3, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"]}
+    cutoff_A = 4.5
+    tolerance = 1e-7
+
+
+@pytest.mark.skipif(find_spec("dscribe") is None, reason="dscribe is not installed")
+class TestDscribe(DescriptorTests):
+    name = "dscribe"
+    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}

@@ -37,3 +37,16 @@ class TestRidgeOnStructures(RegressorTests):
         rng = np.random.default_rng(1)
         values = rng.uniform(0, 1, (24, 6))
         return Dataset(Features(values), np.tanh(values).sum(axis=1), np.arange(24) // 4)
+
+
+class TestTransformer(RegressorTests):
+    name = "transformer"
+    options: ClassVar = {
+        "d_model": 16,
+        "heads": 2,
+        "feed_forward": 16,
+        "head_layers": [16],
+        "epochs": 100,
+        "patience": 100,
+        "learning_rate": 0.01,
+    }

@@ -1,4 +1,4 @@
-"""Conformance of descriptors: invariance, locality, continuity at the cutoff, independence of the cell."""
+"""Conformance of descriptors: invariance, locality, continuity at the cutoff, independence of the cell, derivatives."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ase.build import bulk
 from numpy.typing import NDArray
 
 from sharvin.frames import Frames
+from sharvin.protocols import DifferentiableDescriptor
 from sharvin.registry import registry
 from sharvin.testing.component import ComponentTests
 
@@ -30,6 +31,9 @@ class DescriptorTests(ComponentTests):
         Largest difference of features that should be equal, relative to the largest feature.
     continuity : float
         Largest change, relative likewise, as an atom moves by 1e-5 Å across the cutoff.
+    derivative_step_A, derivative_tolerance : float
+        Step of the finite differences that derivatives are held against, and the largest difference, relative to the largest
+        derivative. They matter to a :class:`~sharvin.protocols.DifferentiableDescriptor` only.
     """
 
     kind = "descriptors"
@@ -38,6 +42,8 @@ class DescriptorTests(ComponentTests):
     cutoff_A: ClassVar[float | None] = None
     tolerance: ClassVar[float] = 1e-10
     continuity: ClassVar[float] = 1e-4
+    derivative_step_A: ClassVar[float] = 1e-3
+    derivative_tolerance: ClassVar[float] = 1e-6
 
     @pytest.fixture
     def structure(self) -> Atoms:
@@ -146,6 +152,58 @@ class DescriptorTests(ComponentTests):
         if len(expected) == 1:
             pytest.skip("one row a structure: it may count its atoms")
         self.expect_equal(found, np.tile(expected, (2, 1)))
+
+    def test_derivatives_equal_finite_differences(self, component: Any) -> None:
+        """Every row changes with every atom as its derivative says, and not at all with an atom that it has no derivative for."""
+        for atoms in (self._rattled_crystal(), self._slab()):
+            found = self._dense_derivatives(component, atoms)
+            tolerance = self.derivative_tolerance * np.abs(found).max()
+            assert tolerance > 0.0
+            for atom, direction in ((0, 0), (1, 2), (len(atoms) - 1, 1)):
+                rows = []
+                for steps in (-2, -1, 1, 2):
+                    moved = atoms.copy()
+                    moved.positions[atom, direction] += steps * self.derivative_step_A
+                    rows.append(self.rows(component, moved)[0].astype(np.float64))
+                expected = (rows[0] - 8.0 * rows[1] + 8.0 * rows[2] - rows[3]) / (12.0 * self.derivative_step_A)
+                assert np.abs(found[:, atom, direction] - expected).max() <= tolerance
+
+    def test_derivatives_know_no_origin(self, component: Any, structure: Atoms) -> None:
+        """Moving all atoms together changes nothing, so the derivatives of a row add up to zero."""
+        for atoms in (structure, self._slab()):
+            found = self._dense_derivatives(component, atoms)
+            assert np.abs(found.sum(axis=1)).max() <= self.derivative_tolerance * np.abs(found).max()
+
+    def test_derivatives_come_a_frame_at_a_time(self, component: Any, structure: Atoms) -> None:
+        """One set a frame, in order, each the same as alone, with no pair of row and atom twice."""
+        if not isinstance(component, DifferentiableDescriptor):
+            pytest.skip("the descriptor has no derivatives")
+        both = [structure, structure[:5]]
+        together = list(component.derivatives(Frames.from_atoms(both)))
+        assert len(together) == 2
+        for atoms, found in zip(both, together, strict=True):
+            (alone,) = component.derivatives(Frames.from_atoms([atoms]))
+            assert found.values.shape == (len(found.rows), 3, component.size)
+            assert len({*zip(found.rows.tolist(), found.atoms.tolist(), strict=True)}) == len(found.rows)
+            assert np.array_equal(found.rows, alone.rows)
+            assert np.array_equal(found.atoms, alone.atoms)
+            assert np.array_equal(found.values, alone.values)
+
+    def _dense_derivatives(self, component: Any, atoms: Atoms) -> NDArray[np.float64]:
+        """Derivatives of all rows with respect to all atoms, float64[n_rows, n_atoms, 3, size]."""
+        if not isinstance(component, DifferentiableDescriptor):
+            pytest.skip("the descriptor has no derivatives")
+        (found,) = component.derivatives(Frames.from_atoms([atoms]))
+        dense = np.zeros((len(self.rows(component, atoms)[0]), len(atoms), 3, component.size))
+        dense[found.rows, found.atoms] = found.values
+        return dense
+
+    def _slab(self) -> Atoms:
+        """Two rough layers, periodic in x and y, with atoms near enough to their own images to be their own neighbours."""
+        grid = np.array([[i, j, k] for k in range(2) for i in range(2) for j in range(1)], dtype=float)
+        positions = self.spacing_A * (grid + np.random.default_rng(5).uniform(-0.1, 0.1, grid.shape))
+        cell = np.array([[2.0, 0.1, 0.0], [0.0, 1.1, 0.0], [0.0, 0.0, 0.0]]) * self.spacing_A
+        return Atoms([self.symbol] * len(grid), positions=positions, cell=cell, pbc=(True, True, False))
 
     def _cutoff(self) -> float:
         if self.cutoff_A is None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from sharvin.protocols import ResumableRegressor
 from sharvin.registry import create, registry
-from sharvin.samples import Dataset, Features, Images
+from sharvin.samples import Dataset, Features, FeatureShards, Images
 from sharvin.testing.component import ComponentTests
 
 
@@ -124,3 +127,64 @@ class RegressorTests(ComponentTests):
         curves = component.fit(data, data.take(np.arange(4)), np.random.default_rng(5))
         assert len({len(curve) for curve in curves.values()}) <= 1
         assert all(np.all(np.isfinite(curve)) for curve in curves.values())
+
+    def test_rows_in_files_are_as_good_as_in_memory(
+        self, fitted: Any, data: Dataset, component_options: dict[str, Any], tmp_path: Path
+    ) -> None:
+        """A model learnt from features mapped into memory, whose predictions are made from them, too."""
+        samples = data.samples
+        if not isinstance(samples, Features):
+            pytest.skip("the samples are not rows of features")
+        parts = [samples.take(slice(0, 5)), samples.take(slice(5, None))]
+        for number, part in enumerate(parts):
+            (tmp_path / str(number)).mkdir()
+            FeatureShards.write(tmp_path / str(number), part)
+        shards = FeatureShards([tmp_path / "0", tmp_path / "1"])
+        expected = fitted.predict(samples).mean
+        scale = self.tolerance * np.abs(expected).max()
+        np.testing.assert_allclose(fitted.predict(shards).mean, expected, rtol=0, atol=scale)
+        mapped = Dataset(shards, data.targets, data.groups)
+        again = create(self.kind, self.name, **component_options)
+        again.fit(mapped, mapped.take(np.arange(4)), np.random.default_rng(5))
+        np.testing.assert_allclose(again.predict(samples).mean, expected, rtol=0, atol=scale)
+
+    def test_an_interrupted_fit_ends_as_if_it_had_not_been(
+        self, component: Any, data: Dataset, component_options: dict[str, Any], tmp_path: Path
+    ) -> None:
+        """Bit for bit, where the regressor keeps its progress, and with one line of metrics an epoch."""
+        if not isinstance(component, ResumableRegressor):
+            pytest.skip("this regressor keeps no progress")
+        validation, metrics = data.take(np.arange(4)), tmp_path / "metrics.jsonl"
+        curves = component.fit(data, validation, np.random.default_rng(5))
+        interrupted, resumed = (create(self.kind, self.name, **component_options) for _ in range(2))
+        interrupted.keep_progress(tmp_path)
+        try:
+            interrupted.fit(data, validation, _Interrupting(np.random.PCG64(5), metrics))
+        except _InterruptedFit:
+            assert len(metrics.read_text().splitlines()) >= 2
+        resumed.keep_progress(tmp_path)
+        assert resumed.fit(data, validation, np.random.default_rng(5)) == curves
+        assert np.array_equal(resumed.predict(data.samples).mean, component.predict(data.samples).mean)
+        lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+        assert [line["epoch"] for line in lines] == list(range(1, len(lines) + 1))
+        assert all({"epochs", "train_mae", "validation_mae", "learning_rate", "seconds"} <= line.keys() for line in lines)
+        assert [line["validation_mae"] for line in lines] == curves["validation_mae"]
+        assert all(a["seconds"] <= b["seconds"] for a, b in pairwise(lines))
+
+
+class _InterruptedFit(BaseException):
+    """Like Ctrl-C, which no part may catch."""
+
+
+class _Interrupting(np.random.Generator):
+    """Stops the fit that draws from it after two lines of metrics."""
+
+    def __init__(self, bits: np.random.BitGenerator, metrics: Path) -> None:
+        super().__init__(bits)
+        self.__dict__["metrics"] = metrics
+
+    def __getattribute__(self, name: str) -> Any:
+        metrics = object.__getattribute__(self, "__dict__").get("metrics")
+        if metrics is not None and metrics.exists() and len(metrics.read_text().splitlines()) >= 2:
+            raise _InterruptedFit
+        return super().__getattribute__(name)

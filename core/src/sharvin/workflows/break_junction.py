@@ -1,53 +1,44 @@
-"""Workflow ``break_junction``: from pulled wires to a conductance histogram.
+"""Workflow ``break_junction``: from pulled wires to conductance histograms.
 
-Training pulls → NEGF labels T(E_F) of their snapshots → a fit, split by pull → production pulls → predictions, streamed →
-histograms, traces, parity plot and error table. Every stage is a component chosen by name. A
-Hamiltonian that learns is taught before it labels (:mod:`~sharvin.workflows.break_junction_hamiltonian`).
+Training pulls → NEGF labels T(E_F) of their snapshots → fits, split by pull → production pulls of one or several wires → exact
+labels of some of their snapshots → predictions, streamed → histograms, traces, parity plots and error tables. Every stage is a
+component chosen by name; :mod:`~sharvin.workflows.break_junction_data` has the stages before the fits,
+:mod:`~sharvin.workflows.break_junction_fits` the fits. A Hamiltonian that learns is taught before it labels
+(:mod:`~sharvin.workflows.break_junction_hamiltonian`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.context import Context, Failure, StepResult
-from sharvin.errors import RunError
-from sharvin.executors.threads import one_thread
+from sharvin.config import Selection
+from sharvin.context import Context, StepResult
+from sharvin.errors import InputError
+from sharvin.fitted_model import write_fitted_model
 from sharvin.frames import Frames
-from sharvin.histograms import conductance_histogram, r_squared
 from sharvin.junction import Junction
-from sharvin.progress import progress_bar
-from sharvin.samples import Dataset, Features, Prediction, Samples, split_groups
+from sharvin.protocols import TrainableHamiltonian
 from sharvin.seeds import stream
-from sharvin.store import read_json, read_observables, read_table, write_json, write_table
+from sharvin.store import read_frames, read_observables
+from sharvin.workflows import break_junction_data as data
 from sharvin.workflows import break_junction_hamiltonian as teaching
-from sharvin.workflows import break_junction_report as reporting
 from sharvin.workflows import break_junction_steps as steps
-from sharvin.workflows.configs import BreakJunctionOptions
+from sharvin.workflows.break_junction_acquisition import Acquisition, acquire
+from sharvin.workflows.break_junction_configs import BreakJunctionOptions
+from sharvin.workflows.break_junction_fits import Fits, Fitted, Model, Plan, Split
+from sharvin.workflows.break_junction_outcome import Baseline, Outcome, Spectrum, Trace, traces_of
+from sharvin.workflows.break_junction_report import report
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Labelled snapshots of all training pulls, in order: pull, snapshot, exact conductance in G0."""
-
-    pull: NDArray[np.int64]
-    snapshot: NDArray[np.int64]
-    conductance_G0: Array
-    cpu_seconds: float
-    atoms: int
-    orbitals: int
-
-
 class BreakJunction:
-    """A break-junction study. See :class:`sharvin.workflows.configs.BreakJunctionOptions` for its options."""
+    """A break-junction study. See :class:`sharvin.workflows.break_junction_configs.BreakJunctionOptions` for its options."""
 
     def __init__(self, options: BreakJunctionOptions) -> None:
         self.options = options
@@ -55,243 +46,209 @@ class BreakJunction:
     def run(self, context: Context) -> dict[str, Any]:
         """All steps; returns the content of ``results.json``.
 
-        Held in memory at once: the features of the labelled snapshots, and for each worker 16 snapshots with theirs.
+        Held in memory at once: for each worker 16 snapshots with their features, or a fit; features of the labelled snapshots
+        are read from files.
         """
+        options = self.options
         self.preflight(context)
-        training = self.pulls(context, "train_pulls", self.options.training_pulls)
-        taught = teaching.taught(context, self.options, training)
-        labelled, labels = self.label(context, training, taught)
-        fit = self.fit(context, training, labelled, labels)
-        production = self.pulls(context, "production_pulls", self.options.production_pulls)
-        predicted = self.predict(context, production, fit)
-        traces = reporting.traces_of(production, predicted)
-        evaluation, _ = read_table(_only(fit) / "evaluation.h5")
-        curves = read_json(_only(fit) / "learning_curves.json")
-        results = self.results(context, labels, evaluation, traces)
-        reporting.draw(context, self.options, training, evaluation, curves, traces)
-        if taught is not None:
-            teaching.add_to_report(context.folder, results, *read_table(_only(taught) / "evaluation.h5"))
-        return results
+        training = data.pulls(context, "train_pulls", "training_pulls", options.training_pulls)
+        taught = teaching.taught(context, options, training.result)
+        production = data.pulls(context, "production_pulls", "production_pulls", options.production_pulls)
+        check = self.check_set(context, production, taught)
+        snapshots = data.unbroken_snapshots(training, options.label_every)
+        fits = Fits(context, options, snapshots, check[0] if check else None)
+        labels, acquired = self.labels(context, snapshots, taught, fits)
+        fitted = self.fit(context, fits, labels, acquired)
+        domain = fits.domain(fitted[0].plan)
+        fits.close()
+        outcome = Outcome(
+            context=context,
+            options=options,
+            snapshots=snapshots,
+            labels=labels,
+            fitted=fitted,
+            check_snapshots=check[0] if check else None,
+            check_labels=check[1] if check else None,
+            baselines=self.baselines(context, snapshots, labels, fitted[0], check),
+            acquired=acquired,
+            production=production,
+            traces=self.predict(context, production, fitted),
+            spectra=self.spectra(context, snapshots, labels, fitted[0], taught),
+            taught=taught,
+        )
+        self.write_model(outcome, data.only(domain))
+        return report(outcome)
 
     def preflight(self, context: Context) -> None:
-        """Find out in a second, and not after the pulls, whether the starting structure can be labelled.
+        """Find out in a second, and not after the pulls, whether the starting structures can be labelled.
 
         Raises
         ------
         InputError
-            If it is no junction for the Hamiltonian: electrodes thinner than its range, overlapping atoms …; or references are
-            asked for of a Hamiltonian that learns nothing.
+            If one is no junction for the Hamiltonian: electrodes thinner than its range, overlapping atoms …; or something is
+            asked of a Hamiltonian that it cannot do.
         """
-        chosen = context.config.selections
+        chosen, variants = context.config.selections, context.config.variants
         teaching.check_options(self.options, chosen["hamiltonian"])
-        atoms = chosen["structure"].build().build(stream(context.seed("train_pulls"), "structure"))
-        Junction.detect(atoms, chosen["hamiltonian"].built().range_A(atoms.numbers))
+        for option in ("compare", "spectra"):
+            for name, parts in variants[option].items():
+                other = parts["hamiltonian"]
+                if other != chosen["hamiltonian"] and teaching.learns(other.built()):
+                    raise InputError(
+                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose another "
+                        "charge_neutrality for it."
+                    )
+        for option in ("training_pulls", "production_pulls"):
+            for name, parts in variants[option].items():
+                atoms = parts["structure"].build().build(stream(context.seed("train_pulls"), "structure"))
+                try:
+                    Junction.detect(atoms, chosen["hamiltonian"].built().range_A(atoms.numbers))
+                except InputError as error:
+                    raise InputError(f"{option} {name}: {error}") from None
 
-    def pulls(self, context: Context, step: str, count: int) -> StepResult:
-        """Trajectories of independent pulls, each with its own seed."""
-        chosen = context.config.selections
+    def check_set(
+        self, context: Context, production: data.Pulls, taught: StepResult | None
+    ) -> tuple[data.Snapshots, data.Labels] | None:
+        """Snapshots of the production pulls that are labelled exactly."""
+        if not self.options.check_snapshots:
+            return None
+        drawn = data.drawn_snapshots(production, self.options.check_snapshots, context.rng("check_labels"))
+        hamiltonian = context.config.selections["hamiltonian"]
+        labels = data.label(context, "check_labels", drawn, hamiltonian, taught, title="NEGF labels of the check set")
+        return drawn, labels
+
+    def labels(
+        self, context: Context, snapshots: data.Snapshots, taught: StepResult | None, fits: Fits
+    ) -> tuple[data.Labels, Acquisition | None]:
+        """Exact conductances of all snapshots, or of those that active learning asks for."""
+        hamiltonian = context.config.selections["hamiltonian"]
+
+        def label(chosen: data.Indices) -> data.Labels:
+            return data.label(context, "labels", snapshots.take(chosen), hamiltonian, taught)
+
+        if self.options.acquire is None:
+            return label(np.arange(len(snapshots))), None
+        return acquire(context, self.options, snapshots, label, self.model(context), fits)
+
+    def model(self, context: Context) -> Model:
+        """The config's own descriptor and regressor."""
+        chosen, ensemble = context.config.selections, self.options.ensemble
+        name = chosen["regressor"].name
+        return Model(name, chosen.get("descriptor"), chosen["regressor"], ensemble.members if ensemble else 1)
+
+    def fit(self, context: Context, fits: Fits, labels: data.Labels, acquired: Acquisition | None) -> list[Fitted]:
+        """The config's model first, then its other split, its learning curve, and the models to compare with."""
+        options, conductance, groups = self.options, labels.conductance_G0, fits.training.pull
+        by = "sample" if options.split_by == "sample" else "group"
+        own = self.model(context)
+        split = acquired.split if acquired else Split.of(groups, labels.known, options, context.rng("fit"), by)
+        plans = [Plan(own, "", by, split, conductance)]
+        if options.split_by == "both":
+            other = Split.of(groups, labels.known, options, context.rng("fit", 1), "sample")
+            plans.append(Plan(own, "split by snapshot", "sample", other, conductance))
+        for number in options.learning_curve:
+            plans.append(Plan(own, f"{number} pulls", by, split.shortened(number, groups), conductance))
+        for case in options.compare:
+            if not case.hamiltonian:
+                parts = context.config.variants["compare"][case.name]
+                model = Model(case.name, parts.get("descriptor"), parts["regressor"], case.members)
+                plans.append(Plan(model, "", by, split, conductance))
+        return fits.run(plans)
+
+    def baselines(
+        self,
+        context: Context,
+        snapshots: data.Snapshots,
+        labels: data.Labels,
+        fitted: Fitted,
+        check: tuple[data.Snapshots, data.Labels] | None,
+    ) -> list[Baseline]:
+        """What other Hamiltonians give of the snapshots that test the models."""
+        found = []
+        for case in self.options.compare:
+            if not case.hamiltonian:
+                continue
+            hamiltonian = context.config.variants["compare"][case.name]["hamiltonian"]
+            tested = snapshots.take(fitted.plan.split.test)
+            test = data.label(context, "baseline", tested, hamiltonian, title=f"{case.name}, test snapshots")
+            checked = None
+            if check is not None:
+                checked = data.label(context, "baseline_check", check[0], hamiltonian, title=f"{case.name}, check set")
+            found.append(Baseline(case.name, test, checked))
+        return found
+
+    def predict(self, context: Context, production: data.Pulls, fitted: Sequence[Fitted]) -> Mapping[str, Sequence[Trace]]:
+        """Conductances of all unbroken snapshots of the production pulls, by name of the model."""
+        own, *others = [one for one in fitted if not one.plan.purpose]
+        trajectories = production.trajectories
+        tasks, depend_on, places = [], [], []
+        for one in (own, *others):
+            for name in production.names():
+                numbers = list(production.of(name))
+                for pull in (
+                    numbers if one is own or self.options.compare_pulls is None else numbers[: self.options.compare_pulls]
+                ):
+                    model = one.plan.model
+                    tasks.append(steps.PredictTask(trajectories[pull], model.descriptor, model.regressor, one.models))
+                    depend_on.append({"pull": trajectories[pull].name, "fits": list(one.keys), "model": model.name})
+                    places.append((model.name, pull))
+        if not tasks:
+            return {one.plan.model.name: [] for one in (own, *others)}
+        result = context.ensemble("predictions", steps.predict, tasks, {}, items_depend_on=depend_on)
+        return traces_of(production, places, result)
+
+    def spectra(
+        self, context: Context, snapshots: data.Snapshots, labels: data.Labels, fitted: Fitted, taught: StepResult | None
+    ) -> list[Spectrum]:
+        """T(E) of the narrowest labelled snapshot of a test pull by several Hamiltonians."""
+        if not self.options.spectra:
+            return []
+        test = fitted.plan.split.test
+        pull = snapshots.pull[test[0]]
+        rows = test[snapshots.pull[test] == pull]
+        observables = read_observables(snapshots.pulls.trajectories[int(pull)])
+        narrow = np.argmin(observables["neck_width"][snapshots.snapshot[rows]]) if "neck_width" in observables else -1
+        row = rows[narrow]
+        trajectory, snapshot = snapshots.pulls.trajectories[int(pull)], int(snapshots.snapshot[row])
+        half = self.options.spectrum_half_width_eV
+        energies = np.linspace(-half, half, self.options.spectrum_points)
+        own, transport = context.config.selections["hamiltonian"], context.config.selections["transport"]
+        cases = {case.name: context.config.variants["spectra"][case.name]["hamiltonian"] for case in self.options.spectra}
         tasks = [
-            steps.PullTask(chosen["structure"], chosen["potential"], chosen["dynamics"], context.seed(step, item))
-            for item in range(count)
+            steps.SpectrumTask(trajectory, snapshot, hamiltonian, transport, energies, _learnt(hamiltonian, own, taught))
+            for hamiltonian in cases.values()
         ]
-        depends_on = context.identity("structure", "potential", "dynamics")
-        return context.ensemble(step, steps.pull, tasks, depends_on, title=step.replace("_", " "))
+        depends_on = {"energies_eV": energies.tolist(), **context.identity("transport")}
+        items = [
+            {"case": name, "pull": trajectory.name, "snapshot": snapshot, "hamiltonian": hamiltonian.identity}
+            | ({"learnt": taught.key} if taught is not None and hamiltonian == own else {})
+            for name, hamiltonian in cases.items()
+        ]
+        result = context.ensemble("spectra", steps.spectrum, tasks, depends_on, title="spectra T(E)", items_depend_on=items)
+        return [
+            Spectrum.read(name, path, int(pull), snapshot)
+            for name, path in zip(cases, result.paths, strict=True)
+            if path is not None
+        ]
 
-    def label(self, context: Context, training: StepResult, taught: StepResult | None) -> tuple[StepResult, Labels]:
-        """Exact conductances of the unbroken snapshots, in pieces that workers share and a resumed run keeps."""
-        chosen = context.config.selections
-        learnt = None if taught is None else _only(taught) / "model"
-        tasks, pull_of_task = [], []
-        for item, path in training.finished:
-            unbroken = np.flatnonzero(reporting.unbroken(read_observables(path)))[:: self.options.label_every]
-            for start in range(0, len(unbroken), steps.BATCH):
-                snapshots = tuple(int(number) for number in unbroken[start : start + steps.BATCH])
-                tasks.append(steps.LabelTask(path, snapshots, chosen["hamiltonian"], chosen["transport"], learnt))
-                pull_of_task.append(item)
-        depends_on = {
-            "pulls": training.key,
-            "pull_of_item": pull_of_task,
-            "label_every": self.options.label_every,
-            **context.identity("hamiltonian", "transport"),
-            **({"learnt": taught.key} if taught is not None else {}),
-        }
-        result = context.ensemble("labels", steps.label, tasks, depends_on, title="NEGF labels")
-        return result, _gather_labels(context, result, pull_of_task)
-
-    def fit(self, context: Context, training: StepResult, labelled: StepResult, labels: Labels) -> StepResult:
-        """The regressor, fitted to the labels; its predictions of all of them, by part of the split."""
-        chosen = context.config.selections
-
-        def compute(folder: Path) -> None:
-            rng = context.rng("fit")
-            rest = 1.0 - self.options.validation_fraction - self.options.test_fraction
-            fractions = (rest, self.options.validation_fraction, self.options.test_fraction)
-            parts = split_groups(labels.pull, fractions, rng, by=self.options.split_by)
-            samples = [self.samples(context, training, labels, part) for part in parts]
-            data = [
-                Dataset(described, labels.conductance_G0[part], labels.pull[part])
-                for described, part in zip(samples, parts, strict=True)
-            ]
-            regressor = chosen["regressor"].build()
-            with one_thread():
-                curves = regressor.fit(data[0], data[1], rng)
-                predictions = [regressor.predict(described) for described in samples]
-            if not all(np.isfinite(prediction.mean).all() for prediction in predictions):
-                raise RunError("the fitted regressor predicts values that are not numbers; lower its learning rate.")
-            (folder / "model").mkdir()
-            regressor.save(folder / "model")
-            write_json(folder / "learning_curves.json", curves)
-            write_table(folder / "evaluation.h5", _evaluation(labels, parts, predictions))
-
-        keys = ("regressor", "descriptor") if "descriptor" in chosen else ("regressor",)
-        depends_on = {
-            "labels": labelled.key,
-            "validation_fraction": self.options.validation_fraction,
-            "test_fraction": self.options.test_fraction,
-            "split_by": self.options.split_by,
-            **context.identity(*keys),
-        }
-        return context.single("fit", compute, depends_on)
-
-    def samples(self, context: Context, training: StepResult, labels: Labels, part: NDArray[np.int64]) -> Samples:
-        """Samples of labelled snapshots, in order, described by the workers; held in memory."""
-        descriptor = context.config.selections.get("descriptor")
-        tasks = []
-        for item, path in training.finished:
-            snapshots = labels.snapshot[part][labels.pull[part] == item]
-            for start in range(0, len(snapshots), steps.BATCH):
-                numbers = tuple(int(number) for number in snapshots[start : start + steps.BATCH])
-                tasks.append(steps.DescribeTask(path, numbers, descriptor))
-        pieces: list[Samples | None] = [None] * len(tasks)
-        with (
-            progress_bar("features", len(tasks), context.console) as advance,
-            closing(context.executor.map(steps.describe, tasks)) as outcomes,  # type: ignore[type-var]
-        ):
-            for outcome in outcomes:
-                if outcome.error:
-                    raise RunError(f"the labelled snapshots could not be described: {outcome.error}")
-                pieces[outcome.index] = outcome.value
-                advance(1)
-        return _joined(pieces)
-
-    def predict(self, context: Context, production: StepResult, fit: StepResult) -> StepResult:
-        """Conductances of all unbroken snapshots of the production pulls."""
-        chosen = context.config.selections
-        model = _only(fit) / "model"
-        done = dict(production.finished)
-        items = sorted(done)
-        tasks = [steps.PredictTask(done[item], chosen.get("descriptor"), chosen["regressor"], model) for item in items]
-        depends_on = {"pulls": production.key, "fit": fit.key, "pull_of_item": items}
-        return context.ensemble("predictions", steps.predict, tasks, depends_on)
-
-    def results(
-        self, context: Context, labels: Labels, evaluation: dict[str, Array], traces: Sequence[reporting.Trace]
-    ) -> dict[str, Any]:
-        """Numbers of the study, and the sentences and tables of its report."""
-        options = self.options
-        errors = [_errors(name, evaluation, number) for number, name in enumerate(reporting.PARTS)]
-        values = np.concatenate([trace.conductance_G0 for trace in traces]) if traces else np.empty(0)
-        histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
-        peak = reporting.peak_near_1G0(histogram)
-        by_name = {row["part"]: row for row in errors}
-        return {
-            "n_traces": len(traces),
-            "n_labelled": len(labels.conductance_G0),
-            "n_predicted": len(values),
-            "mae_train_G0": by_name["train"]["mae_G0"],
-            "mae_validation_G0": by_name["validation"]["mae_G0"],
-            "mae_test_G0": by_name["test"]["mae_G0"],
-            "split_by": options.split_by,
-            "histogram": {
-                "edges_G0": histogram.edges.tolist(),
-                "counts": histogram.counts.tolist(),
-                "outside": histogram.outside,
-            },
-            "peak_near_1G0": peak,
-            "label_cost": {
-                "cpu_seconds_each": labels.cpu_seconds / max(len(labels.conductance_G0), 1),
-                "atoms": labels.atoms,
-                "orbitals": labels.orbitals,
-            },
-            "summary": reporting.summary(context, options, labels.conductance_G0, errors, traces, peak),
-            "tables": reporting.tables(context, errors, traces),
-        }
+    def write_model(self, outcome: Outcome, domain: Path) -> None:
+        """``model.json``, which ``sharvin predict`` reads."""
+        own = outcome.own
+        first = Frames(next(read_frames(path, batch=1)) for path in outcome.snapshots.pulls.trajectories.values())
+        write_fitted_model(
+            outcome.context.folder,
+            descriptor=own.plan.model.descriptor,
+            regressor=own.plan.model.regressor,
+            models=own.models,
+            domain=domain,
+            elements=first.species(),
+            atoms=(min(map(len, first)), max(map(len, first))),
+            validation_mae_G0=outcome.error(own, "validation")["mae_G0"],
+        )
 
 
-def _gather_labels(context: Context, result: StepResult, pull_of_task: Sequence[int]) -> Labels:
-    pulls: list[NDArray[np.int64]] = []
-    snapshots: list[NDArray[np.int64]] = []
-    conductances: list[Array] = []
-    cpu_seconds, atoms, orbitals = 0.0, 0, 0
-    for item, path in result.finished:
-        table, notes = read_table(path)
-        good = np.isfinite(table["conductance_G0"])
-        pulls.append(np.full(good.sum(), pull_of_task[item], dtype=np.int64))
-        snapshots.append(table["snapshot"][good])
-        conductances.append(table["conductance_G0"][good])
-        cpu_seconds += notes["cpu_seconds"]
-        atoms, orbitals = max(atoms, notes["atoms"]), max(orbitals, notes["orbitals"])
-        for snapshot, reason in notes["reasons"].items():
-            context.failures.append(Failure("labels", item, f"pull {pull_of_task[item]}, snapshot {snapshot}: {reason}"))
-    if not sum(len(part) for part in pulls):
-        raise RunError("no snapshot could be labelled, so there is nothing to learn from; see the failures in log.jsonl.")
-    return Labels(np.concatenate(pulls), np.concatenate(snapshots), np.concatenate(conductances), cpu_seconds, atoms, orbitals)
-
-
-def _joined(pieces: list[Samples | None]) -> Samples:
-    """All pieces in order; each is let go as soon as it is copied, so that they are not in memory twice."""
-    first = pieces[0]
-    if not isinstance(first, Features):
-        return Frames(frame for piece in pieces if isinstance(piece, Frames) for frame in piece)
-    described = [piece for piece in pieces if isinstance(piece, Features)]
-    counts = np.concatenate([np.diff(piece.offsets) if piece.offsets is not None else np.ones(len(piece)) for piece in described])
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    values = np.empty((int(offsets[-1]), first.size), dtype=first.values.dtype)
-    per_atom = first.offsets is not None
-    del first
-    pieces.clear()
-    described.reverse()
-    row = 0
-    while described:
-        piece = described.pop()
-        values[row : row + len(piece.values)] = piece.values
-        row += len(piece.values)
-    return Features(values, offsets if per_atom else None)
-
-
-def _evaluation(labels: Labels, parts: Sequence[NDArray[np.int64]], predictions: Sequence[Prediction]) -> dict[str, NDArray[Any]]:
-    """Exact and predicted conductances of all labelled snapshots, with the part of the split that each fell into."""
-    n = len(labels.pull)
-    part, predicted, std = np.empty(n, dtype=np.int64), np.empty(n), np.full(n, np.nan)
-    for number, (indices, prediction) in enumerate(zip(parts, predictions, strict=True)):
-        part[indices], predicted[indices] = number, prediction.mean
-        if prediction.std is not None:
-            std[indices] = prediction.std
-    columns: dict[str, NDArray[Any]] = {
-        "pull": labels.pull,
-        "snapshot": labels.snapshot,
-        "exact_G0": labels.conductance_G0,
-        "predicted_G0": predicted,
-        "part": part,
-    }
-    return {**columns, "std_G0": std} if np.isfinite(std).all() else columns
-
-
-def _only(result: StepResult) -> Path:
-    path = result.paths[0]
-    assert path is not None
-    return path
-
-
-def _errors(name: str, evaluation: dict[str, Array], number: int) -> dict[str, Any]:
-    chosen = evaluation["part"] == number
-    exact, predicted = evaluation["exact_G0"][chosen], evaluation["predicted_G0"][chosen]
-    deviation = predicted - exact
-    return {
-        "part": name,
-        "pulls": len(np.unique(evaluation["pull"][chosen])),
-        "snapshots": int(chosen.sum()),
-        "mae_G0": float(np.abs(deviation).mean()),
-        "rmse_G0": float(np.sqrt((deviation**2).mean())),
-        "r2": float(r_squared(predicted, exact)) if len(exact) > 1 and np.ptp(exact) > 0 else None,
-    }
+def _learnt(hamiltonian: Selection, own: Selection, taught: StepResult | None) -> Path | None:
+    """Folder of what a Hamiltonian has learnt, if it is the config's own."""
+    if taught is None or hamiltonian != own or not isinstance(hamiltonian.built(), TrainableHamiltonian):
+        return None
+    return data.only(taught) / "model"

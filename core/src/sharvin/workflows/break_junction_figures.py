@@ -12,10 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
-from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
-from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +32,7 @@ from sharvin.figures import (
     style,
 )
 from sharvin.histograms import Peak
+from sharvin.workflows.wire_pictures import common_box, draw_scale_bar, draw_wire
 
 __all__ = [
     "plot_conductance_histogram",
@@ -350,17 +348,16 @@ def plot_wire(
         raise InputError(
             f"pictures of {len(frames)} wires need as many elongations and transmissions, not {z.size} and {t.size}."
         )
-    boxes = [np.ptp(atoms.positions, axis=0) + 3.0 for atoms in frames]
-    length, height = max(box[2] for box in boxes), max(box[0] for box in boxes)
+    length, height = common_box(frames)
     with style():
         columns = 1 if len(frames) < 3 else 2
         rows = -(-len(frames) // columns)
         figure = new_figure(7.6, rows * (7.2 / columns * height / length + 0.5))
         places = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, atoms, elongation, transmission in zip(places, frames, z, t, strict=False):
-            _draw_wire(axes, atoms, length, height)
+            draw_wire(axes, atoms, length, height)
             axes.set_xlabel(rf"$\Delta z$ = {elongation:.1f} Å,   $T(E_\mathrm{{F}})$ = {transmission:.2f}")
-        _scale_bar(places[0], length, height)
+        draw_scale_bar(places[0], length, height)
         for axes in places[len(frames) :]:
             axes.set_axis_off()
     source = "computed with NEGF" if exact else "predicted by the model"
@@ -369,49 +366,6 @@ def plot_wire(
         f"energy, {source}, under each."
     )
     return save_figure(folder, name, figure, {"elongation_A": z, "transmission": t}, "The wire during a pull", caption)
-
-
-def _draw_wire(axes: Axes, atoms: Atoms, length: float, height: float) -> None:
-    middle = 0.5 * (atoms.positions.max(axis=0) + atoms.positions.min(axis=0))
-    order = np.argsort(atoms.positions[:, 1])[::-1]  # the viewer looks along +y: far atoms first
-    across, along = (atoms.positions - middle)[order][:, [0, 2]].T
-    numbers = atoms.numbers[order]
-    colours = jmol_colors[numbers].copy()
-    if "electrode" in atoms.arrays:
-        pale = atoms.arrays["electrode"][order] != 0
-        colours[pale] = 0.45 * colours[pale] + 0.55
-    diameters = 2 * covalent_radii[numbers]
-    axes.add_collection(
-        EllipseCollection(
-            diameters,
-            diameters,
-            np.zeros(len(order)),
-            units="xy",
-            offsets=np.column_stack([along, across]),
-            offset_transform=axes.transData,
-            facecolors=colours,
-            edgecolors=INK,
-            linewidths=0.5,
-        )
-    )
-    axes.set(xlim=(-0.5 * length, 0.5 * length), ylim=(-0.5 * height, 0.5 * height), xticks=[], yticks=[])
-    axes.set_aspect("equal")
-    axes.spines[:].set_visible(False)
-
-
-def _scale_bar(axes: Axes, length: float, height: float, bar_A: float = 5.0) -> None:
-    at = -0.5 * height - 0.5
-    axes.plot([-0.5 * length, bar_A - 0.5 * length], [at, at], color=INK, linewidth=2.0, solid_capstyle="butt", clip_on=False)
-    axes.annotate(
-        f"{bar_A:g} Å",
-        (0.5 * (bar_A - length), at),
-        xytext=(0, -5),
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=10,
-        annotation_clip=False,
-    )
 
 
 def _integer_guides(axes: Axes, top: float) -> None:

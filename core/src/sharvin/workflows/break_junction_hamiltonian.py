@@ -24,9 +24,9 @@ from sharvin.junction import Junction
 from sharvin.protocols import Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
 from sharvin.store import read_frames, read_observables, read_table, write_table
-from sharvin.workflows import break_junction_report as reporting
+from sharvin.workflows.break_junction_configs import BreakJunctionOptions
+from sharvin.workflows.break_junction_data import unbroken
 from sharvin.workflows.break_junction_steps import chosen_frames
-from sharvin.workflows.configs import BreakJunctionOptions
 
 Array = NDArray[np.float64]
 
@@ -69,14 +69,11 @@ def taught(context: Context, options: BreakJunctionOptions, training: StepResult
     chosen = context.config.selections
     if not learns(chosen["hamiltonian"].built()):
         return None
-    tasks, pull_of_task = [], []
+    tasks: list[ReferenceTask] = []
+    pull_of_task: list[int] = []
     for item, path in training.finished:
-        unbroken = np.flatnonzero(reporting.unbroken(read_observables(path)))
-        count = max(2, round(options.reference_snapshots / len(training.finished)))
-        # denser towards rupture, where few atoms carry the current and the surroundings are the rarest
-        spread = np.sqrt(np.linspace(0.0, 1.0, min(count, len(unbroken))))
-        places = np.unique((spread * (len(unbroken) - 1)).round().astype(int))
-        snapshots = tuple(int(number) for number in unbroken[places])
+        whole = np.flatnonzero(unbroken(read_observables(path)))
+        snapshots = tuple(int(number) for number in whole[_spread(len(whole), options, len(training.finished), len(tasks))])
         if snapshots:
             tasks.append(ReferenceTask(path, snapshots, chosen["hamiltonian"], chosen["transport"]))
             pull_of_task.append(item)
@@ -96,6 +93,16 @@ def taught(context: Context, options: BreakJunctionOptions, training: StepResult
         lambda folder: _learn(context, options, references, [trajectories[pull] for pull in pull_of_task], folder),
         {"references": references.key, "test_fraction": options.test_fraction, "split_by": options.split_by},
     )
+
+
+def _spread(snapshots: int, options: BreakJunctionOptions, pulls: int, number: int) -> NDArray[np.int64]:
+    """Which snapshots of a pull are references: denser towards rupture, and elsewhere in each pull."""
+    count = max(1, round(options.reference_snapshots / pulls))
+    # golden-ratio phases fill the range evenly over the pulls, so that few references a pull still cover all elongations
+    phase = (number * 0.6180339887498949) % 1.0
+    # where few atoms carry the current, towards rupture, surroundings are the rarest
+    spread = np.sqrt((np.arange(count) + phase) / count)
+    return np.unique((spread * (snapshots - 1)).round().astype(np.int64))
 
 
 def learns(hamiltonian: Any) -> bool:
@@ -122,7 +129,8 @@ def _learn(
         pulls += [item] * len(table["snapshot"])
         cpu_seconds += notes["cpu_seconds"]
     fractions = (1.0 - options.test_fraction, options.test_fraction)
-    known, held_out = split_groups(np.array(pulls), fractions, context.rng("hamiltonian"), options.split_by)
+    by = "sample" if options.split_by == "sample" else "group"
+    known, held_out = split_groups(np.array(pulls), fractions, context.rng("hamiltonian"), by)
     with one_thread():
         hamiltonian.learn([junctions[i] for i in known], [quantities[i] for i in known])
         learnt = [hamiltonian.learnt(junctions[i]) for i in held_out]

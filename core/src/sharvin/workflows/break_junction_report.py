@@ -1,58 +1,199 @@
-"""What ``break_junction`` tells its reader: traces, sentences, tables and figures, made from what the steps stored."""
+"""What ``break_junction`` tells its reader: ``results.json``, sentences and tables, made from the outcome of the steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.context import Context, StepResult
-from sharvin.figures import plot_learning_curves, plot_parity
-from sharvin.histograms import Histogram, conductance_histogram, find_peak, plateau_lengths, pooled
-from sharvin.store import read_observables, read_table, read_trajectory
-from sharvin.workflows import break_junction_figures as figures
-from sharvin.workflows.configs import BreakJunctionOptions
+from sharvin.calibration import calibration
+from sharvin.histogram_comparison import overlap_matrix
+from sharvin.histograms import Histogram, conductance_histogram, find_peak, linear_edges, plateau_lengths
+from sharvin.prediction_errors import Predicted, mean_absolute_error
+from sharvin.store import read_table
+from sharvin.workflows import break_junction_drawings as drawings
+from sharvin.workflows import break_junction_hamiltonian as teaching
+from sharvin.workflows.break_junction_configs import OWN
+from sharvin.workflows.break_junction_data import only
+from sharvin.workflows.break_junction_outcome import PARTS, Outcome, Trace, errors
 
-PARTS = ("train", "validation", "test")
 PLATEAU_G0 = (0.5, 1.5)
+OVERLAP_BIN_G0 = 0.1
 
 Array = NDArray[np.float64]
+Table = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Trace:
-    """Predicted conductances of one production pull while the wire is whole."""
-
-    pull: int
-    elongation_A: Array
-    conductance_G0: Array
-    neck_width: Array
-
-
-def unbroken(observables: Mapping[str, Array]) -> NDArray[np.bool_]:
-    """Which snapshots connect the electrodes; all, where the dynamics states no neck width."""
-    if "neck_width" in observables:
-        return np.asarray(observables["neck_width"] > 0)
-    return np.ones(len(next(iter(observables.values()))), dtype=bool)
+def report(outcome: Outcome) -> dict[str, Any]:
+    """Draw all figures and return the content of ``results.json``."""
+    found = results(outcome)
+    drawings.draw(outcome)
+    if outcome.taught is not None:
+        evaluation, notes = read_table(only(outcome.taught) / "evaluation.h5")
+        teaching.add_to_report(outcome.context.folder, found, evaluation, notes)
+    return found
 
 
-def traces_of(production: StepResult, predicted: StepResult) -> list[Trace]:
-    """Traces of all production pulls that were predicted."""
-    pulls = production.finished
-    traces = []
-    for item, path in predicted.finished:
-        pull, trajectory = pulls[item]
-        observables = read_observables(trajectory)
-        table, _ = read_table(path)
-        snapshots = table["snapshot"]
-        elongation = observables.get("elongation_A", np.arange(len(unbroken(observables)), dtype=float))
-        width = observables.get("neck_width", np.full(len(elongation), np.nan))
-        if len(snapshots):
-            traces.append(Trace(pull, elongation[snapshots], table["conductance_G0"], width[snapshots]))
-    return traces
+def results(outcome: Outcome) -> dict[str, Any]:
+    """Numbers of the study, and the sentences and tables of its report."""
+    options, traces = outcome.options, own_traces(outcome)
+    rows = [outcome.error(outcome.own, part) for part in PARTS]
+    values = np.concatenate([trace.conductance_G0 for trace in traces]) if traces else np.empty(0)
+    histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
+    peak = peak_near_1G0(histogram)
+    labels = outcome.labels
+    return {
+        "n_traces": len(traces),
+        "n_labelled": len(labels.known),
+        "n_predicted": len(values),
+        **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
+        "split_by": options.split_by,
+        "models": models(outcome),
+        "wires": wires(outcome),
+        **({"overlap_of_histograms": overlaps(outcome)} if len(outcome.production.names()) > 1 and traces else {}),
+        **({"calibration": calibrations(outcome)} if outcome.own.predicted.std is not None else {}),
+        **({"active_learning": acquisition(outcome)} if outcome.acquired else {}),
+        "histogram": {
+            "edges_G0": histogram.edges.tolist(),
+            "counts": histogram.counts.tolist(),
+            "outside": histogram.outside,
+        },
+        "peak_near_1G0": peak,
+        "label_cost": {
+            "cpu_seconds_each": labels.cpu_seconds / max(len(labels.known), 1),
+            "atoms": labels.atoms,
+            "orbitals": labels.orbitals,
+        },
+        "summary": summary(outcome, rows, traces, peak),
+        "tables": tables(outcome, rows),
+    }
+
+
+def own_traces(outcome: Outcome) -> Sequence[Trace]:
+    """Traces that the config's own model predicted."""
+    return outcome.traces[outcome.own.plan.model.name]
+
+
+def models(outcome: Outcome) -> list[dict[str, Any]]:
+    """Every fit and every baseline, with its errors on every test set."""
+    found = []
+    for fitted in outcome.fitted:
+        plan = fitted.plan
+        found.append(
+            {
+                "model": plan.model.name,
+                "fit": plan.purpose or "as configured",
+                "split_by": "snapshot" if plan.by == "sample" else "pull",
+                "members": plan.model.members,
+                "training_pulls": len(np.unique(outcome.snapshots.pull[plan.split.train])),
+                "training_snapshots": len(plan.split.train),
+                "errors": {name: _with_interval(outcome, one) for name, one in outcome.test_sets(fitted).items()},
+            }
+        )
+    for baseline in outcome.baselines:
+        sets = outcome.baseline_sets(baseline)
+        found.append(
+            {
+                "model": baseline.name,
+                "fit": "another Hamiltonian, not fitted",
+                "errors": {name: _with_interval(outcome, one) for name, one in sets.items()},
+            }
+        )
+    return found
+
+
+def _with_interval(outcome: Outcome, predicted: Predicted) -> dict[str, Any]:
+    found = errors(predicted)
+    if len(predicted):
+        estimate = mean_absolute_error(predicted, outcome.context.rng("bootstrap"))
+        found["mae_95_percent_G0"] = [estimate.lower_G0, estimate.upper_G0] if predicted.pulls > 1 else None
+    return found
+
+
+def wires(outcome: Outcome) -> list[dict[str, Any]]:
+    """Every series of production pulls: traces, predictions, peak near 1 G0, plateau lengths."""
+    found = []
+    for name in outcome.production.names():
+        traces = [trace for trace in own_traces(outcome) if trace.series == name]
+        if not traces:
+            continue
+        values = np.concatenate([trace.conductance_G0 for trace in traces])
+        histogram = conductance_histogram(values, outcome.options.bin_width_G0, outcome.options.max_conductance_G0)
+        lengths = plateaus(traces)
+        found.append(
+            {
+                "wire": outcome.wire(name),
+                "pulls": len(traces),
+                "predicted": len(values),
+                "peak_near_1G0": peak_near_1G0(histogram),
+                "plateau_A": {"mean": float(lengths.mean()), "median": float(np.median(lengths))},
+                "rupture_A": float(np.mean([trace.elongation_A[-1] for trace in traces])),
+            }
+        )
+    return found
+
+
+def plateaus(traces: Sequence[Trace]) -> Array:
+    """Elongation in Å that each trace spends within :data:`PLATEAU_G0`."""
+    return plateau_lengths([t.elongation_A for t in traces], [t.conductance_G0 for t in traces], PLATEAU_G0)
+
+
+def overlaps(outcome: Outcome) -> dict[str, Any]:
+    """Pairwise overlap and R² of the histograms of the production wires, and what two halves of one wire's traces reach."""
+    series = {
+        outcome.wire(name): [trace.conductance_G0 for trace in own_traces(outcome) if trace.series == name]
+        for name in outcome.production.names()
+    }
+    series = {name: traces for name, traces in series.items() if traces}
+    edges = linear_edges(OVERLAP_BIN_G0, outcome.options.max_conductance_G0)
+    matrix = overlap_matrix(series, edges, outcome.context.rng("bootstrap"))
+    return {
+        "wires": list(matrix.labels),
+        "bin_width_G0": OVERLAP_BIN_G0,
+        **{
+            name: _plain(getattr(matrix, name))
+            for name in ("overlap", "lower", "upper", "exchanged", "p_value", "halves", "r_squared")
+        },
+    }
+
+
+def calibrations(outcome: Outcome) -> dict[str, Any]:
+    """How the predicted standard deviations of the config's own model compare with its errors, by test set."""
+    found = {}
+    for name, predicted in outcome.test_sets(outcome.own).items():
+        numbers = calibration(predicted, outcome.context.rng("bootstrap"))
+        found[name] = {
+            key: _plain(getattr(numbers, key))
+            for key in ("expected_calibration_error", "miscalibration_area", "rank_correlation", "recalibration_factor")
+        }
+    return found
+
+
+def acquisition(outcome: Outcome) -> dict[str, Any]:
+    """Labels spent and errors of the rounds of active learning, by way of choosing."""
+    acquired = outcome.acquired
+    assert acquired is not None
+    return {
+        name: [
+            {
+                "labels": spent,
+                **{test: errors(one)["mae_G0"] for test, one in outcome.test_sets(fitted).items()},
+            }
+            for spent, fitted in zip(acquired.spent[name], acquired.fitted[name], strict=True)
+        ]
+        for name in acquired.spent
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Lists and numbers that JSON has: null for what is not a finite number."""
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value]
+    number = float(value)
+    return number if np.isfinite(number) else None
 
 
 def peak_near_1G0(histogram: Histogram) -> dict[str, Any] | None:
@@ -63,25 +204,22 @@ def peak_near_1G0(histogram: Histogram) -> dict[str, Any] | None:
     return {**asdict(peak), "relative_height": peak.height / float(histogram.counts.max())}
 
 
-def summary(
-    context: Context,
-    options: BreakJunctionOptions,
-    labels: Array,
-    errors: Sequence[Mapping[str, Any]],
-    traces: Sequence[Trace],
-    peak: Mapping[str, Any] | None,
-) -> str:
+def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace], peak: Mapping[str, Any] | None) -> str:
     """The study in a few sentences."""
-    chosen = context.config.selections
-    test = next(row for row in errors if row["part"] == "test")
-    held_out = "pulls" if options.split_by == "group" else "snapshots"
+    chosen, options = outcome.context.config.selections, outcome.options
+    test = next(row for row in rows if row["part"] == "test")
+    held_out = "snapshots" if outcome.own.plan.by == "sample" else "pulls"
+    dropped = len(outcome.labels.conductance_G0) - len(outcome.labels.known) if outcome.acquired is None else 0
+    without = f" ({dropped} more could not be labelled and were left out)" if dropped else ""
     sentences = [
-        f"{options.training_pulls} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
-        f"{chosen['dynamics'].name}) gave {len(labels)} snapshots, labelled with the zero-bias transmission at the Fermi energy "
-        f"({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
+        f"{options.number_of('training_pulls')} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
+        f"{chosen['dynamics'].name}) gave {len(outcome.labels.known)} snapshots{without}, labelled with the zero-bias transmission "
+        f"at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
         f"The regressor {chosen['regressor'].name} predicts the conductance of held-out {held_out} with a mean absolute "
         f"error of {test['mae_G0']:.2f} G0.",
     ]
+    for name, predicted in outcome.check_sets(outcome.own).items():
+        sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
     if traces:
         points = sum(len(trace.conductance_G0) for trace in traces)
         sentences.append(f"{len(traces)} production pulls gave {points} predicted conductances.")
@@ -92,106 +230,117 @@ def summary(
     return " ".join(sentences)
 
 
-def tables(context: Context, errors: Sequence[Mapping[str, Any]], traces: Sequence[Trace]) -> list[dict[str, Any]]:
-    """Components, errors by part of the split, and the production pulls."""
-    stages = [(key, chosen) for key, chosen in context.config.selections.items() if key != "executor"]
-    parts = [[key, chosen.name, chosen.identity["component"].split(":")[0]] for key, chosen in stages]
-    found = [
-        {"title": "Components", "columns": ["stage", "component", "from"], "rows": parts, "caption": "Chosen in the config."},
-        {
-            "title": "Errors of the regressor",
-            "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²"],
-            "rows": [
-                [row["part"], row["pulls"], row["snapshots"], *(_rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2"))]
-                for row in errors
-            ],
-            "caption": "Against the exact labels; the test part was neither learnt from nor used to stop the training.",
-        },
-    ]
+def tables(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """Components, errors by part of the split and by model, and the production pulls."""
+    found = [_components(outcome), _errors_of_parts(outcome, rows)]
+    if len(outcome.fitted) + len(outcome.baselines) > 1 or outcome.check_snapshots is not None:
+        found.append(_errors_of_models(outcome))
+    if outcome.own.predicted.std is not None:
+        found.append(_calibration_table(outcome))
+    traces = own_traces(outcome)
     if traces:
-        lengths = plateau_lengths([t.elongation_A for t in traces], [t.conductance_G0 for t in traces], PLATEAU_G0)
-        rows = [
-            [
-                t.pull,
-                len(t.conductance_G0),
-                _rounded(t.elongation_A[-1], 1),
-                _rounded(length, 1),
-                _rounded(t.conductance_G0[-1], 2),
-            ]
-            for t, length in zip(traces, lengths, strict=True)
-        ]
-        found.append(
-            {
-                "title": "Production pulls",
-                "columns": ["pull", "snapshots", "rupture at (Å)", "length at 0.5–1.5 G0 (Å)", "last conductance (G0)"],
-                "rows": rows,
-                "caption": "Predicted conductances while the wire is whole; elongation since the start of the pull.",
-            }
+        found += (
+            [_wires_table(outcome), _pulls_table(outcome, traces)]
+            if len(outcome.production.names()) > 1
+            else [_pulls_table(outcome, traces)]
         )
     return found
 
 
+def _components(outcome: Outcome) -> Table:
+    stages = [(key, chosen) for key, chosen in outcome.context.config.selections.items() if key != "executor"]
+    return {
+        "title": "Components",
+        "columns": ["stage", "component", "from"],
+        "rows": [[key, chosen.name, chosen.identity["component"].split(":")[0]] for key, chosen in stages],
+        "caption": "Chosen in the config.",
+    }
+
+
+def _errors_of_parts(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> Table:
+    caption = "Against the exact labels; the test part was neither learnt from nor used to stop the training."
+    if outcome.own.plan.model.members > 1:
+        caption += " Validation: snapshots that some members held back, predicted by those members alone."
+    return {
+        "title": "Errors of the regressor",
+        "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²"],
+        "rows": [
+            [row["part"], row["pulls"], row["snapshots"], *(_rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2"))]
+            for row in rows
+        ],
+        "caption": caption,
+    }
+
+
+def _errors_of_models(outcome: Outcome) -> Table:
+    found = models(outcome)
+    tests = list(dict.fromkeys(test for one in found for test in one["errors"]))
+    return {
+        "title": "Mean absolute errors of all models (G0)",
+        "columns": ["model", "fit", "split by", "members", "training pulls", "training snapshots", *tests],
+        "rows": [
+            [
+                *(one.get(key) for key in ("model", "fit", "split_by", "members", "training_pulls", "training_snapshots")),
+                *(_rounded(one["errors"].get(test, {}).get("mae_G0")) for test in tests),
+            ]
+            for one in found
+        ],
+        "caption": "On snapshots that no fit learnt from. Split by snapshot, neighbours of a held-out snapshot in its own pull were "
+        "learnt from, which flatters the first column; the production wires were never learnt from.",
+    }
+
+
+def _calibration_table(outcome: Outcome) -> Table:
+    return {
+        "title": "Predicted standard deviations",
+        "columns": ["test set", "expected calibration error", "miscalibration area", "rank correlation", "recalibration factor"],
+        "rows": [[name, *(_rounded(value) for value in numbers.values())] for name, numbers in calibrations(outcome).items()],
+        "caption": "Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi et al., Sensors "
+        "22, 5540 (2022)); recalibration factor: root mean square of error over standard deviation, 1 where these are right.",
+    }
+
+
+def _wires_table(outcome: Outcome) -> Table:
+    return {
+        "title": "Production wires",
+        "columns": ["wire", "pulls", "conductances", "peak near 1 G0", "mean length at 0.5–1.5 G0 (Å)", "mean rupture (Å)"],
+        "rows": [
+            [
+                one["wire"],
+                one["pulls"],
+                one["predicted"],
+                _rounded(one["peak_near_1G0"]["position_G0"], 2) if one["peak_near_1G0"] else None,
+                _rounded(one["plateau_A"]["mean"], 1),
+                _rounded(one["rupture_A"], 1),
+            ]
+            for one in wires(outcome)
+        ],
+        "caption": "Predicted conductances while the wires are whole.",
+    }
+
+
+def _pulls_table(outcome: Outcome, traces: Sequence[Trace]) -> Table:
+    lengths = plateaus(traces)
+    several = len(outcome.production.names()) > 1 or traces[0].series != OWN
+    rows = [
+        [
+            *([trace.series] if several else []),
+            trace.pull,
+            len(trace.conductance_G0),
+            _rounded(trace.elongation_A[-1], 1),
+            _rounded(length, 1),
+            _rounded(trace.conductance_G0[-1], 2),
+        ]
+        for trace, length in zip(traces, lengths, strict=True)
+    ]
+    columns = ["pull", "snapshots", "rupture at (Å)", "length at 0.5–1.5 G0 (Å)", "last conductance (G0)"]
+    return {
+        "title": "Production pulls",
+        "columns": ["wire", *columns] if several else columns,
+        "rows": rows,
+        "caption": "Predicted conductances while the wire is whole; elongation since the start of the pull.",
+    }
+
+
 def _rounded(value: float | None, digits: int = 3) -> float | None:
     return None if value is None else round(float(value), digits)
-
-
-def draw(
-    context: Context,
-    options: BreakJunctionOptions,
-    training: StepResult,
-    evaluation: Mapping[str, Array],
-    curves: Mapping[str, Sequence[float]],
-    traces: Sequence[Trace],
-) -> None:
-    """All figures, with their data."""
-    folder = context.folder
-    exact, predicted, part = evaluation["exact_G0"], evaluation["predicted_G0"], evaluation["part"]
-    elongations, conductances = [t.elongation_A for t in traces], [t.conductance_G0 for t in traces]
-    if traces:
-        histogram = conductance_histogram(pooled(conductances), options.bin_width_G0, options.max_conductance_G0)
-        figures.plot_conductance_histogram(
-            folder,
-            conductances,
-            context.rng("bootstrap"),
-            training_G0=exact,
-            bin_width_G0=options.bin_width_G0,
-            max_G0=options.max_conductance_G0,
-            peak=find_peak(histogram),
-        )
-        ruptures = [float(x[-1]) for x in elongations]
-        upper = options.max_conductance_G0
-        figures.plot_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, max_G0=upper)
-        figures.plot_traces(folder, elongations, conductances, ruptures_A=ruptures)
-    sets = {name: (exact[part == number], predicted[part == number]) for number, name in enumerate(PARTS)}
-    plot_parity(folder, sets)
-    _draw_one_pull(context, training, evaluation)
-    if any(len(curve) > 1 for curve in curves.values()):
-        plot_learning_curves(folder, curves)
-    widths = np.concatenate([t.neck_width for t in traces]) if traces else np.empty(0)
-    if np.isin(widths, np.arange(1, 13)).any():
-        known = np.isfinite(widths)
-        figures.plot_neck_widths(folder, widths[known], np.concatenate(conductances)[known])
-
-
-def _draw_one_pull(context: Context, training: StepResult, evaluation: Mapping[str, Array]) -> None:
-    """A labelled pull that the model has not learnt from: exact and predicted, and pictures of the wire."""
-    test = PARTS.index("test")
-    shown = int(evaluation["pull"][evaluation["part"] == test][0])
-    rows = evaluation["pull"] == shown
-    trajectory = dict(training.finished)[shown]
-    observables = read_observables(trajectory)
-    snapshots = evaluation["snapshot"][rows].astype(int)
-    elongation = observables.get("elongation_A", np.arange(len(unbroken(observables)), dtype=float))[snapshots]
-    if "neck_width" in observables:
-        figures.plot_training_pull(
-            context.folder,
-            elongation,
-            evaluation["exact_G0"][rows],
-            evaluation["predicted_G0"][rows],
-            observables["neck_width"][snapshots],
-            held_out=bool((evaluation["part"][rows] == test).all()),
-        )
-    places = np.unique(np.linspace(0, len(snapshots) - 1, min(6, len(snapshots))).round().astype(int))
-    frames = read_trajectory(trajectory)
-    pictures = [frames[int(number)].to_atoms() for number in snapshots[places]]
-    figures.plot_wire(context.folder, pictures, elongation[places], evaluation["exact_G0"][rows][places])

@@ -1,4 +1,4 @@
-"""What workers do for ``break_junction``: pull a wire, label snapshots by NEGF, describe them, predict them.
+"""What workers do for ``break_junction``: pull a wire, label snapshots by NEGF, predict them, compute their spectra.
 
 Every function takes one picklable task and depends on nothing else, so results do not depend on who computes them.
 """
@@ -19,6 +19,7 @@ from sharvin import seeds
 from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import Selection
 from sharvin.device_checks import check_hermitian
+from sharvin.ensemble import combine
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
@@ -73,7 +74,7 @@ def label(task: LabelTask, path: Path) -> None:
     :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one series, a
     :class:`~sharvin.protocols.SampledHamiltonian` gives the k-points that T is averaged over.
     """
-    hamiltonian = task.hamiltonian.built() if task.learnt is None else load_model(task.hamiltonian, task.learnt)
+    hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
     solver = task.transport.built()
     first = next(read_frames(task.trajectory, batch=1)).to_atoms()
     junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
@@ -99,21 +100,6 @@ def label(task: LabelTask, path: Path) -> None:
     write_table(path, columns, notes)
 
 
-@dataclass(frozen=True)
-class DescribeTask:
-    """Snapshots of one trajectory to describe."""
-
-    trajectory: Path
-    snapshots: tuple[int, ...]
-    descriptor: Selection | None
-
-
-def describe(task: DescribeTask) -> Samples:
-    """Samples of snapshots: features, or the frames themselves where there is no descriptor."""
-    frames = Frames(frame for _, frame in chosen_frames(task.trajectory, task.snapshots))
-    return samples_of(frames, task.descriptor)
-
-
 def samples_of(frames: Frames, descriptor: Selection | None) -> Samples:
     """What a regressor takes, made from frames."""
     samples: Samples = frames if descriptor is None else descriptor.built().describe(frames)
@@ -122,23 +108,25 @@ def samples_of(frames: Frames, descriptor: Selection | None) -> Samples:
 
 @dataclass(frozen=True)
 class PredictTask:
-    """A trajectory whose unbroken snapshots are predicted by a fitted model."""
+    """A trajectory whose unbroken snapshots are predicted by a fitted model, or the members of an ensemble."""
 
     trajectory: Path
     descriptor: Selection | None
     regressor: Selection
-    model: Path
+    models: tuple[Path, ...]
 
 
 def predict(task: PredictTask, path: Path) -> None:
     """Stream a trajectory: frames → features → predictions; only the predictions are written."""
-    model = load_model(task.regressor, task.model)
+    models = load_models(task.regressor, task.models)
     numbers: list[int] = []
     means: list[NDArray[np.float64]] = []
     stds: list[NDArray[np.float64]] = []
+    started = time.process_time()
     unbroken = ((i, f) for i, f in enumerate(read_frames(task.trajectory)) if is_unbroken(f))
     while batch := list(islice(unbroken, BATCH)):
-        prediction = model.predict(samples_of(Frames(frame for _, frame in batch), task.descriptor))
+        samples = samples_of(Frames(frame for _, frame in batch), task.descriptor)
+        prediction = combine([model.predict(samples) for model in models])
         numbers += [number for number, _ in batch]
         means.append(prediction.mean)
         if prediction.std is not None:
@@ -146,20 +134,49 @@ def predict(task: PredictTask, path: Path) -> None:
     columns = {"snapshot": np.array(numbers, dtype=np.int64), "conductance_G0": np.concatenate(means or [np.empty(0)])}
     if stds:
         columns["std_G0"] = np.concatenate(stds)
-    write_table(path, columns)
+    write_table(path, columns, {"cpu_seconds": time.process_time() - started})
 
 
-_MODELS: dict[Path, Any] = {}
+@dataclass(frozen=True)
+class SpectrumTask:
+    """T(E) of one snapshot by one Hamiltonian."""
+
+    trajectory: Path
+    snapshot: int
+    hamiltonian: Selection
+    transport: Selection
+    energies_eV: NDArray[np.float64]
+    learnt: Path | None = None
 
 
-def load_model(chosen: Selection, folder: Path) -> Any:
-    """The fitted regressor or Hamiltonian saved in a folder, the last one kept by the process."""
-    if folder not in _MODELS:
-        model = chosen.build()
-        model.load(folder)
+def spectrum(task: SpectrumTask, path: Path) -> None:
+    """T(E) of a snapshot, averaged over the Hamiltonian's transverse k-points."""
+    hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
+    first = next(read_frames(task.trajectory, batch=1)).to_atoms()
+    junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
+    started = time.process_time()
+    chosen = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, (task.snapshot,)))
+    samples = next(iter(sampled_devices(hamiltonian, chosen)))
+    if isinstance(samples, Exception):
+        raise ItemError(str(samples))
+    transmission = averaged_transmission(task.transport.built(), samples, task.energies_eV)
+    notes = {"cpu_seconds": time.process_time() - started, "k_points": len(samples)}
+    write_table(path, {"energy_eV": task.energies_eV, "transmission": transmission}, notes)
+
+
+_MODELS: dict[tuple[Path, ...], list[Any]] = {}
+
+
+def load_models(chosen: Selection, folders: tuple[Path, ...]) -> list[Any]:
+    """Fitted regressors or Hamiltonians saved in folders; the last ones asked for are kept by the process."""
+    if folders not in _MODELS:
+        models = []
+        for folder in folders:
+            models.append(chosen.build())
+            models[-1].load(folder)
         _MODELS.clear()
-        _MODELS[folder] = model
-    return _MODELS[folder]
+        _MODELS[folders] = models
+    return _MODELS[folders]
 
 
 def is_unbroken(frame: Frame) -> bool:

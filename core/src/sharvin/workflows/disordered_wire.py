@@ -26,7 +26,7 @@ from sharvin.errors import RunError
 from sharvin.store import read_json, read_table, write_json
 from sharvin.workflows import disordered_wire_report as reporting
 from sharvin.workflows import disordered_wire_steps as steps
-from sharvin.workflows.configs import DisorderedWireOptions, Target, WireCase, at_concentration
+from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions, Target, WireCase, at_concentration
 from sharvin.workflows.disordered_wire_scores import CaseFits, Scan, WireSet
 
 LEAST_TRAINING = 20
@@ -34,7 +34,7 @@ LEAST_TRAINING = 20
 
 
 class DisorderedWire:
-    """A study of disordered wires. See :class:`sharvin.workflows.configs.DisorderedWireOptions` for its options."""
+    """A study of disordered wires. See :class:`sharvin.workflows.disordered_wire_configs.DisorderedWireOptions` for its options."""
 
     def __init__(self, options: DisorderedWireOptions) -> None:
         self.options = options
@@ -71,7 +71,7 @@ class DisorderedWire:
         """Wires that cases share, by Hamiltonian and target: as many as the most demanding of them needs."""
         sets: dict[str, WireSet] = {}
         for case in self.options.cases:
-            hamiltonian = context.config.variants[case.name]["hamiltonian"]
+            hamiltonian = context.config.variants["cases"][case.name]["hamiltonian"]
             key = _key(hamiltonian, case.target)
             needed = self.test + max(self.trained(case))
             if key in sets:
@@ -113,7 +113,7 @@ class DisorderedWire:
         tasks: dict[str, tuple[float, steps.FitTask, dict[str, Any]]] = {}
         names: dict[tuple[str, int], str] = {}
         for case in self.options.cases:
-            chosen = context.config.variants[case.name]
+            chosen = context.config.variants["cases"][case.name]
             wires = sets[_key(chosen["hamiltonian"], case.target)]
             for number in self.trained(case):
                 depends_on = self._fit_depends_on(context, chosen["regressor"], wires, number)
@@ -136,7 +136,7 @@ class DisorderedWire:
         folders = dict(zip(ordered, done.paths, strict=True))
         fits = []
         for case in self.options.cases:
-            chosen = context.config.variants[case.name]
+            chosen = context.config.variants["cases"][case.name]
             numbers = self.trained(case)
             found = tuple(folders[names[case.name, number]] for number in numbers)
             fits.append(CaseFits(case, sets[_key(chosen["hamiltonian"], case.target)], chosen["regressor"], numbers, found))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sharvin.context import Context
 from sharvin.workflows import disordered_wire_error_figures as error_figures
 from sharvin.workflows import disordered_wire_figures as figures
-from sharvin.workflows.configs import DisorderedWireOptions
+from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions
 from sharvin.workflows.disordered_wire_scores import CaseFits, Scan, Score, WireSet
 
 SIZE_OPTIONS = ("length", "width")

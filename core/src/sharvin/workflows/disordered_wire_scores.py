@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.histograms import r_squared
 from sharvin.store import read_json, read_table
-from sharvin.workflows.configs import WireCase
+from sharvin.workflows.disordered_wire_configs import WireCase
 from sharvin.workflows.disordered_wire_steps import WireSource, read_labels
 
 Array = NDArray[np.float64]

@@ -8,18 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from sharvin.options import Options
 
 
-class SoapOptions(Options):
-    n_max: int = Field(default=17, ge=1, le=32)
-    """Number of radial functions. With `l_max` and `cutoff`, the defaults are those of the published Au, Ag and K wires."""
-
+class _DensityOptions(Options):
     l_max: int = Field(default=9, ge=0, le=16)
     """Highest angular momentum."""
-
-    cutoff: float = Field(default=6.55, gt=0.5, le=20.0)
-    """Radius of an atom's neighbourhood in Å."""
-
-    cutoff_width: float = Field(default=1.0, gt=0.0)
-    """Width in Å of the shell inside `cutoff` over which a neighbour's weight falls smoothly to zero."""
 
     sigma: float = Field(default=0.5, ge=0.1, le=2.0)
     """Standard deviation in Å of the Gaussian that stands for an atom in the density."""
@@ -27,8 +18,8 @@ class SoapOptions(Options):
     species: tuple[str, ...] | None = None
     """Chemical symbols, one density channel each, in this order. Null: one channel, for structures of a single element."""
 
-    dtype: Literal["float32", "float64"] = "float32"
-    """Precision of the arithmetic and of the features."""
+    centres: Literal["all", "mobile"] = "all"
+    """Atoms that get a row: all of them, or only those that dynamics does not hold rigid (all of them count as neighbours)."""
 
     @field_validator("species")
     @classmethod
@@ -37,12 +28,50 @@ class SoapOptions(Options):
             raise ValueError("list every element once, or leave species out for structures of a single element")
         return species
 
+    def elements(self) -> frozenset[str] | None:
+        """Symbols of the listed species; None if any single element will do."""
+        return None if self.species is None else frozenset(self.species)
+
+
+class _CutoffOptions(_DensityOptions):
+    n_max: int = Field(default=17, ge=1, le=32)
+    """Number of radial functions. With `l_max` and `cutoff`, the defaults are those of the published Au, Ag and K wires."""
+
+    cutoff: float = Field(default=6.55, gt=0.5, le=20.0)
+    """Radius of an atom's neighbourhood in Å."""
+
+    cutoff_width: float = Field(default=1.0, gt=0.0)
+    """Width in Å of the shell inside `cutoff` over which a neighbour's weight falls smoothly to zero."""
+
     @model_validator(mode="after")
-    def _shell_inside_cutoff(self) -> SoapOptions:
+    def _shell_inside_cutoff(self) -> _CutoffOptions:
         if self.cutoff_width > self.cutoff:
             raise ValueError(f"cutoff_width {self.cutoff_width:g} Å must not exceed cutoff {self.cutoff:g} Å")
         return self
 
-    def elements(self) -> frozenset[str] | None:
-        """Symbols of the listed species; None if any single element will do."""
-        return None if self.species is None else frozenset(self.species)
+
+class SoapOptions(_CutoffOptions):
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the arithmetic and of the features."""
+
+
+class FeatomicOptions(_CutoffOptions):
+    pass
+
+
+class DscribeOptions(_DensityOptions):
+    n_max: int = Field(default=12, ge=1)
+    """Number of radial functions, up to 16; beyond 12 DScribe's functions begin to lose their orthonormality."""
+
+    cutoff: float = Field(default=6.55, gt=1.0, le=20.0)
+    """Radius in Å towards which the radial functions decay."""
+
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the features; the arithmetic is in double precision."""
+
+    @field_validator("n_max")
+    @classmethod
+    def _basis_exists(cls, n_max: int) -> int:
+        if n_max > 16:
+            raise ValueError("DScribe has no orthonormal radial basis of more than 16 functions: their overlap is singular")
+        return n_max

@@ -5,78 +5,25 @@ For the density channel s of one element around an atom,
 .. math:: c^s_{nlm} = \sum_{j \in s} f_c(r_j)\, R_{nl}(r_j)\, Y_{lm}(\hat r_j),
           \qquad p^{ss'}_{nn'l} = \pi \sqrt{\frac{8}{2l + 1}} \sum_m c^s_{nlm} c^{s'}_{n'lm},
 
-with real spherical harmonics (S. De, A. P. Bartók, G. Csányi and M. Ceriotti, Phys. Chem. Chem. Phys. 18, 13754 (2016)). All
-sums run in a fixed order on one thread, so equal input gives equal bits in every process.
+with real spherical harmonics (S. De, A. P. Bartók, G. Csányi and M. Ceriotti, Phys. Chem. Chem. Phys. 18, 13754 (2016)). The
+central atom is a neighbour at distance zero. All sums run in a fixed order on one thread, so equal input gives equal bits in
+every process.
 
-`lanes` is a tuple whose length is `n_max` rounded up to whole vector registers: the length of a tuple is known to the compiler,
-so the innermost loops have a constant number of steps and become vector instructions without remainder.
+Three matrix products of :mod:`sharvin_descriptors.tiles` do the work: the interpolation of R_nl between knots, the sum over neighbours,
+and the sum over m. The density is kept as ``density[s, l² + l + m, n]`` with n padded to whole vector registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-Real = NDArray[Any]
-
-BLOCK = 4
-"""Neighbours added to the density at once: a coefficient is loaded and stored once for all of them."""
-
-_compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"}
-)
-"""Fused multiply-add is allowed, a changed order of sums is not."""
+from sharvin_descriptors.harmonics import GROUP, Real, compiled, spherical_harmonics
+from sharvin_descriptors.tiles import multiply
 
 
-def legendre_coefficients(l_max: int) -> NDArray[np.float64]:
-    r"""Coefficients a[l, m], b[l, m] of the recursion of normalised associated Legendre functions.
-
-    With :math:`\bar Q_{lm}(z)` the function without its factor :math:`(1 - z^2)^{m/2}`,
-    :math:`\bar Q_{lm} = a_{lm} z \bar Q_{l-1,m} - b_{lm} \bar Q_{l-2,m}` and :math:`\bar Q_{mm} = a_{mm}`.
-
-    Returns
-    -------
-    float64[2, l_max + 1, l_max + 1]
-    """
-    result = np.zeros((2, l_max + 1, l_max + 1))
-    for m in range(l_max + 1):
-        odd = np.arange(1, m + 1)
-        result[0, m, m] = np.sqrt((2.0 if m else 1.0) / (4.0 * np.pi) * np.prod((2.0 * odd + 1.0) / (2.0 * odd)))
-        for l_value in range(m + 1, l_max + 1):
-            a = np.sqrt((4.0 * l_value**2 - 1.0) / (l_value**2 - m**2))
-            previous = l_value - 1
-            result[0, l_value, m] = a
-            if previous > m:
-                result[1, l_value, m] = a * np.sqrt((previous**2 - m**2) / (4.0 * previous**2 - 1.0))
-    return result
-
-
-@_compiled
-def spherical_harmonics(x: float, y: float, z: float, legendre: NDArray[np.float64], scale: float, result: Real) -> None:
-    """Write `scale` × Y_lm of the unit vector (x, y, z) to ``result[l² + l + m]``."""
-    l_max = legendre.shape[1] - 1
-    cosine, sine = 1.0, 0.0
-    for m in range(l_max + 1):
-        older, old = 0.0, legendre[0, m, m] * scale
-        result[m * m + 2 * m] = old * cosine
-        if m:
-            result[m * m] = old * sine
-        for l_value in range(m + 1, l_max + 1):
-            new = legendre[0, l_value, m] * z * old - legendre[1, l_value, m] * older
-            centre = l_value * (l_value + 1)
-            result[centre + m] = new * cosine
-            if m:
-                result[centre - m] = new * sine
-            older, old = old, new
-        cosine, sine = x * cosine - y * sine, x * sine + y * cosine
-
-
-@_compiled
-def _cutoff_weight(r: float, cutoff: float, width: float) -> float:
+@compiled
+def cutoff_weight(r: float, cutoff: float, width: float) -> float:
     """1 up to cutoff − width, then down to 0 with two continuous derivatives."""
     x = (r - (cutoff - width)) / width
     if x <= 0.0:
@@ -86,62 +33,129 @@ def _cutoff_weight(r: float, cutoff: float, width: float) -> float:
     return 1.0 - x * x * x * (10.0 + x * (6.0 * x - 15.0))
 
 
-@_compiled
-def _interpolate(r: float, table: Real, spacing: float, weights: Real, result: Real) -> None:
-    """Cubic Hermite interpolation of R_nl, all n and l at once."""
-    knot = min(int(r / spacing), table.shape[0] - 2)
+@compiled
+def _interpolation(r: float, weight: float, spacing: float, knots: int, result: Real) -> int:
+    """Weights of the values and slopes at both ends of an interval (cubic Hermite), times `weight`, and its first knot."""
+    knot = min(int(r / spacing), knots - 2)
     t = r / spacing - knot
-    weights[0] = (1.0 + 2.0 * t) * (1.0 - t) * (1.0 - t)
-    weights[1] = t * (1.0 - t) * (1.0 - t)
-    weights[2] = t * t * (3.0 - 2.0 * t)
-    weights[3] = t * t * (t - 1.0)
-    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
-    for k in range(table.shape[2]):
-        result[k] = w0 * table[knot, 0, k] + w1 * table[knot, 1, k] + w2 * table[knot + 1, 0, k] + w3 * table[knot + 1, 1, k]
+    result[0] = weight * (1.0 + 2.0 * t) * (1.0 - t) * (1.0 - t)
+    result[1] = weight * t * (1.0 - t) * (1.0 - t)
+    result[2] = weight * t * t * (3.0 - 2.0 * t)
+    result[3] = weight * t * t * (t - 1.0)
+    return knot
 
 
-@_compiled
-def _add_neighbours(harmonics: Real, radial: Real, l_max: int, lanes: tuple[int, ...], density: Real) -> None:
-    """Add a block of neighbours to the coefficients ``density[l² + l + m, n]``."""
-    for l_value in range(l_max + 1):
-        offset = l_value * len(lanes)
-        for lm in range(l_value * l_value, (l_value + 1) * (l_value + 1)):
-            y0, y1, y2, y3 = harmonics[0, lm], harmonics[1, lm], harmonics[2, lm], harmonics[3, lm]
-            for n in range(len(lanes)):
-                density[lm, n] += (
-                    y0 * radial[0, offset + n]
-                    + y1 * radial[1, offset + n]
-                    + y2 * radial[2, offset + n]
-                    + y3 * radial[3, offset + n]
-                )
+@compiled
+def neighbours_of_channel(
+    i: int,
+    s: int,
+    first: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    own_channel: NDArray[np.int64],
+    result: NDArray[np.int64],
+) -> int:
+    """Number of atom i's neighbours in channel s; `result` gets their pairs, and −1 for the atom itself."""
+    count = 0
+    if own_channel[i] == s:
+        result[0] = -1
+        count = 1
+    for pair in range(first[i], first[i + 1]):
+        if channels[pair] == s:
+            result[count] = pair
+            count += 1
+    return count
 
 
-@_compiled
-def _contract(density: Real, factors: Real, n_max: int, lanes: tuple[int, ...], row: Real, result: Real) -> None:
+@compiled
+def _directions(
+    chosen: NDArray[np.int64], count: int, vectors: NDArray[np.float64], unit: NDArray[np.float64]
+) -> None:
+    """Distances ``unit[3]`` and unit vectors ``unit[:3]`` of the chosen pairs; pair −1 is the central atom."""
+    for j in range(count):
+        if chosen[j] < 0:
+            x, y, z, r = 0.0, 0.0, 1.0, 0.0
+        else:
+            x, y, z = vectors[chosen[j], 0], vectors[chosen[j], 1], vectors[chosen[j], 2]
+            r = np.sqrt(x * x + y * y + z * z)
+            x, y, z = x / r, y / r, z / r
+        unit[0, j], unit[1, j], unit[2, j], unit[3, j] = x, y, z, r
+
+
+@compiled
+def density_of_channel(
+    chosen: NDArray[np.int64],
+    count: int,
+    vectors: NDArray[np.float64],
+    table: Real,
+    spacing: float,
+    cutoff: float,
+    width: float,
+    legendre: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    scratch: NDArray[np.float64],
+    harmonics: Real,
+    radial: Real,
+    rows: tuple[int, ...],
+    lanes: tuple[int, ...],
+    density: Real,
+) -> None:
+    """Coefficients ``density[l² + l + m, n]`` of the neighbours `chosen`; the arrays before `rows` are working space."""
+    n_l, row = legendre.shape[1], n_row(lanes, legendre)
+    _directions(chosen, count, vectors, unit)
+    groups = (count + GROUP - 1) // GROUP
+    spherical_harmonics(unit[0], unit[1], unit[2], groups, legendre, scratch, harmonics)
+    weights = np.empty(4, dtype=radial.dtype)
+    for j in range(count):
+        r = unit[3, j]
+        knot = _interpolation(r, cutoff_weight(r, cutoff, width), spacing, table.shape[0], weights)
+        for l_value in range(n_l):
+            at = l_value * len(lanes)
+            multiply(radial, j * row + at, 0, weights, 0, 0, 1, table, 2 * knot * row + at, row, 4, (0,), lanes)
+        if chosen[j] < 0:
+            harmonics[1:, j] = 0.0
+    for l_value in range(n_l):
+        for lm in range(l_value * l_value, (l_value + 1) * (l_value + 1), len(rows)):
+            # The last tile may write rows of l + 1, whose turn is yet to come.
+            multiply(
+                density, lm * len(lanes), len(lanes), harmonics, lm * harmonics.shape[1], harmonics.shape[1], 1,
+                radial, l_value * len(lanes), row, count, rows, lanes,
+            )  # fmt: skip
+
+
+@compiled
+def n_row(lanes: tuple[int, ...], legendre: NDArray[np.float64]) -> int:
+    """Length of a row of the table of R_nl."""
+    return len(lanes) * legendre.shape[1]
+
+
+@compiled
+def _contract(density: Real, factors: Real, n_max: int, rows: tuple[int, ...], lanes: tuple[int, ...], square: Real, result: Real) -> None:
     """Sum over m; `result` runs over pairs of channels s ≤ s', then l, then n, then n' (from n on where s = s')."""
-    place = 0
+    place, width, channel = 0, len(lanes), density.shape[1] * len(lanes)
     for s in range(density.shape[0]):
         for other in range(s, density.shape[0]):
             for l_value in range(factors.shape[1]):
+                first = l_value * l_value * width
+                for n in range(0, n_max, len(rows)):
+                    multiply(
+                        square, n * width, width, density, s * channel + first + n, 1, width,
+                        density, other * channel + first, width, 2 * l_value + 1, rows, lanes,
+                    )  # fmt: skip
                 for n in range(n_max):
-                    for k in range(len(lanes)):
-                        row[k] = 0.0
-                    for lm in range(l_value * l_value, (l_value + 1) * (l_value + 1)):
-                        value = density[s, lm, n]
-                        for k in range(len(lanes)):
-                            row[k] += value * density[other, lm, k]
                     begin = 0
                     if other == s:
                         begin = n + 1
-                        result[place] = factors[0, l_value] * row[n]
+                        result[place] = factors[0, l_value] * square[n, n]
                         place += 1
                     for k in range(begin, n_max):
-                        result[place] = factors[1, l_value] * row[k]
-                        place += 1
+                        result[place + k - begin] = factors[1, l_value] * square[n, k]
+                    place += n_max - begin
 
 
-@_compiled
+@compiled
 def power_spectrum(
+    atoms: NDArray[np.int64],
+    places: NDArray[np.int64],
     first: NDArray[np.int64],
     vectors: NDArray[np.float64],
     channels: NDArray[np.int64],
@@ -154,13 +168,16 @@ def power_spectrum(
     factors: Real,
     n_channels: int,
     n_max: int,
+    rows: tuple[int, ...],
     lanes: tuple[int, ...],
     result: Real,
 ) -> None:
-    """Power spectrum of every atom.
+    """Power spectrum of chosen atoms.
 
     Parameters
     ----------
+    atoms, places : int64[n_chosen]
+        Indices of the atoms, and their rows in the result.
     first : int64[n_atoms + 1]
         Neighbours of atom i are ``first[i]:first[i + 1]``.
     vectors : float64[n_pairs, 3]
@@ -172,39 +189,31 @@ def power_spectrum(
     spacing, cutoff, width : float
         Å.
     legendre : float64[2, l_max + 1, l_max + 1]
-        From :func:`legendre_coefficients`.
+        From :func:`sharvin_descriptors.harmonics.legendre_coefficients`.
     factors : [2, l_max + 1]
         Prefactor of diagonal and off-diagonal elements.
-    n_channels, n_max, lanes
-        Number of channels, of radial functions, and a tuple as long as the padded n axis.
-    result : [n_atoms, size]
-        Written.
+    n_channels, n_max : int
+    rows, lanes
+        Tuples as long as the rows of a tile and as the padded n axis.
+    result : [n_rows, size]
+        Written at `places`.
     """
-    l_max = legendre.shape[1] - 1
-    n_harmonics = (l_max + 1) * (l_max + 1)
-    density = np.zeros((n_channels, n_harmonics, len(lanes)), dtype=result.dtype)
-    harmonics = np.zeros((BLOCK, n_harmonics), dtype=result.dtype)
-    radial = np.zeros((BLOCK, table.shape[2]), dtype=result.dtype)
-    weights = np.zeros(4, dtype=result.dtype)
-    row = np.zeros(len(lanes), dtype=result.dtype)
-    for i in range(len(own_channel)):
-        density[:] = 0.0
-        for n in range(len(lanes)):
-            density[own_channel[i], 0, n] = legendre[0, 0, 0] * table[0, 0, n]
+    n_harmonics = legendre.shape[1] * legendre.shape[1]
+    most = 1
+    for i in atoms:
+        most = max(most, first[i + 1] - first[i] + 1)
+    most = (most + GROUP - 1) // GROUP * GROUP
+    density = np.zeros((n_channels, n_harmonics + len(rows), len(lanes)), dtype=result.dtype)
+    harmonics = np.zeros((n_harmonics + len(rows), most), dtype=result.dtype)
+    radial = np.zeros((most, n_row(lanes, legendre)), dtype=result.dtype)
+    square = np.zeros((n_max + len(rows), len(lanes)), dtype=result.dtype)
+    unit, scratch = np.zeros((4, most)), np.zeros((4, most))
+    chosen = np.zeros(most, dtype=np.int64)
+    for i, place in zip(atoms, places):  # noqa: B905, numba knows no strict
         for s in range(n_channels):
-            filled = 0
-            for pair in range(first[i], first[i + 1]):
-                if channels[pair] != s:
-                    continue
-                x, y, z = vectors[pair, 0], vectors[pair, 1], vectors[pair, 2]
-                r = np.sqrt(x * x + y * y + z * z)
-                spherical_harmonics(x / r, y / r, z / r, legendre, _cutoff_weight(r, cutoff, width), harmonics[filled])
-                _interpolate(r, table, spacing, weights, radial[filled])
-                filled += 1
-                if filled == BLOCK:
-                    _add_neighbours(harmonics, radial, l_max, lanes, density[s])
-                    filled = 0
-            if filled:
-                harmonics[filled:] = 0.0
-                _add_neighbours(harmonics, radial, l_max, lanes, density[s])
-        _contract(density, factors, n_max, lanes, row, result[i])
+            count = neighbours_of_channel(i, s, first, channels, own_channel, chosen)
+            density_of_channel(
+                chosen, count, vectors, table, spacing, cutoff, width, legendre,
+                unit, scratch, harmonics, radial, rows, lanes, density[s],
+            )  # fmt: skip
+        _contract(density, factors, n_max, rows, lanes, square, result[place])

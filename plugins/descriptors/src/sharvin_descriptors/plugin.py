@@ -13,6 +13,24 @@ def sharvin_descriptors() -> list[Component]:
     """Local-density descriptors."""
     return [
         Component(
+            name="dscribe",
+            target="sharvin_descriptors.dscribe_soap:DscribeSoap",
+            config="sharvin_descriptors.configs:DscribeOptions",
+            summary="SOAP power spectrum of DScribe, for comparison",
+            needs=("dscribe",),
+            extra="dscribe",
+            gives="per_atom",
+        ),
+        Component(
+            name="featomic",
+            target="sharvin_descriptors.featomic_soap:FeatomicSoap",
+            config="sharvin_descriptors.configs:FeatomicOptions",
+            summary="SOAP power spectrum of featomic, for comparison",
+            needs=("featomic",),
+            extra="featomic",
+            gives="per_atom",
+        ),
+        Component(
             name="soap",
             target="sharvin_descriptors.soap:Soap",
             config="sharvin_descriptors.configs:SoapOptions",

@@ -1,1 +1,1 @@
-"""Regressors for sharvin: networks over per-atom features, and baselines."""
+"""Regressors for sharvin: networks over per-atom features and over grids of on-site energies, and baselines."""

@@ -10,9 +10,6 @@ atoms that decide the conductance, whatever the number of atoms around them.
 Gradient. :math:`p_k` depends only on the atom with the largest :math:`h_{ak}`, so the gradient of the loss is that of the
 network evaluated on these atoms alone. Training therefore passes all atoms forward without a graph, and only the winners,
 a fraction of them, through backpropagation. The gradient is the same.
-
-Standardisation :math:`z = (x - \mu)/s` is folded into the first layer, :math:`W z + b = (W/s)\,x + (b - (W/s)\,\mu)`, so features
-are read where they are and never copied.
 """
 
 from __future__ import annotations
@@ -26,8 +23,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sharvin_models.row_network import RowNetwork
 
-class AtomNetwork(nn.Module):
+
+class AtomNetwork(RowNetwork):
     """Per-atom layers, maximum over atoms, dense head; one number a structure, in standardised units.
 
     Parameters
@@ -38,9 +37,6 @@ class AtomNetwork(nn.Module):
         Widths; a last layer of width 1 is added to the head.
     """
 
-    mean: Tensor
-    inverse_spread: Tensor
-
     def __init__(
         self,
         mean: NDArray[np.float64],
@@ -48,9 +44,7 @@ class AtomNetwork(nn.Module):
         atom_layers: Sequence[int],
         head_layers: Sequence[int],
     ) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
-        self.register_buffer("inverse_spread", torch.from_numpy(inverse_spread.astype(np.float32)))
+        super().__init__(mean, inverse_spread)
         self.atoms = _linear_layers([len(mean), *atom_layers])
         self.head = _linear_layers([atom_layers[-1], *head_layers, 1])
 
@@ -67,8 +61,7 @@ class AtomNetwork(nn.Module):
         """Atom by atom, float32[n_atoms, size] → float32[n_atoms, width of the last atom layer]."""
         first, *others = self.atoms
         assert isinstance(first, nn.Linear)
-        weight = first.weight * self.inverse_spread
-        hidden = functional.elu(functional.linear(rows, weight, first.bias - weight @ self.mean))
+        hidden = functional.elu(self.standardised(first, rows))
         for layer in others:
             hidden = functional.elu(layer(hidden))
         return hidden
@@ -84,6 +77,10 @@ class AtomNetwork(nn.Module):
         """Predictions of structures, each given by the float32[n_atoms, size] rows of its atoms."""
         winners, position = self._winning_rows(structures)
         return self.read_out(self.embed(winners).gather(0, position))
+
+    def alone(self, rows: Tensor) -> Tensor:
+        """Prediction of one structure, float32[1], without a graph of winners."""
+        return self.read_out(self.embed(rows).amax(0, keepdim=True))
 
     @torch.no_grad()
     def _winning_rows(self, structures: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -17,8 +17,15 @@ class TrainingOptions(Options):
     learning_rate: float = Field(default=1e-3, gt=0.0)
     """Largest learning rate of Adam."""
 
-    schedule: Literal["one_cycle", "constant"] = "one_cycle"
-    """`one_cycle`: a linear rise over a tenth of the steps, then half a cosine down to zero. `constant`: none of it."""
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    """What `weight_decay` does is all that differs: `adamw` shrinks the weights by it, `adam` adds it to the gradient."""
+
+    schedule: Literal["one_cycle", "cosine", "plateau", "constant"] = "one_cycle"
+    """`one_cycle`: a linear rise over a tenth of the steps, then half a cosine down to zero. `cosine`: the latter alone.
+    `plateau`: half the rate whenever `plateau_epochs` epochs have not lowered the validation error. `constant`: none of it."""
+
+    plateau_epochs: int = Field(default=5, ge=1)
+    """Epochs of no improvement that the schedule `plateau` waits for."""
 
     epochs: int = Field(default=15, ge=1)
     """Passes through the training set, unless `patience` ends the training before."""
@@ -30,8 +37,15 @@ class TrainingOptions(Options):
     """Loss of the standardised target: squared error, whose optimum is the mean of what the network cannot tell apart, absolute
     error, whose optimum is the median, or Huber's with its knee at one standard deviation of the targets."""
 
+    huber_delta: float = Field(default=1.0, gt=0.0)
+    """Knee of Huber's loss, in standard deviations of the target."""
+
     weight_decay: float = Field(default=0.0, ge=0.0)
-    """Decoupled weight decay (AdamW)."""
+    """Weight decay; see `optimizer`."""
+
+    averaging: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of itself that a moving average of the weights keeps at every step, 0.99 for instance; it is the average that is then
+    validated, kept and saved. 0: no average."""
 
     gradient_clip: float = Field(default=1.0, gt=0.0)
     """Largest norm of a step's gradient."""
@@ -45,24 +59,82 @@ class TrainingOptions(Options):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes the GPU if there is one."""
 
+    precision: Literal["single", "mixed"] = "single"
+    """`mixed`: train with products of matrices in bfloat16, on a GPU only. Predictions are in single precision in any case."""
 
-class FcMaxpoolOptions(TrainingOptions):
+    @model_validator(mode="after")
+    def _training_uses_what_is_set(self) -> Self:
+        for option, owner, value in (("huber_delta", "loss", "huber"), ("plateau_epochs", "schedule", "plateau")):
+            default = type(self).model_fields[option].default
+            if getattr(self, owner) != value and getattr(self, option) != default:
+                raise ValueError(f"{option} would be ignored; set {owner}: {value}, or leave it out.")
+        return self
+
+
+class AtomOptions(TrainingOptions):
+    """What the networks on rows of atoms share."""
+
+    feature_scale: Literal["common", "column"] = "common"
+    """Divide centred features by one common spread, so that columns keep their weights and those that hardly vary stay
+    small, or every column by its own, as features of different units need."""
+
+    target_scale: Penalty | Literal["standard"] = "standard"
+    """Unit of the target in training: `standard` subtracts its mean and divides by its standard deviation; a number, such as 10
+    G0, divides by that alone, and is then the unit of `huber_delta`, too."""
+
+    batch_size: int = Field(default=16, ge=1)
+    """Structures in a gradient step."""
+
+    loss: Literal["huber", "mse", "mae"] = "huber"
+    """Loss of the standardised target: squared error, absolute error, or Huber's."""
+
+
+class FcMaxpoolOptions(AtomOptions):
     atom_layers: tuple[Width, ...] = Field(default=(64, 128, 256, 256, 256), min_length=1)
     """Widths of the layers that every atom passes through; the default is the published network's."""
 
     head_layers: tuple[Width, ...] = (64, 64, 64)
     """Widths of the hidden layers between the pooled atoms and the prediction."""
 
-    feature_scale: Literal["common", "column"] = "common"
-    """Divide centred features by one common spread, so that columns keep their weights and those that hardly vary stay
-    small, or every column by its own, as features of different units need."""
 
-    batch_size: int = Field(default=16, ge=1)
-    """Structures in a gradient step."""
+class TransformerOptions(AtomOptions):
+    """The published network has ``d_model: 256, feed_forward: 2048, dropout: 0.1, norm: post`` and the other defaults.
 
-    loss: Literal["huber", "mse", "mae"] = "huber"
-    """Loss of the standardised target: squared error, absolute error, or Huber's with its knee at one standard deviation of the
-    targets."""
+    It was trained with ``learning_rate: 1.0e-5, schedule: constant, batch_size: 32, target_scale: 10``.
+    """
+
+    d_model: int = Field(default=128, ge=1)
+    """Width of an atom's state."""
+
+    heads: int = Field(default=8, ge=1)
+    """Heads of the attention; a divisor of `d_model`."""
+
+    feed_forward: int = Field(default=256, ge=1)
+    """Width of the hidden layer behind each attention."""
+
+    layers: int = Field(default=2, ge=1)
+    """Encoder layers."""
+
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of attention weights, hidden values and outputs of each layer that a training step leaves out."""
+
+    norm: Literal["pre", "post"] = "pre"
+    """Normalise an atom's state before attention and feed-forward layers, which trains at larger rates, or after them."""
+
+    pooling: Literal["max", "mean", "attention"] = "max"
+    """How the atoms' states become one: largest value of each channel, mean, or mean weighted by a learnt softmax."""
+
+    head_layers: tuple[Width, ...] = (64, 64, 64)
+    """Widths of the hidden layers between the pooled atoms and the prediction."""
+
+    activation: Literal["relu", "gelu", "silu", "tanh", "elu"] = "relu"
+    """Nonlinearity of the feed-forward and head layers."""
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.d_model % self.heads:
+            raise ValueError(f"heads must divide d_model, and {self.heads} does not divide {self.d_model}.")
+        return self
 
 
 class ImageOptions(TrainingOptions):
@@ -155,3 +227,35 @@ class RidgeOptions(Options):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | float) else value
+
+
+class EquivariantOptions(TrainingOptions):
+    cutoff: float = Field(default=4.5, gt=0.5, le=20.0)
+    """Radius in Å within which an atom hears of its neighbours."""
+
+    centres: Literal["mobile", "all"] = "mobile"
+    """Atoms with features: all, or those that are not rigid."""
+
+    l_max: int = Field(default=2, ge=0, le=4)
+    """Highest angular momentum of features and spherical harmonics."""
+
+    channels: Width = 32
+    """Features of an atom for every component of every angular momentum."""
+
+    layers: int = Field(default=2, ge=1, le=8)
+    """Rounds of messages."""
+
+    radial_functions: Width = 8
+    """Bessel functions of the distance."""
+
+    pooling: Literal["max", "mean", "attention"] = "max"
+    """How atoms become a structure."""
+
+    atom_width: Width = 64
+    """Invariants of an atom that are pooled."""
+
+    head_layers: tuple[Width, ...] = (64,)
+    """Widths of the hidden layers between the pooled atoms and the prediction."""
+
+    batch_size: int = Field(default=8, ge=1)
+    """Structures in a gradient step."""

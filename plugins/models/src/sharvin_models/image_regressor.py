@@ -23,13 +23,14 @@ from sharvin.samples import Dataset, Images, Prediction, Samples
 from torch import Tensor, nn
 
 from sharvin_models.baseline import Baseline
+from sharvin_models.checkpoint import require_folder
 from sharvin_models.configs import ImageOptions
 from sharvin_models.inputs import require_image_datasets, require_images
 from sharvin_models.layers import initialise
 from sharvin_models.pair_correlations import PairCorrelations
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.symmetries import combinations_of, transform, transform_at_random
-from sharvin_models.training import device_of, threads, train
+from sharvin_models.training import MACHINE, device_of, threads, train
 
 VERSION = 1
 _BASELINE = ("knots", "centre", "spread")
@@ -52,7 +53,7 @@ class ImageRegressor(ABC, Generic[O]):
     Raises
     ------
     InputError
-        If `device` is ``cuda`` and there is none.
+        If `device` is ``cuda`` or `precision` is ``mixed`` and there is no GPU.
     """
 
     name: ClassVar[str]
@@ -64,10 +65,21 @@ class ImageRegressor(ABC, Generic[O]):
         self._shape = (0, 0)
         self._image_mean, self._image_spread = 0.0, 1.0
         self._baseline = Baseline.constant(np.zeros(1))
+        self._folder: Path | None = None
 
     @abstractmethod
     def _build(self, shape: tuple[int, int]) -> nn.Module:
         """Network of the options with undefined weights, float32[n, L, W] → float32[n]."""
+
+    def keep_progress(self, folder: Path) -> None:
+        """Leave checkpoints and metrics of fits in this folder; see :class:`sharvin.protocols.ResumableRegressor`.
+
+        Raises
+        ------
+        InputError
+            If there is no such folder.
+        """
+        self._folder = require_folder(folder)
 
     def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
         """Learn; equal data and an equal state of `rng` give an equal model, bit for bit, on one kind of machine.
@@ -90,6 +102,8 @@ class ImageRegressor(ABC, Generic[O]):
             If a set is empty, a target or on-site energy is not finite, or the two sets do not fit together.
         RunError
             If training diverges.
+        StoreError
+            If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
         """
         images, validation_images = require_image_datasets(data, validation, self.name)
         self._image_mean, self._image_spread = _mean_and_spread(images.values)
@@ -99,7 +113,7 @@ class ImageRegressor(ABC, Generic[O]):
         unit = float(spread.mean())
         weights = torch.from_numpy((spread / unit).astype(np.float32)).to(self._device)
         self._shape = (images.values.shape[1], images.values.shape[2])
-        self._network = network = self._build(self._shape)
+        network = self._build(self._shape)
         initialise(network, rng)
         network.to(self._device)
         for layer in network.modules():
@@ -116,7 +130,18 @@ class ImageRegressor(ABC, Generic[O]):
 
         scaled = (data.targets - centre) / unit
         with threads(self.options.threads):
-            train_error, curve = train(network, predict, scaled, validation_error, self.options, rng)
+            train_error, curve = train(
+                network,
+                predict,
+                scaled,
+                validation_error,
+                self.options,
+                rng,
+                unit=unit,
+                folder=self._folder,
+                validation_targets=validation.targets,
+            )
+        self._network = network.eval()
         return {"train_mae": [error * unit for error in train_error], "validation_mae": curve}
 
     def predict(self, samples: Samples) -> Prediction:
@@ -162,13 +187,13 @@ class ImageRegressor(ABC, Generic[O]):
             If the folder holds no model of this regressor and version.
         """
         description, arrays = load_model(folder, self.name, VERSION)
-        here = {"threads": self.options.threads, "device": self.options.device}
+        here = self.options.model_dump(include=MACHINE)
         self.options = type(self.options).model_validate({**description["options"], **here})
         self._shape = (description["shape"][0], description["shape"][1])
         self._baseline = Baseline(*(arrays.pop(f"baseline.{field}") for field in _BASELINE))
         network = self._build(self._shape)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-        self._network = network.to(self._device)
+        self._network = network.to(self._device).eval()
         self._image_mean, self._image_spread = description["image_mean"], description["image_spread"]
 
     def _fit_baseline(self, energies: NDArray[np.float64], targets: NDArray[np.float64]) -> Baseline:

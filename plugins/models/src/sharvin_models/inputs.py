@@ -3,31 +3,60 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from sharvin.errors import InputError
-from sharvin.samples import Dataset, Features, Images, Samples
+from sharvin.frames import Frames
+from sharvin.samples import Dataset, FeatureRows, Images, Samples
 
 
-def require_features(samples: Samples, name: str, kinds: tuple[str, ...], size: int | None = None) -> Features:
-    """Return the samples, checked to be non-empty features of one of the kinds and, where given, of this row size.
+def require_features(samples: Samples, name: str, kinds: tuple[str, ...], size: int | None = None) -> FeatureRows:
+    """Return the samples, checked to be features of one of the kinds and, where given, of this row size.
+
+    No row is read, for it may cost as much to compute as to predict from; see :func:`rows_of`.
 
     Raises
     ------
     InputError
-        If they are not, or a structure has no atoms.
+        If they are not.
     """
-    if not isinstance(samples, Features) or samples.kind not in kinds:
+    if not isinstance(samples, FeatureRows) or samples.kind not in kinds:
         raise InputError(f"{name} takes samples of kind {' or '.join(kinds)}, not {samples.kind}; choose another descriptor.")
     if size is not None and samples.size != size:
         raise InputError(
             f"{name} was trained on {size} features a row and got {samples.size}; use the descriptor options of the training."
         )
-    if samples.offsets is not None and len(samples) and np.diff(samples.offsets).min() < 1:
-        empty = int(np.diff(samples.offsets).argmin())
-        raise InputError(f"{name}: structure {empty} has no atoms.")
     return samples
 
 
-def require_datasets(data: Dataset, validation: Dataset, name: str, kinds: tuple[str, ...]) -> tuple[Features, Features]:
+def rows_of(features: FeatureRows, index: int, name: str) -> NDArray[np.floating]:
+    """Rows of one structure.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    rows = features.rows(index)
+    if not len(rows):
+        raise InputError(f"{name}: structure {index} has no atoms.")
+    return rows
+
+
+def require_finite(predicted: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Return predictions, checked to be numbers; the features are to blame where they are not, for a model's weights are finite.
+
+    Raises
+    ------
+    InputError
+        If a prediction is not finite.
+    """
+    wrong = np.flatnonzero(~np.isfinite(predicted))
+    if len(wrong):
+        raise InputError(f"{name}: structure {wrong[0]} has features that are not finite, or huge; describe it again.")
+    return predicted
+
+
+def require_datasets(data: Dataset, validation: Dataset, name: str, kinds: tuple[str, ...]) -> tuple[FeatureRows, FeatureRows]:
     """Return the features of both sets, checked to be usable for a fit.
 
     Raises
@@ -84,3 +113,28 @@ def _require_targets(data: Dataset, validation: Dataset, name: str) -> None:
                 f"{name}: {len(wrong)} of {len(dataset)} {role} targets are not finite, the first is sample {wrong[0]}; "
                 "leave these samples out."
             )
+
+
+def require_frames(samples: Samples, name: str) -> Frames:
+    """Return the samples, checked to be structures.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    if not isinstance(samples, Frames):
+        raise InputError(f"{name} takes the structures themselves, not samples of kind {samples.kind}; leave the descriptor out.")
+    return samples
+
+
+def require_frame_datasets(data: Dataset, validation: Dataset, name: str) -> tuple[Frames, Frames]:
+    """Return the structures of both sets, checked to be usable for a fit.
+
+    Raises
+    ------
+    InputError
+        If a set is empty, a target is not finite, or samples are no structures.
+    """
+    _require_targets(data, validation, name)
+    return require_frames(data.samples, name), require_frames(validation.samples, name)

@@ -1,4 +1,4 @@
-"""Layers of the image networks, and how their weights are drawn."""
+"""Layers of the networks, and how their weights are drawn."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
     "tanh": torch.tanh,
     "elu": functional.elu,
+    "gelu": functional.gelu,
 }
 
 WEIGHT_VARIANCE = 1.0 / 3.0

@@ -27,6 +27,13 @@ def sharvin_regressors() -> list[Component]:
             takes=("image",),
         ),
         Component(
+            name="equivariant",
+            target="sharvin_models.equivariant:Equivariant",
+            config="sharvin_models.configs:EquivariantOptions",
+            summary="E(3)-equivariant message passing on the structure itself, maximum over atoms, dense head",
+            takes=("graph",),
+        ),
+        Component(
             name="fc_maxpool",
             target="sharvin_models.fc_maxpool:FcMaxpool",
             config="sharvin_models.configs:FcMaxpoolOptions",
@@ -39,5 +46,12 @@ def sharvin_regressors() -> list[Component]:
             config="sharvin_models.configs:RidgeOptions",
             summary="linear ridge regression on features pooled over atoms, a baseline",
             takes=("per_atom", "per_structure"),
+        ),
+        Component(
+            name="transformer",
+            target="sharvin_models.transformer:Transformer",
+            config="sharvin_models.configs:TransformerOptions",
+            summary="transformer encoder over the atoms of a structure, pooling, dense head",
+            takes=("per_atom",),
         ),
     ]

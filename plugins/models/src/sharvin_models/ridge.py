@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import svd
 from sharvin.errors import InputError
-from sharvin.samples import Dataset, Features, Prediction, Samples
+from sharvin.samples import Dataset, FeatureRows, Prediction, Samples
 
 from sharvin_models.configs import RidgeOptions
-from sharvin_models.inputs import require_datasets, require_features
+from sharvin_models.inputs import require_datasets, require_features, require_finite, rows_of
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.standardisation import mean_and_inverse_spread
 
@@ -59,7 +59,7 @@ class Ridge:
         Raises
         ------
         InputError
-            If a set is empty, a target is not finite, or the two sets do not fit together.
+            If a set is empty, a target or feature is not finite, or the two sets do not fit together.
         """
         train, test = require_datasets(data, validation, NAME, KINDS)
         x, x_validation = self._pooled(train), self._pooled(test)
@@ -71,7 +71,8 @@ class Ridge:
         for alpha in sorted(self.options.alpha, reverse=True):
             weights = inverse_spread * (vt.T @ (s / (s**2 + alpha) * projected))
             intercept = centre - float(mean @ weights)
-            error = float(np.abs(x_validation @ weights + intercept - validation.targets).mean())
+            predicted = require_finite(x_validation @ weights + intercept, NAME)
+            error = float(np.abs(predicted - validation.targets).mean())
             if error < best:
                 best, self.alpha, self._weights, self._intercept = error, alpha, weights, intercept
         self._kind = train.kind
@@ -84,14 +85,15 @@ class Ridge:
         Raises
         ------
         InputError
-            Before a fit or a load, or if the features differ in kind or size from the training's.
+            Before a fit or a load, or if the features differ in kind or size from the training's, or are not finite.
         """
         if self._weights is None:
             raise InputError("ridge: there is no model yet; fit or load one before predicting.")
         features = require_features(samples, NAME, (self._kind,), len(self._weights))
         pooled = self._pooled(features)
         # Row by row, so that a prediction does not depend on how many others are asked for.
-        return Prediction(np.array([row @ self._weights + self._intercept for row in pooled], dtype=np.float64))
+        predicted = np.array([row @ self._weights + self._intercept for row in pooled], dtype=np.float64)
+        return Prediction(require_finite(predicted, NAME))
 
     def save(self, folder: Path) -> None:
         """Write ``model.json`` and ``model.safetensors`` into an existing folder.
@@ -120,10 +122,8 @@ class Ridge:
         self._kind, self.alpha = description["kind"], description["alpha"]
         self._weights, self._intercept = arrays["weights"], float(arrays["intercept"][0])
 
-    def _pooled(self, features: Features) -> NDArray[np.float64]:
+    def _pooled(self, features: FeatureRows) -> NDArray[np.float64]:
         """One row a structure, float64[n, size]."""
-        if features.offsets is None:
-            return features.values.astype(np.float64)
         pool = _POOL[self.options.pooling]
-        rows = [pool(features.rows(index).astype(np.float64), axis=0) for index in range(len(features))]
+        rows = [pool(rows_of(features, index, NAME).astype(np.float64), axis=0) for index in range(len(features))]
         return np.array(rows, dtype=np.float64).reshape(len(features), features.size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.errors import InputError
@@ -29,18 +31,48 @@ def mean_and_inverse_spread(values: NDArray[np.floating]) -> tuple[NDArray[np.fl
     InputError
         If a value is not finite.
     """
-    shift = values[0].astype(np.float64)
-    first, second = np.zeros_like(shift), np.zeros_like(shift)
-    for begin in range(0, len(values), _ROWS):
-        block = values[begin : begin + _ROWS] - shift
-        first += block.sum(0)
-        second += np.einsum("ij,ij->j", block, block)
+    return mean_and_inverse_spread_of([values])
+
+
+def mean_and_inverse_spread_of(
+    structures: Iterable[NDArray[np.floating]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """As :func:`mean_and_inverse_spread` for the rows, float[n_atoms, size], of one structure after the other.
+
+    Each is used once and forgotten. The result is the same, bit for bit, however the rows are divided into structures.
+    """
+    shift, first, second = (np.zeros(1) for _ in range(3))
+    count = 0
+    for rows in _blocks(structures):
+        if not count:
+            shift = rows[0].copy()
+        block = rows - shift
+        first = first + block.sum(0)
+        second = second + np.einsum("ij,ij->j", block, block)
+        count += len(block)
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise InputError("training features hold values that are not finite; find the structures that they come from.")
-    mean = shift + first / len(values)
-    spread = np.sqrt(np.maximum(second / len(values) - (first / len(values)) ** 2, 0.0))
+    mean = shift + first / count
+    spread = np.sqrt(np.maximum(second / count - (first / count) ** 2, 0.0))
     varies = spread > CONSTANT * np.abs(mean)
     return mean, np.divide(1.0, spread, out=np.zeros_like(spread), where=varies)
+
+
+def _blocks(structures: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.float64]]:
+    """All rows in blocks of one size but for the last; a block is valid until the next."""
+    block, filled = np.empty((0, 0)), 0
+    for rows in structures:
+        if not len(block):
+            block = np.empty((_ROWS, rows.shape[1]))
+        while len(rows):
+            taken = min(len(rows), _ROWS - filled)
+            block[filled : filled + taken] = rows[:taken]
+            rows, filled = rows[taken:], filled + taken
+            if filled == _ROWS:
+                yield block
+                filled = 0
+    if filled:
+        yield block[:filled]
 
 
 def common_scale(inverse_spread: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Options of the core's workflows."""
+"""Options of the workflow ``disordered_wire``."""
 
 from __future__ import annotations
 
@@ -8,58 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from sharvin.options import Case, Options, WorkflowOptions
-
-
-class BreakJunctionOptions(WorkflowOptions):
-    """Options of ``break_junction``."""
-
-    kinds: ClassVar[tuple[str, ...]] = (
-        "structures",
-        "potentials",
-        "dynamics",
-        "hamiltonians",
-        "transport",
-        "regressors",
-    )
-    optional_kinds: ClassVar[tuple[str, ...]] = ("descriptors",)
-    system_type: ClassVar[str] = "two_terminal"
-
-    training_pulls: int = Field(default=6, ge=1)
-    """Pulls whose snapshots are labelled by NEGF and learnt from."""
-
-    production_pulls: int = Field(default=20, ge=0)
-    """Further pulls, with other seeds, whose conductances are predicted."""
-
-    reference_snapshots: int = Field(default=48, ge=4)
-    """Snapshots of the training pulls that a Hamiltonian that learns (`slater_koster` with `charge_neutrality: predicted`)
-    computes in full; it learns from those of most pulls and is tested on those of the others (`test_fraction`)."""
-
-    label_every: int = Field(default=1, ge=1)
-    """Label every n-th snapshot of a training pull."""
-
-    split_by: Literal["group", "sample"] = "group"
-    """``group`` keeps each pull on one side of the split; ``sample`` mixes the snapshots of a pull, which flatters the scores."""
-
-    validation_fraction: float = Field(default=0.17, gt=0.0, lt=1.0)
-    """Share of the pulls (or snapshots) that decides when training stops."""
-
-    test_fraction: float = Field(default=0.17, gt=0.0, lt=1.0)
-    """Share of the pulls (or snapshots) that the reported test errors come from."""
-
-    bin_width_G0: float = Field(default=0.05, gt=0.0)
-    """Bin width of the conductance histogram."""
-
-    max_conductance_G0: float = Field(default=8.0, gt=0.0)
-    """Upper end of the conductance axes."""
-
-    @model_validator(mode="after")
-    def _something_is_left(self) -> Self:
-        if self.validation_fraction + self.test_fraction >= 1.0:
-            raise ValueError("validation_fraction and test_fraction must leave something to train on")
-        if self.split_by == "group" and self.training_pulls < 3:
-            raise ValueError("a split by group needs at least 3 training_pulls (train, validation, test); or split_by: sample")
-        return self
-
 
 Number = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -142,7 +90,7 @@ class DisorderedWireOptions(WorkflowOptions):
     kinds: ClassVar[tuple[str, ...]] = ("hamiltonians", "transport", "regressors")
     system_type: ClassVar[str] = "grid_wire"
     sample_kind: ClassVar[str] = "image"
-    cases_option: ClassVar[str] = "cases"
+    cases_options: ClassVar[tuple[str, ...]] = ("cases",)
 
     cases: tuple[WireCase, ...] = Field(min_length=1)
     """Ensembles, targets and regressors to study; cases with the same Hamiltonian share their wires."""
@@ -174,9 +122,6 @@ class DisorderedWireOptions(WorkflowOptions):
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         names = [case.name for case in self.cases]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two cases are named {twice[0]}; give each case a name of its own")
         for option, asked in (("ensemble", self.ensemble.cases if self.ensemble else ()), ("timing", self._timed())):
             unknown = [name for name in asked if name not in names]
             if unknown:
@@ -203,12 +148,12 @@ class DisorderedWireOptions(WorkflowOptions):
         """A number of wires after scaling, at least `least`, never more than asked for."""
         return min(number, max(least, round(self.scale * number)))
 
-    def conflicts(self, cases: Mapping[str, Mapping[str, Options]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
+    def conflicts(self, cases: Mapping[str, Mapping[str, Mapping[str, Options]]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
         """Cases of ``ensemble`` whose Hamiltonian has no concentration."""
         found = []
         for name in self.scanned():
             try:
-                at_concentration(cases[name]["hamiltonian"], 0.5)
+                at_concentration(cases["cases"][name]["hamiltonian"], 0.5)
             except ValueError:
                 sentence = (
                     f"the Hamiltonian of case {name} has no concentration of impurities; leave the case out of ensemble.cases."

@@ -1,0 +1,204 @@
+"""The model of a finished break-junction run, for frames that the run never saw.
+
+``RUN/model.json`` says what it is made of; :func:`write_fitted_model` writes it, :class:`FittedModel` reads it. Nothing else of the
+run is needed than the files it names, so a run folder works on another machine without the potentials that it was computed with.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharvin.applicability_domain import Domain
+from sharvin.config import Selection
+from sharvin.ensemble import combine
+from sharvin.errors import InputError
+from sharvin.frames import Frames
+from sharvin.protocols import Descriptor, Regressor
+from sharvin.registry import registry
+from sharvin.samples import Prediction, Samples
+from sharvin.store import read_json, write_json
+
+FORMAT = 1
+FILE = "model.json"
+
+
+def write_fitted_model(
+    folder: Path,
+    *,
+    descriptor: Selection | None,
+    regressor: Selection,
+    models: Sequence[Path],
+    domain: Path | None,
+    elements: Sequence[str],
+    atoms: tuple[int, int],
+    validation_mae_G0: float,
+) -> None:
+    """Write ``model.json`` into a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    descriptor, regressor : Selection
+        What the model takes frames through; no descriptor where the regressor takes frames.
+    models : sequence of Path
+        Folders of the regressors' ``save`` below the run folder: one, or the members of an ensemble.
+    domain : Path or None
+        File of :meth:`sharvin.applicability_domain.Domain.save` below the run folder.
+    elements : sequence of str
+        Chemical symbols of the training frames.
+    atoms : (int, int)
+        Atoms of the smallest and of the largest training frame.
+    validation_mae_G0 : float
+        Error in the validation set, in G0.
+    """
+
+    def relative(path: Path) -> str:
+        return Path(os.path.relpath(path, folder)).as_posix()
+
+    content = {
+        "format": FORMAT,
+        "descriptor": None if descriptor is None else _record(descriptor),
+        "regressor": _record(regressor),
+        "model": relative(models[0]),
+        **({"members": [relative(path) for path in models]} if len(models) > 1 else {}),
+        "elements": list(elements),
+        "domain": None if domain is None else relative(domain),
+        "validation_mae_G0": validation_mae_G0,
+        "atoms": list(atoms),
+    }
+    write_json(folder / FILE, content)
+
+
+def _record(chosen: Selection) -> dict[str, Any]:
+    return {"use": chosen.name, **chosen.options.model_dump(mode="json")}
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Predictions, and the score of each frame in the training distribution, float64[n]; above 1 is outside."""
+
+    prediction: Prediction
+    scores: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A fitted model with all it needs to predict frames.
+
+    Parameters
+    ----------
+    descriptor : Descriptor or None
+        None where the regressors take frames.
+    members : sequence of Regressor
+        One, or several that are averaged by :func:`sharvin.ensemble.combine`.
+    domain : Domain or None
+        The training distribution.
+    elements : tuple of str
+        Chemical symbols that it was trained on.
+    atoms : (int, int)
+        Atoms of the smallest and of the largest training frame.
+    validation_mae_G0 : float
+    """
+
+    descriptor: Descriptor | None
+    members: Sequence[Regressor]
+    domain: Domain | None
+    elements: tuple[str, ...]
+    atoms: tuple[int, int]
+    validation_mae_G0: float
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> FittedModel:
+        """The model of a finished run.
+
+        Parameters
+        ----------
+        folder : Path
+            The run folder.
+        device : str, optional
+            Where the regressor computes, if it has an option ``device``; default what it was trained on.
+
+        Raises
+        ------
+        InputError
+            If the folder is no run folder, its run is not finished or has no such model, or the model cannot be built or read.
+        """
+        content = _description(folder)
+        try:
+            descriptor, regressor = content["descriptor"], dict(content["regressor"])
+            if device is not None:
+                regressor["device"] = device
+                _require_device(regressor["use"])
+            members = []
+            for place in content.get("members", [content["model"]]):
+                members.append(_built("regressors", regressor))
+                members[-1].load(folder / place)
+            return cls(
+                None if descriptor is None else _built("descriptors", descriptor),
+                members,
+                None if content["domain"] is None else Domain.load(folder / content["domain"]),
+                tuple(content["elements"]),
+                (int(content["atoms"][0]), int(content["atoms"][1])),
+                float(content["validation_mae_G0"]),
+            )
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise InputError(f"{folder / FILE} is damaged ({type(error).__name__}: {error}); run the study again.") from None
+
+    def predict(self, frames: Frames) -> Judged:
+        """Conductances of frames in G0, and how far the frames are from those of the training.
+
+        Raises
+        ------
+        InputError
+            If an element was not in the training, or the descriptor or the regressors cannot take the frames.
+        ItemError
+            If a frame is broken: atoms at one place, positions that are not numbers.
+        """
+        self.require_elements(frames)
+        samples: Samples = frames if self.descriptor is None else self.descriptor.describe(frames)
+        prediction = combine([member.predict(samples) for member in self.members])
+        return Judged(prediction, None if self.domain is None else self.domain.scores(samples))
+
+    def require_elements(self, frames: Frames) -> None:
+        """Raise :class:`~sharvin.errors.InputError` if an element was not in the training."""
+        unseen = [symbol for symbol in frames.species() if symbol not in self.elements]
+        if unseen:
+            raise InputError(
+                f"the model was trained on {', '.join(self.elements)} and knows nothing of {', '.join(unseen)}; "
+                "train one on wires that hold it."
+            )
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    """Content of ``model.json`` of a finished run."""
+    if not (folder / "config.yaml").is_file():
+        raise InputError(f"{folder} is no run folder: it has no config.yaml; name a folder that sharvin run made.")
+    if not (folder / "results.json").is_file():
+        raise InputError(f"the run in {folder} is not finished; run sharvin run with its config again to finish it.")
+    if not (folder / FILE).is_file():
+        raise InputError(
+            f"the run in {folder} has no {FILE}: only break_junction runs give a model for frames; "
+            "one of an earlier version gives it when it is run again."
+        )
+    content = read_json(folder / FILE)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{folder / FILE} was written by another version of sharvin; run the study again.")
+    return content
+
+
+def _built(kind: str, chosen: dict[str, Any]) -> Any:
+    options = {key: value for key, value in chosen.items() if key != "use"}
+    return registry().build(kind, chosen["use"], options)
+
+
+def _require_device(regressor: str) -> None:
+    if "device" not in registry().options_model(registry().find("regressors", regressor)).model_fields:
+        raise InputError(f"the regressor {regressor} computes in one place only; leave --device out.")

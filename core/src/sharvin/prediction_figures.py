@@ -1,0 +1,62 @@
+"""Picture of ``sharvin predict``: conductance along each file, with its standard deviation and the frames to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from sharvin.figures import CYCLE, GREY, VERMILLION, new_figure, style
+
+MAX_CURVES = 5
+"""Curves with a colour of their own; VERMILLION marks frames outside."""
+
+
+class Curve(Protocol):
+    """Predictions along one file, nan where there is none."""
+
+    @property
+    def label(self) -> str:
+        """Name in the legend."""
+        ...
+
+    frame: list[int]
+    elongation_A: list[float]
+    conductance_G0: list[float]
+    std_G0: list[float]
+    score: list[float]
+
+
+def draw_predictions(curves: Sequence[Curve]) -> Figure:
+    """Conductance against elongation where every frame states it, else against the number of the frame.
+
+    Bands are one standard deviation wide on either side; open circles are frames outside the training distribution.
+    """
+    colours = [colour for colour in CYCLE if colour != VERMILLION]
+    stretched = all(np.isfinite(curve.elongation_A).all() for curve in curves)
+    few = len(curves) <= MAX_CURVES
+    with style():
+        figure = new_figure()
+        axes = figure.add_subplot()
+        marked = False
+        for number, curve in enumerate(curves):
+            x = np.asarray(curve.elongation_A if stretched else curve.frame, dtype=float)
+            G, std = np.asarray(curve.conductance_G0), np.asarray(curve.std_G0)
+            colour = colours[number % len(colours)] if few else GREY
+            marker = "o" if len(x) < 30 else ""
+            width = 1.6 if few else 0.6
+            axes.plot(x, G, color=colour, marker=marker, markersize=4, linewidth=width, label=curve.label if few else None)
+            if np.isfinite(std).any():
+                axes.fill_between(x, G - std, G + std, color=colour, alpha=0.25, linewidth=0)
+            outside = np.asarray(curve.score) > 1.0
+            if outside.any():
+                label = None if marked else "outside the training distribution"
+                axes.plot(x[outside], G[outside], "o", markerfacecolor="none", color=VERMILLION, markersize=7, label=label)
+                marked = True
+        axes.set(xlabel="elongation (Å)" if stretched else "frame", ylabel=r"predicted conductance ($G_0$)")
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        if few or marked:
+            axes.legend()
+    return figure

@@ -1,0 +1,160 @@
+"""What a model's stated uncertainty is worth: calibration, and pulls chosen by it (active learning).
+
+As in :mod:`sharvin.workflows.break_junction_error_figures`: arrays by name in, a PNG with its data out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
+from numpy.typing import ArrayLike
+
+from sharvin.calibration import Calibration, calibration
+from sharvin.errors import InputError
+from sharvin.figures import BLUE, GREY, INK, save_figure, style
+from sharvin.prediction_errors import Predicted, mean_absolute_error
+from sharvin.workflows.break_junction_error_figures import MAE, draw_error_line, panels, plain_log_ticks
+
+
+def plot_calibration(
+    folder: Path,
+    *,
+    sets: Mapping[str, Predicted],
+    rng: np.random.Generator,
+    bins: int = 10,
+    resamples: int = 1000,
+    name: str = "calibration",
+) -> Path:
+    """Root mean square error against predicted standard deviation in bins, one panel a set, with the ideal line.
+
+    Parameters
+    ----------
+    folder : Path
+    sets : mapping of str to Predicted
+        All with standard deviations: several test sets of one model, or several models.
+    rng : numpy.random.Generator
+        For the bootstrap over pulls.
+    bins : int
+        With equal numbers of predictions.
+    """
+    if not sets:
+        raise InputError("a calibration figure needs at least one set of predictions.")
+    data: dict[str, ArrayLike] = {}
+    found = {label: calibration(predicted, rng, bins=bins, resamples=resamples) for label, predicted in sets.items()}
+    positive = np.concatenate([values for one in found.values() for values in (one.rmv_G0, one.rmse_G0)])
+    positive = positive[positive > 0]
+    if not positive.size:
+        raise InputError("a calibration figure needs errors or standard deviations that are not all zero.")
+    ends = (0.5 * float(positive.min()), 2.0 * float(positive.max()))
+    with style():
+        columns = min(len(sets), 3)
+        figure, places = panels(len(sets), columns, 3.3, 3.3, sharey=True)
+        for axes, (label, one) in zip(places, found.items(), strict=False):
+            _draw_calibration(axes, sets[label], one, ends)
+            numbers = (
+                f"ECE {one.expected_calibration_error:.2f}, area {one.miscalibration_area:.2f}, "
+                f"rank {one.rank_correlation:.2f}, factor {one.recalibration_factor:.2f}"
+            )
+            of = f"{label} ({sets[label].pulls:,} pull{'s' * (sets[label].pulls != 1)})"
+            axes.set_title(f"{of}\n{numbers}", fontsize=9.5)
+            data |= {
+                f"{label} predicted_std_G0": one.rmv_G0,
+                f"{label} rms_error_G0": one.rmse_G0,
+                f"{label} rms_error_lower_G0": one.lower_G0,
+                f"{label} rms_error_upper_G0": one.upper_G0,
+                f"{label} size": one.size,
+                f"{label} expected_calibration_error": np.array([one.expected_calibration_error]),
+                f"{label} miscalibration_area": np.array([one.miscalibration_area]),
+                f"{label} rank_correlation": np.array([one.rank_correlation]),
+                f"{label} recalibration_factor": np.array([one.recalibration_factor]),
+            }
+        for axes in places[::columns]:
+            axes.set_ylabel(r"error ($G_0$)")
+        handles, labels = places[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    caption = (
+        f"Root mean square error against the root of the mean predicted variance, in at most {bins} bins of equally many "
+        f"predictions. Bars: 95 % bootstrap interval from {resamples:,} resamples of whole pulls; dots: absolute errors of "
+        "single predictions in the range shown. ECE: expected normalised calibration error, the mean over bins of |predicted − "
+        "observed| / predicted (Levi et al., 2022); area: between observed and predicted quantiles (0 is best, at most 0.5); "
+        "rank: Spearman correlation of |error| and standard deviation; factor: by which the standard deviations should be "
+        "multiplied."
+    )
+    return save_figure(folder, name, figure, data, "Calibration of the predicted uncertainty", caption)
+
+
+def _draw_calibration(axes: Axes, predicted: Predicted, found: Calibration, ends: tuple[float, float]) -> None:
+    assert predicted.std_G0 is not None
+    axes.scatter(
+        predicted.std_G0, np.abs(predicted.error_G0), s=3, color=GREY, alpha=0.35, linewidths=0, zorder=1, rasterized=True
+    )
+    bars = np.clip(np.nan_to_num([found.rmse_G0 - found.lower_G0, found.upper_G0 - found.rmse_G0]), 0.0, None)
+    axes.plot(ends, ends, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2, label="ideal")
+    axes.errorbar(
+        found.rmv_G0, found.rmse_G0, bars, fmt="o-", color=BLUE, markersize=5, capsize=2.5, linewidth=1.2, zorder=3,
+        label="root mean square error",
+    )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel=r"predicted standard deviation ($G_0$)", aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}" if ends[1] / ends[0] < 100 else NullFormatter())
+        axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    axes.tick_params(which="both", labelsize=9.5)
+
+
+def plot_active_learning(
+    folder: Path,
+    *,
+    labels: Mapping[str, Sequence[int]],
+    test_sets: Mapping[str, Mapping[str, Sequence[Predicted]]],
+    rng: np.random.Generator,
+    resamples: int = 1000,
+    name: str = "active_learning",
+) -> Path:
+    """Error against labels spent, for each way of choosing what to label next, one panel a test set.
+
+    Parameters
+    ----------
+    folder : Path
+    labels : mapping of strategy to sequence of int, of length n_rounds
+        Labels spent until each round; repeats of a strategy may follow one another, and rounds of equally many labels are
+        joined by their mean.
+    test_sets : mapping of test set to mapping of strategy to sequence of Predicted, of length n_rounds
+    rng : numpy.random.Generator
+        For the intervals.
+    """
+    if not labels or not test_sets:
+        raise InputError("a figure of active learning needs at least one strategy and one test set.")
+    for test, by_strategy in test_sets.items():
+        for strategy, spent in labels.items():
+            if strategy not in by_strategy or len(by_strategy[strategy]) != len(spent) or not len(spent):
+                raise InputError(f"strategy {strategy!r} needs one prediction of test set {test!r} a round, {len(spent)} in all.")
+    reach = float(np.ptp(np.concatenate([np.asarray(spent) for spent in labels.values()])))
+    data: dict[str, ArrayLike] = {f"{strategy} labels": np.asarray(spent) for strategy, spent in labels.items()}
+    with style():
+        columns = min(len(test_sets), 3)
+        figure, places = panels(len(test_sets), columns, 3.6, 3.2, sharey=False)
+        for axes, (test, by_strategy) in zip(places, test_sets.items(), strict=True):
+            for order, (strategy, spent) in enumerate(labels.items()):
+                found = [mean_absolute_error(one, rng, resamples=resamples) for one in by_strategy[strategy]]
+                beside = 0.012 * reach * (order - 0.5 * (len(labels) - 1))
+                draw_error_line(axes, np.asarray(spent) + beside, found, order, strategy)
+                for field in ("mae_G0", "lower_G0", "upper_G0"):
+                    column = f"{test} {strategy} {field if field == 'mae_G0' else 'mae_' + field}"
+                    data[column] = np.array([getattr(one, field) for one in found])
+            pulls = next(iter(by_strategy.values()))[0].pulls
+            axes.set_title(f"{test} ({pulls:,} pull{'s' * (pulls != 1)})", fontsize=10)
+            axes.set(yscale="log", xlabel="labels computed", ylabel=MAE)
+            plain_log_ticks(axes)
+        handles, names = places[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper center", ncols=4)
+    caption = (
+        "Mean absolute error against the number of exact labels that training has cost, for each way of choosing the structures "
+        f"to label next. Bars: 95 % bootstrap interval from {resamples:,} resamples of the test pulls; lines pass through the "
+        "mean of rounds with equally many labels. Symbols of one round are drawn side by side."
+    )
+    return save_figure(folder, name, figure, data, "Active learning", caption)

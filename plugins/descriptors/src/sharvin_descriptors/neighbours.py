@@ -1,0 +1,132 @@
+"""Who surrounds an atom: displacement vectors to its neighbours, and which atoms have the same ones as in the frame before.
+
+Displacements are rounded to a grid of a power of two far below the resolution of the features. An electrode that moves as a block has
+the same displacements in every frame but for the rounding of its positions (10⁻¹⁵ Å), so on the grid its inner atoms have equal
+neighbourhoods, number for number. A row of features is a function of the rounded neighbourhood alone: taking it from the frame
+before where the neighbourhood is equal gives the bits that computing it again would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sharvin.errors import InputError, ItemError
+from sharvin.frames import Frame
+from vesin import NeighborList  # type: ignore[import-untyped]
+
+from sharvin_descriptors.harmonics import compiled
+
+CLOSEST_A = 0.1
+"""Atoms closer than this are two at one place: a broken structure, not an environment."""
+
+STEPS_PER_A = {"float32": 2.0**24, "float64": 2.0**38}
+"""Grid of the displacements: 6e-8 Å and 4e-12 Å, so rounding moves a feature by less than its own precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """Neighbours of all atoms of a frame.
+
+    Parameters
+    ----------
+    first : int64[n_atoms + 1]
+        Neighbours of atom i are pairs ``first[i]:first[i + 1]``.
+    atoms : int64[n_pairs]
+        Index of the neighbour; an atom may occur several times, and be its own neighbour, by its periodic images.
+    vectors : float64[n_pairs, 3]
+        From the atom to the neighbour, Å, on the grid.
+    channels, own_channel : int64[n_pairs], int64[n_atoms]
+        Density channel of the neighbours and of the atoms.
+    """
+
+    first: NDArray[np.int64]
+    atoms: NDArray[np.int64]
+    vectors: NDArray[np.float64]
+    channels: NDArray[np.int64]
+    own_channel: NDArray[np.int64]
+
+    def same_as(self, other: Neighbourhoods) -> NDArray[np.bool_]:
+        """Atoms whose neighbours have the vectors and channels that they have in `other`, bool[n_atoms]."""
+        if len(self.own_channel) != len(other.own_channel):
+            return np.zeros(len(self.own_channel), dtype=bool)
+        same = self.own_channel == other.own_channel
+        _compare(self.first, self.vectors, self.channels, other.first, other.vectors, other.channels, same)
+        return same
+
+
+@compiled
+def _compare(
+    first: NDArray[np.int64],
+    vectors: NDArray[np.float64],
+    channels: NDArray[np.int64],
+    other_first: NDArray[np.int64],
+    other_vectors: NDArray[np.float64],
+    other_channels: NDArray[np.int64],
+    same: NDArray[np.bool_],
+) -> None:
+    for i in range(len(same)):
+        count, there = first[i + 1] - first[i], other_first[i]
+        if other_first[i + 1] - there != count:
+            same[i] = False
+        for pair in range(count if same[i] else 0):
+            here, old = first[i] + pair, there + pair
+            if channels[here] != other_channels[old] or not (
+                vectors[here, 0] == other_vectors[old, 0]
+                and vectors[here, 1] == other_vectors[old, 1]
+                and vectors[here, 2] == other_vectors[old, 2]
+            ):
+                same[i] = False
+                break
+
+
+class NeighbourSearch:
+    """Finds neighbourhoods within `cutoff` Å, for features of precision `dtype`; `part` names the component in errors."""
+
+    def __init__(self, cutoff: float, dtype: str, part: str) -> None:
+        self._search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
+        self._steps_per_A = STEPS_PER_A[dtype]
+        self._part = part
+
+    def find(self, frame: Frame, channel: NDArray[np.int64], index: int) -> Neighbourhoods:
+        """Neighbourhoods of frame number `index`, whose atoms have the density channels `channel`.
+
+        Raises
+        ------
+        InputError
+            If a periodic direction has no cell vector.
+        ItemError
+            If positions are not finite or two atoms overlap.
+        """
+        cell = checked_cell(frame, index, self._part)
+        i, j, distances, vectors = self._search.compute(points=frame.positions, box=cell, periodic=frame.pbc, quantities="ijdD")
+        if len(distances) and distances.min() < CLOSEST_A:
+            pair = int(distances.argmin())
+            raise ItemError(
+                f"{self._part}: atoms {int(i[pair])} and {int(j[pair])} of frame {index} are {distances[pair]:.3g} Å apart; "
+                "the structure is broken."
+            )
+        first = np.searchsorted(i.astype(np.int64), np.arange(len(frame) + 1)).astype(np.int64)
+        rounded = np.rint(np.ascontiguousarray(vectors) * self._steps_per_A) / self._steps_per_A
+        neighbours = j.astype(np.int64)
+        return Neighbourhoods(first, neighbours, rounded, channel[neighbours], channel)
+
+
+def checked_cell(frame: Frame, index: int, part: str) -> NDArray[np.float64]:
+    """Cell of frame number `index`, with zeros along open directions.
+
+    Raises
+    ------
+    InputError
+        If a periodic direction has no cell vector.
+    ItemError
+        If positions or cell vectors are not finite.
+    """
+    cell = np.asarray(frame.cell, dtype=np.float64)
+    periodic = np.asarray(frame.pbc, dtype=bool)
+    if not (np.isfinite(frame.positions).all() and np.isfinite(cell).all()):
+        raise ItemError(f"{part}: frame {index} has positions or cell vectors that are not finite numbers.")
+    if np.linalg.matrix_rank(cell[periodic]) < periodic.sum():
+        raise InputError(f"{part}: frame {index} is periodic along a direction without a cell vector of its own.")
+    return cell if periodic.all() else np.where(periodic[:, None], cell, 0.0)

@@ -1,0 +1,144 @@
+r"""The network in which atoms attend to each other, then are pooled.
+
+The features of the atoms of a structure become states :math:`h_a` of width d, which L encoder layers change in turn by
+
+.. math:: h \to h + \mathrm{concat}_i\!\left[\mathrm{softmax}\!\left(\frac{Q_i K_i^T}{\sqrt{d/n}}\right) V_i\right] W,
+          \qquad h \to h + W_2\,\sigma(W_1 h),
+
+with n heads i whose queries, keys and values are linear in h (A. Vaswani et al., Adv. Neural Inf. Process. Syst. 30 (2017)), and
+layers normalised before (`pre`) or after (`post`) each of the two. Nothing tells an atom's place in the list: the order of atoms
+does not matter. A linear layer and ReLU, the pooling over atoms and a dense head follow.
+
+The atoms of all structures of a batch are rows of one matrix, without padding. Only attention needs to know the structures;
+those of equally many atoms are treated together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sharvin_models.configs import TransformerOptions
+from sharvin_models.layers import ACTIVATIONS, Dense, initialise
+from sharvin_models.row_network import RowNetwork
+
+Shape = tuple[int, int]
+"""Structures in a group, and atoms of each."""
+
+
+class AtomTransformer(RowNetwork):
+    """Transformer encoder over the atoms of a structure.
+
+    Parameters
+    ----------
+    mean, inverse_spread : float64[size]
+        Standardisation of the features.
+    options : TransformerOptions
+    """
+
+    def __init__(self, mean: NDArray[np.float64], inverse_spread: NDArray[np.float64], options: TransformerOptions) -> None:
+        super().__init__(mean, inverse_spread)
+        width = options.d_model
+        self.inputs = _linear(len(mean), width)
+        self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(options.layers))
+        self.norm = nn.LayerNorm(width) if options.norm == "pre" else nn.Identity()
+        self.outputs = _linear(width, width)
+        self.score = _linear(width, 1) if options.pooling == "attention" else None
+        self.pool = {"max": _largest, "mean": _mean, "attention": self._attended}[options.pooling]
+        self.head = Dense(width, options.head_layers, options.activation)
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Draw the weights."""
+        initialise(self, rng)
+
+    def forward(self, structures: Sequence[Tensor]) -> Tensor:
+        """Predictions of structures, each given by the float32[n_atoms, size] rows of its atoms; float32[n]."""
+        order = sorted(range(len(structures)), key=lambda index: len(structures[index]))
+        ordered = [structures[index] for index in order]
+        shapes = _groups([len(rows) for rows in ordered])
+        atoms = self.standardised(self.inputs, torch.cat(ordered))
+        for layer in self.layers:
+            atoms = layer(atoms, shapes)
+        atoms = functional.relu(self.outputs(self.norm(atoms)))
+        pooled = torch.cat([self.pool(part) for part in _split(atoms, shapes)])
+        return self.head(pooled)[torch.argsort(torch.tensor(order, device=atoms.device))]  # type: ignore[no-any-return]
+
+    def alone(self, rows: Tensor) -> Tensor:
+        """Prediction of one structure, float32[1]."""
+        return self([rows])  # type: ignore[no-any-return]
+
+    def _attended(self, atoms: Tensor) -> Tensor:
+        assert self.score is not None
+        return (self.score(atoms).softmax(dim=1) * atoms).sum(dim=1)
+
+
+class EncoderLayer(nn.Module):
+    """Attention between the atoms of each structure, then two layers on every atom, each added to what it starts from."""
+
+    def __init__(self, options: TransformerOptions) -> None:
+        super().__init__()
+        width = options.d_model
+        self.heads, self.dropout, self.pre = options.heads, options.dropout, options.norm == "pre"
+        self.activation = ACTIVATIONS[options.activation]
+        self.queries_keys_values = _linear(width, 3 * width)
+        self.mixed = _linear(width, width)
+        self.widened = _linear(width, options.feed_forward)
+        self.narrowed = _linear(options.feed_forward, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+
+    def forward(self, atoms: Tensor, shapes: Sequence[Shape]) -> Tensor:
+        """float32[n_atoms, d_model] of all structures, in groups of these shapes → the same shape."""
+        atoms = self._add(atoms, lambda states: self._attend(states, shapes), self.norms[0])
+        return self._add(atoms, self._feed_forward, self.norms[1])
+
+    def _add(self, atoms: Tensor, change: Callable[[Tensor], Tensor], norm: nn.Module) -> Tensor:
+        if self.pre:
+            return atoms + self._drop(change(norm(atoms)))
+        return norm(atoms + self._drop(change(atoms)))  # type: ignore[no-any-return]
+
+    def _attend(self, atoms: Tensor, shapes: Sequence[Shape]) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        results = []
+        for part in _split(self.queries_keys_values(atoms), shapes):
+            count, length, width = part.shape
+            query, key, value = part.view(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            mixed = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+            results.append(mixed.transpose(1, 2).reshape(count * length, width // 3))
+        return self.mixed(torch.cat(results))  # type: ignore[no-any-return]
+
+    def _feed_forward(self, atoms: Tensor) -> Tensor:
+        return self.narrowed(self._drop(self.activation(self.widened(atoms))))  # type: ignore[no-any-return]
+
+    def _drop(self, values: Tensor) -> Tensor:
+        return functional.dropout(values, self.dropout, self.training) if self.dropout else values
+
+
+def _groups(counts: Sequence[int]) -> list[Shape]:
+    """Neighbours of equally many atoms together."""
+    begins = [0, *(i for i, (a, b) in enumerate(pairwise(counts), start=1) if a != b), len(counts)]
+    return [(end - begin, counts[begin]) for begin, end in pairwise(begins)]
+
+
+def _split(atoms: Tensor, shapes: Sequence[Shape]) -> list[Tensor]:
+    """Rows of all structures, [n_atoms, width] → one [n_structures, n_atoms of each, width] a group."""
+    parts = atoms.split([structures * length for structures, length in shapes])
+    return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _largest(atoms: Tensor) -> Tensor:
+    return atoms.amax(dim=1)
+
+
+def _mean(atoms: Tensor) -> Tensor:
+    return atoms.mean(dim=1)
+
+
+def _linear(size: int, width: int) -> nn.Linear:
+    # Uninitialised: torch's own initialisation would draw from the global random state.
+    return nn.utils.skip_init(nn.Linear, size, width)  # type: ignore[no-untyped-call, no-any-return]

@@ -1,0 +1,29 @@
+"""Regressor ``transformer``: the network of :mod:`sharvin_models.atom_transformer`, trained by :mod:`sharvin_models.training`.
+
+Attention lets what an atom contributes depend on all others, however far; the maximum of ``fc_maxpool`` knows surroundings within
+the cutoff of the descriptor alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharvin_models.atom_regressor import AtomRegressor
+from sharvin_models.atom_transformer import AtomTransformer
+from sharvin_models.configs import TransformerOptions
+
+
+class Transformer(AtomRegressor[TransformerOptions]):
+    """Transformer encoder over the atoms, pooling, dense head; kind ``per_atom``.
+
+    Parameters
+    ----------
+    options : TransformerOptions
+    """
+
+    name = "transformer"
+    version = 1
+
+    def _build(self, mean: NDArray[np.float64], inverse_spread: NDArray[np.float64]) -> AtomTransformer:
+        return AtomTransformer(mean, inverse_spread, self.options)
