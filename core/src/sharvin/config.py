@@ -68,8 +68,9 @@ class Config:
     """A resolved experiment.
 
     ``selections`` holds a :class:`Selection` for every config key that names a component (``"structure"``, … ,
-    ``"executor"``); ``workflow`` is one of them. Where the workflow's option `option` holds cases, ``variants[option][case][key]``
-    is the component of that case, for every key that it may change; a key that the case does without is not there.
+    ``"executor"``); ``workflow`` is one of them. Where the workflow's option `option` holds cases,
+    ``variants[option][case][key]`` is the component of that case, for every key that it may change; a key that the case does
+    without is not there.
     """
 
     source: str

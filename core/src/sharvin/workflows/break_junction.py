@@ -95,8 +95,8 @@ class BreakJunction:
                 other = parts["hamiltonian"]
                 if other != chosen["hamiltonian"] and teaching.learns(other.built()):
                     raise InputError(
-                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose another "
-                        "charge_neutrality for it."
+                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose "
+                        "another charge_neutrality for it."
                     )
         for option in ("training_pulls", "production_pulls"):
             for name, parts in variants[option].items():

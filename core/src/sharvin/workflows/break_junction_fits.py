@@ -107,7 +107,8 @@ class Fitted:
     part: Indices
     """:data:`TRAIN`, :data:`VALIDATION` or :data:`TEST` of each snapshot, −1 where it is none of them."""
     predicted: Prediction
-    """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members alone."""
+    """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members
+    alone."""
     check: Prediction | None
 
     @property
