@@ -90,6 +90,11 @@ class BreakJunction:
         """
         chosen, variants = context.config.selections, context.config.variants
         teaching.check_options(self.options, chosen["hamiltonian"])
+        if chosen["regressor"].name in variants["compare"]:
+            raise InputError(
+                f"compare: a case is named {chosen['regressor'].name}, which is what the config's own model is called; name it "
+                "otherwise."
+            )
         for option in ("compare", "spectra"):
             for name, parts in variants[option].items():
                 other = parts["hamiltonian"]

@@ -35,13 +35,16 @@ class Acquisition:
 
 @dataclass
 class _Labelled:
-    """Labels so far, of all snapshots."""
+    """Labels so far, of all snapshots, and which were asked for: some cannot be had."""
 
     total: Labels
+    asked: NDArray[np.bool_]
 
     def add(self, chosen: Indices, new: Labels) -> None:
         conductance = self.total.conductance_G0.copy()
         conductance[chosen] = new.conductance_G0
+        self.asked = self.asked.copy()
+        self.asked[chosen] = True
         self.total = Labels(
             conductance,
             self.total.cpu_seconds + new.cpu_seconds,
@@ -67,7 +70,8 @@ def acquire(
     first = np.sort(context.rng("acquire").permutation(pool)[: asked.start])
     begin = np.sort(np.concatenate([shared, first]))
     nothing = Labels(np.full(len(snapshots), np.nan), 0.0, 0, 0)
-    arms = {CHOSEN: _Labelled(nothing), **({RANDOM: _Labelled(nothing)} if asked.compare_random else {})}
+    nobody = np.zeros(len(snapshots), dtype=bool)
+    arms = {name: _Labelled(nothing, nobody) for name in ((CHOSEN, RANDOM) if asked.compare_random else (CHOSEN,))}
     at_start = label(begin)
     spent: dict[str, list[int]] = {name: [] for name in arms}
     fitted: dict[str, list[Fitted]] = {name: [] for name in arms}
@@ -86,7 +90,7 @@ def acquire(
         if number == asked.rounds:
             break
         for name, labelled in arms.items():
-            free = pool[~np.isfinite(labelled.total.conductance_G0[pool])]
+            free = pool[~labelled.asked[pool]]
             if name == RANDOM:
                 chosen = random_order[np.isin(random_order, free)][: asked.per_round]
             else:

@@ -50,7 +50,7 @@ class ModelCase(Case):
 
     @model_validator(mode="after")
     def _a_model_or_a_baseline(self) -> Self:
-        if self.hamiltonian and (self.descriptor or self.regressor or self.members > 1):
+        if self.hamiltonian and (self.descriptor != {} or self.regressor or self.members > 1):
             raise ValueError(
                 f"case {self.name} names a hamiltonian, which is computed and not fitted, so its descriptor, regressor and "
                 "members would be ignored; leave them out"

@@ -215,7 +215,7 @@ class Fits:
                     validation,
                     plan.everything,
                     plan.model.regressor,
-                    self.context.seed(f"fit {plan.model.name}", member),
+                    self.context.seed("fit", member),
                     progress / key,
                 )
                 for key, (plan, train, validation, member) in tasks.items()
@@ -315,6 +315,7 @@ class Fits:
                 total[validation] += member.mean[position[validation]]
                 count[validation] += 1
             held = count > 0
+            part[plan.split.validation] = TRAIN  # of these too, all members learn what none of them held back
             mean[held], part[held] = total[held] / count[held], VALIDATION
         check = combine([_prediction("check_", table) for table in tables]) if self.check is not None else None
         return Fitted(plan, tuple(folders), tuple(key for key, _ in keys), part, Prediction(mean, std), check)

@@ -295,9 +295,9 @@ def _calibration_table(outcome: Outcome) -> Table:
         "title": "Predicted standard deviations",
         "columns": ["test set", "expected calibration error", "miscalibration area", "rank correlation", "recalibration factor"],
         "rows": [[name, *(_rounded(value) for value in numbers.values())] for name, numbers in calibrations(outcome).items()],
-        "caption": "Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi et al., "
-        "Sensors 22, 5540 (2022)); recalibration factor: root mean square of error over standard deviation, 1 where these are "
-        "right.",
+        "caption": "Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi et "
+        "al., Sensors 22, 5540 (2022)); recalibration factor: root mean square of error over standard deviation, 1 where these "
+        "are right.",
     }
 
 
