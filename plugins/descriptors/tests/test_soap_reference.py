@@ -134,7 +134,7 @@ def test_processes_that_compile_at_once_give_the_same_bits(tmp_path):
         subprocess.Popen([sys.executable, "-W", "error", "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    printed = [process.communicate(timeout=120)[0] for process in started]
+    printed = [process.communicate(timeout=300)[0] for process in started]
     printed.append(subprocess.run([sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, text=True).stdout)
     assert all(process.returncode == 0 for process in started)
     assert len(set(printed)) == 1

@@ -90,13 +90,18 @@ class BreakJunction:
         """
         chosen, variants = context.config.selections, context.config.variants
         teaching.check_options(self.options, chosen["hamiltonian"])
+        if chosen["regressor"].name in variants["compare"]:
+            raise InputError(
+                f"compare: a case is named {chosen['regressor'].name}, which is what the config's own model is called; name it "
+                "otherwise."
+            )
         for option in ("compare", "spectra"):
             for name, parts in variants[option].items():
                 other = parts["hamiltonian"]
                 if other != chosen["hamiltonian"] and teaching.learns(other.built()):
                     raise InputError(
-                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose another "
-                        "charge_neutrality for it."
+                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose "
+                        "another charge_neutrality for it."
                     )
         for option in ("training_pulls", "production_pulls"):
             for name, parts in variants[option].items():

@@ -116,7 +116,7 @@ def unbroken_snapshots(pulled: Pulls, every: int = 1) -> Snapshots:
 
 
 def drawn_snapshots(pulled: Pulls, number: int, rng: np.random.Generator) -> Snapshots:
-    """This many unbroken snapshots of each series, drawn at random without repetition; all, where it has fewer."""
+    """So many unbroken snapshots of each series, drawn at random without repetition; all, where it has fewer."""
     found = unbroken_snapshots(pulled)
     chosen = []
     for name in pulled.names():

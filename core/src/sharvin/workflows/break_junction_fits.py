@@ -107,7 +107,8 @@ class Fitted:
     part: Indices
     """:data:`TRAIN`, :data:`VALIDATION` or :data:`TEST` of each snapshot, −1 where it is none of them."""
     predicted: Prediction
-    """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members alone."""
+    """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members
+    alone."""
     check: Prediction | None
 
     @property
@@ -214,7 +215,7 @@ class Fits:
                     validation,
                     plan.everything,
                     plan.model.regressor,
-                    self.context.seed(f"fit {plan.model.name}", member),
+                    self.context.seed("fit", member),
                     progress / key,
                 )
                 for key, (plan, train, validation, member) in tasks.items()
@@ -314,6 +315,7 @@ class Fits:
                 total[validation] += member.mean[position[validation]]
                 count[validation] += 1
             held = count > 0
+            part[plan.split.validation] = TRAIN  # of these too, all members learn what none of them held back
             mean[held], part[held] = total[held] / count[held], VALIDATION
         check = combine([_prediction("check_", table) for table in tables]) if self.check is not None else None
         return Fitted(plan, tuple(folders), tuple(key for key, _ in keys), part, Prediction(mean, std), check)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from dscribe.descriptors import SOAP
+from dscribe.descriptors import SOAP  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgWarning
 from scipy.special import gamma

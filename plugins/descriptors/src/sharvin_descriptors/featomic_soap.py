@@ -7,11 +7,11 @@ and the factors of :class:`sharvin_descriptors.soap.Soap`, so that scalar produc
 from __future__ import annotations
 
 import numpy as np
-from featomic import SoapPowerSpectrum
-from featomic.basis import Gto, TensorProduct
-from featomic.cutoff import Cutoff, ShiftedCosine
-from featomic.density import Gaussian
-from metatensor import Labels
+from featomic import SoapPowerSpectrum  # type: ignore[import-untyped]
+from featomic.basis import Gto, TensorProduct  # type: ignore[import-untyped]
+from featomic.cutoff import Cutoff, ShiftedCosine  # type: ignore[import-untyped]
+from featomic.density import Gaussian  # type: ignore[import-untyped]
+from metatensor import Labels  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Features

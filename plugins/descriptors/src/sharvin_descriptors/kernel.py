@@ -123,7 +123,7 @@ def density_of_channel(
 @compiled
 def n_row(lanes: tuple[int, ...], legendre: NDArray[np.float64]) -> int:
     """Length of a row of the table of R_nl."""
-    return len(lanes) * legendre.shape[1]
+    return len(lanes) * int(legendre.shape[1])
 
 
 @compiled

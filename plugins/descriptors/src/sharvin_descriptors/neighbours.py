@@ -51,7 +51,7 @@ class Neighbourhoods:
         """Atoms whose neighbours have the vectors and channels that they have in `other`, bool[n_atoms]."""
         if len(self.own_channel) != len(other.own_channel):
             return np.zeros(len(self.own_channel), dtype=bool)
-        same = self.own_channel == other.own_channel
+        same: NDArray[np.bool_] = self.own_channel == other.own_channel
         _compare(self.first, self.vectors, self.channels, other.first, other.vectors, other.channels, same)
         return same
 
