@@ -55,7 +55,11 @@ class AtomTransformer(RowNetwork):
         self.head = Dense(width, options.head_layers, options.activation)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw the weights; layers normalised before are the identity at first, so that atoms learn on their own to begin with."""
+        """Draw the weights.
+
+        With `norm: pre` layers are the identity at first: a training begins with atoms that are on their own as in ``fc_maxpool``,
+        which extrapolates to longer wires, and takes from attention what it gains by it.
+        """
         initialise(self, rng)
         for layer in self.layers:
             if isinstance(layer, EncoderLayer) and layer.pre:
