@@ -42,7 +42,7 @@ class FeatureRows(ABC):
 
     @abstractmethod
     def heights(self, index: int) -> NDArray[np.float64] | None:
-        """Coordinate along the wire of the atom of each row of one structure, float64[n_atoms] in Å; None where it is not known."""
+        """Coordinate along the wire of the atom of each row of one structure, float64[n_atoms] in Å; None where not known."""
 
     @abstractmethod
     def take(self, index: slice | NDArray[np.int64]) -> FeatureRows:
