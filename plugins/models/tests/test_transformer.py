@@ -12,14 +12,23 @@ from sharvin_models.configs import TransformerOptions
 from sharvin_models.layers import initialise
 from torch import nn
 
-SMALL = {"d_model": 16, "heads": 4, "feed_forward": 24, "head_layers": (8,)}
+SMALL = {
+    "atom_layers": (),
+    "d_model": 16,
+    "heads": 4,
+    "feed_forward": 24,
+    "layers": 2,
+    "head_layers": (8,),
+    "dropout": 0.0,
+    "activation": "relu",
+}
 SIZE = 6
 
 
 def network(seed=0, size=SIZE, **options):
     """With all weights drawn, as after a training."""
     rng = np.random.default_rng(seed)
-    result = AtomTransformer(rng.normal(size=size), rng.uniform(0.5, 2.0, size=size), TransformerOptions(**SMALL, **options))
+    result = AtomTransformer(rng.normal(size=size), rng.uniform(0.5, 2.0, size=size), TransformerOptions(**{**SMALL, **options}))
     initialise(result, rng)
     return result.eval()
 
