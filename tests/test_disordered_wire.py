@@ -16,8 +16,8 @@ from sharvin.registry import create
 from sharvin.samples import Prediction
 from sharvin.store import read_json, read_table
 from sharvin.workflows import disordered_wire_steps as steps
-from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions, at_concentration
 from sharvin.workflows.disordered_wire import DisorderedWire
+from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions, at_concentration
 from small_study import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("w1_*.yaml"))

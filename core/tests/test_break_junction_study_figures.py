@@ -112,12 +112,13 @@ def test_histograms_by_condition_are_ordered_by_it_and_state_shares_and_lengths(
 
 def test_learning_curves_of_fits_are_given_back_with_their_gaps(tmp_path: Path) -> None:
     fits = {f"fit {k}": {"train_mae": [1.0, 0.5, 0.2], "validation_mae": [1.2, 0.4, np.nan]} for k in range(8)}
-    fits |= {"ridge": {"train_mae": [0.1]}}
+    fits |= {"ridge": {"train_mae": [0.1]}, "diverged": {"train_mae": [np.inf, np.nan], "validation_mae": [np.nan, np.nan]}}
     data = drawn(plot_learning_curves_of_fits(tmp_path, fits=fits))
     np.testing.assert_array_equal(data["fit 3 train_mae_G0"], [1.0, 0.5, 0.2])
     np.testing.assert_array_equal(data["fit 3 validation_mae_G0"], [1.2, 0.4, np.nan])
-    with pytest.raises(InputError, match="'diverged' has no finite value"):
-        plot_learning_curves_of_fits(tmp_path, fits={"diverged": {"validation_mae": [np.nan]}})
+    drawn(plot_learning_curves_of_fits(tmp_path, fits={"diverged": fits["diverged"]}, name="alone"))
+    with pytest.raises(InputError, match="'untrained' has neither"):
+        plot_learning_curves_of_fits(tmp_path, fits={"untrained": {"loss": [1.0]}})
 
 
 def test_errors_of_the_models_are_mean_absolute_errors_with_intervals_over_pulls(tmp_path: Path) -> None:
@@ -235,3 +236,17 @@ def test_figures_of_nothing_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             draw()
     assert not figures.list_figures(tmp_path)
+
+
+def test_failed_frames_are_refused_and_not_left_out_silently(tmp_path: Path) -> None:
+    x, g = [[0.0, 1.0]], [[1.0, np.nan]]
+    for draw in (
+        lambda: plot_plateau_lengths(tmp_path, series={"wire": (x, g)}, rng=rng()),
+        lambda: plot_log_histogram(tmp_path, series={"wire": g}, rng=rng()),
+        lambda: plot_histogram_comparison(tmp_path, series={"wire": g}, rng=rng()),
+        lambda: plot_histograms_by_condition(tmp_path, series={2.0: (x, g)}, rng=rng()),
+        lambda: plot_transmission_cases(tmp_path, cases={"ptbp": ([-1.0, 1.0], g[0])}),
+        lambda: plot_conductance_profile(tmp_path, elongation_A=g[0], exact_G0=x[0]),
+    ):
+        with pytest.raises(InputError, match="finite"):
+            draw()

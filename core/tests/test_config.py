@@ -50,6 +50,28 @@ class Trial(Case):
     """Overrides."""
 
 
+class WithoutFeatures(Case):
+    overrides = ("descriptor", "regressor")
+
+    descriptor: dict[str, object] | None = Field(default_factory=dict)
+    """Overrides."""
+
+    regressor: dict[str, object] = Field(default_factory=dict)
+    """Overrides."""
+
+
+class Comparison(WorkflowOptions):
+    kinds = ("structures", "regressors")
+    optional_kinds = ("descriptors",)
+    cases_options = ("wires", "models")
+
+    wires: tuple[Trial, ...] = ()
+    """Cases."""
+
+    models: tuple[WithoutFeatures, ...] = ()
+    """Cases."""
+
+
 class Layer(Options):
     width: int = 1
     """Neurons."""
@@ -92,7 +114,7 @@ PARTS = {
         ("pictures", Layered, {"takes": ("image",)}),
         ("other_pictures", Plain, {"takes": ("image",)}),
     ],
-    "workflows": [("study", Study, {}), ("trials", Trials, {})],
+    "workflows": [("study", Study, {}), ("trials", Trials, {}), ("comparison", Comparison, {})],
 }
 
 GOOD = {
@@ -109,7 +131,7 @@ GOOD = {
 def check(tmp_path, monkeypatch):
     """Load a config written from keys and values against the parts above."""
     module = types.ModuleType("parts_of_this_test")
-    for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "Trials"):
+    for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "Trials", "Comparison"):
         setattr(module, name, globals()[name])
     monkeypatch.setitem(sys.modules, module.__name__, module)
     found = Registry(disabled=())
@@ -120,11 +142,11 @@ def check(tmp_path, monkeypatch):
         }
     monkeypatch.setattr(config, "registry", lambda: found)
 
-    def load(*settings, **changes):
+    def load(*settings, profile=None, **changes):
         keys = {"workflow": "study", **GOOD, **changes}
         path = tmp_path / "study.yaml"
         path.write_text("".join(f"{key}: {value}\n" for key, value in keys.items() if value is not None))
-        return load_config(path, settings)
+        return load_config(path, settings, profile)
 
     return load
 
@@ -229,3 +251,87 @@ def test_mistakes_in_a_case_are_reported_at_its_line(check, case, words):
     assert len([problem for problem in found if words in problem]) == 1, found
     line = 3 if "too deep" in words else 4
     assert all(f"study.yaml:{line}:" in problem for problem in found if words in problem), found
+
+
+def comparison(*models):
+    """Changes of the config: a study with two lists of cases, the second written one a line from line 4 on."""
+    listed = "".join(f"\n    - {model}" for model in models)
+    unused = dict.fromkeys(("potential", "hamiltonian", "transport"))
+    return {**unused, "workflow": f"\n  use: comparison\n  wires: [{{name: a}}]\n  models:{listed}"}
+
+
+def test_a_case_that_nulls_the_descriptor_does_without_it(check):
+    found = check(**comparison("{name: own}", "{name: frames, descriptor: null, regressor: {use: graph}}"))
+    assert set(found.variants) == {"wires", "models"}
+    assert found.variants["models"]["own"]["descriptor"] is found.selections["descriptor"]
+    assert set(found.variants["models"]["frames"]) == {"regressor"}
+
+
+@pytest.mark.parametrize(
+    ("models", "line", "words"),
+    [
+        (("{name: b}", "{name: a}", "{name: b}"), 4, "two cases are named b; give each case a name of its own"),
+        (("{name: b, descriptor: null}",), 5, "network takes per_atom samples; name a descriptor"),
+        (("{name: b, regressor: {use: graph}}",), 5, "graph takes graph samples, but the descriptor soap gives per_atom"),
+    ],
+)
+def test_mistakes_in_one_list_of_cases_are_not_those_of_another(check, models, line, words):
+    found = problems(check, **comparison(*models))
+    assert len(found) == 1 and words in found[0] and f"study.yaml:{line}:" in found[0], found
+
+
+PROFILED = {
+    "potential": None,
+    "transport": None,
+    "structure": None,
+    "descriptor": None,
+    "workflow": "\n  use: trials\n  trials:\n    - {name: a}\n    - {name: b}",
+    "hamiltonian": "lattice",
+    "regressor": "{use: pictures, depth: 3, rate: 0.5, layers: [{width: 3}, {width: 4}]}",
+    "profiles": """
+  fast: {regressor: {depth: 1, layers: [{width: 7}]}, workflow: {trials: [{name: c}]}, seed: 3}
+  other: {regressor: {use: other_pictures}}
+  same: {regressor: {use: pictures, rate: 0.25}}
+  wrong: {regressor: {dept: 1}}""",
+}
+
+
+def regressor(found):
+    return found.selections["regressor"].options
+
+
+def test_a_profile_is_laid_over_the_config_and_replaces_lists(check):
+    plain, fast = check(**PROFILED), check(profile="fast", **PROFILED)
+    assert (regressor(plain).depth, plain.seed, list(plain.variants["trials"])) == (3, 0, ["a", "b"])
+    assert (regressor(fast).depth, regressor(fast).rate, fast.seed) == (1, 0.5, 3)
+    assert [layer.width for layer in regressor(fast).layers] == [7]
+    assert list(fast.variants["trials"]) == ["c"]
+    assert "profiles" not in fast.resolved()
+
+
+def test_a_profile_that_names_another_part_replaces_it_and_one_that_names_the_same_does_not(check):
+    other = check(profile="other", **PROFILED).selections["regressor"]
+    assert other.name == "other_pictures" and other.options == Plain()
+    same = check(profile="same", **PROFILED)
+    assert (regressor(same).depth, regressor(same).rate) == (3, 0.25)
+
+
+def test_settings_count_more_than_a_profile(check):
+    assert regressor(check("regressor.depth=4", profile="fast", **PROFILED)).depth == 4
+
+
+def test_a_profile_s_mistakes_are_reported_only_where_it_is_chosen(check):
+    check(**PROFILED)
+    assert any("regressor.dept: there is no such option" in problem for problem in problems(check, profile="wrong", **PROFILED))
+
+
+def test_an_unknown_profile_is_answered_by_those_on_offer(check):
+    found = problems(check, profile="slow", **PROFILED)
+    assert len(found) == 1 and "there is no profile 'slow' in this config; it has fast, other, same, wrong." in found[0]
+    assert "it has none" in problems(check, profile="slow")[0]
+
+
+@pytest.mark.parametrize("profiles", ["[fast]", "{fast: 3}", "fast"])
+def test_profiles_are_a_mapping_of_names_to_settings(check, profiles):
+    found = problems(check, **{**PROFILED, "profiles": profiles})
+    assert len(found) == 1 and "a mapping of names to settings" in found[0]

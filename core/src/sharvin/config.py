@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from sharvin.component import Component
-from sharvin.errors import InputError, SharvinError
+from sharvin.config_document import lay_profile, line_of, override, plain, read_yaml
+from sharvin.errors import SharvinError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.registry import Registry, registry
@@ -68,8 +69,9 @@ class Config:
     """A resolved experiment.
 
     ``selections`` holds a :class:`Selection` for every config key that names a component (``"structure"``, … ,
-    ``"executor"``); ``workflow`` is one of them. Where the workflow's option `option` holds cases, ``variants[option][case][key]``
-    is the component of that case, for every key that it may change; a key that the case does without is not there.
+    ``"executor"``); ``workflow`` is one of them. Where the workflow's option `option` holds cases,
+    ``variants[option][case][key]`` is the component of that case, for every key that it may change; a key that the case does
+    without is not there.
     """
 
     source: str
@@ -108,9 +110,9 @@ def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None =
     ConfigError
         With one line a mistake, each with file, line and where possible a suggestion.
     """
-    document = _read_yaml(path)
+    document = read_yaml(path)
     if isinstance(document, dict):
-        _lay_profile(document, profile, str(path))
+        lay_profile(document, profile, str(path))
     for setting in overrides:
         override(document, setting)
     return _Checker(document, str(path), registry()).config()
@@ -151,7 +153,7 @@ class _Checker:
 
     def complain(self, path: Sequence[Any], message: str) -> None:
         place = ".".join(str(part) for part in path)
-        self.problems.append(f"{self.source}:{_line_of(self.document, path)}: {place}: {message}")
+        self.problems.append(f"{self.source}:{line_of(self.document, path)}: {place}: {message}")
 
     def whole_number(self, key: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -200,7 +202,8 @@ class _Checker:
             twice = sorted({case.name for case in cases if sum(other.name == case.name for other in cases) > 1})
             if twice:
                 self.complain(("workflow", option), f"two cases are named {twice[0]}; give each case a name of its own.")
-        if len(self.problems) == wrong:
+        whole = all(CONFIG_KEYS[kind] in self.selections for kind in workflow.options.kinds)
+        if whole and len(self.problems) == wrong:
             options = {
                 option: {name: {key: part.options for key, part in parts.items()} for name, parts in cases.items()}
                 for option, cases in self.variants.items()
@@ -217,6 +220,7 @@ class _Checker:
             base = {"use": values[key]} if isinstance(values.get(key), str) else values.get(key, {})
             if override is None:
                 chosen.pop(key, None)
+                places[key] = (*place, key)
                 continue
             if not override or (key not in self.selections and "use" not in override):
                 continue
@@ -250,7 +254,7 @@ class _Checker:
         ----------
         chosen : mapping of str to Selection
         places : mapping of str to path
-            The components in question, by key; the others are known to fit.
+            The components in question, by key, and those that a case does without; the others are known to fit.
         """
         for giver, taker, what in (("descriptor", "regressor", "samples"), ("hamiltonian", "transport", "systems")):
             if giver in chosen and taker in chosen and (giver in places or taker in places):
@@ -267,7 +271,7 @@ class _Checker:
         structure = chosen.get("structure")
         present = structure.options.elements() if structure else None
         for key in ("potential", "hamiltonian"):
-            if present is None or key not in places:
+            if present is None or key not in places or key not in chosen:
                 continue
             covered = chosen[key].options.elements()
             lacking = sorted(present - covered) if covered is not None else []
@@ -290,110 +294,20 @@ class _Checker:
             if gives != options.system_type:
                 needed = f"{name} needs {options.system_type} systems"
                 self.complain(places["hamiltonian"], f"{needed}, but {chosen['hamiltonian'].name} gives {gives}.")
-        if "regressor" in places and "descriptor" not in chosen:
+        if "regressor" in chosen and "descriptor" not in chosen and not places.keys().isdisjoint(("descriptor", "regressor")):
             takes = _record(chosen["regressor"]).takes
             if options.sample_kind in takes:
                 return
             what = f"{chosen['regressor'].name} takes {' or '.join(takes)} samples"
             if "descriptors" in (*options.kinds, *options.optional_kinds):
-                self.complain(("descriptor",), f"{what}; name a descriptor that gives them.")
+                place = places.get("descriptor") or (*places["regressor"][:-1], "descriptor")
+                self.complain(place, f"{what}; name a descriptor that gives them.")
             else:
                 self.complain(places["regressor"], f"{what}, but {name} gives {options.sample_kind}.")
 
 
 def _record(chosen: Selection) -> Component:
     return registry().find(chosen.kind, chosen.name).component
-
-
-def plain(value: Any) -> Any:
-    """Plain Python data of a YAML document's nodes."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
-
-
-def _read_yaml(path: Path) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read the config {path}: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise InputError(f"the config {path} is not a text file in UTF-8.") from None
-    try:
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise ConfigError([f"{path}:{line}: not valid YAML: {error.problem or error.context}."]) from None
-
-
-def _lay_profile(document: dict[str, Any], profile: str | None, source: str) -> None:
-    """Take the profiles out of a document and lay the chosen one over the rest."""
-    profiles = document.pop("profiles", {})
-    if not isinstance(profiles, dict) or not all(isinstance(settings, dict) for settings in profiles.values()):
-        raise ConfigError([f"{source}:1: profiles: a mapping of names to settings that are laid over the config."])
-    if profile is None:
-        return
-    if profile not in profiles:
-        offered = f"it has {', '.join(map(str, profiles))}" if profiles else "it has none"
-        raise ConfigError([f"{source}:1: there is no profile {profile!r} in this config; {offered}."])
-    for key, settings in profiles[profile].items():
-        before = {"use": document[key]} if isinstance(document.get(key), str) else document.get(key)
-        if (
-            isinstance(settings, dict)
-            and isinstance(before, dict)
-            and settings.get("use", before.get("use")) == before.get("use")
-        ):
-            document[key] = before
-            before.update(settings)
-        else:
-            document[key] = settings
-
-
-def override(document: Any, setting: str) -> None:
-    """Apply one setting ``a.b=value`` to a nested mapping in place, the value in YAML."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
-
-    path, separator, text = setting.partition("=")
-    keys = path.strip().split(".")
-    if not separator or not all(keys):
-        raise InputError(f"--set needs the form a.b=value, not {setting!r}.")
-    try:
-        value = YAML(typ="safe").load(text)
-    except MarkedYAMLError as error:
-        raise InputError(f"--set {setting}: the value is not valid YAML: {error.problem}.") from None
-    place = document
-    for key in keys[:-1]:
-        if isinstance(place.get(key), str) and key in KIND_OF:
-            place[key] = {"use": place[key]}
-        place = place.setdefault(key, {})
-        if not isinstance(place, dict):
-            raise InputError(f"--set {setting}: {key} is not a mapping.")
-    place[keys[-1]] = value
-
-
-def _line_of(document: Any, path: Sequence[Any]) -> int:
-    """Line of the deepest part of a path that the file holds; 1 if none."""
-    line, place = 1, document
-    for key in path:
-        marks = getattr(place, "lc", None)
-        if marks is None or not isinstance(place, dict | list):
-            break
-        try:
-            line = (marks.key(key) if isinstance(place, dict) else marks.item(key))[0] + 1
-            place = place[key]
-        except (KeyError, IndexError, TypeError):
-            break
-    return int(line)
 
 
 def _digest_of_file(path: str) -> str:

@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Files of a finished step; ``paths[i]`` is None where item i failed."""
+    """Files of a finished step; ``paths[i]`` is None where item i failed, ``key`` identifies all that they depend on."""
 
     step: str
     key: str
@@ -85,9 +85,14 @@ class Context:
     executor: Executor
     console: Console = field(default_factory=Console)
     resume: Resume = field(default_factory=Resume)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds_of: dict[str, dict[str, float]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     computed: int = 0
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall time of each step so far, by name."""
+        return {step: sum(parts.values()) for step, parts in self.seconds_of.items()}
 
     def rng(self, step: str, item: int = 0) -> np.random.Generator:
         """Random numbers of one item of one step."""
@@ -167,7 +172,8 @@ class Context:
         self.failures.extend(failures)
         if paths and len(failures) == len(paths):
             raise RunError(f"every item of step {step} failed; the first: {failures[0].reason}")
-        result = StepResult(step, key, [path if path.exists() else None for path in paths], failures, len(waiting))
+        identity = key if items_depend_on is None else _digest({"step": key, "items": names})
+        result = StepResult(step, identity, [path if path.exists() else None for path in paths], failures, len(waiting))
         self._finished(result)
         return result
 
@@ -264,7 +270,7 @@ class Context:
             total = before + time.perf_counter() - started
             if computed:
                 write_json(record, {"seconds": total})
-            self.seconds[step] = self.seconds.get(step, 0.0) + (total if computed else before)
+            self.seconds_of.setdefault(step, {})[folder.name] = total if computed else before
 
     def _finished(self, result: StepResult) -> None:
         self.computed += result.computed

@@ -37,7 +37,7 @@ class OverlapMatrix:
     traces : tuple of int
         How many traces each set has.
     overlap : float64[n, n]
-        1 on the diagonal.
+        1 on the diagonal; 0 with a set that has no conductance within the bins.
     lower, upper : float64[n, n]
         95 % interval of the overlap; nan where a set has one trace only, and on the diagonal.
     exchanged : float64[n, n]
@@ -47,7 +47,7 @@ class OverlapMatrix:
     halves : float64[n]
         Mean overlap of two random halves of each set; nan for one trace.
     r_squared : float64[n, n]
-        R² of the densities of the row with those of the column as reference.
+        R² of the densities of the row with those of the column as reference; nan where the reference is flat.
     """
 
     labels: tuple[str, ...]
@@ -90,7 +90,7 @@ def overlap_matrix(
     Raises
     ------
     InputError
-        If a set has no trace or no conductance within the bins, or paired sets differ in their number of traces.
+        If a set has no trace, a conductance is not finite, or paired sets differ in their number of traces.
     """
     counts = {label: _counts_by_trace(label, traces, edges) for label, traces in sets.items()}
     sizes = tuple(len(rows) for rows in counts.values())
@@ -108,7 +108,7 @@ def overlap_matrix(
     for i in range(n):
         for j in range(n):
             if i != j:
-                r2[i, j] = histogram_r_squared(shown[i], shown[j])
+                r2[i, j] = histogram_r_squared(shown[i], shown[j]) if np.ptp(shown[j].density) > 0 else np.nan
         for j in range(i + 1, n):
             common = np.minimum(_shares(rows[i].sum(axis=0)), _shares(rows[j].sum(axis=0)))
             observed = min(1.0, float(common.sum()))
@@ -136,7 +136,7 @@ def overlap_of_halves(traces_G0: Sequence[ArrayLike], edges: Array, rng: np.rand
     Raises
     ------
     InputError
-        If there are fewer than two traces, or none has a conductance within the bins.
+        If there are fewer than two traces, or a conductance is not finite.
     """
     if len(traces_G0) < 2:
         raise InputError(f"two halves need at least 2 traces, not {len(traces_G0)}.")
@@ -162,10 +162,7 @@ def plateau_histogram(lengths_A: ArrayLike, bin_width_A: float = 0.5, max_A: flo
 def _counts_by_trace(label: str, traces: Sequence[ArrayLike], edges: Array) -> NDArray[np.int64]:
     if not len(traces):
         raise InputError(f"{label!r} holds no trace, so its conductance histogram cannot be compared.")
-    counts = np.stack([count(trace, edges).counts for trace in traces])
-    if not counts.any():
-        raise InputError(f"no conductance of {label!r} lies between {edges[0]:g} and {edges[-1]:g} G0; widen the histogram.")
-    return counts
+    return np.stack([count(trace, edges).counts for trace in traces])
 
 
 def _bootstrap_weights(

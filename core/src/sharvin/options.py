@@ -33,8 +33,8 @@ class Case(Options):
     """One of several cases of a study: a name, and options of the config's components that are its own.
 
     A subclass adds, for every key in `overrides`, a field of that name of type ``dict[str, Any]``. What it holds is laid over the
-    config's component and checked like it; with another ``use`` it stands alone. A field that may be None says by it that the case
-    does without that component.
+    config's component and checked like it; with another ``use`` it stands alone. A field that may be None says by it that the
+    case does without that component.
     """
 
     overrides: ClassVar[tuple[str, ...]] = ()

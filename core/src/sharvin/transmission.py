@@ -23,7 +23,7 @@ from rich.table import Table
 
 from sharvin.atomic import atomically
 from sharvin.brillouin import averaged_transmission, sampled_devices
-from sharvin.config import override
+from sharvin.config_document import override
 from sharvin.device_checks import check_device
 from sharvin.errors import InputError
 from sharvin.executors.threads import one_thread

@@ -90,13 +90,18 @@ class BreakJunction:
         """
         chosen, variants = context.config.selections, context.config.variants
         teaching.check_options(self.options, chosen["hamiltonian"])
+        if chosen["regressor"].name in variants["compare"]:
+            raise InputError(
+                f"compare: a case is named {chosen['regressor'].name}, which is what the config's own model is called; name it "
+                "otherwise."
+            )
         for option in ("compare", "spectra"):
             for name, parts in variants[option].items():
                 other = parts["hamiltonian"]
                 if other != chosen["hamiltonian"] and teaching.learns(other.built()):
                     raise InputError(
-                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose another "
-                        "charge_neutrality for it."
+                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose "
+                        "another charge_neutrality for it."
                     )
         for option in ("training_pulls", "production_pulls"):
             for name, parts in variants[option].items():
@@ -194,8 +199,7 @@ class BreakJunction:
                     places.append((model.name, pull))
         if not tasks:
             return {one.plan.model.name: [] for one in (own, *others)}
-        keys = {"pulls": production.result.key}
-        result = context.ensemble("predictions", steps.predict, tasks, keys, items_depend_on=depend_on)
+        result = context.ensemble("predictions", steps.predict, tasks, {}, items_depend_on=depend_on)
         return traces_of(production, places, result)
 
     def spectra(
@@ -219,7 +223,7 @@ class BreakJunction:
             steps.SpectrumTask(trajectory, snapshot, hamiltonian, transport, energies, _learnt(hamiltonian, own, taught))
             for hamiltonian in cases.values()
         ]
-        depends_on = {"pulls": snapshots.pulls.result.key, "energies_eV": energies.tolist(), **context.identity("transport")}
+        depends_on = {"energies_eV": energies.tolist(), **context.identity("transport")}
         items = [
             {"case": name, "pull": trajectory.name, "snapshot": snapshot, "hamiltonian": hamiltonian.identity}
             | ({"learnt": taught.key} if taught is not None and hamiltonian == own else {})

@@ -1,8 +1,9 @@
 """Active learning: label those snapshots of the training pulls first that the members of the ensemble agree least about.
 
-The snapshots of the validation and test pulls are labelled in full. Of the other pulls a few snapshots are labelled at random; then,
-round by round, the ensemble is fitted, predicts all of them, and those with the largest standard deviation are labelled. Beside it,
-as many are labelled at random, to show what the choice is worth (B. Settles, Active Learning, Morgan & Claypool (2012)).
+The snapshots of the validation and test pulls are labelled in full. Of the other pulls a few snapshots are labelled at random;
+then, round by round, the ensemble is fitted, predicts all of them, and those with the largest standard deviation are labelled.
+Beside it, as many are labelled at random, to show what the choice is worth (B. Settles, Active Learning, Morgan & Claypool
+(2012)).
 """
 
 from __future__ import annotations
@@ -34,15 +35,17 @@ class Acquisition:
 
 @dataclass
 class _Labelled:
-    """Labels so far, of all snapshots."""
+    """Labels so far, of all snapshots, and which were asked for: some cannot be had."""
 
     total: Labels
+    asked: NDArray[np.bool_]
 
     def add(self, chosen: Indices, new: Labels) -> None:
         conductance = self.total.conductance_G0.copy()
         conductance[chosen] = new.conductance_G0
+        self.asked = self.asked.copy()
+        self.asked[chosen] = True
         self.total = Labels(
-            f"{self.total.key} {new.key}",
             conductance,
             self.total.cpu_seconds + new.cpu_seconds,
             max(self.total.atoms, new.atoms),
@@ -66,8 +69,9 @@ def acquire(
     pool = np.sort(whole.train)
     first = np.sort(context.rng("acquire").permutation(pool)[: asked.start])
     begin = np.sort(np.concatenate([shared, first]))
-    nothing = Labels("", np.full(len(snapshots), np.nan), 0.0, 0, 0)
-    arms = {CHOSEN: _Labelled(nothing), **({RANDOM: _Labelled(nothing)} if asked.compare_random else {})}
+    nothing = Labels(np.full(len(snapshots), np.nan), 0.0, 0, 0)
+    nobody = np.zeros(len(snapshots), dtype=bool)
+    arms = {name: _Labelled(nothing, nobody) for name in ((CHOSEN, RANDOM) if asked.compare_random else (CHOSEN,))}
     at_start = label(begin)
     spent: dict[str, list[int]] = {name: [] for name in arms}
     fitted: dict[str, list[Fitted]] = {name: [] for name in arms}
@@ -86,7 +90,7 @@ def acquire(
         if number == asked.rounds:
             break
         for name, labelled in arms.items():
-            free = pool[~np.isfinite(labelled.total.conductance_G0[pool])]
+            free = pool[~labelled.asked[pool]]
             if name == RANDOM:
                 chosen = random_order[np.isin(random_order, free)][: asked.per_round]
             else:

@@ -104,9 +104,13 @@ def _caption(matrix: OverlapMatrix, bin_width_G0: float, outside: int, resamples
         f"Left: conductance histograms in bins of {bin_width_G0:g} G0, normalised to unit area ({sizes}){first}; dashed: 1 G0. "
         f"{band_sentence(resamples)} Right: common area of each two histograms, with its 95 % bootstrap interval. On the "
         "diagonal, in italics, the mean overlap of two random halves of one series: what chance leaves between sets of half as "
-        f"many traces. Star: {exchange} at random makes the overlap as small as this in fewer than 5 % of {resamples:,} trials, "
-        "so the two differ."
+        "many traces."
     )
+    if len(matrix.labels) > 1:
+        caption += (
+            f" Star: {exchange} at random makes the overlap of this pair as small in fewer than 5 % of {resamples:,} trials, so "
+            "the two differ."
+        )
     return caption + (f" {outside:,} conductances lie outside the range shown." if outside else "")
 
 

@@ -35,24 +35,25 @@ class ModelCase(Case):
     overrides: ClassVar[tuple[str, ...]] = ("descriptor", "regressor", "hamiltonian")
 
     descriptor: dict[str, Any] | None = Field(default_factory=dict)
-    """Options of the descriptor that differ from the config's, or another one with `use:`; null for a regressor that takes frames."""
+    """Options of the descriptor that differ from the config's, or another one with `use:`; null for a regressor that takes
+    frames."""
 
     regressor: dict[str, Any] = Field(default_factory=dict)
     """Options of the regressor that differ from the config's, or another one with `use:`."""
 
     hamiltonian: dict[str, Any] = Field(default_factory=dict)
-    """Options of another Hamiltonian: then nothing is fitted, and what this Hamiltonian gives of the test and check snapshots is held
-    against the labels, to say what an error means."""
+    """Options of another Hamiltonian: then nothing is fitted, and what this Hamiltonian gives of the test and check snapshots is
+    held against the labels, to say what an error means."""
 
     members: Count = 1
     """Fits in this case's ensemble."""
 
     @model_validator(mode="after")
     def _a_model_or_a_baseline(self) -> Self:
-        if self.hamiltonian and (self.descriptor or self.regressor or self.members > 1):
+        if self.hamiltonian and (self.descriptor != {} or self.regressor or self.members > 1):
             raise ValueError(
-                f"case {self.name} names a hamiltonian, which is computed and not fitted, so its descriptor, regressor and members "
-                "would be ignored; leave them out"
+                f"case {self.name} names a hamiltonian, which is computed and not fitted, so its descriptor, regressor and "
+                "members would be ignored; leave them out"
             )
         return self
 
@@ -106,7 +107,8 @@ class BreakJunctionOptions(WorkflowOptions):
     cases_options: ClassVar[tuple[str, ...]] = ("training_pulls", "production_pulls", "compare", "spectra")
 
     training_pulls: tuple[PullSeries, ...] = Field(default=(PullSeries(name=OWN, pulls=6),), min_length=1, validate_default=True)
-    """Pulls whose snapshots are labelled by NEGF and learnt from: a number, or series of pulls that differ in wire or dynamics."""
+    """Pulls whose snapshots are labelled by NEGF and learnt from: a number, or series of pulls that differ in wire or
+    dynamics."""
 
     production_pulls: tuple[PullSeries, ...] = (PullSeries(name=OWN, pulls=20),)
     """Further pulls, with other seeds, whose conductances are predicted: a number, or series of pulls that differ in wire or
@@ -120,8 +122,8 @@ class BreakJunctionOptions(WorkflowOptions):
     """Label every n-th snapshot of a training pull."""
 
     check_snapshots: int = Field(default=0, ge=0)
-    """Snapshots of each production series, drawn at random, that are labelled as well, to test the predictions on wires that nothing
-    was learnt from."""
+    """Snapshots of each production series, drawn at random, that are labelled as well, to test the predictions on wires that
+    nothing was learnt from."""
 
     split_by: Literal["group", "sample", "both"] = "group"
     """``group`` keeps each pull on one side of the split; ``sample`` mixes the snapshots of a pull, which flatters the scores;
@@ -182,7 +184,8 @@ class BreakJunctionOptions(WorkflowOptions):
             raise ValueError("validation_fraction and test_fraction must leave something to train on")
         if self.split_by != "sample" and self.number_of("training_pulls") < 3:
             raise ValueError(
-                "a split by group needs at least 3 training_pulls (train, validation, test): pulls are the groups; or split_by: sample"
+                "a split by group needs at least 3 training_pulls (train, validation, test): pulls are the groups; or choose "
+                "split_by: sample"
             )
         return self
 

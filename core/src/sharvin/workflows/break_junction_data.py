@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Pulls:
-    """Trajectories of the pulls of a step, and the series that each belongs to."""
+    """Trajectories of the pulls of a step, each named after all that it depends on, and the series that each belongs to."""
 
     result: StepResult
     series: tuple[str, ...]
@@ -72,7 +71,6 @@ class Snapshots:
 class Labels:
     """Exact conductances of snapshots in G0, nan where there is none, and what they cost."""
 
-    key: str
     conductance_G0: Array
     cpu_seconds: float
     atoms: int
@@ -100,10 +98,10 @@ def pulls(context: Context, step: str, option: str, series: Sequence[PullSeries]
         for number in range(one.pulls):
             seed = context.seed(stream, number)
             tasks.append(steps.PullTask(chosen["structure"], chosen["potential"], chosen["dynamics"], seed))
-            depend_on.append({**{key: chosen[key].identity for key in ("structure", "dynamics")}, "seed_of_item": seed})
+            identity = {key: chosen[key].identity for key in ("structure", "potential", "dynamics")}
+            depend_on.append({**identity, "seed_of_item": seed})
             names.append(one.name)
-    identity = context.identity("potential")
-    result = context.ensemble(step, steps.pull, tasks, identity, title=step.replace("_", " "), items_depend_on=depend_on)
+    result = context.ensemble(step, steps.pull, tasks, {}, title=step.replace("_", " "), items_depend_on=depend_on)
     return Pulls(result, tuple(names))
 
 
@@ -118,7 +116,7 @@ def unbroken_snapshots(pulled: Pulls, every: int = 1) -> Snapshots:
 
 
 def drawn_snapshots(pulled: Pulls, number: int, rng: np.random.Generator) -> Snapshots:
-    """This many unbroken snapshots of each series, drawn at random without repetition; all, where it has fewer."""
+    """So many unbroken snapshots of each series, drawn at random without repetition; all, where it has fewer."""
     found = unbroken_snapshots(pulled)
     chosen = []
     for name in pulled.names():
@@ -150,7 +148,6 @@ def label(
             depend_on.append({"pull": trajectory.name, "snapshots": list(part)})
             places.append((pull, begin + start))
     depends_on = {
-        "pulls": snapshots.pulls.result.key,
         "hamiltonian": hamiltonian.identity,
         "transport": transport.identity,
         **({"learnt": learnt.key} if learnt is not None else {}),
@@ -168,7 +165,7 @@ def label(
             context.failures.append(Failure(step, item, f"pull {pull}, snapshot {snapshot}: {reason}"))
     if not np.isfinite(conductance).any():
         raise RunError(f"step {step}: no snapshot could be labelled; see the failures in log.jsonl.")
-    return Labels(_digest(result.key, depend_on), conductance, cpu_seconds, atoms, orbitals)
+    return Labels(conductance, cpu_seconds, atoms, orbitals)
 
 
 @dataclass(frozen=True)
@@ -198,7 +195,3 @@ def only(result: StepResult) -> Path:
     path = result.paths[0]
     assert path is not None
     return path
-
-
-def _digest(*content: object) -> str:
-    return hashlib.blake2b(repr(content).encode(), digest_size=20).hexdigest()

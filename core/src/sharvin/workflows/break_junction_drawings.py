@@ -201,7 +201,7 @@ def _conditions(outcome: Outcome, traces: Sequence[Trace]) -> None:
 
 
 def _alone(series: Sequence[PullSeries], variants: Mapping[str, Mapping[str, Selection]], option: str) -> dict[str, float]:
-    """Values of an option of the dynamics by series, of those that differ from the first in nothing else; none if all are equal."""
+    """Values of an option of the dynamics by series, of those that differ from the first in nothing else; none if equal."""
     found: dict[str, float] = {}
     rest = None
     for one in series:

@@ -45,8 +45,8 @@ def plot_learning_curves_of_fits(
     """
     shown = {label: {key: np.asarray(curves.get(key, ()), dtype=float) for key in _CURVES} for label, curves in fits.items()}
     for label, curves in shown.items():
-        if not any(np.isfinite(curve).any() for curve in curves.values()):
-            raise InputError(f"fit {label!r} has no finite value in train_mae or validation_mae; leave it out.")
+        if not any(curve.size for curve in curves.values()):
+            raise InputError(f"fit {label!r} has neither train_mae nor validation_mae; leave it out.")
     if not shown:
         raise InputError("a figure of learning curves needs at least one fit.")
     data: dict[str, ArrayLike] = {}
@@ -54,7 +54,7 @@ def plot_learning_curves_of_fits(
         figure, places = panels(len(shown), 1 if len(shown) == 1 else 2 if len(shown) <= 4 else 4, 3.0, 2.5, sharey=True)
         for axes, (label, curves) in zip(places, shown.items(), strict=False):
             for key, (part, colour) in _CURVES.items():
-                curve = np.where(curves[key] > 0, curves[key], np.nan)
+                curve = np.where((curves[key] > 0) & np.isfinite(curves[key]), curves[key], np.nan)
                 marker = "o" if len(curve) < 3 else ""
                 axes.plot(np.arange(1, len(curve) + 1), curve, color=colour, linewidth=1.1, marker=marker, label=part)
                 data[f"{label} {key}_G0"] = curves[key]
@@ -68,8 +68,8 @@ def plot_learning_curves_of_fits(
         found = {text: line for axes in places for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
         figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=3)
     caption = (
-        f"Mean absolute error of {len(shown)} fits during training, on the structures learnt from and on validation pulls; the "
-        "circle marks the least validation error, whose value and epoch stand above the panel."
+        f"Mean absolute error of {_counted(len(shown), 'fit')} during training, on the structures learnt from and on those kept "
+        "for validation; the circle marks the least validation error, whose value and epoch stand above the panel."
     )
     return save_figure(folder, name, figure, data, "Learning curves of the fits", caption)
 
@@ -80,7 +80,7 @@ _CURVES = {"train_mae": ("train", GREY), "validation_mae": ("validation", BLUE)}
 def _mark_best(axes: Axes, curve: Array) -> str:
     """Draw the circle; returns what stands above the panel."""
     if not np.isfinite(curve).any():
-        return "no validation error"
+        return "no finite validation error"
     best = int(np.nanargmin(curve))
     axes.plot(best + 1, curve[best], "o", markersize=6, markerfacecolor="none", color=INK, label="least validation error")
     return rf"{curve[best]:.3f} $G_0$ at epoch {best + 1:,}"

@@ -7,9 +7,10 @@ deleted when the fits are done.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -106,7 +107,8 @@ class Fitted:
     part: Indices
     """:data:`TRAIN`, :data:`VALIDATION` or :data:`TEST` of each snapshot, −1 where it is none of them."""
     predicted: Prediction
-    """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members alone."""
+    """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members
+    alone."""
     check: Prediction | None
 
     @property
@@ -172,6 +174,7 @@ class Fits:
     options: BreakJunctionOptions
     training: Snapshots
     check: Snapshots | None = None
+    _described: dict[str, tuple[SampleSource, SampleSource | None]] = field(default_factory=dict)
 
     def run(self, plans: Sequence[Plan]) -> list[Fitted]:
         """Fit all members of all plans; equal fits are done once."""
@@ -192,10 +195,10 @@ class Fits:
     def _key(self, plan: Plan, train: Indices, validation: Indices, member: int) -> str:
         descriptor, regressor = plan.model.descriptor, plan.model.regressor
         digest = hashlib.blake2b(digest_size=20)
-        for array in (train, validation, plan.conductance_G0, self.training.pull, self.training.snapshot):
+        for array in (train, validation, plan.conductance_G0):
             digest.update(np.ascontiguousarray(array).tobytes())
-        for check in [self.check] if self.check is not None else []:
-            digest.update(check.pull.tobytes() + check.snapshot.tobytes() + check.pulls.result.key.encode())
+        for snapshots in (self.training, *([self.check] if self.check is not None else [])):
+            digest.update(repr([(path.name, numbers) for _, path, numbers in snapshots.by_pull()]).encode())
         digest.update(repr((descriptor and descriptor.identity, regressor.identity, member, plan.everything)).encode())
         return digest.hexdigest()
 
@@ -203,17 +206,16 @@ class Fits:
         progress = self.context.folder / "store" / "fits-in-progress"
 
         def make() -> list[FitTask]:
-            sources = {_name_of(plan.model.descriptor): self._sources(plan.model.descriptor) for plan, *_ in tasks.values()}
             return [
                 FitTask(
-                    *sources[_name_of(plan.model.descriptor)],
+                    *self._sources(plan.model.descriptor),
                     plan.conductance_G0,
                     self.training.pull,
                     train,
                     validation,
                     plan.everything,
                     plan.model.regressor,
-                    self.context.seed(f"fit {plan.model.name}", member),
+                    self.context.seed("fit", member),
                     progress / key,
                 )
                 for key, (plan, train, validation, member) in tasks.items()
@@ -225,7 +227,7 @@ class Fits:
                 "fit",
                 fit,
                 make,
-                {"pulls": self.training.pulls.result.key},
+                {},
                 suffix="",
                 title="fits",
                 items_depend_on=[{"fit": key} for key in tasks],
@@ -235,13 +237,16 @@ class Fits:
         return {key: path for key, path in zip(tasks, result.paths, strict=True) if path is not None}
 
     def _sources(self, descriptor: Selection | None) -> tuple[SampleSource, SampleSource | None]:
-        """Samples of the training snapshots and of the check set."""
-        sets = [self.training, *([self.check] if self.check is not None else [])]
-        if descriptor is None or not self._fit_in_cache(sets, descriptor):
-            found = [SampleSource.of(one, descriptor) for one in sets]
-        else:
-            found = [SampleSource.of(one, descriptor, self._shards(one, descriptor)) for one in sets]
-        return found[0], found[1] if self.check is not None else None
+        """Samples of the training snapshots and of the check set; described when they are first asked for."""
+        name = "" if descriptor is None else json.dumps(descriptor.identity, sort_keys=True)
+        if name not in self._described:
+            sets = [self.training, *([self.check] if self.check is not None else [])]
+            if descriptor is None or not self._fit_in_cache(sets, descriptor):
+                found = [SampleSource.of(one, descriptor) for one in sets]
+            else:
+                found = [SampleSource.of(one, descriptor, self._shards(one, descriptor)) for one in sets]
+            self._described[name] = (found[0], found[1] if self.check is not None else None)
+        return self._described[name]
 
     def _fit_in_cache(self, sets: Sequence[Snapshots], descriptor: Selection) -> bool:
         """Whether the features of these snapshots need no more than the option allows, judged by one snapshot a set."""
@@ -259,7 +264,7 @@ class Fits:
             "features",
             describe,
             [DescribeTask(path, numbers, descriptor) for _, path, numbers in pieces],
-            {"pulls": snapshots.pulls.result.key, "descriptor": descriptor.identity},
+            {"descriptor": descriptor.identity},
             suffix="",
             items_depend_on=[{"pull": path.name, "snapshots": list(numbers)} for _, path, numbers in pieces],
         )
@@ -284,6 +289,7 @@ class Fits:
 
     def close(self) -> None:
         """Delete the features that the fits needed."""
+        self._described.clear()
         self.context.discard("features")
 
     def _fitted(self, plan: Plan, keys: Sequence[tuple[str, Indices]], folders: Sequence[Path]) -> Fitted:
@@ -309,6 +315,7 @@ class Fits:
                 total[validation] += member.mean[position[validation]]
                 count[validation] += 1
             held = count > 0
+            part[plan.split.validation] = TRAIN  # of these too, all members learn what none of them held back
             mean[held], part[held] = total[held] / count[held], VALIDATION
         check = combine([_prediction("check_", table) for table in tables]) if self.check is not None else None
         return Fitted(plan, tuple(folders), tuple(key for key, _ in keys), part, Prediction(mean, std), check)
@@ -362,7 +369,3 @@ def _columns(prefix: str, prediction: Prediction) -> dict[str, Array]:
 
 def _prediction(prefix: str, table: Mapping[str, Array]) -> Prediction:
     return Prediction(table[f"{prefix}mean_G0"], table.get(f"{prefix}std_G0"))
-
-
-def _name_of(descriptor: Selection | None) -> str:
-    return "" if descriptor is None else repr(sorted(descriptor.identity.items(), key=str))

@@ -69,14 +69,11 @@ def taught(context: Context, options: BreakJunctionOptions, training: StepResult
     chosen = context.config.selections
     if not learns(chosen["hamiltonian"].built()):
         return None
-    tasks, pull_of_task = [], []
+    tasks: list[ReferenceTask] = []
+    pull_of_task: list[int] = []
     for item, path in training.finished:
         whole = np.flatnonzero(unbroken(read_observables(path)))
-        count = max(2, round(options.reference_snapshots / len(training.finished)))
-        # denser towards rupture, where few atoms carry the current and the surroundings are the rarest
-        spread = np.sqrt(np.linspace(0.0, 1.0, min(count, len(whole))))
-        places = np.unique((spread * (len(whole) - 1)).round().astype(int))
-        snapshots = tuple(int(number) for number in whole[places])
+        snapshots = tuple(int(number) for number in whole[_spread(len(whole), options, len(training.finished), len(tasks))])
         if snapshots:
             tasks.append(ReferenceTask(path, snapshots, chosen["hamiltonian"], chosen["transport"]))
             pull_of_task.append(item)
@@ -96,6 +93,16 @@ def taught(context: Context, options: BreakJunctionOptions, training: StepResult
         lambda folder: _learn(context, options, references, [trajectories[pull] for pull in pull_of_task], folder),
         {"references": references.key, "test_fraction": options.test_fraction, "split_by": options.split_by},
     )
+
+
+def _spread(snapshots: int, options: BreakJunctionOptions, pulls: int, number: int) -> NDArray[np.int64]:
+    """Which snapshots of a pull are references: denser towards rupture, and elsewhere in each pull."""
+    count = max(1, round(options.reference_snapshots / pulls))
+    # golden-ratio phases fill the range evenly over the pulls, so that few references a pull still cover all elongations
+    phase = (number * 0.6180339887498949) % 1.0
+    # where few atoms carry the current, towards rupture, surroundings are the rarest
+    spread = np.sqrt((np.arange(count) + phase) / count)
+    return np.unique((spread * (snapshots - 1)).round().astype(np.int64))
 
 
 def learns(hamiltonian: Any) -> bool:

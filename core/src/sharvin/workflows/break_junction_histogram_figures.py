@@ -288,8 +288,11 @@ def band_sentence(resamples: int) -> str:
 
 
 def whole_above(series: Iterable[Traces]) -> float:
-    """Next whole G0 above every conductance, at least 2."""
-    return float(max(2, math.ceil(float(np.max(pooled(pooled(traces) for traces in series), initial=0.0)))))
+    """Next whole G0 above every conductance, at least 2; raises :class:`InputError` if one is not a finite number."""
+    highest = float(np.max(pooled(pooled(traces) for traces in series), initial=2.0))
+    if not math.isfinite(highest):
+        raise InputError("some conductances of the traces are not finite numbers; leave failed frames out.")
+    return float(math.ceil(highest))
 
 
 def refuse_empty(what: str, traces: Mapping[str, Traces] | Mapping[float, Traces]) -> None:

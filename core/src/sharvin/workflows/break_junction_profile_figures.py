@@ -56,6 +56,8 @@ def plot_conductance_profile(
     given = {key: np.asarray(values, dtype=float) for key, values in columns.items() if values is not None}
     if not x.size or any(values.shape != x.shape for values in (exact, *given.values())):
         raise InputError(f"a conductance profile of {x.size} elongations needs as many values of all else, and at least one.")
+    if not np.isfinite(x).all() or np.any(np.diff(x) < 0):
+        raise InputError("the elongations of a conductance profile must be finite and ascend.")
     if "std_G0" in given and "predicted_G0" not in given:
         raise InputError("a predicted standard deviation needs the prediction it belongs to.")
     if len(points) != len(pictures) or len(points) > 26 or any(not 0 <= point < x.size for point in points):
@@ -158,5 +160,7 @@ def _profile_caption(exact: Array, given: Mapping[str, Array], pictures: Sequenc
         caption += " Green: tension, right axis."
     if pictures:
         pale = ", electrodes pale" if any("electrode" in atoms.arrays for atoms in pictures) else ""
-        caption += f" Below: the wire at the {len(pictures)} marked points, seen from the side{pale}."
+        caption += (
+            f" Below: the wire at {'each marked point' if len(pictures) > 1 else 'the marked point'}, seen from the side{pale}."
+        )
     return caption

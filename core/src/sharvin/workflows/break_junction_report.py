@@ -213,8 +213,8 @@ def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequenc
     without = f" ({dropped} more could not be labelled and were left out)" if dropped else ""
     sentences = [
         f"{options.number_of('training_pulls')} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
-        f"{chosen['dynamics'].name}) gave {len(outcome.labels.known)} snapshots{without}, labelled with the zero-bias transmission "
-        f"at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
+        f"{chosen['dynamics'].name}) gave {len(outcome.labels.known)} snapshots{without}, labelled with the zero-bias "
+        f"transmission at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
         f"The regressor {chosen['regressor'].name} predicts the conductance of held-out {held_out} with a mean absolute "
         f"error of {test['mae_G0']:.2f} G0.",
     ]
@@ -285,8 +285,8 @@ def _errors_of_models(outcome: Outcome) -> Table:
             ]
             for one in found
         ],
-        "caption": "On snapshots that no fit learnt from. Split by snapshot, neighbours of a held-out snapshot in its own pull were "
-        "learnt from, which flatters the first column; the production wires were never learnt from.",
+        "caption": "On snapshots that no fit learnt from. Split by snapshot, neighbours of a held-out snapshot in its own pull "
+        "were learnt from, which flatters the first column; the production wires were never learnt from.",
     }
 
 
@@ -295,8 +295,9 @@ def _calibration_table(outcome: Outcome) -> Table:
         "title": "Predicted standard deviations",
         "columns": ["test set", "expected calibration error", "miscalibration area", "rank correlation", "recalibration factor"],
         "rows": [[name, *(_rounded(value) for value in numbers.values())] for name, numbers in calibrations(outcome).items()],
-        "caption": "Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi et al., Sensors "
-        "22, 5540 (2022)); recalibration factor: root mean square of error over standard deviation, 1 where these are right.",
+        "caption": "Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi et "
+        "al., Sensors 22, 5540 (2022)); recalibration factor: root mean square of error over standard deviation, 1 where these "
+        "are right.",
     }
 
 

@@ -62,9 +62,10 @@ def plot_transmission_cases(
         near.set(xlim=(-near_eV, near_eV), ylim=_close_range([v[np.abs(e) <= near_eV] for e, v in curves.values()], top))
         figure.legend(loc="outside upper center", ncols=min(3, len(curves)), fontsize=9)
     values = np.array([float(np.asarray(data[f"{label} at_fermi"])[0]) for label in curves])
+    spread = f"{values.min():.3f}" + (f" to {values.max():.3f}" if len(values) > 1 else "")
     caption = (
         f"Transmission of {snapshot} in {len(curves)} case{'s' * (len(curves) != 1)}; right: near the Fermi energy, on a "
-        f"scale of its own, where the dots mark the conductance in G0. T(E_F): {values.min():.3f} to {values.max():.3f}."
+        f"scale of its own, where the dots mark the conductance in G0. T(E_F) is {spread}."
     )
     return save_figure(folder, name, figure, data, "Transmission of one snapshot", caption)
 

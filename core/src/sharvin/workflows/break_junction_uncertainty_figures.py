@@ -77,11 +77,12 @@ def plot_calibration(
         handles, labels = places[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)
     caption = (
-        f"Root mean square error against root mean predicted variance in at most {bins} bins of equally many predictions. Bars: "
-        f"95 % bootstrap interval from {resamples:,} resamples of whole pulls; dots: absolute error of single predictions. ECE: "
-        "expected normalised calibration error, the mean over bins of |predicted − observed| / predicted (Levi et al., 2022); "
-        "area: between observed and predicted quantiles (0 is best, at most 0.5); rank: Spearman correlation of |error| and "
-        "standard deviation; factor: by which the standard deviations should be multiplied."
+        f"Root mean square error against the root of the mean predicted variance, in at most {bins} bins of equally many "
+        f"predictions. Bars: 95 % bootstrap interval from {resamples:,} resamples of whole pulls; dots: absolute errors of "
+        "single predictions in the range shown. ECE: expected normalised calibration error, the mean over bins of |predicted − "
+        "observed| / predicted (Levi et al., 2022); area: between observed and predicted quantiles (0 is best, at most 0.5); "
+        "rank: Spearman correlation of |error| and standard deviation; factor: by which the standard deviations should be "
+        "multiplied."
     )
     return save_figure(folder, name, figure, data, "Calibration of the predicted uncertainty", caption)
 

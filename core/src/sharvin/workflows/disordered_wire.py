@@ -34,7 +34,10 @@ LEAST_TRAINING = 20
 
 
 class DisorderedWire:
-    """A study of disordered wires. See :class:`sharvin.workflows.disordered_wire_configs.DisorderedWireOptions` for its options."""
+    """A study of disordered wires.
+
+    See :class:`sharvin.workflows.disordered_wire_configs.DisorderedWireOptions` for its options.
+    """
 
     def __init__(self, options: DisorderedWireOptions) -> None:
         self.options = options
