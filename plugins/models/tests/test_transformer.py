@@ -38,7 +38,7 @@ def structures(*counts, seed=1):
     return [torch.from_numpy(rng.normal(size=(n, SIZE)).astype(np.float32)) for n in counts]
 
 
-VARIANTS = [{"norm": norm, "pooling": pooling} for norm in ("pre", "post") for pooling in ("max", "mean", "attention")]
+VARIANTS = [{"norm": norm, "pooling": pooling} for norm in ("none", "pre", "post") for pooling in ("max", "mean", "attention")]
 
 
 @pytest.fixture(params=VARIANTS, ids=lambda variant: "-".join(variant.values()))
@@ -75,8 +75,9 @@ def test_every_atom_feels_every_other_one(variant):
 
 
 @torch.no_grad()
-def test_a_training_starts_from_atoms_that_are_on_their_own():
-    one = network(norm="pre")
+@pytest.mark.parametrize("norm", ["none", "pre"])
+def test_a_training_starts_from_atoms_that_are_on_their_own(norm):
+    one = network(norm=norm)
     one.initialise(np.random.default_rng(0))
     (rows,) = structures(6)
     states = one.embed(rows)

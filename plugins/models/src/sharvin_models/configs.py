@@ -122,8 +122,9 @@ class TransformerOptions(AtomOptions):
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of attention weights, hidden values and outputs of each layer that a training step leaves out."""
 
-    norm: Literal["pre", "post"] = "pre"
-    """Normalise an atom's state before attention and feed-forward layers, which trains at larger rates, or after them."""
+    norm: Literal["none", "pre", "post"] = "pre"
+    """Normalise an atom's state before attention and feed-forward layers, which trains at larger rates, after them, or never,
+    which keeps how strong its features are."""
 
     pooling: Literal["max", "mean", "attention"] = "max"
     """How the atoms' states become one: largest value of each channel, mean, or mean weighted by a learnt softmax."""
