@@ -113,10 +113,10 @@ class TransformerOptions(AtomOptions):
     heads: int = Field(default=8, ge=1)
     """Heads of the attention; a divisor of `d_model`."""
 
-    feed_forward: int = Field(default=256, ge=1)
+    feed_forward: int = Field(default=128, ge=1)
     """Width of the hidden layer behind each attention."""
 
-    layers: int = Field(default=2, ge=1)
+    layers: int = Field(default=1, ge=1)
     """Encoder layers."""
 
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
