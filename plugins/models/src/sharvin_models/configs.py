@@ -290,6 +290,10 @@ class EquivariantOptions(TrainingOptions):
     def _messages_are_features(self) -> Self:
         if self.message_l_max > self.l_max:
             raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
+        if self.message_l_max and self.layers == 1:
+            raise ValueError(
+                "message_l_max would be ignored: in their first round atoms have invariants only; set layers: 2 or more."
+            )
         return self
 
 
