@@ -275,8 +275,8 @@ class EquivariantOptions(TrainingOptions):
     a few hundredths keep few trajectories from being learnt by heart."""
 
     averaging: float = Field(default=0.99, ge=0.0, lt=1.0)
-    """Share of itself that a moving average of the weights keeps at every step; it is the average that is then validated, kept and
-    saved. 0: no average."""
+    """Share of itself that a moving average of the weights keeps at every step; it is the average that is then validated, kept
+    and saved. 0: no average."""
 
     batch_size: int = Field(default=8, ge=1)
     """Structures in a gradient step."""
