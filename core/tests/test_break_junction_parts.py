@@ -90,7 +90,7 @@ def test_a_shortened_split_learns_from_fewer_pulls_and_is_tested_on_the_same():
 
 
 def test_pulls_of_fewer_than_three_groups_cannot_be_split():
-    with pytest.raises(InputError, match="needs at least 3 groups, not 1"):
+    with pytest.raises(InputError, match="only 1 training pulls have labelled snapshots, and a split by pull needs 3"):
         split(np.zeros(20, dtype=int))
 
 

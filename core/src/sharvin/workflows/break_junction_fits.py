@@ -22,7 +22,7 @@ from sharvin.applicability_domain import FORMAT, Domain
 from sharvin.config import Selection
 from sharvin.context import Context, StepResult
 from sharvin.ensemble import combine
-from sharvin.errors import RunError
+from sharvin.errors import InputError, RunError
 from sharvin.frames import Frames
 from sharvin.protocols import ResumableRegressor
 from sharvin.samples import Dataset, FeatureRows, Features, FeatureShards, Prediction, split_groups
@@ -56,7 +56,19 @@ class Split:
 
     @classmethod
     def of(cls, groups: Indices, labelled: Indices, options: BreakJunctionOptions, rng: np.random.Generator, by: str) -> Split:
-        """A random split of the labelled snapshots by pull (``group``) or one by one (``sample``)."""
+        """A random split of the labelled snapshots by pull (``group``) or one by one (``sample``).
+
+        Raises
+        ------
+        InputError
+            If there are fewer pulls, or snapshots, than parts.
+        """
+        known = len(np.unique(groups[labelled]))
+        if by == "group" and known < 3:
+            raise InputError(
+                f"only {known} training pulls have labelled snapshots, and a split by pull needs 3 (train, validation, test): "
+                "see the failures in log.jsonl, pull more often, or choose split_by: sample."
+            )
         rest = 1.0 - options.validation_fraction - options.test_fraction
         fractions = (rest, options.validation_fraction, options.test_fraction)
         parts = split_groups(groups[labelled], fractions, rng, by)
