@@ -96,8 +96,9 @@ class BreakJunction:
                 "otherwise."
             )
         for parts in (chosen, *variants["compare"].values()):
-            if "regressor" in parts and getattr(parts["regressor"].options, "device", "") == "cuda":
-                parts["regressor"].build()  # which fails if there is no such device
+            asked = parts["regressor"].options.model_dump() if "regressor" in parts else {}
+            if asked.get("device") == "cuda" or asked.get("precision") == "mixed":
+                parts["regressor"].build()  # which fails if there is no GPU
         for option in ("compare", "spectra"):
             for name, parts in variants[option].items():
                 other = parts["hamiltonian"]
