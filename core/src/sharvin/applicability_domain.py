@@ -35,7 +35,7 @@ from scipy.spatial import cKDTree
 from sharvin.errors import InputError
 from sharvin.frames import Frames
 from sharvin.radial_environments import RadialEnvironments
-from sharvin.samples import Dataset, DescribedFrames, FeatureRows, Samples
+from sharvin.samples import Dataset, FeatureRows, Samples
 from sharvin.store import read_table, write_table
 
 Floats = NDArray[np.float64]
@@ -49,10 +49,10 @@ STRUCTURES = 1000
 """Training structures that are looked at, drawn at random from larger sets; as many held-out ones at most."""
 ROWS_OF_COMPONENTS = 20_000
 """Training rows whose principal components are taken."""
-AROUND = 8
-"""Environments around one whose training atoms are called usual there …"""
+AROUND = 16
+"""Environments around one, itself included, whose training atoms say what is usual there …"""
 FEW = 20
-"""… if there are as many as this; else all training atoms."""
+"""… if there are as many of them as this; else all training atoms do."""
 NOISE = 1e-6
 """Distances, in units of the largest spread of a feature, that rounding makes."""
 
@@ -129,7 +129,8 @@ class Domain:
         """The distribution of training samples; how far from them is usual, from held-out ones.
 
         A sample is compared with the environments of other groups, if there are any. So a split by sample, with neighbours of
-        a held-out frame among the training samples, does not make new trajectories look strange.
+        a held-out frame among the training samples, does not make new trajectories look strange; what is usual is then one
+        distance everywhere, as only trajectories that the training never saw can test more than that.
 
         Parameters
         ----------
@@ -151,7 +152,9 @@ class Domain:
         projected = ((projection(rows.rows(i)), int(group)) for i, group in enumerate(training.groups))
         environments, groups, radius = _covering(projected, ENVIRONMENTS)
         found = _Others(environments, groups)
-        usual = np.maximum(_usual_distances(found, projection, rows, training.groups), max(radius, NOISE))
+        usual = np.full(len(environments), max(radius, NOISE))
+        if not np.isin(held_out.groups, training.groups).any():
+            usual = np.maximum(_usual_distances(found, projection, rows, training.groups), usual)
         largest = []
         for i, group in enumerate(held_out.groups):
             nearest, distance = found(projection(tests.rows(i)), int(group))
@@ -221,7 +224,7 @@ def _drawn(data: Dataset, rng: np.random.Generator) -> Dataset:
 
 def _rows(samples: Samples, described: RadialEnvironments | None) -> FeatureRows:
     if described is not None and isinstance(samples, Frames):
-        return DescribedFrames(samples, described.describe)
+        return described.describe(samples)  # a few numbers an atom
     if not isinstance(samples, FeatureRows):
         raise InputError(f"there is no training distribution of {samples.kind} samples.")
     return samples

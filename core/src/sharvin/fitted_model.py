@@ -1,8 +1,7 @@
 """The model of a finished break-junction run, for frames that the run never saw.
 
-``RUN/model.json`` says what it is made of; :func:`write_fitted_model` writes it, :class:`FittedModel` reads it. Nothing else of
-the run is needed than the files it names, so a run folder works on another machine without the potentials that it was computed
-with.
+``RUN/model.json`` says what it is made of; :func:`write_fitted_model` writes it, :class:`FittedModel` reads it. No more is needed
+than the files it names, so a run folder works on another machine without the potentials that it was computed with.
 """
 
 from __future__ import annotations

@@ -71,6 +71,10 @@ class Predicted:
     """Why a frame has no prediction, by its place in the lists."""
     fewer_atoms: int = 0
     """Frames with fewer atoms than any of the training."""
+    more_atoms: int = 0
+    """Frames with more atoms than any of the training."""
+    broken: int = 0
+    """Frames whose neck_width is 0."""
 
     @property
     def label(self) -> str:
@@ -183,6 +187,8 @@ class _Work:
         for column, value in zip((result.conductance_G0, result.std_G0, result.score), numbers, strict=True):
             column.append(float(value))
         result.fewer_atoms += len(frame) < self.model.atoms[0]
+        result.more_atoms += len(frame) > self.model.atoms[1]
+        result.broken += frame.scalars.get("neck_width") == 0.0
 
     def _ready(self, frame: Frame) -> Frame:
         """The frame with its rigid atoms marked, if the model needs them: as the file says, or found in its first frame."""
@@ -235,10 +241,17 @@ def _draw(path: Path, done: Sequence[Predicted]) -> None:
 
 def _report(console: Console, model: FittedModel, done: Sequence[Predicted]) -> None:
     """A table of a few frames, or one line a file, and what to beware of."""
+    console.print(_frames(done) if sum(len(one.frame) for one in done) <= SHOWN else _summary(done))
+    console.print(f"Mean absolute error in the validation set of the run: {model.validation_mae_G0:.3f} G0.", highlight=False)
+    for line in _warnings(model, done):
+        console.print(f"[yellow]warning[/yellow]: {line}", highlight=False, soft_wrap=True)
+
+
+def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
+    """What makes predictions unreliable, one sentence each."""
     total = sum(len(one.frame) for one in done)
-    console.print(_frames(done) if total <= SHOWN else _summary(done))
-    console.print(f"Mean absolute error on the held-out frames of the run: {model.validation_mae_G0:.3f} G0.", highlight=False)
-    outside, fewer = sum(sum(one.outside) for one in done), sum(one.fewer_atoms for one in done)
+    outside, broken = sum(sum(one.outside) for one in done), sum(one.broken for one in done)
+    fewer, more = sum(one.fewer_atoms for one in done), sum(one.more_atoms for one in done)
     failed = [(one, place) for one in done for place in one.notes]
     lines = []
     if model.domain is None:
@@ -246,13 +259,21 @@ def _report(console: Console, model: FittedModel, done: Sequence[Predicted]) -> 
     if outside:
         lines.append(f"{outside} of {total} frames lie outside the training distribution (score above 1): do not rely on them.")
     if fewer:
-        lines.append(f"{fewer} of {total} frames have fewer atoms than any training frame ({model.atoms[0]}).")
+        lines.append(
+            f"{fewer} of {total} frames have fewer atoms than any training frame ({model.atoms[0]}): is that the whole wire?"
+        )
+    if more:
+        lines.append(
+            f"{more} of {total} frames have more atoms than any training frame ({model.atoms[1]}): a model that takes the "
+            "maximum over atoms can bear that, one that takes their mean cannot."
+        )
+    if broken:
+        lines.append(f"{broken} of {total} frames are of a broken wire (neck_width 0), and the training holds none.")
     if failed:
         one, place = failed[0]
         where = f"frame {one.frame[place]} of {one.file}"
         lines.append(f"{len(failed)} of {total} frames could not be predicted; the first, {where}: {one.notes[place]}")
-    for line in lines:
-        console.print(f"[yellow]warning[/yellow]: {line}", highlight=False, soft_wrap=True)
+    return lines
 
 
 def _frames(done: Sequence[Predicted]) -> Table:

@@ -90,7 +90,8 @@ def numbered_frames(path: Path, index: str = ":", species: Sequence[str] = ()) -
     """Frames of a file with their numbers, read as they are asked for: of a structure file, or of a trajectory of a run.
 
     Numbers count as the range does: from −10 on where it starts at −10. Along z, the direction of transport, structures from
-    elsewhere are not periodic: the leads continue them, which most formats cannot say. The scalar ``elongation_A`` is kept.
+    elsewhere are not periodic: the leads continue them, which most formats cannot say. The scalars ``elongation_A`` and
+    ``neck_width`` are kept.
 
     Parameters
     ----------
@@ -114,8 +115,9 @@ def numbered_frames(path: Path, index: str = ":", species: Sequence[str] = ()) -
 
 def _frame(atoms: Atoms) -> Frame:
     atoms.pbc[2] = False
-    elongation = atoms.info.get("elongation_A")
-    return Frame.from_atoms(atoms, **({"elongation_A": float(elongation)} if isinstance(elongation, int | float) else {}))
+    stated = {name: atoms.info.get(name) for name in ("elongation_A", "neck_width")}
+    scalars = {name: float(value) for name, value in stated.items() if isinstance(value, int | float | np.number)}
+    return Frame.from_atoms(atoms, **scalars)
 
 
 def _own_frames(path: Path, wanted: int | slice, species: Sequence[str]) -> Iterator[Frame]:

@@ -9,7 +9,7 @@ from sharvin.testing import DescriptorTests
 
 class TestSoapInDoublePrecision(DescriptorTests):
     name = "soap"
-    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
+    options: ClassVar = {"n_max": 5, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
     cutoff_A = 5.0
 
 
@@ -24,8 +24,46 @@ class TestSoapInSinglePrecision(DescriptorTests):
 
 class TestSoapOfTwoSpecies(DescriptorTests):
     name = "soap"
-    options: ClassVar = {"n_max": 3, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"], "dtype": "float64"}
+    options: ClassVar = {"n_max": 5, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"], "dtype": "float64"}
     cutoff_A = 4.5
+
+
+class TestAverageSoap(DescriptorTests):
+    name = "average_soap"
+    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
+    cutoff_A = 5.0
+
+
+class TestSortedCoulombMatrix(DescriptorTests):
+    name = "coulomb_matrix"
+    options: ClassVar = {"max_atoms": 14, "dtype": "float64"}
+
+
+class TestCoulombEigenvalues(DescriptorTests):
+    name = "coulomb_matrix"
+    options: ClassVar = {"max_atoms": 14, "form": "eigenvalues"}
+    tolerance = 1e-6
+
+
+class TestSymmetryFunctionsOfGold(DescriptorTests):
+    name = "acsf"
+    options: ClassVar = {"table": "gold"}
+    cutoff_A = 6.0
+
+
+class TestSymmetryFunctionsOfTwoSpecies(DescriptorTests):
+    name = "acsf"
+    options: ClassVar = {
+        "functions": [
+            {"type": "G2", "eta": 0.4, "r_s": 2.5},
+            {"type": "G4", "eta": 0.02, "lam": -1, "zeta": 1.5},
+            {"type": "G9", "eta": 0.05, "lam": 1, "zeta": 4},
+        ],
+        "cutoff": 5.0,
+        "cutoff_function": "cosine",
+        "species": ["Ag", "Au"],
+    }
+    cutoff_A = 5.0
 
 
 @pytest.mark.skipif(find_spec("featomic") is None, reason="featomic is not installed")

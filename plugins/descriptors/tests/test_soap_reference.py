@@ -106,12 +106,12 @@ def test_features_equal_a_quadrature_of_the_smeared_density():
 
 def test_the_scalar_product_of_rows_is_the_kernel_of_the_full_spectrum():
     """The reduced row holds as much as the whole symmetric matrix p_nn'l."""
-    soap = sharvin.create("descriptors", "soap", n_max=4, l_max=2, cutoff=5.0, dtype="float64")
+    soap = sharvin.create("descriptors", "soap", n_max=5, l_max=2, cutoff=5.0, dtype="float64")
     row = soap.describe(Frames.from_atoms([Atoms("Au3", positions=[[0, 0, 0], [2.5, 0, 0], [0, 3.0, 1]])])).values[0]
     total = 0.0
     for block in row.reshape(3, -1):
-        p = np.zeros((4, 4))
-        p[np.triu_indices(4)] = block
+        p = np.zeros((5, 5))
+        p[np.triu_indices(5)] = block
         off = np.triu(p, 1) / np.sqrt(2)
         total += np.sum((np.diag(np.diag(p)) + off + off.T) ** 2)
     assert row @ row == pytest.approx(total, rel=1e-12)
@@ -134,7 +134,7 @@ def test_processes_that_compile_at_once_give_the_same_bits(tmp_path):
         subprocess.Popen([sys.executable, "-W", "error", "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    printed = [process.communicate(timeout=120)[0] for process in started]
+    printed = [process.communicate(timeout=300)[0] for process in started]
     printed.append(subprocess.run([sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, text=True).stdout)
     assert all(process.returncode == 0 for process in started)
     assert len(set(printed)) == 1

@@ -45,7 +45,15 @@ class TestMeam(PotentialTests):
     symbol = "K"
     crystal_structure = "bcc"
     lattice_constant_A = 5.344
-    cutoff_A = 8.0
+    cutoff_A = 10.0
+
+
+class TestSecondMoment(PotentialTests):
+    name = "second_moment"
+    symbol = "K"
+    crystal_structure = "bcc"
+    lattice_constant_A = 5.23
+    cutoff_A = 11.695
 
 
 class TestAse(PotentialTests):

@@ -14,7 +14,7 @@ def gold():
 
 @pytest.fixture(scope="module")
 def potassium():
-    return sharvin.calculator("meam", species=["K"], rc=8.0, delr=0.1)
+    return sharvin.calculator("meam")
 
 
 def energy(atoms, calculator):

@@ -34,6 +34,31 @@ def test_a_name_and_its_numbers_are_the_same_wire():
         nanowire(name="33-6-55", neck=[3, 3, 7], electrode=[5, 5, 5])
 
 
+def test_layers_of_two_sizes_alternate_about_one_axis():
+    """Each layer of a widened neck sits in the hollows of the next: 3×3 atoms over the nine hollows of 4×4."""
+    wire = nanowire(name="3344-6-55")
+    neck = wire[wire.arrays["electrode"] == 0]
+    heights, counts = np.unique(np.round(neck.positions[:, 2], 6), return_counts=True)
+    assert counts.tolist() == [9, 16, 9, 16, 9, 16]
+    axes = [neck.positions[np.isclose(neck.positions[:, 2], z), :2].mean(axis=0) for z in heights]
+    np.testing.assert_allclose(axes, np.broadcast_to(axes[0], (6, 2)), atol=1e-9)
+    assert wire == nanowire(neck=[3, 3, 6], second_neck=[4, 4], electrode=[5, 5, 5])
+    assert len(wire) == 250 + 3 * 9 + 3 * 16
+    with pytest.raises(InputError, match="does not fit"):
+        nanowire(neck=[3, 3, 6], second_neck=[6, 6], electrode=[5, 5, 5])
+    with pytest.raises(InputError, match="only one of them"):
+        nanowire(name="33-6-55", second_neck=[4, 4])
+
+
+@pytest.mark.parametrize("name", ["33-6-55", "33-10-55", "33-12-55", "33-16-55", "44-6-66", "55-6-77", "3344-6-55"])
+@pytest.mark.parametrize("element", ["Au", "Ag"])
+def test_every_wire_of_the_literature_is_one_piece_of_crystal(name, element):
+    wire = nanowire(name=name, element=element, lattice_constant=4.08)
+    i, d = ase_neighbor_list("id", wire, 3.0)
+    assert d == pytest.approx(4.08 / 2**0.5)
+    assert np.bincount(i, minlength=len(wire)).min() >= 3
+
+
 @pytest.mark.parametrize(
     ("crystal", "element", "orientation", "a", "nearest", "neighbours"),
     [

@@ -39,6 +39,19 @@ class TestRidgeOnStructures(RegressorTests):
         return Dataset(Features(values), np.tanh(values).sum(axis=1), np.arange(24) // 4)
 
 
+class TestKernelRidgeOnAtoms(RegressorTests):
+    name = "kernel_ridge"
+
+
+class TestGaussianProcessOnAtoms(RegressorTests):
+    name = "gaussian_process"
+    options: ClassVar = {"steps": 40, "starts": 2}
+
+    @pytest.fixture(autouse=True)
+    def _installed(self):
+        pytest.importorskip("gpytorch", exc_type=ImportError)
+
+
 class TestTransformer(RegressorTests):
     name = "transformer"
     options: ClassVar = {

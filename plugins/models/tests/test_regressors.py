@@ -11,6 +11,7 @@ from sharvin.samples import Dataset, Features, Images
 SIZE = 12
 MODELS = {
     "fc_maxpool": {"atom_layers": (16, 16), "head_layers": (8,), "epochs": 6, "batch_size": 4, "learning_rate": 3e-3},
+    "kernel_ridge": {"pooling": "max"},
     "ridge": {"pooling": "max"},
     "transformer": {"d_model": 8, "heads": 2, "feed_forward": 16, "head_layers": (8,), "epochs": 6, "learning_rate": 3e-3},
 }
@@ -73,7 +74,7 @@ def test_the_order_of_the_atoms_does_not_matter(name):
     )
 
 
-@pytest.mark.parametrize("name", ["fc_maxpool", "ridge"])
+@pytest.mark.parametrize("name", ["fc_maxpool", "kernel_ridge", "ridge"])
 def test_copies_of_an_atom_change_nothing_under_a_maximum(name):
     model, _ = fitted(name)
     rows = wires(1, seed=2).samples.values
@@ -86,7 +87,7 @@ def test_the_seed_decides_the_model(name):
     samples = wires(9, seed=2).samples
     first, again = (fitted(name)[0].predict(samples).mean for _ in range(2))
     assert np.array_equal(first, again)
-    if name != "ridge":
+    if name not in ("kernel_ridge", "ridge"):
         assert not np.array_equal(first, fitted(name, seed=6)[0].predict(samples).mean)
 
 

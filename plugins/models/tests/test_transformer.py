@@ -9,6 +9,7 @@ from sharvin.frames import Frame, Frames
 from sharvin.samples import Dataset, DescribedFrames, Features
 from sharvin_models.atom_transformer import AtomTransformer
 from sharvin_models.configs import TransformerOptions
+from sharvin_models.layers import initialise
 from torch import nn
 
 SMALL = {"d_model": 16, "heads": 4, "feed_forward": 24, "head_layers": (8,)}
@@ -16,9 +17,10 @@ SIZE = 6
 
 
 def network(seed=0, size=SIZE, **options):
+    """With all weights drawn, as after a training."""
     rng = np.random.default_rng(seed)
     result = AtomTransformer(rng.normal(size=size), rng.uniform(0.5, 2.0, size=size), TransformerOptions(**SMALL, **options))
-    result.initialise(rng)
+    initialise(result, rng)
     return result.eval()
 
 
@@ -59,8 +61,28 @@ def test_every_atom_feels_every_other_one(variant):
     (rows,) = structures(6)
     moved = rows.clone()
     moved[-1] += 1.0
-    states = [one.layers[0](one.standardised(one.inputs, r), [(1, 6)]) for r in (rows, moved)]
+    states = [one.layers[0](one.embed(r), [(1, 6)]) for r in (rows, moved)]
     assert (states[0] - states[1]).abs().amax(1).min() > 1e-4
+
+
+@torch.no_grad()
+def test_a_training_starts_from_atoms_that_are_on_their_own():
+    one = network(norm="pre")
+    one.initialise(np.random.default_rng(0))
+    (rows,) = structures(6)
+    states = one.embed(rows)
+    assert torch.equal(one.layers[0](states, [(1, 6)]), states)
+
+
+@torch.no_grad()
+def test_layers_before_the_attention_act_on_every_atom_by_itself():
+    one = network(atom_layers=(5, 7))
+    (rows,) = structures(6)
+    assert one.embed(rows).shape == (6, SMALL["d_model"])
+    torch.testing.assert_close(one.embed(rows[2:3]), one.embed(rows)[2:3], rtol=0, atol=1e-6)
+    standard = (rows - one.mean) * one.inverse_spread
+    first, second, third = one.atoms
+    torch.testing.assert_close(one.embed(rows), third(second(first(standard).relu()).relu()), rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()

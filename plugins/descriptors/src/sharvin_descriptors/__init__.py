@@ -1,1 +1,1 @@
-"""Descriptors for sharvin: the SOAP power spectrum."""
+"""Descriptors for sharvin: the SOAP power spectrum, and two other programs' for comparison."""

@@ -60,8 +60,8 @@ def centres(frame: Frame, which: str, index: int, part: str) -> NDArray[np.int64
         return np.arange(len(frame), dtype=np.int64)
     if frame.rigid is None:
         raise InputError(
-            f"{part}: centres: mobile needs to know which atoms are rigid, and frame {index} does not say; give the structure the "
-            "array rigid, make the trajectory anew if it is older than this array, or set centres: all."
+            f"{part}: centres: mobile needs to know which atoms are rigid, and frame {index} does not say; give the structure "
+            "the array rigid, make the trajectory anew if it is older than this array, or set centres: all."
         )
     if len(frame) and frame.rigid.all():
         raise InputError(f"{part}: every atom of frame {index} is rigid, so centres: mobile leaves none; set centres: all.")

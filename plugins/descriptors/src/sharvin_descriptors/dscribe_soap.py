@@ -1,8 +1,8 @@
 """The SOAP power spectrum of DScribe, for comparison.
 
-Its radial basis is made of Gaussian-type orbitals, orthonormalised by inverting their overlap matrix, which becomes singular to machine
-precision as their number grows. DScribe then fails, or returns functions that are not orthonormal; both are refused here. There is no
-cutoff function: a basis that decays towards the cutoff takes its place, and atoms a little beyond it still count.
+Its radial basis is made of Gaussian-type orbitals, orthonormalised by inverting their overlap matrix, which becomes singular to
+machine precision as their number grows. DScribe then fails, or returns functions that are not orthonormal; both are refused here.
+There is no cutoff function: a basis that decays towards the cutoff takes its place, and atoms a little beyond it still count.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from dscribe.descriptors import SOAP
+from dscribe.descriptors import SOAP  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgWarning
 from scipy.special import gamma
@@ -56,7 +56,7 @@ class DscribeSoap:
                     dtype=options.dtype,
                 )
         except ValueError as error:
-            raise InputError(f"{advice} the overlap of its radial functions is singular; choose a smaller n_max. ({error})") from None
+            raise InputError(f"{advice} the overlap of its radial functions is singular; choose a smaller n_max.") from error
         defect = self._defect()
         if defect > LARGEST_DEFECT:
             raise InputError(f"{advice} its radial functions miss orthonormality by {defect:.2g}; choose a smaller n_max.")

@@ -1,17 +1,17 @@
 """The SOAP power spectrum of featomic, for comparison.
 
-Its radial basis is that of Gaussian-type orbitals, orthonormalised, and its cutoff function a shifted cosine; rows have the order and the
-factors of :class:`sharvin_descriptors.soap.Soap`, so that scalar products of rows compare.
+Its radial basis is that of Gaussian-type orbitals, orthonormalised, and its cutoff function a shifted cosine; rows have the order
+and the factors of :class:`sharvin_descriptors.soap.Soap`, so that scalar products of rows compare.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from featomic import SoapPowerSpectrum
-from featomic.basis import Gto, TensorProduct
-from featomic.cutoff import Cutoff, ShiftedCosine
-from featomic.density import Gaussian
-from metatensor import Labels
+from featomic import SoapPowerSpectrum  # type: ignore[import-untyped]
+from featomic.basis import Gto, TensorProduct  # type: ignore[import-untyped]
+from featomic.cutoff import Cutoff, ShiftedCosine  # type: ignore[import-untyped]
+from featomic.density import Gaussian  # type: ignore[import-untyped]
+from metatensor import Labels  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Features
@@ -58,7 +58,8 @@ class FeatomicSoap:
     def describe(self, frames: Frames) -> Features:
         """Features of the atoms of every frame that `centres` asks for, in the order of the atoms.
 
-        A row runs over pairs of species s ≤ s' in the order of the `species` option, then l, then n, then n' (from n on where s = s').
+        A row runs over pairs of species s ≤ s' in the order of the `species` option, then l, then n, then n' (from n on
+        where s = s').
 
         Parameters
         ----------

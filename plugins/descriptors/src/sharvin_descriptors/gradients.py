@@ -10,8 +10,8 @@ so that the power spectrum changes by
 .. math:: \frac{\partial p^{ss'}_{nn'l}}{\partial r_{j\alpha}} \propto D^{s'\alpha}_{nn'l}
           = F'_{nl} \hat r_{j\alpha} \sum_m Y_{lm} c^{s'}_{n'lm} + F_{nl} \sum_m (\partial_\alpha Y_{lm}) c^{s'}_{n'lm},
 
-and by the transpose in addition where s = s'. The sums over m are vectors in n', so a neighbour costs little more than writing its
-derivatives down. The central atom moves against all its neighbours: its derivative is minus their sum.
+and by the transpose in addition where s = s'. The sums over m are vectors in n', so a neighbour costs little more than writing
+its derivatives down. The central atom moves against all its neighbours: its derivative is minus their sum.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def power_spectrum_gradients(
     Parameters
     ----------
     own_slots, slots : int64[n_chosen], int64[n_pairs]
-        Place in the result of each chosen atom's own derivative, and of that of each pair; −1 for pairs of other atoms. An image of
-        the atom itself has the atom's own place, and moves nothing.
+        Place in the result of each chosen atom's own derivative, and of that of each pair; −1 for pairs of other atoms. An
+        image of the atom itself has the atom's own place, and moves nothing.
     result : [n_slots, 3, size]
         Added to.
     """

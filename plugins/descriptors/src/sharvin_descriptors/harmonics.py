@@ -1,10 +1,11 @@
-"""Real spherical harmonics of many unit vectors at once, and their derivatives, compiled with numba.
+r"""Real spherical harmonics of many unit vectors at once, and their derivatives, compiled with numba.
 
-With :math:`\\bar Q_{lm}(z)` the normalised associated Legendre function without its factor :math:`(1 - z^2)^{m/2}`, which the powers of
-x ± iy carry instead,
+With :math:`\bar Q_{lm}(z)` the normalised associated Legendre function without its factor :math:`(1 - z^2)^{m/2}`, which the
+powers of x ± iy carry instead,
 
-.. math:: Y_{lm} = \\bar Q_{lm}(z)\\, \\mathrm{Re}(x + iy)^m, \\qquad Y_{l,-m} = \\bar Q_{lm}(z)\\, \\mathrm{Im}(x + iy)^m, \\qquad
-          \\bar Q_{lm} = a_{lm} z \\bar Q_{l-1,m} - b_{lm} \\bar Q_{l-2,m}, \\quad \\bar Q_{mm} = a_{mm}.
+.. math:: Y_{lm} = \bar Q_{lm}(z)\, \mathrm{Re}(x + iy)^m, \qquad Y_{l,-m} = \bar Q_{lm}(z)\, \mathrm{Im}(x + iy)^m,
+
+.. math:: \bar Q_{lm} = a_{lm} z \bar Q_{l-1,m} - b_{lm} \bar Q_{l-2,m}, \qquad \bar Q_{mm} = a_{mm}.
 
 Nothing is divided by the distance from the z axis, so the poles are ordinary points.
 """

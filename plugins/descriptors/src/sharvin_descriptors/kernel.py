@@ -9,8 +9,8 @@ with real spherical harmonics (S. De, A. P. Bartók, G. Csányi and M. Ceriotti,
 central atom is a neighbour at distance zero. All sums run in a fixed order on one thread, so equal input gives equal bits in
 every process.
 
-Three matrix products of :mod:`sharvin_descriptors.tiles` do the work: the interpolation of R_nl between knots, the sum over neighbours,
-and the sum over m. The density is kept as ``density[s, l² + l + m, n]`` with n padded to whole vector registers.
+Three matrix products of :mod:`sharvin_descriptors.tiles` do the work: the interpolation of R_nl between knots, the sum over
+neighbours, and the sum over m. The density is kept as ``density[s, l² + l + m, n]`` with n padded to whole vector registers.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ def neighbours_of_channel(
 
 
 @compiled
-def _directions(
-    chosen: NDArray[np.int64], count: int, vectors: NDArray[np.float64], unit: NDArray[np.float64]
-) -> None:
+def _directions(chosen: NDArray[np.int64], count: int, vectors: NDArray[np.float64], unit: NDArray[np.float64]) -> None:
     """Distances ``unit[3]`` and unit vectors ``unit[:3]`` of the chosen pairs; pair −1 is the central atom."""
     for j in range(count):
         if chosen[j] < 0:
@@ -125,11 +123,13 @@ def density_of_channel(
 @compiled
 def n_row(lanes: tuple[int, ...], legendre: NDArray[np.float64]) -> int:
     """Length of a row of the table of R_nl."""
-    return len(lanes) * legendre.shape[1]
+    return len(lanes) * int(legendre.shape[1])
 
 
 @compiled
-def _contract(density: Real, factors: Real, n_max: int, rows: tuple[int, ...], lanes: tuple[int, ...], square: Real, result: Real) -> None:
+def _contract(
+    density: Real, factors: Real, n_max: int, rows: tuple[int, ...], lanes: tuple[int, ...], square: Real, result: Real
+) -> None:
     """Sum over m; `result` runs over pairs of channels s ≤ s', then l, then n, then n' (from n on where s = s')."""
     place, width, channel = 0, len(lanes), density.shape[1] * len(lanes)
     for s in range(density.shape[0]):

@@ -1,9 +1,9 @@
 """Who surrounds an atom: displacement vectors to its neighbours, and which atoms have the same ones as in the frame before.
 
-Displacements are rounded to a grid of a power of two far below the resolution of the features. An electrode that moves as a block has
-the same displacements in every frame but for the rounding of its positions (10⁻¹⁵ Å), so on the grid its inner atoms have equal
-neighbourhoods, number for number. A row of features is a function of the rounded neighbourhood alone: taking it from the frame
-before where the neighbourhood is equal gives the bits that computing it again would.
+Displacements are rounded to a grid whose step lies far below the resolution of the features. An electrode that moves as a block
+has the same displacements in every frame but for the rounding of its positions (10⁻¹⁴ Å), so on the grid its inner atoms have
+equal neighbourhoods, number for number. A row of features is a function of the rounded neighbourhood alone: taking it from the
+frame before where the neighbourhood is equal gives the bits that computing it again would.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Neighbourhoods:
         """Atoms whose neighbours have the vectors and channels that they have in `other`, bool[n_atoms]."""
         if len(self.own_channel) != len(other.own_channel):
             return np.zeros(len(self.own_channel), dtype=bool)
-        same = self.own_channel == other.own_channel
+        same: NDArray[np.bool_] = self.own_channel == other.own_channel
         _compare(self.first, self.vectors, self.channels, other.first, other.vectors, other.channels, same)
         return same
 
@@ -81,11 +81,67 @@ def _compare(
                 break
 
 
+@compiled
+def _order_images(first: NDArray[np.int64], atoms: NDArray[np.int64], vectors: NDArray[np.float64]) -> None:
+    for i in range(len(first) - 1):
+        for pair in range(first[i] + 1, first[i + 1]):
+            place = pair
+            while place > first[i] and atoms[place - 1] == atoms[pair]:
+                before, axis = place - 1, 0
+                while axis < 2 and vectors[place, axis] == vectors[before, axis]:
+                    axis += 1
+                if vectors[place, axis] >= vectors[before, axis]:
+                    break
+                for k in range(3):
+                    vectors[place, k], vectors[before, k] = vectors[before, k], vectors[place, k]
+                place = before
+
+
+@compiled
+def _from_both_sides(
+    i: NDArray[np.uint64], j: NDArray[np.uint64], half: NDArray[np.float64], steps_per_A: float, n_atoms: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Sorted list of all pairs on the grid from a list that has each once, in any order.
+
+    Pairs are put into bins of the neighbour and then, in that order, of the atom.
+    """
+    n = len(i)
+    pairs = np.empty((2, 2 * n), dtype=np.int64)
+    ends = np.empty((2, 2 * n), dtype=np.int64)
+    for pair in range(n):
+        pairs[0, pair], pairs[0, n + pair] = pair, n + pair
+        ends[0, pair], ends[0, n + pair] = i[pair], j[pair]
+        ends[1, pair], ends[1, n + pair] = j[pair], i[pair]
+    first = np.empty(n_atoms + 1, dtype=np.int64)
+    place = np.empty(n_atoms, dtype=np.int64)
+    for step in range(2):
+        key = ends[1 - step]
+        first[:] = 0
+        for pair in range(2 * n):
+            first[key[pair] + 1] += 1
+        for atom in range(n_atoms):
+            first[atom + 1] += first[atom]
+            place[atom] = first[atom]
+        for pair in pairs[step]:
+            pairs[1 - step, place[key[pair]]] = pair
+            place[key[pair]] += 1
+    atoms = np.empty(2 * n, dtype=np.int64)
+    vectors = np.empty((2 * n, 3))
+    for slot in range(2 * n):
+        pair = pairs[0, slot]
+        atoms[slot] = ends[1, pair]
+        sign = 1.0 if pair < n else -1.0
+        for axis in range(3):
+            vectors[slot, axis] = sign * np.rint(half[pair % n, axis] * steps_per_A) / steps_per_A
+    _order_images(first, atoms, vectors)
+    return first, atoms, vectors
+
+
 class NeighbourSearch:
     """Finds neighbourhoods within `cutoff` Å, for features of precision `dtype`; `part` names the component in errors."""
 
     def __init__(self, cutoff: float, dtype: str, part: str) -> None:
-        self._search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
+        self._search = NeighborList(cutoff=cutoff, full_list=False, sorted=False, n_threads=1)
         self._steps_per_A = STEPS_PER_A[dtype]
         self._part = part
 
@@ -107,10 +163,8 @@ class NeighbourSearch:
                 f"{self._part}: atoms {int(i[pair])} and {int(j[pair])} of frame {index} are {distances[pair]:.3g} Å apart; "
                 "the structure is broken."
             )
-        first = np.searchsorted(i.astype(np.int64), np.arange(len(frame) + 1)).astype(np.int64)
-        rounded = np.rint(np.ascontiguousarray(vectors) * self._steps_per_A) / self._steps_per_A
-        neighbours = j.astype(np.int64)
-        return Neighbourhoods(first, neighbours, rounded, channel[neighbours], channel)
+        first, atoms, rounded = _from_both_sides(i, j, vectors, self._steps_per_A, len(frame))
+        return Neighbourhoods(first, atoms, rounded, channel[atoms], channel)
 
 
 def checked_cell(frame: Frame, index: int, part: str) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """Structures as fully periodic ones, for programs that know all three directions as periodic or none.
 
-An open direction becomes a periodic one whose images are farther away than any neighbour: its cell vector is perpendicular to the
-others and as long as the structure plus the range. Descriptors of a finite range do not change by this at all. Atoms are wrapped into
-the cell, where such programs expect them.
+An open direction becomes a periodic one whose images are farther away than any neighbour: its cell vector is perpendicular to
+the others and as long as the structure plus the range. Descriptors of a finite range do not change by this at all. Atoms are
+wrapped into the cell, where such programs expect them.
 """
 
 from __future__ import annotations

@@ -13,6 +13,27 @@ def sharvin_descriptors() -> list[Component]:
     """Local-density descriptors."""
     return [
         Component(
+            name="acsf",
+            target="sharvin_descriptors.acsf:Acsf",
+            config="sharvin_descriptors.configs:AcsfOptions",
+            summary="atom-centred symmetry functions G2, G4 and G9 of every atom's neighbourhood",
+            gives="per_atom",
+        ),
+        Component(
+            name="average_soap",
+            target="sharvin_descriptors.average_soap:AverageSoap",
+            config="sharvin_descriptors.configs:AverageSoapOptions",
+            summary="SOAP power spectrum averaged over a structure's atoms",
+            gives="per_structure",
+        ),
+        Component(
+            name="coulomb_matrix",
+            target="sharvin_descriptors.coulomb_matrix:CoulombMatrix",
+            config="sharvin_descriptors.configs:CoulombMatrixOptions",
+            summary="Coulomb matrix of a whole structure, sorted, or its eigenvalues",
+            gives="per_structure",
+        ),
+        Component(
             name="dscribe",
             target="sharvin_descriptors.dscribe_soap:DscribeSoap",
             config="sharvin_descriptors.configs:DscribeOptions",

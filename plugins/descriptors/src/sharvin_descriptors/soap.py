@@ -108,7 +108,7 @@ class Soap:
             if len(frame):
                 last = self._describe_frame(frame, index, atoms, values[offsets[index] : offsets[index + 1]], last)
         if last is not None and last is not self._last:
-            # Whoever holds the features may write to them, and the rows of all frames need not stay in memory.
+            # Copied: whoever holds the features may write to them, and the rows of all frames need not stay in memory.
             self._last = _Described(last.neighbourhoods, last.rows.copy(), last.row_of)
         return Features(values, offsets)
 

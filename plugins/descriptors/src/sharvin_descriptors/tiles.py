@@ -1,8 +1,8 @@
 """Small matrix products whose results stay in vector registers: the arithmetic core of the compiled descriptors.
 
 ``multiply`` computes a tile of C = A B, a few rows of C at full width, summing over the common axis in ascending order with one
-fused multiply-add a term. What one tile needs is written down in LLVM's vector instructions of 256 bits, because compilers do not keep
-accumulators of three nested loops in registers by themselves; any processor gives the same bits.
+fused multiply-add a term. It is written down in LLVM's vector instructions of 256 bits, because compilers do not by themselves
+keep the sums of a tile in registers; on processors with other registers LLVM splits or widens them, with the same result.
 
 Widths are passed as tuples, whose length is known to the compiler: ``lanes`` for a row of C, padded to whole registers
 (:func:`padded`), and ``rows`` for the rows of a tile (:func:`rows_of_tile`).
@@ -10,9 +10,10 @@ Widths are passed as tuples, whose length is known to the compiler: ``lanes`` fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -33,8 +34,7 @@ def rows_of_tile(lanes: int, itemsize: int) -> int:
     return max(1, ACCUMULATORS * REGISTER_BYTES // (lanes * itemsize))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def multiply(
+def _multiply(
     typing: Any,
     c: Any,
     c_first: Any,
@@ -52,8 +52,8 @@ def multiply(
 ) -> Any:
     """``C[i, :] = Σ_k A[i, k] B[k, :]`` for the rows of one tile.
 
-    The matrices lie in contiguous arrays of any shape; places are counted in elements: C[i, n] at ``c_first + i c_row + n``, A[i, k]
-    at ``a_first + i a_row + k a_step``, B[k, n] at ``b_first + k b_step + n``, k below `depth`.
+    The matrices lie in contiguous arrays of any shape; places are counted in elements: C[i, n] at ``c_first + i c_row + n``,
+    A[i, k] at ``a_first + i a_row + k a_step``, B[k, n] at ``b_first + k b_step + n``, k below `depth`.
     """
     itemsize = c.dtype.bitwidth // 8
     width = REGISTER_BYTES // itemsize
@@ -64,19 +64,21 @@ def multiply(
         c_array, c_at, c_stride, a_array, a_at, a_stride, a_next, b_array, b_at, b_next, count = arguments[:11]
         number = context.get_value_type(c.dtype)
         vector = ir.VectorType(number, width)
-        fused = cgutils.get_or_insert_function(
+        fused = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
             builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{width}f{c.dtype.bitwidth}"
         )
         zero = ir.Constant(vector, [ir.Constant(number, 0.0)] * width)
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
-        data = [context.make_array(kind)(context, builder, array).data for kind, array in ((c, c_array), (a, a_array), (b, b_array))]
+        start = cgutils.alloca_once_value
+        sums = [[start(builder, zero) for _ in range(n_vectors)] for _ in range(n_rows)]  # type: ignore[no-untyped-call]
+        arrays = ((c, c_array), (a, a_array), (b, b_array))
+        data = [context.make_array(kind)(context, builder, array).data for kind, array in arrays]
 
         def place(pointer: Any, first: Any, row: Any, i: int) -> Any:
             return builder.gep(pointer, [builder.add(first, builder.mul(row, ir.Constant(row.type, i)))])
 
         def registers(pointer: Any) -> list[Any]:
-            start = builder.bitcast(pointer, vector.as_pointer())
-            return [builder.gep(start, [ir.Constant(ir.IntType(64), v)]) for v in range(n_vectors)]
+            whole = builder.bitcast(pointer, vector.as_pointer())
+            return [builder.gep(whole, [ir.Constant(ir.IntType(64), v)]) for v in range(n_vectors)]
 
         with cgutils.for_range(builder, count) as loop:
             b_here = builder.gep(data[2], [builder.add(b_at, builder.mul(loop.index, b_next))])
@@ -95,3 +97,6 @@ def multiply(
         return context.get_dummy_value()
 
     return signature, generate
+
+
+multiply: Callable[..., None] = intrinsic(_multiply)

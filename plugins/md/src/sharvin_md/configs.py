@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Options
 
-from sharvin_md.potential_files import eam_elements, find_file, is_installed, is_shipped
+from sharvin_md.potential_files import SYMBOLS, eam_elements, find_file, is_installed, is_shipped
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 LAYERS_OF_NAMED_ELECTRODES = 5
+POTASSIUM_MEAM = (10.0, 6.0)
+"""Cutoff and its width in Å of K in ``library.meam``: the crystal is that of a longer cutoff, and bonds end without a step."""
 
 
 class NanowireOptions(Options):
@@ -28,11 +30,14 @@ class NanowireOptions(Options):
     """Cubic lattice constant in Å; the element's measured one where not given. Take the potential's for a wire without strain."""
     orientation: Literal["100", "110", "111"] = "100"
     """Crystal direction along the wire; bcc wires are 100."""
-    name: Annotated[str, Field(pattern=r"^[1-9]{2}-[1-9]\d?-[1-9]{2}$")] | None = None
+    name: Annotated[str, Field(pattern=r"^[1-9]{2}([1-9]{2})?-[1-9]\d?-[1-9]{2}$")] | None = None
     """Shorthand of the literature, neck cross-section – neck layers – electrode cross-section: ``33-6-55`` is a 3×3 neck of 6
-    layers between electrodes of 5×5 atoms and 5 layers. It is the default wire."""
+    layers between electrodes of 5×5 atoms and 5 layers. It is the default wire. In ``3344-6-55`` layers of 3×3 and 4×4
+    alternate."""
     neck: tuple[Count, Count, Count] | None = None
     """Neck atoms along x and y in a layer, and number of layers."""
+    second_neck: tuple[Count, Count] | None = None
+    """Neck atoms along x and y in every second layer, from the second one on, where they are not those of the first."""
     electrode: tuple[Count, Count, Count] | None = None
     """Electrode atoms along x and y in a layer, and number of layers on each side."""
     rigid_layers: Count | None = None
@@ -45,10 +50,12 @@ class NanowireOptions(Options):
         if self.name is None and (self.neck is None) != (self.electrode is None):
             raise ValueError("give both neck and electrode, or a name such as 33-6-55")
         neck, electrode = self.geometry()
-        if self.neck not in (None, neck) or self.electrode not in (None, electrode):
+        second = self.second_layer()
+        if self.neck not in (None, neck) or self.electrode not in (None, electrode) or self.second_neck not in (None, second):
             raise ValueError(f"name {self.name} means neck {list(neck)} and electrode {list(electrode)}; give only one of them")
-        if neck[0] > electrode[0] or neck[1] > electrode[1]:
-            raise ValueError(f"a neck of {neck[0]}×{neck[1]} atoms does not fit on electrodes of {electrode[0]}×{electrode[1]}")
+        for nx, ny in (neck[:2], second):
+            if nx > electrode[0] or ny > electrode[1]:
+                raise ValueError(f"a neck of {nx}×{ny} atoms does not fit on electrodes of {electrode[0]}×{electrode[1]}")
         if self.rigid() > electrode[2]:
             raise ValueError(f"{self.rigid()} rigid layers are more than the {electrode[2]} layers of an electrode")
         return self
@@ -62,6 +69,14 @@ class NanowireOptions(Options):
             (int(sizes[0]), int(sizes[1]), int(layers)),
             (int(filling[0]), int(filling[1]), LAYERS_OF_NAMED_ELECTRODES),
         )
+
+    def second_layer(self) -> tuple[int, int]:
+        """Atoms along x and y in every second layer of the neck."""
+        neck, _ = self.geometry()
+        sizes = (self.name or "").split("-")[0]
+        if len(sizes) == len("3344"):
+            return int(sizes[2]), int(sizes[3])
+        return self.second_neck if self.second_neck is not None and self.name is None else neck[:2]
 
     def rigid(self) -> int:
         """Rigid layers on each side."""
@@ -137,13 +152,14 @@ class MeamOptions(Options):
     parameters: str | None = None
     """Parameter file; replaces rc and delr."""
     rc: Positive | None = None
-    """Cutoff in Å where there is no parameter file; 8.0 for K of ``library.meam``, which is the default for K alone."""
-    delr: Positive = 0.1
-    """Width of the cutoff's smoothing in Å where there is no parameter file."""
+    """Cutoff in Å where there is no parameter file; 10.0 for K of ``library.meam``, which is the default for K alone."""
+    delr: Positive | None = None
+    """Width in Å over which the cutoff is smoothed where there is no parameter file; 6.0 where rc is K's default, else 0.1. A
+    narrow one ends bonds in a step of the energy: two atoms of K with rc 8.0 and 0.1 lose 0.5 eV within 0.1 Å."""
 
     @model_validator(mode="after")
     def _cutoff(self) -> Self:
-        if self.parameters is not None and (self.rc is not None or "delr" in self.model_fields_set):
+        if self.parameters is not None and (self.rc is not None or self.delr is not None):
             raise ValueError("give a parameter file, or rc and delr, not both")
         if self.parameters is None and self.cutoff() is None:
             raise ValueError("give a parameter file or the cutoff rc in Å (1.5 lattice constants is usual)")
@@ -151,9 +167,16 @@ class MeamOptions(Options):
 
     def cutoff(self) -> float | None:
         """Cutoff in Å; None where the parameter file says it or nothing does."""
-        if self.rc is None and self.parameters is None and self.species == ("K",) and self.library == "library.meam":
-            return 8.0
-        return self.rc
+        return POTASSIUM_MEAM[0] if self._is_default_potassium() else self.rc
+
+    def width(self) -> float:
+        """Width of the cutoff's smoothing in Å."""
+        if self.delr is not None:
+            return self.delr
+        return POTASSIUM_MEAM[1] if self._is_default_potassium() else 0.1
+
+    def _is_default_potassium(self) -> bool:
+        return self.rc is None and self.parameters is None and self.species == ("K",) and self.library == "library.meam"
 
     def elements(self) -> frozenset[str]:
         """The species."""
@@ -162,6 +185,69 @@ class MeamOptions(Options):
     def files(self) -> tuple[str, ...]:
         """Files that do not come with LAMMPS."""
         return tuple(name for name in (self.library, self.parameters) if name is not None and not is_shipped(name))
+
+
+class SecondMomentParameters(NamedTuple):
+    """Parameters of a second-moment potential: A, ξ, p, q, r0, and where f begins and ends to fall."""
+
+    repulsion_eV: float
+    hopping_eV: float
+    repulsion_decay: float
+    hopping_decay: float
+    distance_A: float
+    taper_from_A: float
+    cutoff_A: float
+
+
+SECOND_MOMENT = {"K": SecondMomentParameters(0.022036, 0.268414, 8.84, 1.2, 4.529, 8.465, 11.695)}
+"""Parameters by element; what they were fitted to is told in :mod:`sharvin_md.second_moment`."""
+
+
+class SecondMomentOptions(Options):
+    """Tight-binding potential in the second-moment approximation, of potassium or with parameters of your own."""
+
+    element: str = "K"
+    """Chemical symbol. K needs nothing else."""
+    repulsion_eV: Positive | None = None
+    """A, the repulsion of two atoms at ``distance_A``, for one of them."""
+    hopping_eV: Positive | None = None
+    """ξ, the effective hopping between them."""
+    repulsion_decay: Positive | None = None
+    """p, decay of the repulsion with the distance in units of ``distance_A``."""
+    hopping_decay: Positive | None = None
+    """q, decay of the hopping."""
+    distance_A: Positive | None = None
+    """r0, usually the nearest-neighbour distance."""
+    taper_from_A: Positive | None = None
+    """Distance at which the factor f that ends the interactions begins to fall."""
+    cutoff_A: Positive | None = None
+    """Distance at which they have ended."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.element not in SYMBOLS:
+            raise ValueError(f"{self.element!r} is not a chemical symbol")
+        given = [value is not None for value in self._own()]
+        if any(given) and not all(given):
+            missing = [name for name, there in zip(SecondMomentParameters._fields, given, strict=True) if not there]
+            raise ValueError(f"parameters of your own must be complete; give {', '.join(missing)} too")
+        if not any(given) and self.element not in SECOND_MOMENT:
+            raise ValueError(f"parameters are known of {', '.join(SECOND_MOMENT)}; give those of {self.element}")
+        if self.taper_from_A is not None and self.cutoff_A is not None and self.taper_from_A >= self.cutoff_A:
+            raise ValueError("taper_from_A must be below cutoff_A")
+        return self
+
+    def parameters(self) -> SecondMomentParameters:
+        """Those given, or else the element's."""
+        own = [value for value in self._own() if value is not None]
+        return SecondMomentParameters(*own) if own else SECOND_MOMENT[self.element]
+
+    def _own(self) -> list[float | None]:
+        return [getattr(self, name) for name in SecondMomentParameters._fields]
+
+    def elements(self) -> frozenset[str]:
+        """The element."""
+        return frozenset({self.element})
 
 
 class AseOptions(Options):

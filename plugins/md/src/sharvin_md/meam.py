@@ -5,17 +5,14 @@ Baskes, Phys. Rev. B 46, 2727 (1992), whose parameters are ``library.meam``.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from ase.calculators.calculator import Calculator
-from sharvin.cache import cache_folder
 from sharvin.errors import InputError
 from sharvin.protocols import LammpsPotential
 
 from sharvin_md.configs import MeamOptions
+from sharvin_md.generated_file import generated_file
 from sharvin_md.potential_files import find_file, meam_elements
 
 
@@ -40,7 +37,7 @@ class Meam:
         if missing:
             raise InputError(f"{self.library.name} holds {', '.join(held)}, not {', '.join(missing)}; choose another library.")
         self._cutoff = options.cutoff()
-        self._delr = options.delr
+        self._width = options.width()
         self._parameters = find_file(options.parameters) if options.parameters is not None else None
 
     def lammps_commands(self, species: Sequence[str]) -> LammpsPotential:
@@ -56,7 +53,8 @@ class Meam:
             raise InputError(
                 f"the meam potential is set up for {', '.join(self.species)}, not {', '.join(missing)}; add it to species."
             )
-        parameters = self._parameters or _parameter_file(f"rc = {self._cutoff!r}\ndelr = {self._delr!r}\n")
+        own = f"rc = {self._cutoff!r}\ndelr = {self._width!r}\n"
+        parameters = self._parameters or generated_file(own, ".meam", lambda: own)
         names = " ".join(self.species)
         coefficients = f'pair_coeff * * "{self.library}" {names} "{parameters}" {" ".join(species)}'
         return LammpsPotential(("pair_style meam", coefficients))
@@ -66,14 +64,3 @@ class Meam:
         from sharvin_md.lammps_calculator import LammpsCalculator
 
         return LammpsCalculator(self)
-
-
-def _parameter_file(text: str) -> Path:
-    """A file with this text, named by its content, so that processes may share it."""
-    path = cache_folder() / "meam" / f"{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}.meam"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    return path

@@ -61,14 +61,15 @@ class Nanowire:
         options = self.options
         vectors, shift, spacing = _layers(self.crystal, options.orientation, self.lattice_constant)
         neck, electrode = options.geometry()
+        sections = (neck[:2], options.second_layer())
         rigid_layers, total = options.rigid(), neck[2] + 2 * electrode[2]
         centre = _axis(electrode, _offsets(shift, total))
         positions, sides, rigid = [], [], []
         for layer in range(total):
             side = -1 if layer < electrode[2] else (1 if layer >= electrode[2] + neck[2] else 0)
-            nx, ny, _ = electrode if side else neck
+            nx, ny = electrode[:2] if side else sections[(layer - electrode[2]) % 2]
             offset = (layer * np.array(shift)) % 1.0
-            start = (0, 0) if side else tuple(_nearest(centre[k] - (neck[k] - 1) / 2 - offset[k]) for k in (0, 1))
+            start = (0, 0) if side else tuple(_nearest(centre[k] - ((nx, ny)[k] - 1) / 2 - offset[k]) for k in (0, 1))
             rows, columns = np.mgrid[0:ny, 0:nx]
             lattice = np.stack([columns.ravel() + start[0] + offset[0], rows.ravel() + start[1] + offset[1]], axis=1)
             height = np.full((len(lattice), 1), options.vacuum_A / 2 + layer * spacing)

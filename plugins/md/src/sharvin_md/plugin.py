@@ -51,6 +51,13 @@ def sharvin_potentials() -> list[Component]:
             summary="modified embedded-atom potentials from a library file, native in LAMMPS",
             needs=("lammps",),
         ),
+        Component(
+            name="second_moment",
+            target="sharvin_md.second_moment:SecondMoment",
+            config="sharvin_md.configs:SecondMomentOptions",
+            summary="tight-binding second-moment potential of potassium or your own, native in LAMMPS",
+            needs=("lammps",),
+        ),
     ]
 
 

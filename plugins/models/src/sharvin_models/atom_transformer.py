@@ -45,7 +45,8 @@ class AtomTransformer(RowNetwork):
     def __init__(self, mean: NDArray[np.float64], inverse_spread: NDArray[np.float64], options: TransformerOptions) -> None:
         super().__init__(mean, inverse_spread)
         width = options.d_model
-        self.inputs = _linear(len(mean), width)
+        self.atoms = nn.ModuleList(_linear(a, b) for a, b in pairwise([len(mean), *options.atom_layers, width]))
+        self.activation = ACTIVATIONS[options.activation]
         self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(options.layers))
         self.norm = nn.LayerNorm(width) if options.norm == "pre" else nn.Identity()
         self.outputs = _linear(width, width)
@@ -54,20 +55,39 @@ class AtomTransformer(RowNetwork):
         self.head = Dense(width, options.head_layers, options.activation)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw the weights."""
+        """Draw the weights.
+
+        With `norm: pre` layers are the identity at first: a training begins with atoms that are on their own as in ``fc_maxpool``,
+        which extrapolates to longer wires, and takes from attention what it gains by it.
+        """
         initialise(self, rng)
+        for layer in self.layers:
+            if isinstance(layer, EncoderLayer) and layer.pre:
+                for last in (layer.mixed, layer.narrowed):
+                    nn.init.zeros_(last.weight)
+                    nn.init.zeros_(last.bias)
 
     def forward(self, structures: Sequence[Tensor]) -> Tensor:
         """Predictions of structures, each given by the float32[n_atoms, size] rows of its atoms; float32[n]."""
         order = sorted(range(len(structures)), key=lambda index: len(structures[index]))
         ordered = [structures[index] for index in order]
         shapes = _groups([len(rows) for rows in ordered])
-        atoms = self.standardised(self.inputs, torch.cat(ordered))
+        atoms = self.embed(torch.cat(ordered))
         for layer in self.layers:
             atoms = layer(atoms, shapes)
         atoms = functional.relu(self.outputs(self.norm(atoms)))
         pooled = torch.cat([self.pool(part) for part in _split(atoms, shapes)])
-        return self.head(pooled)[torch.argsort(torch.tensor(order, device=atoms.device))]  # type: ignore[no-any-return]
+        as_given = torch.argsort(torch.tensor(order, device=atoms.device))
+        return self.head(pooled)[as_given]  # type: ignore[no-any-return]
+
+    def embed(self, rows: Tensor) -> Tensor:
+        """States of atoms before they know of each other, float32[n_atoms, size] → float32[n_atoms, d_model]."""
+        first, *others = self.atoms
+        assert isinstance(first, nn.Linear)
+        states = self.standardised(first, rows)
+        for layer in others:
+            states = layer(self.activation(states))
+        return states
 
     def alone(self, rows: Tensor) -> Tensor:
         """Prediction of one structure, float32[1]."""
@@ -75,7 +95,7 @@ class AtomTransformer(RowNetwork):
 
     def _attended(self, atoms: Tensor) -> Tensor:
         assert self.score is not None
-        return (self.score(atoms).softmax(dim=1) * atoms).sum(dim=1)
+        return (self.score(atoms).softmax(dim=1) * atoms).sum(dim=1)  # type: ignore[no-any-return]
 
 
 class EncoderLayer(nn.Module):
@@ -127,7 +147,7 @@ def _groups(counts: Sequence[int]) -> list[Shape]:
 
 def _split(atoms: Tensor, shapes: Sequence[Shape]) -> list[Tensor]:
     """Rows of all structures, [n_atoms, width] → one [n_structures, n_atoms of each, width] a group."""
-    parts = atoms.split([structures * length for structures, length in shapes])
+    parts = torch.split(atoms, [structures * length for structures, length in shapes])
     return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]
 
 

@@ -108,7 +108,7 @@ class Progress:
         path = self.folder / CHECKPOINT
         groups: dict[str, Weights] = {}
         try:
-            with safe_open(path, framework="numpy") as file:  # type: ignore[no-untyped-call]
+            with safe_open(path, framework="numpy") as file:
                 header = file.metadata() or {}
                 for key in file.keys():  # noqa: SIM118 - not a mapping
                     group, _, name = key.partition("/")
@@ -190,8 +190,8 @@ def _restored(
                 optimizer.state[parameter][key] = values[name] if key == "step" else values[name].to(parameter.device)
     rng.bit_generator.state = header.pop("generator")
     device = next(network.parameters()).device
-    kept = {group: {name: value.to(device) for name, value in groups.get(group, {}).items()} for group in ("best", "average")}
-    return TrainingState(**header, **kept)
+    best, average = ({name: value.to(device) for name, value in groups.get(key, {}).items()} for key in ("best", "average"))
+    return TrainingState(**header, best=best, average=average)
 
 
 def _array(value: Tensor) -> NDArray[Any]:

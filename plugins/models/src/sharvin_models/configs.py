@@ -103,6 +103,9 @@ class TransformerOptions(AtomOptions):
     It was trained with ``learning_rate: 1.0e-5, schedule: constant, batch_size: 32, target_scale: 10``.
     """
 
+    atom_layers: tuple[Width, ...] = ()
+    """Widths of fully connected layers that every atom passes through before the one that makes its state."""
+
     d_model: int = Field(default=128, ge=1)
     """Width of an atom's state."""
 
@@ -231,25 +234,30 @@ class RidgeOptions(Options):
 
 class EquivariantOptions(TrainingOptions):
     cutoff: float = Field(default=4.5, gt=0.5, le=20.0)
-    """Radius in Å within which an atom hears of its neighbours."""
+    """Distance in Å within which atoms hear of each other; in gold, 4.5 Å holds two shells of neighbours."""
 
     centres: Literal["mobile", "all"] = "mobile"
-    """Atoms with features: all, or those that are not rigid."""
+    """Atoms that listen and are pooled: all of them, or only those that dynamics does not hold rigid. Of a rigid atom the others
+    then know its place and element."""
 
     l_max: int = Field(default=2, ge=0, le=4)
-    """Highest angular momentum of features and spherical harmonics."""
+    """Highest angular momentum of spherical harmonics and of the features of an atom."""
+
+    message_l_max: int = Field(default=0, ge=0, le=4)
+    """Highest angular momentum of what atoms tell their neighbours; 0: invariants alone, the fastest."""
 
     channels: Width = 32
     """Features of an atom for every component of every angular momentum."""
 
     layers: int = Field(default=2, ge=1, le=8)
-    """Rounds of messages."""
+    """Rounds of messages; an atom learns of what is `layers` times `cutoff` away."""
 
     radial_functions: Width = 8
     """Bessel functions of the distance."""
 
     pooling: Literal["max", "mean", "attention"] = "max"
-    """How atoms become a structure."""
+    """How the invariants of atoms become a structure's: largest value of each, mean, or mean weighted by a learnt softmax.
+    Transport is decided where a wire is thinnest, so a mean does not carry over to longer wires."""
 
     atom_width: Width = 64
     """Invariants of an atom that are pooled."""
@@ -257,5 +265,77 @@ class EquivariantOptions(TrainingOptions):
     head_layers: tuple[Width, ...] = (64,)
     """Widths of the hidden layers between the pooled atoms and the prediction."""
 
+    jitter_A: float = Field(default=0.0, ge=0.0, le=0.5)
+    """Standard deviation in Å, along each axis, of random displacements that atoms get anew whenever a structure is trained on;
+    a few hundredths keep few trajectories from being learnt by heart."""
+
     batch_size: int = Field(default=8, ge=1)
     """Structures in a gradient step."""
+
+    @model_validator(mode="after")
+    def _messages_are_features(self) -> Self:
+        if self.message_l_max > self.l_max:
+            raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
+        return self
+
+
+class PooledOptions(Options):
+    """What the kernel methods on whole structures share."""
+
+    pooling: Literal["mean", "max", "sum"] = "max"
+    """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are. The maximum
+    is what longer wires than those of the training share with them."""
+
+    unit_rows: bool = False
+    """Give every row the length 1 before it is pooled, as the SOAP kernel of two environments is normalised."""
+
+    feature_scale: Literal["common", "column"] = "common"
+    """Divide centred features by one common spread, so that columns keep their weights, or every column by its own, as features
+    of different units need."""
+
+
+class KernelRidgeOptions(PooledOptions):
+    kernel: Literal["rbf", "laplacian", "polynomial"] = "laplacian"
+    """`rbf`: exp(−d²/2w²) of the distance d of two structures; `laplacian`: exp(−d/w) with the sum of absolute differences as d.
+    `polynomial`: power ζ of the cosine between two pooled rows, the average kernel of SOAP, without `feature_scale`."""
+
+    width: tuple[Penalty, ...] = Field(default=(0.5, 1.0, 2.0, 4.0, 8.0, 16.0), min_length=1)
+    """Width w of `rbf` and `laplacian`, in units of the median distance of two training structures."""
+
+    zeta: tuple[Width, ...] = Field(default=(1, 2, 4, 8), min_length=1)
+    """Exponent ζ of `polynomial`, a whole number."""
+
+    alpha: tuple[Penalty, ...] = Field(default=(1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1), min_length=1)
+    """Penalty, added to the diagonal of a kernel matrix that is 1 there. Of all combinations with `width` or `zeta`, the one with
+    the smallest validation error is kept."""
+
+    @field_validator("width", "zeta", "alpha", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
+
+    @model_validator(mode="after")
+    def _kernel_uses_what_is_set(self) -> Self:
+        ignored = ("width", "feature_scale") if self.kernel == "polynomial" else ("zeta",)
+        for option in ignored:
+            if getattr(self, option) != type(self).model_fields[option].default:
+                raise ValueError(f"the kernel {self.kernel} would ignore {option}; leave it out.")
+        return self
+
+
+class GaussianProcessOptions(PooledOptions):
+    kernel: Literal["rbf", "matern52"] = "matern52"
+    """With the distance d of two structures in units of the length scale: `rbf` exp(−d²/2), infinitely smooth, or `matern52`
+    (1 + √5 d + 5d²/3) exp(−√5 d), twice differentiable."""
+
+    steps: int = Field(default=150, ge=1)
+    """Steps of Adam towards the largest marginal likelihood; the best one is kept."""
+
+    learning_rate: float = Field(default=0.1, gt=0.0)
+    """Learning rate of Adam, for the logarithms of length scale, amplitude and noise."""
+
+    starts: int = Field(default=1, ge=1)
+    """Starting points: the median distance of two training structures first, others drawn at random; the best end is kept."""
+
+    threads: int = Field(default=1, ge=1)
+    """Threads of the arithmetic. Results are reproducible bit for bit for a given number."""

@@ -1,7 +1,7 @@
 """Regressor ``equivariant``: the network of :mod:`sharvin_models.equivariant_network` on graphs of the structures themselves.
 
-Graphs of the training and validation structures are made once and kept, 0.3 kB a centre; radial functions and spherical harmonics are
-made for every batch. Predictions pass one structure at a time, so that they do not depend on the others, bit for bit.
+Graphs of the training and validation structures are made once and kept, 0.3 kB a centre; radial functions and spherical harmonics
+are made for every batch. Predictions pass one structure at a time, so that they do not depend on the others, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sharvin_models.checkpoint import require_folder
 from sharvin_models.configs import EquivariantOptions
 from sharvin_models.equivariant_network import EquivariantNetwork
 from sharvin_models.inputs import require_frame_datasets, require_frames
-from sharvin_models.neighbour_graph import Graph, GraphBuilder, batched
+from sharvin_models.neighbour_graph import Graph, GraphBatch, GraphBuilder, batched
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.training import MACHINE, device_of, threads, train
 
@@ -78,7 +78,8 @@ class Equivariant:
         Raises
         ------
         InputError
-            If a set is empty, a target is not finite, or a structure makes no graph (:class:`~sharvin_models.neighbour_graph.GraphBuilder`).
+            If a set is empty, a target is not finite, or a structure makes no graph, see
+            :class:`~sharvin_models.neighbour_graph.GraphBuilder`.
         ItemError
             If positions are not finite or two atoms overlap.
         RunError
@@ -98,7 +99,8 @@ class Equivariant:
         scaled = (data.targets - self._target_mean) / self._target_spread
 
         def predict(batch: NDArray[np.int64]) -> Tensor:
-            return network(batched([graphs[int(index)] for index in batch], self.options.cutoff, self._device))  # type: ignore[no-any-return]
+            chosen = self._batched([graphs[int(index)] for index in batch])
+            return network(chosen.jittered(self.options.jitter_A, self.options.cutoff, rng))  # type: ignore[no-any-return]
 
         def validation_error() -> float:
             return float(np.abs(self._predict(network, validation_graphs) - validation.targets).mean())
@@ -173,7 +175,10 @@ class Equivariant:
         build = GraphBuilder(NAME, self.options.cutoff, self.options.centres, self._elements)
         return [build(frame, index) for index, frame in enumerate(frames)]
 
+    def _batched(self, graphs: list[Graph]) -> GraphBatch:
+        return batched(graphs, self.options.cutoff, self._device)
+
     @torch.no_grad()
     def _predict(self, network: EquivariantNetwork, graphs: list[Graph]) -> NDArray[np.float64]:
-        scaled = [float(network(batched([graph], self.options.cutoff, self._device))) for graph in graphs]
+        scaled = [float(network(self._batched([graph]))) for graph in graphs]
         return self._target_mean + self._target_spread * np.array(scaled, dtype=np.float64)

@@ -1,120 +1,179 @@
 r"""An E(3)-equivariant message-passing network with one invariant number as output.
 
-Every atom i has features :math:`V_{ilmc}`, channels c of irreducible representations l of O(3) with parity :math:`(-1)^l`
-(e3nn's ``Cx0e + Cx1o + Cx2e …``). A layer adds to them what the neighbours within the cutoff say,
+Atom i has features :math:`V_{i,lm,c}`: channels c of the irreducible representations l of O(3) with parity :math:`(-1)^l` (in
+e3nn's notation ``C×0e + C×1o + C×2e …``). In a round it gathers from the neighbours j within the cutoff, :math:`l_1` up to
+`message_l_max`,
 
 .. math::
-    A_{i,l_3m_3,c} = \sum_{l_1l_2} w_{l_1l_2l_3} \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2}
-        \sum_j R_c(r_{ij})\, V_{j,l_1m_1,c}\, Y_{l_2m_2}(\hat r_{ij}),
+    A_{i,l_3m_3} = \sum_{l_1l_2} W_{l_1l_2l_3} \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2}
+        \sum_j R(r_{ij})\, V_{j,l_1m_1}\, Y_{l_2m_2}(\hat r_{ij}),
 
-the convolution of NequIP (Batzner et al., Nat. Commun. 13, 2453 (2022)), and the square of A, which brings the angles between
-neighbours as in MACE (Batatia et al., NeurIPS 35, 11423 (2022)). Because the radial function has no path of its own, the sum over
-neighbours comes first and is one matrix product an atom, and the coupling coefficients are applied once an atom instead of once an
-edge. Scalars pass through a nonlinearity; other l are multiplied by gates computed from scalars.
+with one radial function a channel and W mixing channels: the convolution of NequIP (Batzner et al., Nat. Commun. 13, 2453
+(2022)). With what the atom knew already, :math:`T_i = A_i + W V_i`, it forms the square :math:`T_i \otimes T_i`, coupled in the
+same way, which knows the angles between neighbours, as in MACE (Batatia et al., NeurIPS 35, 11423 (2022)). Scalars of T and of
+its square pass through a small dense network; the sum of both for the other l is multiplied by gates (Weiler et al., NeurIPS 31,
+10381 (2018)).
 
-Radial basis: Bessel functions with a polynomial cutoff (Gasteiger et al., ICLR 2020), which vanish at the cutoff with two derivatives.
+Cost. The radial function is the same on all paths, so the sum over neighbours is one matrix product an atom, and coupling
+coefficients come after it: once an atom and not once an edge. Components come first in memory, so a coupling is one product of
+matrices.
+
+The radial functions are a dense network of Bessel functions with a polynomial envelope (Gasteiger, Groß and Günnemann, ICLR 2020)
+that vanishes at the cutoff with two derivatives; without biases, they vanish there, too.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
-from e3nn import o3
+from e3nn import o3  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sharvin_models.configs import EquivariantOptions
 from sharvin_models.neighbour_graph import GraphBatch
 
+ENVELOPE_POWER = 6
+"""Of the polynomial that takes the radial functions to zero."""
+
 
 class Coupling(nn.Module):
-    """Pairs of irreps to irreps: coupling coefficients, then a linear mix of paths and channels.
+    """Products of two sets of irreps to irreps: coupling coefficients, then a linear mix of paths and channels.
 
     Parameters
     ----------
     first, second, out : int
-        Largest l of the two factors and of the result.
+        Largest l of the two factors and of the result. Paths with l1 + l2 + l3 even keep the parity (−1)^l.
     channels : int
+    square : bool
+        The factors are equal, so products and paths that differ by their order are one.
     """
 
     matrix: Tensor
+    left: Tensor
+    right: Tensor
 
-    def __init__(self, first: int, second: int, out: int, channels: int) -> None:
+    def __init__(self, first: int, second: int, out: int, channels: int, square: bool = False) -> None:
         super().__init__()
-        self.out, self.channels = out, channels
+        pairs = torch.cartesian_prod(torch.arange((first + 1) ** 2), torch.arange((second + 1) ** 2))
         rows: list[Tensor] = []
         self.paths: list[int] = []
         for l3 in range(out + 1):
-            pairs = [(a, b) for a in range(first + 1) for b in range(second + 1) if abs(a - b) <= l3 <= a + b]
-            pairs = [(a, b) for a, b in pairs if (a + b + l3) % 2 == 0]
-            self.paths.append(len(pairs))
-            blocks = torch.zeros(2 * l3 + 1, len(pairs), (first + 1) ** 2, (second + 1) ** 2, dtype=torch.float64)
-            for path, (a, b) in enumerate(pairs):
+            paths = [(a, b) for a in range(first + 1) for b in range(a if square else 0, second + 1)]
+            paths = [(a, b) for a, b in paths if abs(a - b) <= l3 <= a + b and (a + b + l3) % 2 == 0]
+            self.paths.append(len(paths))
+            for a, b in paths:
+                rows.append(torch.zeros(2 * l3 + 1, (first + 1) ** 2, (second + 1) ** 2, dtype=torch.float64))
                 coefficients = o3.wigner_3j(a, b, l3, dtype=torch.float64) * math.sqrt(2 * l3 + 1)
-                blocks[:, path, a * a : (a + 1) ** 2, b * b : (b + 1) ** 2] = coefficients.permute(2, 0, 1)
-            rows.append(blocks.flatten(0, 1).flatten(1))
-        self.register_buffer("matrix", torch.cat(rows).float(), persistent=False)
-        self.mix = nn.ParameterList(torch.empty(paths * channels, channels) for paths in self.paths)
+                rows[-1][:, _block(a), _block(b)] = coefficients.permute(2, 0, 1)
+        matrix = torch.cat(rows)
+        if square:
+            matrix = (matrix + matrix.mT).tril().mT - torch.diag_embed(matrix.diagonal(dim1=1, dim2=2))
+            pairs = pairs[pairs[:, 0] <= pairs[:, 1]]
+        matrix = matrix[:, pairs[:, 0], pairs[:, 1]]
+        self.register_buffer("matrix", matrix, persistent=False)
+        self.register_buffer("left", pairs[:, 0].clone(), persistent=False)
+        self.register_buffer("right", pairs[:, 1].clone(), persistent=False)
+        self.mix = nn.ParameterList(torch.empty(paths, channels, channels) for paths in self.paths)
 
-    def forward(self, outer: Tensor) -> Tensor:
-        """Outer products [n, M1 × M2, channels] to [n, (out + 1)², channels]."""
-        coupled = torch.matmul(self.matrix, outer)
+    def forward(self, products: Tensor) -> Tensor:
+        """Products of components [n_products, n, channels], ordered as `left` and `right`, to [(out + 1)², n, channels]."""
+        _, n, channels = products.shape
+        coupled = self.matrix.to(products.dtype) @ products.flatten(1)
         result, begin = [], 0
         for l3, (paths, weight) in enumerate(zip(self.paths, self.mix, strict=True)):
-            size = (2 * l3 + 1) * paths
-            block = coupled[:, begin : begin + size].reshape(len(outer), 2 * l3 + 1, paths * self.channels)
-            result.append(block @ weight)
-            begin += size
-        return torch.cat(result, 1)
+            size = 2 * l3 + 1
+            block = coupled[begin : begin + size * paths].view(paths, size * n, channels)
+            result.append(torch.bmm(block, weight).sum(0).view(size, n, channels))
+            begin += size * paths
+        return torch.cat(result)
 
 
 class Layer(nn.Module):
-    """One round of messages and the update of every centre."""
+    """One round of messages and the update of every centre.
+
+    Parameters
+    ----------
+    l_in, l_out : int
+        Largest l of an atom's features before and after.
+    n_species : int
+    options : EquivariantOptions
+    """
 
     def __init__(self, l_in: int, l_out: int, n_species: int, options: EquivariantOptions) -> None:
         super().__init__()
-        channels, self.l_max = options.channels, options.l_max
-        self.l_in, self.l_out = l_in, l_out
+        channels, l_max = options.channels, options.l_max
+        self.l_in, self.l_out, self.l_sent = l_in, l_out, min(l_in, options.message_l_max)
         self.radial_in = nn.Parameter(torch.empty(options.radial_functions, channels))
         self.radial_out = nn.Parameter(torch.empty(channels, channels))
         self.boundary = nn.Parameter(torch.empty(n_species, channels))
-        self.message = Coupling(l_in, self.l_max, self.l_max, channels)
-        self.product = Coupling(self.l_max, self.l_max, l_out, channels)
-        self.old = nn.ParameterList(torch.empty(channels, channels) for _ in range(min(l_in, l_out) + 1))
-        self.scalars_in = nn.utils.skip_init(nn.Linear, 3 * channels, 2 * channels)
-        self.scalars_out = nn.utils.skip_init(nn.Linear, 2 * channels, channels * (1 + l_out))
+        self.message = Coupling(self.l_sent, l_max, l_max, channels)
+        self.product = Coupling(l_max, l_max, l_out, channels, square=True)
+        self.old = nn.ParameterList(torch.empty(channels, channels) for _ in range(l_in + 1))
+        self.scalars_in = _dense(2 * channels, 2 * channels)
+        self.scalars_out = _dense(2 * channels, channels * (1 + l_out))
 
-    def forward(self, values: Tensor, batch: GraphBatch, radial: Tensor, harmonics: Tensor, species: Tensor) -> Tensor:
+    def forward(self, values: Tensor, batch: GraphBatch, radial: Tensor, harmonics: Tensor) -> Tensor:
+        """Features of the centres after the round.
+
+        Parameters
+        ----------
+        values : [(l_in + 1)², n_centres, channels]
+        batch : GraphBatch
+        radial : [n_centres, width, radial_functions]
+        harmonics : [n_centres, width, (l_max + 1)²]
+
+        Returns
+        -------
+        [(l_out + 1)², n_centres, channels]
+        """
+        told = self._messages(values, batch, radial, harmonics)
+        kept = torch.cat([values[_block(order)] @ weight for order, weight in enumerate(self.old)])
+        told = told + functional.pad(kept, (0, 0, 0, 0, 0, len(told) - len(kept)))
+        square = self.product(told.index_select(0, self.product.left) * told.index_select(0, self.product.right))
+        scalars = torch.cat([told[0], square[0]], 1)
+        mixed = self.scalars_out(functional.silu(self.scalars_in(scalars))).view(len(scalars), 1 + self.l_out, -1)
+        new = [kept[:1] + mixed[None, :, 0]]
+        for order in range(1, self.l_out + 1):
+            new.append((told[_block(order)] + square[_block(order)]) * torch.sigmoid(mixed[None, :, order]))
+        return torch.cat(new)
+
+    def _messages(self, values: Tensor, batch: GraphBatch, radial: Tensor, harmonics: Tensor) -> Tensor:
         n, width = batch.neighbours.shape
-        channels = values.shape[-1]
-        edge = functional.silu(radial @ self.radial_in) @ self.radial_out
-        outside = self.boundary[species].unsqueeze(1)
-        outside = functional.pad(outside, (0, 0, 0, values.shape[1] - 1))
-        sender = torch.cat([values, outside]).flatten(1)
-        heard = sender.index_select(0, batch.neighbours.flatten()).view(n, width, -1, channels) * edge.unsqueeze(2)
-        outer = torch.bmm(heard.flatten(2).transpose(1, 2), harmonics)  # [n, M1 C, M2]
-        outer = outer.view(n, -1, channels, harmonics.shape[-1]).transpose(2, 3).flatten(1, 2)
-        message = self.message(outer)
-        square = (message.unsqueeze(2) * message.unsqueeze(1)).flatten(1, 2)
-        product = self.product(square)
-        scalars = torch.cat([values[:, 0], message[:, 0], product[:, 0]], 1)
-        mixed = self.scalars_out(functional.silu(self.scalars_in(scalars)))
-        result = [values[:, :1] @ self.old[0] + mixed[:, None, :channels]]
-        for l in range(1, self.l_out + 1):
-            block = slice(l * l, (l + 1) ** 2)
-            gate = torch.sigmoid(mixed[:, None, l * channels : (l + 1) * channels])
-            new = (message[:, block] + product[:, block]) * gate
-            if l < len(self.old):
-                new = new + values[:, block] @ self.old[l]
-            result.append(new)
-        return torch.cat(result, 1)
+        size, channels = (self.l_sent + 1) ** 2, values.shape[-1]
+        outside = self.boundary[batch.species[n:]].unsqueeze(0)
+        senders = torch.cat([values[:size], functional.pad(outside, (0, 0, 0, 0, 0, size - 1))], 1)
+        weights = functional.silu(radial @ self.radial_in) @ self.radial_out
+        heard = senders.transpose(0, 1).flatten(1).index_select(0, batch.neighbours.flatten())
+        heard = heard.view(n, width, size, channels) * weights.unsqueeze(2)
+        outer = torch.bmm(harmonics.transpose(1, 2), heard.flatten(2)).view(n, -1, size, channels)
+        return self.message(outer.permute(2, 1, 0, 3).flatten(0, 1))  # type: ignore[no-any-return]
+
+
+def _block(order: int) -> slice:
+    """Components of one angular momentum."""
+    return slice(order * order, (order + 1) ** 2)
+
+
+def _dense(size: int, width: int) -> nn.Linear:
+    """Uninitialised: torch's own initialisation would draw from the global random state."""
+    return nn.utils.skip_init(nn.Linear, size, width)  # type: ignore[no-untyped-call, no-any-return]
 
 
 class EquivariantNetwork(nn.Module):
-    """Message passing, pooling over centres, dense head."""
+    """Rounds of messages, pooling over centres, dense head; one number a structure, in standardised units.
+
+    Parameters
+    ----------
+    n_species : int
+    mean_neighbours : float
+        Of a training atom; sums over neighbours are divided by its square root.
+    options : EquivariantOptions
+    """
 
     mean_neighbours: Tensor
 
@@ -123,58 +182,52 @@ class EquivariantNetwork(nn.Module):
         self.options = options
         self.register_buffer("mean_neighbours", torch.tensor(mean_neighbours))
         self.embedding = nn.Parameter(torch.empty(n_species, options.channels))
-        last = options.layers - 1
-        self.layers = nn.ModuleList(
-            Layer(options.l_max if k else 0, 0 if k == last else options.l_max, n_species, options) for k in range(options.layers)
-        )
-        self.invariants = nn.utils.skip_init(nn.Linear, options.channels, options.atom_width)
-        widths = [options.atom_width, *options.head_layers, 1]
-        self.head = nn.ModuleList(nn.utils.skip_init(nn.Linear, a, b) for a, b in zip(widths, widths[1:], strict=False))
-        if options.pooling == "attention":
-            self.scores = nn.utils.skip_init(nn.Linear, options.channels, options.atom_width)
+        orders = [0, *[options.l_max] * (options.layers - 1), 0]
+        self.layers = nn.ModuleList(Layer(l_in, l_out, n_species, options) for l_in, l_out in pairwise(orders))
+        self.invariants = _dense(options.channels, options.atom_width)
+        self.scores = _dense(options.channels, options.atom_width) if options.pooling == "attention" else None
+        self.head = nn.ModuleList(_dense(a, b) for a, b in pairwise([options.atom_width, *options.head_layers, 1]))
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        radial, harmonics = self.edge_basis(batch.vectors)
-        n = len(batch.neighbours)
-        outside = batch.species[n:]
-        values = self.embedding[batch.species[:n]].unsqueeze(1)
+        """Predictions of the structures of a batch, float[n]."""
+        radial, harmonics = self._edge_basis(batch.vectors)
+        values = self.embedding[batch.species[: len(batch.neighbours)]].unsqueeze(0)
         for layer in self.layers:
-            values = layer(values, batch, radial, harmonics, outside)
-        return self.read_out(values[:, 0], batch.counts)
-
-    def read_out(self, scalars: Tensor, counts: Sequence[int]) -> Tensor:
-        invariants = self.invariants(scalars)
-        if self.options.pooling == "max":
-            pooled = [part.amax(0) for part in invariants.split(counts)]
-        elif self.options.pooling == "mean":
-            pooled = [part.mean(0) for part in invariants.split(counts)]
-        else:
-            weights = [part.softmax(0) for part in self.scores(scalars).split(counts)]
-            pooled = [(weight * part).sum(0) for weight, part in zip(weights, invariants.split(counts), strict=True)]
-        hidden = torch.stack(pooled)
+            values = layer(values, batch, radial, harmonics)
+        hidden = torch.stack(self._pooled(values[0], batch.counts))
         *layers, last = self.head
         for layer in layers:
             hidden = functional.silu(layer(hidden))
-        return last(hidden).squeeze(-1)
+        return last(hidden).squeeze(-1)  # type: ignore[no-any-return]
 
-    def edge_basis(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        options = self.options
-        distance = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-        x = distance / options.cutoff
-        p = 6.0
+    def _pooled(self, scalars: Tensor, counts: Sequence[int]) -> list[Tensor]:
+        parts = self.invariants(scalars).split(counts)
+        if self.options.pooling == "max":
+            return [part.amax(0) for part in parts]
+        if self.scores is None:
+            return [part.mean(0) for part in parts]
+        weights = self.scores(scalars).split(counts)
+        return [(weight.softmax(0) * part).sum(0) for weight, part in zip(weights, parts, strict=True)]
+
+    def _edge_basis(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Radial functions [n, width, radial_functions] and spherical harmonics [n, width, (l_max + 1)²] of edges."""
+        options, p = self.options, ENVELOPE_POWER
+        x = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True) / options.cutoff
         envelope = 1 - x**p * ((p + 1) * (p + 2) / 2 - p * (p + 2) * x + p * (p + 1) / 2 * x**2)
-        envelope = torch.where(x < 1.0, envelope, torch.zeros_like(x))
-        order = torch.arange(1, options.radial_functions + 1, dtype=vectors.dtype, device=vectors.device)
-        radial = math.sqrt(2.0) * torch.sin(order * math.pi * x) / x * envelope
+        orders = torch.arange(1, options.radial_functions + 1, dtype=vectors.dtype, device=vectors.device)
+        bessel = math.sqrt(2.0) * torch.sin(orders * math.pi * x) / x
+        radial = torch.where(x < 1.0, bessel * envelope, torch.zeros_like(bessel))
         harmonics = o3.spherical_harmonics(list(range(options.l_max + 1)), vectors, normalize=True, normalization="component")
-        return radial / self.mean_neighbours.sqrt(), harmonics
+        return radial / self.mean_neighbours.sqrt().to(radial.dtype), harmonics
 
     @torch.no_grad()
     def initialise(self, rng: np.random.Generator) -> None:
+        """Draw normal weights that keep the spread of the signal; biases start at zero."""
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 parameter.zero_()
                 continue
-            fan_in = parameter.shape[1] if name.endswith("weight") else parameter.shape[0]
-            scale = 1.0 if name == "embedding" or name.endswith("boundary") else 1.0 / math.sqrt(fan_in)
+            species = name == "embedding" or name.endswith("boundary")
+            fan_in = parameter.shape[1] if name.endswith("weight") else math.prod(parameter.shape[:-1])
+            scale = 1.0 if species else 1.0 / math.sqrt(fan_in)
             parameter.copy_(torch.from_numpy(rng.normal(scale=scale, size=tuple(parameter.shape))))

@@ -1,14 +1,14 @@
 """Neighbour graphs of structures: which atoms an atom hears of, and the vectors to them.
 
-Atoms whose environment is described are *centres*. Other atoms within the cutoff of a centre are *boundary* nodes: their species is
-known to the network, not their own surroundings. Lists of neighbours are padded with vectors as long as the cutoff, where the radial
-basis is exactly zero.
+Atoms whose surroundings are described are *centres*. Other atoms within the cutoff of a centre are *boundary* nodes: the network
+knows their species, not their own surroundings. Lists of neighbours are padded with vectors as long as the cutoff, where the
+radial basis is exactly zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -49,12 +49,21 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class GraphBatch:
-    """Several graphs as one, tensors as in :class:`Graph`: all centres, then all boundary nodes; ``counts`` has the centres of each."""
+    """Several graphs as one, tensors as in :class:`Graph`: all centres, then all boundary nodes; `counts` centres in each."""
 
     species: Tensor
     neighbours: Tensor
     vectors: Tensor
     counts: tuple[int, ...]
+
+    def jittered(self, width_A: float, cutoff: float, rng: np.random.Generator) -> GraphBatch:
+        """The same neighbours, every node displaced at random by `width_A` along each axis; padding stays beyond the cutoff."""
+        if not width_A:
+            return self
+        shift = torch.from_numpy(rng.normal(scale=width_A, size=(len(self.species), 3))).to(self.vectors)
+        relative = shift[self.neighbours] - shift[: len(self.neighbours), None]
+        inside = torch.linalg.vector_norm(self.vectors, dim=-1, keepdim=True) < cutoff
+        return replace(self, vectors=self.vectors + relative * inside)
 
 
 class GraphBuilder:

@@ -41,6 +41,22 @@ def sharvin_regressors() -> list[Component]:
             takes=("per_atom",),
         ),
         Component(
+            name="gaussian_process",
+            target="sharvin_models.gaussian_process:GaussianProcess",
+            config="sharvin_models.configs:GaussianProcessOptions",
+            summary="Gaussian process on pooled features, with standard deviations",
+            needs=("gpytorch",),
+            extra="gaussian_process",
+            takes=("per_atom", "per_structure"),
+        ),
+        Component(
+            name="kernel_ridge",
+            target="sharvin_models.kernel_ridge:KernelRidge",
+            config="sharvin_models.configs:KernelRidgeOptions",
+            summary="kernel ridge regression on pooled features",
+            takes=("per_atom", "per_structure"),
+        ),
+        Component(
             name="ridge",
             target="sharvin_models.ridge:Ridge",
             config="sharvin_models.configs:RidgeOptions",

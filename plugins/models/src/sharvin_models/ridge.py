@@ -10,26 +10,23 @@ With the pooled features of a structure standardised to X and targets centred to
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import svd
 from sharvin.errors import InputError
-from sharvin.samples import Dataset, FeatureRows, Prediction, Samples
+from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_models.configs import RidgeOptions
-from sharvin_models.inputs import require_datasets, require_features, require_finite, rows_of
+from sharvin_models.inputs import require_datasets, require_features, require_finite
+from sharvin_models.pooling import pooled
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.standardisation import mean_and_inverse_spread
 
 NAME = "ridge"
 VERSION = 1
 KINDS = ("per_atom", "per_structure")
-
-_POOL: dict[str, Callable[..., Any]] = {"mean": np.mean, "max": np.max, "sum": np.sum}
 
 
 class Ridge:
@@ -62,7 +59,7 @@ class Ridge:
             If a set is empty, a target or feature is not finite, or the two sets do not fit together.
         """
         train, test = require_datasets(data, validation, NAME, KINDS)
-        x, x_validation = self._pooled(train), self._pooled(test)
+        x, x_validation = (pooled(features, self.options.pooling, NAME) for features in (train, test))
         mean, inverse_spread = mean_and_inverse_spread(x)
         centre = float(data.targets.mean())
         u, s, vt = svd((x - mean) * inverse_spread, full_matrices=False)
@@ -90,9 +87,9 @@ class Ridge:
         if self._weights is None:
             raise InputError("ridge: there is no model yet; fit or load one before predicting.")
         features = require_features(samples, NAME, (self._kind,), len(self._weights))
-        pooled = self._pooled(features)
+        x = pooled(features, self.options.pooling, NAME)
         # Row by row, so that a prediction does not depend on how many others are asked for.
-        predicted = np.array([row @ self._weights + self._intercept for row in pooled], dtype=np.float64)
+        predicted = np.array([row @ self._weights + self._intercept for row in x], dtype=np.float64)
         return Prediction(require_finite(predicted, NAME))
 
     def save(self, folder: Path) -> None:
@@ -121,9 +118,3 @@ class Ridge:
         self.options = RidgeOptions.model_validate(description["options"])
         self._kind, self.alpha = description["kind"], description["alpha"]
         self._weights, self._intercept = arrays["weights"], float(arrays["intercept"][0])
-
-    def _pooled(self, features: FeatureRows) -> NDArray[np.float64]:
-        """One row a structure, float64[n, size]."""
-        pool = _POOL[self.options.pooling]
-        rows = [pool(rows_of(features, index, NAME).astype(np.float64), axis=0) for index in range(len(features))]
-        return np.array(rows, dtype=np.float64).reshape(len(features), features.size)

@@ -100,7 +100,7 @@ def train(
 
 
 def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
-    method = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[options.optimizer]
+    method = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
     return method(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
 
 

@@ -1,0 +1,234 @@
+"""``sharvin predict`` applies the model of a finished run to anybody's frames, or says in one sentence why it cannot."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+
+import ase.io
+import numpy as np
+import pytest
+import sharvin as library
+from sharvin.applicability_domain import Domain
+from sharvin.errors import InputError
+from sharvin.fitted_model import FittedModel
+from sharvin.frames import Frames
+from sharvin.predict import Request, predict_files
+from sharvin.rigid_ends import ideal_layers, outer_layers
+from sharvin.samples import Dataset
+from sharvin.store import read_table, read_trajectory
+
+
+@pytest.fixture(scope="module")
+def pull(finished):
+    """A production pull of the small study, which its model never saw."""
+    return min(finished.glob("store/production_pulls-*/item-*.h5"))
+
+
+@pytest.fixture(scope="module")
+def structures(pull):
+    """Its frames without the marks of rigid atoms."""
+    atoms = [frame.to_atoms() for frame in read_trajectory(pull)]
+    for one in atoms:
+        del one.arrays["rigid"]
+    return atoms
+
+
+def read(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def predict(run, *files, **options):
+    """What the command does, in this process."""
+    predict_files(Request(run, files, **options))
+
+
+def conductances(path):
+    return np.array([float(row["conductance_G0"]) for row in read(path)])
+
+
+@pytest.fixture
+def changed(finished, tmp_path):
+    """A copy of the run with something in its ``model.json`` changed."""
+
+    def change(**entries):
+        folder = tmp_path / "run"
+        shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("train_pulls-*", "labels-*", ".lock"))
+        content = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps(content | entries))
+        return folder
+
+    return change
+
+
+def test_the_run_and_the_command_predict_the_same(sharvin, finished, pull, tmp_path):
+    result = sharvin("predict", finished, pull, "--out", tmp_path / "g.csv")
+    assert result.returncode == 0, result.stderr
+    found = conductances(tmp_path / "g.csv")
+    tables = [read_table(path)[0] for path in finished.glob("store/predictions-*/item-*.h5")]
+    (predicted,) = (table for table in tables if np.array_equal(found[table["snapshot"]], table["conductance_G0"]))
+    rows = read(tmp_path / "g.csv")
+    assert [int(row["frame"]) for row in rows] == list(range(len(rows)))
+    assert float(rows[3]["elongation_A"]) > float(rows[0]["elongation_A"])
+    assert float(rows[0]["domain_score"]) < 1.0 and rows[0]["outside"] == "0"
+    assert (tmp_path / "g.png").stat().st_size > 5000
+    broken = len(rows) - len(predicted["snapshot"])
+    assert f"{broken} of {len(rows)} frames are of a broken wire" in " ".join(result.stdout.split())
+
+
+def write_dump(path, frames):
+    with path.open("w") as stream:
+        for step, atoms in enumerate(frames):
+            stream.write(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\nITEM: BOX BOUNDS pp pp ff\n")
+            stream.writelines(f"0.0 {length:.10f}\n" for length in atoms.cell.array.diagonal())
+            stream.write("ITEM: ATOMS id type x y z\n")
+            stream.writelines(f"{i + 1} 1 {x:.10f} {y:.10f} {z:.10f}\n" for i, (x, y, z) in enumerate(atoms.positions))
+
+
+def test_the_formats_people_have_give_the_same_conductances(finished, pull, structures, tmp_path):
+    ase.io.write(tmp_path / "w.extxyz", structures)
+    ase.io.write(tmp_path / "w.traj", structures)
+    ase.io.write(tmp_path / "POSCAR", structures[0], format="vasp", direct=False)
+    write_dump(tmp_path / "w.dump", structures)
+    files = [tmp_path / name for name in ("w.extxyz", "w.traj", "POSCAR")]
+    predict(finished, pull, *files, out=tmp_path / "g.csv")
+    predict(finished, tmp_path / "w.dump", species="Au", out=tmp_path / "dump.csv")
+    n = len(structures)
+    found = conductances(tmp_path / "g.csv")
+    for other in (found[n : 2 * n], found[2 * n : 3 * n], conductances(tmp_path / "dump.csv")):
+        np.testing.assert_allclose(other, found[:n], atol=1e-5)
+    np.testing.assert_allclose(found[3 * n :], found[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize(("index", "numbers"), [("2:6:2", [2, 4]), ("-2:", [-2, -1]), ("3", [3])])
+def test_chosen_frames_keep_their_numbers(finished, pull, structures, tmp_path, index, numbers):
+    ase.io.write(tmp_path / "w.extxyz", structures)
+    write_dump(tmp_path / "w.dump", structures)
+    predict(finished, pull, out=tmp_path / "all.csv")
+    expected = conductances(tmp_path / "all.csv")[numbers]
+    for path, species in ((pull, None), (tmp_path / "w.extxyz", None), (tmp_path / "w.dump", "Au")):
+        predict(finished, path, index=index, species=species, out=tmp_path / "g.csv")
+        assert [int(row["frame"]) for row in read(tmp_path / "g.csv")] == numbers
+        np.testing.assert_allclose(conductances(tmp_path / "g.csv"), expected, atol=1e-5)
+
+
+def test_strange_frames_are_named(finished, structures, tmp_path, capsys):
+    squeezed, short, broken = (structures[0].copy() for _ in range(3))
+    squeezed.set_cell(0.8 * squeezed.cell, scale_atoms=True)
+    del short[40]
+    broken.positions[3] = broken.positions[4]
+    ase.io.write(tmp_path / "odd.extxyz", [structures[0], squeezed, short, broken])
+    predict(finished, tmp_path / "odd.extxyz")
+    usual, flagged, fewer, failed = read(tmp_path / "odd-predicted.csv")
+    assert (usual["outside"], flagged["outside"]) == ("0", "1") and float(flagged["domain_score"]) > 1.0
+    assert fewer["conductance_G0"] and not failed["conductance_G0"] and "apart" in failed["note"]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 4 frames lie outside the training distribution" in said
+    assert f"1 of 4 frames have fewer atoms than any training frame ({len(structures[0])})" in said
+    assert "1 of 4 frames could not be predicted; the first, frame 3" in said
+
+
+def test_an_ensemble_says_how_far_its_members_agree(finished, changed, pull, tmp_path):
+    place = json.loads((finished / "model.json").read_text())["model"]
+    folder = changed(members=[place, place])
+    predict(folder, pull, out=tmp_path / "g.csv")
+    assert {float(row["std_G0"]) for row in read(tmp_path / "g.csv")} == {0.0}
+
+
+def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished, pull, structures, tmp_path, capsys):
+    description = json.loads((finished / "model.json").read_text())["descriptor"]
+    folder = changed(descriptor=description | {"centres": "mobile"}, domain=None)
+    ase.io.write(tmp_path / "w.extxyz", structures)
+    predict(folder, pull, out=tmp_path / "marked.csv")
+    for layers in (None, 4):
+        predict(folder, tmp_path / "w.extxyz", electrode_layers=layers, out=tmp_path / "found.csv")
+        np.testing.assert_allclose(conductances(tmp_path / "found.csv"), conductances(tmp_path / "marked.csv"), atol=1e-5)
+    assert "no training distribution" in capsys.readouterr().out
+    rough = structures[0].copy()
+    rough.rattle(0.2, seed=1)
+    ase.io.write(tmp_path / "rough.extxyz", rough)
+    with pytest.raises(InputError, match=r"could not be found .* Give --electrode-layers"):
+        predict(folder, tmp_path / "rough.extxyz")
+
+
+def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):
+    first = read_trajectory(pull)[0]
+    np.testing.assert_array_equal(outer_layers(first, 4), first.rigid)
+    np.testing.assert_array_equal(ideal_layers(replace(first, rigid=None), 8.0), first.rigid)
+    with pytest.raises(InputError, match="name fewer"):
+        outer_layers(first, 9)
+
+
+def test_mistakes_get_one_sentence(finished, structures, tmp_path):
+    ase.io.write(tmp_path / "w.extxyz", structures[:2])
+    silver = structures[0].copy()
+    silver.symbols[3] = "Ag"
+    ase.io.write(tmp_path / "silver.extxyz", silver)
+    (tmp_path / "nonsense.extxyz").write_text("3\nno positions\nAu\n")
+    (tmp_path / "stored.h5").write_bytes(next(finished.glob("store/predictions-*/item-*.h5")).read_bytes())
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    shutil.copy(finished / "config.yaml", unfinished)
+    older = tmp_path / "older"
+    shutil.copytree(unfinished, older)
+    shutil.copy(finished / "results.json", older)
+    wire = tmp_path / "w.extxyz"
+    for run, path, options, sentence in [
+        (tmp_path / "nowhere", wire, {}, "is no run folder"),
+        (unfinished, wire, {}, "is not finished"),
+        (older, wire, {}, "has no model.json"),
+        (finished, tmp_path / "silver.extxyz", {}, "silver.extxyz, frame 0: the model was trained on Au and knows nothing of Ag"),
+        (finished, tmp_path / "nonsense.extxyz", {}, "cannot read"),
+        (finished, tmp_path / "stored.h5", {}, "without a trajectory"),
+        (finished, tmp_path / "nothing.xyz", {}, "there is no structure file"),
+        (finished, wire, {"index": "5"}, "has no frame 5"),
+        (finished, wire, {"index": "::-1"}, "must be positive"),
+        (finished, wire, {"species": "Au"}, "species are for LAMMPS files"),
+        (finished, wire, {"electrode_layers": 2}, "leave --electrode-layers out"),
+        (finished, wire, {"device": "abacus"}, "abacus"),
+        (finished, wire, {"out": tmp_path / "g.png"}, "--out names a CSV file"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            predict(run, path, **options)
+        assert sentence in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*-predicted.csv"))
+
+
+def test_a_mistake_ends_the_command_with_code_2(sharvin, finished, tmp_path):
+    result = sharvin("predict", finished, tmp_path / "nothing.xyz")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: there is no structure file") and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        ({"format": 0}, "written by another version"),
+        ({"atoms": []}, "is damaged"),
+        ({"regressor": {"use": "ridge"}}, "holds a fc_maxpool model, not a ridge one"),
+        ({"descriptor": {"use": "soap", "n_max": 5, "l_max": 3, "cutoff": 5.0}}, "40 features a row and got 60"),
+        ({"model": "store/nowhere"}, "holds no trained model"),
+    ],
+)
+def test_a_model_that_does_not_fit_its_run_is_refused(changed, pull, entries, sentence):
+    folder = changed(**entries)
+    with pytest.raises(InputError, match=sentence):
+        FittedModel.load(folder).predict(read_trajectory(pull)[:2])
+
+
+def test_a_model_of_frames_themselves_needs_no_descriptor(pull):
+    """A regressor of kind graph, made up here: the number of atoms."""
+
+    class Count:
+        def predict(self, samples):
+            return library.Prediction(np.array([float(len(frame)) for frame in samples]))
+
+    frames = read_trajectory(pull)
+    groups = np.arange(len(frames)) % 3
+    data = Dataset(frames, np.zeros(len(frames)), groups)
+    domain = Domain.learn(data, data, np.random.default_rng(0))
+    model = FittedModel(None, [Count()], domain, ("Au",), (1, 200), 0.1)
+    judged = model.predict(Frames(list(frames)[:2]))
+    np.testing.assert_array_equal(judged.prediction.mean, [len(frames[0])] * 2)
+    assert judged.scores.shape == (2,)
