@@ -57,8 +57,8 @@ class AtomTransformer(RowNetwork):
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the weights.
 
-        With `norm: pre` layers are the identity at first: a training begins with atoms that are on their own as in ``fc_maxpool``,
-        which extrapolates to longer wires, and takes from attention what it gains by it.
+        With `norm: pre` layers are the identity at first: a training begins with atoms that are on their own as in
+        ``fc_maxpool``, which extrapolates to longer wires, and takes from attention what it gains by it.
         """
         initialise(self, rng)
         for layer in self.layers:
