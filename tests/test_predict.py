@@ -74,6 +74,7 @@ def test_the_run_and_the_command_predict_the_same(sharvin, finished, pull, tmp_p
     assert float(rows[0]["domain_score"]) < 1.0 and rows[0]["outside"] == "0"
     assert (tmp_path / "g.png").stat().st_size > 5000
     broken = len(rows) - len(predicted["snapshot"])
+    assert [row["frame"] for row in rows if "broken" in row["note"]] == [str(len(rows) - broken + i) for i in range(broken)]
     assert f"{broken} of {len(rows)} frames are of a broken wire" in " ".join(result.stdout.split())
 
 

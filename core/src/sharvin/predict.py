@@ -6,6 +6,7 @@ Frames are read, described, predicted and written 16 at a time; of a file of any
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -14,7 +15,8 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from sharvin.atomic import atomically, write_bytes
 from sharvin.errors import InputError, ItemError, StoreError
@@ -28,6 +30,7 @@ from sharvin.run import load_yaml
 from sharvin.structure_files import numbered_frames
 
 BATCH = 16
+BROKEN = "the wire is broken (neck_width 0)"
 SHOWN = 20
 """So many frames, or files, are listed one by one."""
 
@@ -62,13 +65,15 @@ class Predicted:
     """What was predicted of one file: lists of the same length, nan where there is nothing."""
 
     file: Path
+    label: str
+    """Name in tables and legends."""
     frame: list[int] = field(default_factory=list)
     elongation_A: list[float] = field(default_factory=list)
     conductance_G0: list[float] = field(default_factory=list)
     std_G0: list[float] = field(default_factory=list)
     score: list[float] = field(default_factory=list)
     notes: dict[int, str] = field(default_factory=dict)
-    """Why a frame has no prediction, by its place in the lists."""
+    """Why a frame has no prediction, or should have none, by its place in the lists."""
     fewer_atoms: int = 0
     """Frames with fewer atoms than any of the training."""
     more_atoms: int = 0
@@ -77,9 +82,9 @@ class Predicted:
     """Frames whose neck_width is 0."""
 
     @property
-    def label(self) -> str:
-        """Name in a legend."""
-        return self.file.name
+    def failed(self) -> list[int]:
+        """Places of the frames without a prediction."""
+        return [place for place, G in enumerate(self.conductance_G0) if np.isnan(G)]
 
     @property
     def outside(self) -> list[bool]:
@@ -110,6 +115,7 @@ def predict_files(request: Request) -> None:
     model = FittedModel.load(request.run, request.device)
     work = _Work(request, model)
     done: list[Predicted] = []
+    labels = _labels(request.files)
 
     def write(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -117,7 +123,7 @@ def predict_files(request: Request) -> None:
             writer.writerow(HEADER)
             with one_thread(), progress_bar("predict", None, Console(stderr=True)) as advance:
                 for path in request.files:
-                    done.append(Predicted(path))
+                    done.append(Predicted(path, labels[path]))
                     for count in work.predict(done[-1]):
                         writer.writerows(done[-1].rows(len(done[-1].frame) - count))
                         advance(count)
@@ -125,9 +131,17 @@ def predict_files(request: Request) -> None:
     atomically(target, write)
     _draw(target.with_suffix(".png"), done)
     _report(Console(), model, done)
-    Console().print(f"Wrote {target}, {target.with_suffix('.png')}", highlight=False, soft_wrap=True)
-    if all(np.isnan(one.conductance_G0).all() for one in done):
-        raise ItemError(f"none of the frames could be predicted; the first: {next(iter(done[0].notes.values()))}")
+    Console().print(f"Wrote {target}, {target.with_suffix('.png')}", markup=False, highlight=False, soft_wrap=True)
+    if all(len(one.failed) == len(one.frame) for one in done):
+        raise ItemError(f"none of the frames could be predicted; the first: {done[0].notes[0]}")
+
+
+def _labels(files: Sequence[Path]) -> dict[Path, str]:
+    """Names of the files, with as much of their folders as tells them apart."""
+    if len({path.name for path in files}) == len(set(files)):
+        return {path: path.name for path in files}
+    above = os.path.commonpath([path.resolve().parent for path in files])
+    return {path: str(path.resolve().relative_to(above)) for path in files}
 
 
 class _Work:
@@ -182,13 +196,15 @@ class _Work:
             self._append(result, number, frame, numbers)
 
     def _append(self, result: Predicted, number: int, frame: Frame, numbers: Sequence[float]) -> None:
+        if frame.scalars.get("neck_width") == 0.0:
+            result.broken += 1
+            result.notes.setdefault(len(result.frame), BROKEN)
         result.frame.append(number)
         result.elongation_A.append(frame.scalars.get("elongation_A", np.nan))
         for column, value in zip((result.conductance_G0, result.std_G0, result.score), numbers, strict=True):
             column.append(float(value))
         result.fewer_atoms += len(frame) < self.model.atoms[0]
         result.more_atoms += len(frame) > self.model.atoms[1]
-        result.broken += frame.scalars.get("neck_width") == 0.0
 
     def _ready(self, frame: Frame) -> Frame:
         """The frame with its rigid atoms marked, if the model needs them: as the file says, or found in its first frame."""
@@ -244,7 +260,7 @@ def _report(console: Console, model: FittedModel, done: Sequence[Predicted]) -> 
     console.print(_frames(done) if sum(len(one.frame) for one in done) <= SHOWN else _summary(done))
     console.print(f"Mean absolute error in the validation set of the run: {model.validation_mae_G0:.3f} G0.", highlight=False)
     for line in _warnings(model, done):
-        console.print(f"[yellow]warning[/yellow]: {line}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]warning[/yellow]: {escape(line)}", highlight=False, soft_wrap=True)
 
 
 def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
@@ -252,7 +268,7 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
     total = sum(len(one.frame) for one in done)
     outside, broken = sum(sum(one.outside) for one in done), sum(one.broken for one in done)
     fewer, more = sum(one.fewer_atoms for one in done), sum(one.more_atoms for one in done)
-    failed = [(one, place) for one in done for place in one.notes]
+    failed = [(one, place) for one in done for place in one.failed]
     lines = []
     if model.domain is None:
         lines.append("the run has no training distribution, so nobody knows which frames are like those it learnt from.")
@@ -277,24 +293,24 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
 
 
 def _frames(done: Sequence[Predicted]) -> Table:
-    table = Table("file", "frame", "G (G0)", "± (G0)", "score", "")
+    table = Table(Column("file", overflow="fold"), "frame", "G (G0)", "± (G0)", "score", "")
     for one in done:
         for i, number in enumerate(one.frame):
             cells = (f"{x:.3f}" if np.isfinite(x) else "" for x in (one.conductance_G0[i], one.std_G0[i]))
             score = f"{one.score[i]:.2f}" if np.isfinite(one.score[i]) else ""
-            table.add_row(one.file.name, str(number), *cells, score, "outside" if one.outside[i] else "")
+            table.add_row(escape(one.label), str(number), *cells, score, "outside" if one.outside[i] else "")
     return table
 
 
 def _summary(done: Sequence[Predicted]) -> Table:
-    table = Table("file", "frames", "first G (G0)", "lowest", "highest", "mean ±", "outside")
+    table = Table(Column("file", overflow="fold"), "frames", "first G (G0)", "lowest", "highest", "mean ±", "outside")
     for one in done[:SHOWN]:
         G, std = np.array(one.conductance_G0), np.array(one.std_G0)
         good = G[np.isfinite(G)]
         numbers = (good[0], good.min(), good.max()) if len(good) else ()
         spread = f"{std[np.isfinite(std)].mean():.3f}" if np.isfinite(std).any() else ""
         cells = [f"{x:.3f}" for x in numbers] or ["", "", ""]
-        table.add_row(one.file.name, str(len(G)), *cells, spread, str(sum(one.outside)))
+        table.add_row(escape(one.label), str(len(G)), *cells, spread, str(sum(one.outside)))
     if len(done) > SHOWN:
         table.add_row(f"{len(done) - SHOWN} more files", "", "", "", "", "", "")
     return table

@@ -17,11 +17,7 @@ MAX_CURVES = 5
 class Curve(Protocol):
     """Predictions along one file, nan where there is none."""
 
-    @property
-    def label(self) -> str:
-        """Name in the legend."""
-        ...
-
+    label: str
     frame: list[int]
     elongation_A: list[float]
     conductance_G0: list[float]
@@ -40,7 +36,7 @@ def draw_predictions(curves: Sequence[Curve]) -> Figure:
     with style():
         figure = new_figure()
         axes = figure.add_subplot()
-        marked = False
+        strange: list[tuple[float, float]] = []
         for number, curve in enumerate(curves):
             x = np.asarray(curve.elongation_A if stretched else curve.frame, dtype=float)
             G, std = np.asarray(curve.conductance_G0), np.asarray(curve.std_G0)
@@ -51,12 +47,12 @@ def draw_predictions(curves: Sequence[Curve]) -> Figure:
             if np.isfinite(std).any():
                 axes.fill_between(x, G - std, G + std, color=colour, alpha=0.25, linewidth=0)
             outside = np.asarray(curve.score) > 1.0
-            if outside.any():
-                label = None if marked else "outside the training distribution"
-                axes.plot(x[outside], G[outside], "o", markerfacecolor="none", color=VERMILLION, markersize=7, label=label)
-                marked = True
+            strange += zip(x[outside], G[outside], strict=True)
+        if strange:
+            label = "outside the training distribution"
+            axes.plot(*np.transpose(strange), "o", markerfacecolor="none", color=VERMILLION, markersize=7, label=label)
         axes.set(xlabel="elongation (Å)" if stretched else "frame", ylabel=r"predicted conductance ($G_0$)")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        if few or marked:
+        if few or strange:
             axes.legend()
     return figure

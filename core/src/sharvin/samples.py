@@ -41,6 +41,10 @@ class FeatureRows(ABC):
         """Rows of one structure, [n_atoms or 1, size]; not to be written to."""
 
     @abstractmethod
+    def heights(self, index: int) -> NDArray[np.float64] | None:
+        """Coordinate along the wire of the atom of each row of one structure, float64[n_atoms] in Å; None where not known."""
+
+    @abstractmethod
     def take(self, index: slice | NDArray[np.int64]) -> FeatureRows:
         """The chosen structures, in the order asked for."""
 
@@ -50,7 +54,10 @@ class FeatureRows(ABC):
     def loaded(self) -> Features:
         """All rows in memory; what is there already is not copied."""
         values = np.concatenate([self.rows(i) for i in range(len(self))]) if len(self) else np.empty((0, self.size))
-        return Features(values, _offsets(self.counts) if self.kind == "per_atom" else None)
+        heights = [self.heights(i) for i in range(len(self))]
+        known = [some for some in heights if some is not None]
+        offsets = _offsets(self.counts) if self.kind == "per_atom" else None
+        return Features(values, offsets, np.concatenate(known) if known and len(known) == len(heights) else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +70,19 @@ class Features(FeatureRows):
         Rows of all structures, one structure after the other.
     offsets : int64[n_structures + 1] or None
         Structure ``i`` owns rows ``offsets[i]:offsets[i + 1]``; None for one row a structure.
+    heights_A : float64[n_rows] or None
+        Coordinate along the wire, z, of the atom that each row describes, for models that ask which atoms are near each other.
     """
 
     values: NDArray[np.floating]
     offsets: NDArray[np.int64] | None = None
+    heights_A: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2:
             raise InputError(f"features need a 2-dimensional array [rows, size], not shape {self.values.shape}.")
+        if self.heights_A is not None and (self.offsets is None or self.heights_A.shape != (len(self.values),)):
+            raise InputError("heights_A needs one number for each row, and rows that belong to atoms.")
         if self.offsets is None:
             return
         if self.offsets[0] != 0 or self.offsets[-1] != len(self.values) or np.any(np.diff(self.offsets) < 0):
@@ -100,6 +112,12 @@ class Features(FeatureRows):
             return self.values[index : index + 1]
         return self.values[self.offsets[index] : self.offsets[index + 1]]
 
+    def heights(self, index: int) -> NDArray[np.float64] | None:
+        """Coordinate along the wire of the atom of each row of one structure; not copied."""
+        if self.heights_A is None or self.offsets is None:
+            return None
+        return self.heights_A[self.offsets[index] : self.offsets[index + 1]]
+
     def loaded(self) -> Features:
         """Itself."""
         return self
@@ -113,7 +131,11 @@ class Features(FeatureRows):
         values = np.empty((int(offsets[-1]), self.size), dtype=self.values.dtype)
         for row, structure in enumerate(chosen):
             values[offsets[row] : offsets[row + 1]] = self.rows(int(structure))
-        return Features(values, offsets)
+        if self.heights_A is None:
+            return Features(values, offsets)
+        known = self.heights_A
+        of_each = [known[self.offsets[structure] : self.offsets[structure + 1]] for structure in chosen]
+        return Features(values, offsets, np.concatenate(of_each) if of_each else np.empty(0))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Features]) -> Features:
@@ -129,7 +151,9 @@ class Features(FeatureRows):
             raise InputError(f"only features of one kind and size can be joined, not {named or 'none'}.")
         counts = [np.diff(part.offsets) for part in parts if part.offsets is not None]
         values = np.concatenate([part.values for part in parts])
-        return cls(values, _offsets(np.concatenate(counts)) if counts else None)
+        known = [part.heights_A for part in parts if part.heights_A is not None]
+        heights = np.concatenate(known) if known and len(known) == len(parts) else None
+        return cls(values, _offsets(np.concatenate(counts)) if counts else None, heights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +189,8 @@ class FeatureShards(FeatureRows):
         np.save(folder / "values.npy", features.values)
         if features.offsets is not None:
             np.save(folder / "offsets.npy", features.offsets)
+        if features.heights_A is not None:
+            np.save(folder / "heights.npy", features.heights_A)
 
     @property
     def kind(self) -> str:
@@ -187,11 +213,21 @@ class FeatureShards(FeatureRows):
 
     def rows(self, index: int) -> NDArray[np.floating]:
         """Rows of one structure, read from the disk when they are used."""
+        features, structure = self._place(index)
+        return features.rows(structure)
+
+    def heights(self, index: int) -> NDArray[np.float64] | None:
+        """Coordinate along the wire of the atom of each row of one structure."""
+        features, structure = self._place(index)
+        return features.heights(structure)
+
+    def _place(self, index: int) -> tuple[Features, int]:
+        """The shard that holds a structure, and its number there."""
         assert self.chosen is not None
         features, ends = self._opened
         structure = int(self.chosen[index])
         shard = int(np.searchsorted(ends, structure, side="right"))
-        return features[shard].rows(structure - (int(ends[shard - 1]) if shard else 0))
+        return features[shard], structure - (int(ends[shard - 1]) if shard else 0)
 
     def take(self, index: slice | NDArray[np.int64]) -> FeatureShards:
         """The chosen structures, not copied."""
@@ -244,6 +280,10 @@ class DescribedFrames(FeatureRows):
         """Rows of one structure, computed now."""
         return self.describe(self.frames[index : index + 1]).values
 
+    def heights(self, index: int) -> NDArray[np.float64] | None:
+        """Coordinate along the wire of the atom of each row of one structure, computed now."""
+        return self.describe(self.frames[index : index + 1]).heights_A
+
     def take(self, index: slice | NDArray[np.int64]) -> DescribedFrames:
         """The chosen structures, not described yet."""
         return DescribedFrames(self.frames[index], self.describe)
@@ -254,8 +294,8 @@ def _offsets(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _mapped(shard: Path) -> Features:
-    offsets = shard / "offsets.npy"
-    return Features(np.load(shard / "values.npy", mmap_mode="r"), np.load(offsets) if offsets.exists() else None)
+    offsets, heights = (np.load(shard / name) if (shard / name).exists() else None for name in ("offsets.npy", "heights.npy"))
+    return Features(np.load(shard / "values.npy", mmap_mode="r"), offsets, heights)
 
 
 @dataclass(frozen=True, eq=False)

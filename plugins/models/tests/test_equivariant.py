@@ -38,7 +38,7 @@ def wire(seed=0, n=14, pbc=(True, True, False), length=9.0):
     return Frame(rng.choice([GOLD, SILVER], n), positions, BOX * pbc[:, None], pbc, rigid=np.zeros(n, dtype=bool))
 
 
-def chain(*, spacing=2.6, n=3, angle=180.0):
+def chain(*, n=3, spacing=2.6, angle=180.0):
     """Gold atoms in the plane y = 0, every bond bent by the same angle."""
     turn = np.radians(180.0 - angle) * np.arange(n - 1)
     steps = spacing * np.stack([np.sin(turn), 0 * turn, np.cos(turn)], axis=1)
@@ -213,6 +213,18 @@ def test_an_atom_far_away_has_no_say_in_the_maximum_unless_it_is_the_largest():
     assert abs(model(both) - model(one)) > 1e-6
 
 
+def test_jitter_displaces_atoms_and_nothing_else():
+    """Padding included: the second structure has fewer neighbours than the first."""
+    model, frames = Exact(), [chain(n=5), chain(n=2)]
+    cutoff = model.options.cutoff
+    batch = batched([model.build(frame, 0) for frame in frames], cutoff, CPU)
+    shift = np.random.default_rng(4).normal(scale=0.05, size=(7, 3))
+    displaced = [moved(frames[0], shift=shift[:5]), moved(frames[1], shift=shift[5:])]
+    with torch.no_grad():
+        found = model.network(batch.jittered(0.05, cutoff, np.random.default_rng(4))).numpy()
+    np.testing.assert_allclose(found, model(*displaced), rtol=0, atol=1e-12)
+
+
 def bond_lengths(n=24, seed=0):
     """Bent triples of gold atoms; the conductance falls with the longer bond."""
     rng = np.random.default_rng(seed)
@@ -242,7 +254,7 @@ def fitted(data=None, **options):
 
 
 def test_an_interrupted_fit_ends_with_the_same_model(tmp_path):
-    data, options = bond_lengths(8), {**SMALL, **LEARNING, "l_max": 1, "epochs": 4}
+    data, options = bond_lengths(8), {**SMALL, **LEARNING, "l_max": 1, "epochs": 4, "jitter_A": 0.02}
 
     def model():
         return sharvin.create("regressors", "equivariant", **options)

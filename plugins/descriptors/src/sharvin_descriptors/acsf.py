@@ -18,7 +18,7 @@ from sharvin.frames import Frame, Frames
 from sharvin.protocols import FeatureDerivatives
 from sharvin.samples import Features
 
-from sharvin_descriptors.channels import Channels, centres
+from sharvin_descriptors.channels import Channels, centres, heights
 from sharvin_descriptors.configs import AcsfOptions, SymmetryFunction
 from sharvin_descriptors.function_tables import functions_of
 from sharvin_descriptors.neighbours import NeighbourSearch
@@ -89,7 +89,7 @@ class Acsf:
                 near = self._search.find(frame, self._channels.of(frame.numbers), index)
                 rows = values[offsets[index] : offsets[index + 1]]
                 symmetry_functions(atoms, near.first, near.vectors, near.channels, self._channels.count, self._parameters, rows)
-        return Features(values, offsets)
+        return Features(values, offsets, heights(frames, chosen))
 
     def derivatives(self, frames: Frames) -> Iterator[FeatureDerivatives]:
         """How the rows of each frame change with the positions, one frame after the other.

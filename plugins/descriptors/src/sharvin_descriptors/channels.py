@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
@@ -66,3 +68,8 @@ def centres(frame: Frame, which: str, index: int, part: str) -> NDArray[np.int64
     if len(frame) and frame.rigid.all():
         raise InputError(f"{part}: every atom of frame {index} is rigid, so centres: mobile leaves none; set centres: all.")
     return np.flatnonzero(~frame.rigid).astype(np.int64)
+
+
+def heights(frames: Frames, chosen: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Coordinate z, along the wire, of the chosen atoms of all frames, float64[n_rows] in Å."""
+    return np.concatenate([np.empty(0), *(frame.positions[atoms, 2] for frame, atoms in zip(frames, chosen, strict=True))])

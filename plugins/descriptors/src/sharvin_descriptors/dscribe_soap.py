@@ -18,7 +18,7 @@ from sharvin.errors import InputError
 from sharvin.frames import Frames
 from sharvin.samples import Features
 
-from sharvin_descriptors.channels import Channels, centres
+from sharvin_descriptors.channels import Channels, centres, heights
 from sharvin_descriptors.configs import DscribeOptions
 from sharvin_descriptors.periodic_box import boxed
 
@@ -95,7 +95,7 @@ class DscribeSoap:
             if len(frame):
                 structure = boxed(frame, self._channels.of(frame.numbers) + 1, reach, index, "dscribe")
                 values[offsets[index] : offsets[index + 1]] = self._soap.create(structure, centers=atoms.tolist())
-        return Features(values, offsets)
+        return Features(values, offsets, heights(frames, chosen))
 
     def _defect(self) -> float:
         """Largest deviation of the overlaps of the radial functions from orthonormality."""

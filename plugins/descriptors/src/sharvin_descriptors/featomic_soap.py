@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Features
 
-from sharvin_descriptors.channels import Channels, centres
+from sharvin_descriptors.channels import Channels, centres, heights
 from sharvin_descriptors.configs import FeatomicOptions
 from sharvin_descriptors.periodic_box import boxed
 
@@ -85,7 +85,7 @@ class FeatomicSoap:
         for index, (frame, atoms) in enumerate(zip(frames, chosen, strict=True)):
             if len(frame):
                 self._describe_frame(frame, index, atoms, values[offsets[index] : offsets[index + 1]])
-        return Features(values, offsets)
+        return Features(values, offsets, heights(frames, chosen))
 
     def _describe_frame(self, frame: Frame, index: int, atoms: NDArray[np.int64], result: NDArray[np.float64]) -> None:
         structure = boxed(frame, self._channels.of(frame.numbers), self.options.cutoff, index, "featomic")

@@ -23,7 +23,7 @@ from sharvin.frames import Frame, Frames
 from sharvin.protocols import FeatureDerivatives
 from sharvin.samples import Features
 
-from sharvin_descriptors.channels import Channels, centres
+from sharvin_descriptors.channels import Channels, centres, heights
 from sharvin_descriptors.configs import SoapOptions
 from sharvin_descriptors.gradients import power_spectrum_gradients
 from sharvin_descriptors.harmonics import legendre_coefficients
@@ -110,7 +110,7 @@ class Soap:
         if last is not None and last is not self._last:
             # Copied: whoever holds the features may write to them, and the rows of all frames need not stay in memory.
             self._last = _Described(last.neighbourhoods, last.rows.copy(), last.row_of)
-        return Features(values, offsets)
+        return Features(values, offsets, heights(frames, chosen))
 
     def derivatives(self, frames: Frames) -> Iterator[FeatureDerivatives]:
         """How the rows of each frame change with the positions, one frame after the other.

@@ -272,6 +272,15 @@ class EquivariantOptions(TrainingOptions):
     batch_size: int = Field(default=8, ge=1)
     """Structures in a gradient step."""
 
+    learning_rate: float = Field(default=2e-3, gt=0.0)
+    """Largest learning rate of Adam."""
+
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    """Weight decay; see `optimizer`."""
+
+    loss: Literal["huber", "mse", "mae"] = "huber"
+    """Loss of the standardised target: squared error, absolute error, or Huber's."""
+
     @model_validator(mode="after")
     def _messages_are_features(self) -> Self:
         if self.message_l_max > self.l_max:
