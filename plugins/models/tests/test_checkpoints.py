@@ -22,7 +22,15 @@ MODELS = {
         "baseline": "mean_energy",
         "averaging": 0.9,
     },
-    "transformer": {"d_model": 8, "heads": 2, "feed_forward": 8, "head_layers": (8,), "batch_size": 4, "dropout": 0.2},
+    "transformer": {
+        "atom_layers": (8,),
+        "d_model": 8,
+        "heads": 2,
+        "feed_forward": 8,
+        "head_layers": (8,),
+        "batch_size": 4,
+        "dropout": 0.2,
+    },
 }
 TRAINING = {"epochs": 8, "patience": 8, "learning_rate": 0.01}
 

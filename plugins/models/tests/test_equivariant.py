@@ -330,6 +330,7 @@ def test_a_model_says_when_it_is_missing_or_anothers(tmp_path):
         empty.load(tmp_path)
 
 
-def test_messages_cannot_carry_more_than_atoms_have():
+@pytest.mark.parametrize("options", [{"l_max": 1, "message_l_max": 2}, {"layers": 1, "message_l_max": 1}])
+def test_messages_cannot_carry_more_than_atoms_have(options):
     with pytest.raises(InputError, match="message_l_max"):
-        sharvin.create("regressors", "equivariant", l_max=1, message_l_max=2)
+        sharvin.create("regressors", "equivariant", **options)

@@ -55,10 +55,13 @@ class TestGaussianProcessOnAtoms(RegressorTests):
 class TestTransformer(RegressorTests):
     name = "transformer"
     options: ClassVar = {
+        "atom_layers": [],
         "d_model": 16,
         "heads": 2,
         "feed_forward": 16,
+        "layers": 1,
         "head_layers": [16],
+        "dropout": 0.0,
         "epochs": 100,
         "patience": 100,
         "learning_rate": 0.01,

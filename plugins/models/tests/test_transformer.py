@@ -12,14 +12,23 @@ from sharvin_models.configs import TransformerOptions
 from sharvin_models.layers import initialise
 from torch import nn
 
-SMALL = {"d_model": 16, "heads": 4, "feed_forward": 24, "head_layers": (8,)}
+SMALL = {
+    "atom_layers": (),
+    "d_model": 16,
+    "heads": 4,
+    "feed_forward": 24,
+    "layers": 2,
+    "head_layers": (8,),
+    "dropout": 0.0,
+    "activation": "relu",
+}
 SIZE = 6
 
 
 def network(seed=0, size=SIZE, **options):
     """With all weights drawn, as after a training."""
     rng = np.random.default_rng(seed)
-    result = AtomTransformer(rng.normal(size=size), rng.uniform(0.5, 2.0, size=size), TransformerOptions(**SMALL, **options))
+    result = AtomTransformer(rng.normal(size=size), rng.uniform(0.5, 2.0, size=size), TransformerOptions(**{**SMALL, **options}))
     initialise(result, rng)
     return result.eval()
 
@@ -29,7 +38,7 @@ def structures(*counts, seed=1):
     return [torch.from_numpy(rng.normal(size=(n, SIZE)).astype(np.float32)) for n in counts]
 
 
-VARIANTS = [{"norm": norm, "pooling": pooling} for norm in ("pre", "post") for pooling in ("max", "mean", "attention")]
+VARIANTS = [{"norm": norm, "pooling": pooling} for norm in ("none", "pre", "post") for pooling in ("max", "mean", "attention")]
 
 
 @pytest.fixture(params=VARIANTS, ids=lambda variant: "-".join(variant.values()))
@@ -66,8 +75,9 @@ def test_every_atom_feels_every_other_one(variant):
 
 
 @torch.no_grad()
-def test_a_training_starts_from_atoms_that_are_on_their_own():
-    one = network(norm="pre")
+@pytest.mark.parametrize("norm", ["none", "pre"])
+def test_a_training_starts_from_atoms_that_are_on_their_own(norm):
+    one = network(norm=norm)
     one.initialise(np.random.default_rng(0))
     (rows,) = structures(6)
     states = one.embed(rows)

@@ -5,9 +5,9 @@ The features of the atoms of a structure become states :math:`h_a` of width d, w
 .. math:: h \to h + \mathrm{concat}_i\!\left[\mathrm{softmax}\!\left(\frac{Q_i K_i^T}{\sqrt{d/n}}\right) V_i\right] W,
           \qquad h \to h + W_2\,\sigma(W_1 h),
 
-with n heads i whose queries, keys and values are linear in h (A. Vaswani et al., Adv. Neural Inf. Process. Syst. 30 (2017)), and
-layers normalised before (`pre`) or after (`post`) each of the two. Nothing tells an atom's place in the list: the order of atoms
-does not matter. A linear layer and ReLU, the pooling over atoms and a dense head follow.
+with n heads i whose queries, keys and values are linear in h (A. Vaswani et al., Adv. Neural Inf. Process. Syst. 30 (2017)).
+States are normalised before (`pre`) or after (`post`) each of the two, or not at all. Nothing tells an atom's place in the list:
+the order of atoms does not matter. A linear layer and ReLU, the pooling over atoms and a dense head follow.
 
 The atoms of all structures of a batch are rows of one matrix, without padding. Only attention needs to know the structures;
 those of equally many atoms are treated together.
@@ -57,12 +57,12 @@ class AtomTransformer(RowNetwork):
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the weights.
 
-        With `norm: pre` layers are the identity at first: a training begins with atoms that are on their own as in
+        But for `norm: post` layers are the identity at first: a training begins with atoms that are on their own as in
         ``fc_maxpool``, which extrapolates to longer wires, and takes from attention what it gains by it.
         """
         initialise(self, rng)
         for layer in self.layers:
-            if isinstance(layer, EncoderLayer) and layer.pre:
+            if isinstance(layer, EncoderLayer) and not layer.post:
                 for last in (layer.mixed, layer.narrowed):
                     nn.init.zeros_(last.weight)
                     nn.init.zeros_(last.bias)
@@ -104,13 +104,13 @@ class EncoderLayer(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         super().__init__()
         width = options.d_model
-        self.heads, self.dropout, self.pre = options.heads, options.dropout, options.norm == "pre"
+        self.heads, self.dropout, self.post = options.heads, options.dropout, options.norm == "post"
         self.activation = ACTIVATIONS[options.activation]
         self.queries_keys_values = _linear(width, 3 * width)
         self.mixed = _linear(width, width)
         self.widened = _linear(width, options.feed_forward)
         self.narrowed = _linear(options.feed_forward, width)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.norms = nn.ModuleList(nn.Identity() if options.norm == "none" else nn.LayerNorm(width) for _ in range(2))
 
     def forward(self, atoms: Tensor, shapes: Sequence[Shape]) -> Tensor:
         """float32[n_atoms, d_model] of all structures, in groups of these shapes → the same shape."""
@@ -118,9 +118,9 @@ class EncoderLayer(nn.Module):
         return self._add(atoms, self._feed_forward, self.norms[1])
 
     def _add(self, atoms: Tensor, change: Callable[[Tensor], Tensor], norm: nn.Module) -> Tensor:
-        if self.pre:
-            return atoms + self._drop(change(norm(atoms)))
-        return norm(atoms + self._drop(change(atoms)))  # type: ignore[no-any-return]
+        if self.post:
+            return norm(atoms + self._drop(change(atoms)))  # type: ignore[no-any-return]
+        return atoms + self._drop(change(norm(atoms)))
 
     def _attend(self, atoms: Tensor, shapes: Sequence[Shape]) -> Tensor:
         dropout = self.dropout if self.training else 0.0
