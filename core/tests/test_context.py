@@ -188,6 +188,18 @@ def test_a_worker_that_dies_takes_one_item_with_it(tmp_path):
     assert "worker process died" in made.failures[0].reason
 
 
+def interrupt_itself(task, path):
+    os.kill(os.getpid(), signal.SIGINT)
+    blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    write_table(path, {"blocked": np.array([blocked])})
+
+
+def test_workers_do_not_hear_an_interrupt_from_their_first_instruction_on(tmp_path):
+    result, _ = run(tmp_path / "a", interrupt_itself, count=2, executor="processes", workers=2)
+    assert all(read_table(path)[0]["blocked"].all() for path in result.paths)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 def test_too_many_failures_end_the_run(tmp_path):
     with pytest.raises(RunError, match="max_failures = 1"):
         run(tmp_path / "a", fail_on_odd, max_failures=1)
