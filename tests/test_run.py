@@ -166,7 +166,7 @@ def test_a_store_file_that_another_program_holds_is_named(finished, sharvin, tmp
 
 def test_an_unknown_failure_of_the_potential_fails_the_item_and_not_the_run(sharvin, tmp_path):
     (tmp_path / "nan_after_a_while.py").write_text(NAN)
-    environment = {"PYTHONPATH": str(tmp_path)}
+    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     wire = {
         "potential": "{use: ase, calculator: nan_after_a_while.SometimesNan}",
         "workflow": "{use: break_junction, training_pulls: 6, production_pulls: 0}",
