@@ -44,6 +44,11 @@ class FeatureRows(ABC):
     def heights(self, index: int) -> NDArray[np.float64] | None:
         """Coordinate along the wire of the atom of each row of one structure, float64[n_atoms] in Å; None where not known."""
 
+    def structure(self, index: int) -> Features:
+        """One structure, its rows and heights read or computed together."""
+        rows = self.rows(index)
+        return Features(rows, np.array([0, len(rows)]) if self.kind == "per_atom" else None, self.heights(index))
+
     @abstractmethod
     def take(self, index: slice | NDArray[np.int64]) -> FeatureRows:
         """The chosen structures, in the order asked for."""
@@ -53,11 +58,9 @@ class FeatureRows(ABC):
 
     def loaded(self) -> Features:
         """All rows in memory; what is there already is not copied."""
-        values = np.concatenate([self.rows(i) for i in range(len(self))]) if len(self) else np.empty((0, self.size))
-        heights = [self.heights(i) for i in range(len(self))]
-        known = [some for some in heights if some is not None]
-        offsets = _offsets(self.counts) if self.kind == "per_atom" else None
-        return Features(values, offsets, np.concatenate(known) if known and len(known) == len(heights) else None)
+        if len(self):
+            return Features.concatenate([self.structure(i) for i in range(len(self))])
+        return Features(np.empty((0, self.size)), _offsets(self.counts) if self.kind == "per_atom" else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +106,6 @@ class Features(FeatureRows):
         """Rows of each structure, int64[n_structures]."""
         return np.ones(len(self.values), dtype=np.int64) if self.offsets is None else np.diff(self.offsets)
 
-    def __len__(self) -> int:
-        return len(self.values) if self.offsets is None else len(self.offsets) - 1
-
     def rows(self, index: int) -> NDArray[np.floating]:
         """Rows of one structure, [n_atoms or 1, size], not copied."""
         if self.offsets is None:
@@ -128,14 +128,10 @@ class Features(FeatureRows):
         if self.offsets is None:
             return Features(self.values[chosen])
         offsets = _offsets(self.counts[chosen])
-        values = np.empty((int(offsets[-1]), self.size), dtype=self.values.dtype)
-        for row, structure in enumerate(chosen):
-            values[offsets[row] : offsets[row + 1]] = self.rows(int(structure))
-        if self.heights_A is None:
-            return Features(values, offsets)
+        own = [slice(self.offsets[structure], self.offsets[structure + 1]) for structure in chosen]
         known = self.heights_A
-        of_each = [known[self.offsets[structure] : self.offsets[structure + 1]] for structure in chosen]
-        return Features(values, offsets, np.concatenate(of_each) if of_each else np.empty(0))
+        heights = None if known is None else np.concatenate([known[:0], *(known[rows] for rows in own)])
+        return Features(np.concatenate([self.values[:0], *(self.values[rows] for rows in own)]), offsets, heights)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Features]) -> Features:
@@ -276,13 +272,17 @@ class DescribedFrames(FeatureRows):
     def __len__(self) -> int:
         return len(self.frames)
 
+    def structure(self, index: int) -> Features:
+        """One structure, described now."""
+        return self.describe(self.frames[index : index + 1])
+
     def rows(self, index: int) -> NDArray[np.floating]:
         """Rows of one structure, computed now."""
-        return self.describe(self.frames[index : index + 1]).values
+        return self.structure(index).values
 
     def heights(self, index: int) -> NDArray[np.float64] | None:
         """Coordinate along the wire of the atom of each row of one structure, computed now."""
-        return self.describe(self.frames[index : index + 1]).heights_A
+        return self.structure(index).heights_A
 
     def take(self, index: slice | NDArray[np.int64]) -> DescribedFrames:
         """The chosen structures, not described yet."""

@@ -53,7 +53,9 @@ class RegressorTests(ComponentTests):
         counts = rng.integers(3, 9, self.n_samples) if kind == "per_atom" else np.ones(self.n_samples, dtype=np.int64)
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         values = rng.uniform(0, 1, (int(offsets[-1]), self.n_features)).astype(np.float32)
-        features = Features(values, offsets if kind == "per_atom" else None)
+        features = Features(values)
+        if kind == "per_atom":
+            features = Features(values, offsets, rng.uniform(0, 20, len(values)))
         targets = np.array([np.tanh(features.rows(i).max(axis=0)).sum() for i in range(self.n_samples)], dtype=np.float64)
         return Dataset(features, targets, groups)
 
@@ -98,8 +100,10 @@ class RegressorTests(ComponentTests):
         if not isinstance(samples, Features) or samples.offsets is None:
             pytest.skip("the samples are not rows of atoms")
         rng = np.random.default_rng(3)
-        rows = [rng.permutation(samples.rows(i)) for i in range(len(samples))]
-        shuffled = Features(np.concatenate(rows), samples.offsets)
+        ends = samples.offsets
+        order = np.concatenate([a + rng.permutation(b - a) for a, b in pairwise(ends)])
+        heights = None if samples.heights_A is None else samples.heights_A[order]
+        shuffled = Features(samples.values[order], ends, heights)
         expected = fitted.predict(samples).mean
         found = fitted.predict(shuffled).mean
         np.testing.assert_allclose(found, expected, rtol=0, atol=self.tolerance * np.abs(expected).max())

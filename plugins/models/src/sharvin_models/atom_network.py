@@ -73,12 +73,12 @@ class AtomNetwork(RowNetwork):
             pooled = functional.elu(layer(pooled))
         return last(pooled).squeeze(-1)  # type: ignore[no-any-return]
 
-    def forward(self, structures: Sequence[Tensor]) -> Tensor:
-        """Predictions of structures, each given by the float32[n_atoms, size] rows of its atoms."""
+    def forward(self, structures: Sequence[Tensor], heights: Sequence[Tensor] | None = None) -> Tensor:
+        """Predictions of structures, each given by the float32[n_atoms, size] rows of its atoms; heights are not asked for."""
         winners, position = self._winning_rows(structures)
         return self.read_out(self.embed(winners).gather(0, position))
 
-    def alone(self, rows: Tensor) -> Tensor:
+    def alone(self, rows: Tensor, heights: Tensor | None = None) -> Tensor:
         """Prediction of one structure, float32[1], without a graph of winners."""
         return self.read_out(self.embed(rows).amax(0, keepdim=True))
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sharvin.errors import InputError
-from sharvin.samples import Dataset, FeatureRows, Prediction, Samples
+from sharvin.samples import Dataset, FeatureRows, Features, Prediction, Samples
 from torch import Tensor
 
 from sharvin_models.checkpoint import require_folder
 from sharvin_models.configs import AtomOptions
-from sharvin_models.inputs import require_datasets, require_features, require_finite, rows_of
+from sharvin_models.inputs import require_datasets, require_features, require_finite, structure_of
 from sharvin_models.row_network import RowNetwork
 from sharvin_models.saved_model import load_model, save_model
 from sharvin_models.standardisation import common_scale, mean_and_inverse_spread_of
@@ -95,7 +95,7 @@ class AtomRegressor(ABC, Generic[O]):
             If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
         """
         samples, validation_samples = require_datasets(data, validation, self.name, KINDS)
-        mean, inverse_spread = mean_and_inverse_spread_of(rows_of(samples, i, self.name) for i in range(len(samples)))
+        mean, inverse_spread = mean_and_inverse_spread_of(self._read(samples, i).values for i in range(len(samples)))
         if self.options.feature_scale == "common":
             inverse_spread = common_scale(inverse_spread)
         self._standardise_targets(data.targets)
@@ -104,7 +104,8 @@ class AtomRegressor(ABC, Generic[O]):
         network.to(self._device)
 
         def predict(batch: NDArray[np.int64]) -> Tensor:
-            return network([self._tensor(samples, int(index)) for index in batch])  # type: ignore[no-any-return]
+            rows, heights = zip(*(self._tensors(samples, int(index)) for index in batch), strict=True)
+            return network(rows, heights if self._asks_heights else None)  # type: ignore[no-any-return]
 
         def validation_error() -> float:
             return float(np.abs(self._predict(network, validation_samples) - validation.targets).mean())
@@ -181,14 +182,31 @@ class AtomRegressor(ABC, Generic[O]):
 
     @torch.no_grad()
     def _predict(self, network: RowNetwork, features: FeatureRows) -> NDArray[np.float64]:
-        outputs = (network.alone(self._tensor(features, index)) for index in range(len(features)))
+        outputs = (network.alone(*self._tensors(features, index)) for index in range(len(features)))
         scaled = np.array([float(output) for output in outputs], dtype=np.float64)
         return self._target_mean + self._target_spread * scaled
 
-    def _tensor(self, features: FeatureRows, index: int) -> Tensor:
-        """Rows of one structure, float32[n_atoms, size]."""
-        rows = np.ascontiguousarray(rows_of(features, index, self.name), dtype=np.float32)
+    @property
+    def _asks_heights(self) -> bool:
+        """Whether the network needs to know where the atoms are."""
+        return False
+
+    def _read(self, features: FeatureRows, index: int) -> Features:
+        """One structure, checked to have what the network asks for."""
+        structure = structure_of(features, index, self.name)
+        if self._asks_heights and structure.heights_A is None:
+            raise InputError(
+                f"{self.name}: features of this descriptor do not say where their atoms are; take one that does, such as soap, "
+                "or let all atoms attend to each other (attention: softmax, attention_reach_A: null)."
+            )
+        return structure
+
+    def _tensors(self, features: FeatureRows, index: int) -> tuple[Tensor, Tensor | None]:
+        """Rows, float32[n_atoms, size], and heights, float64[n_atoms], of one structure."""
+        structure = self._read(features, index)
+        rows = np.ascontiguousarray(structure.values, dtype=np.float32)
         with warnings.catch_warnings():
             # Rows may be read-only (a memory map); torch warns of writes, and nothing here writes.
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            return torch.from_numpy(rows).to(self._device)
+            heights = torch.from_numpy(structure.heights_A).to(self._device) if self._asks_heights else None
+            return torch.from_numpy(rows).to(self._device), heights

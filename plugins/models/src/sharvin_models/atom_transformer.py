@@ -31,6 +31,9 @@ from sharvin_models.row_network import RowNetwork
 Shape = tuple[int, int]
 """Structures in a group, and atoms of each."""
 
+SUM_UNIT = 4.0
+"""What sums over neighbours are divided by, so that those in a wire are of the order of one."""
+
 
 class AtomTransformer(RowNetwork):
     """Transformer encoder over the atoms of a structure.
@@ -44,7 +47,7 @@ class AtomTransformer(RowNetwork):
 
     def __init__(self, mean: NDArray[np.float64], inverse_spread: NDArray[np.float64], options: TransformerOptions) -> None:
         super().__init__(mean, inverse_spread)
-        width = options.d_model
+        self.options, width = options, options.d_model
         self.atoms = nn.ModuleList(_linear(a, b) for a, b in pairwise([len(mean), *options.atom_layers, width]))
         self.activation = ACTIVATIONS[options.activation]
         self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(options.layers))
@@ -67,14 +70,18 @@ class AtomTransformer(RowNetwork):
                     nn.init.zeros_(last.weight)
                     nn.init.zeros_(last.bias)
 
-    def forward(self, structures: Sequence[Tensor]) -> Tensor:
-        """Predictions of structures, each given by the float32[n_atoms, size] rows of its atoms; float32[n]."""
+    def forward(self, structures: Sequence[Tensor], heights: Sequence[Tensor] | None = None) -> Tensor:
+        """Predictions of structures, float32[n].
+
+        Each is given by the float32[n_atoms, size] rows of its atoms and, for a finite reach, by their float64[n_atoms] heights.
+        """
         order = sorted(range(len(structures)), key=lambda index: len(structures[index]))
         ordered = [structures[index] for index in order]
         shapes = _groups([len(rows) for rows in ordered])
         atoms = self.embed(torch.cat(ordered))
+        nearness = self._nearness([heights[index] for index in order], shapes) if heights is not None else None
         for layer in self.layers:
-            atoms = layer(atoms, shapes)
+            atoms = layer(atoms, shapes, nearness)
         atoms = functional.relu(self.outputs(self.norm(atoms)))
         pooled = torch.cat([self.pool(part) for part in _split(atoms, shapes)])
         as_given = torch.argsort(torch.tensor(order, device=atoms.device))
@@ -89,9 +96,16 @@ class AtomTransformer(RowNetwork):
             states = layer(self.activation(states))
         return states
 
-    def alone(self, rows: Tensor) -> Tensor:
+    def alone(self, rows: Tensor, heights: Tensor | None = None) -> Tensor:
         """Prediction of one structure, float32[1]."""
-        return self([rows])  # type: ignore[no-any-return]
+        return self([rows], None if heights is None else [heights])  # type: ignore[no-any-return]
+
+    def _nearness(self, heights: Sequence[Tensor], shapes: Sequence[Shape]) -> list[Tensor]:
+        """Weights of all pairs of atoms, one float32[n_structures, n_atoms, n_atoms] a group; logarithms for the softmax."""
+        reach = self.options.attention_reach_A
+        assert reach is not None
+        weights = [nearness(group.squeeze(-1), reach) for group in _split(torch.cat(list(heights)), shapes)]
+        return weights if self.options.attention == "sum" else [weight.log() for weight in weights]
 
     def _attended(self, atoms: Tensor) -> Tensor:
         assert self.score is not None
@@ -106,15 +120,21 @@ class EncoderLayer(nn.Module):
         width = options.d_model
         self.heads, self.dropout, self.post = options.heads, options.dropout, options.norm == "post"
         self.activation = ACTIVATIONS[options.activation]
-        self.queries_keys_values = _linear(width, 3 * width)
+        self.sums = options.attention == "sum"
+        if self.sums:
+            self.values = _linear(width, width)
+        else:
+            self.queries_keys_values = _linear(width, 3 * width)
         self.mixed = _linear(width, width)
         self.widened = _linear(width, options.feed_forward)
         self.narrowed = _linear(options.feed_forward, width)
         self.norms = nn.ModuleList(nn.Identity() if options.norm == "none" else nn.LayerNorm(width) for _ in range(2))
 
-    def forward(self, atoms: Tensor, shapes: Sequence[Shape]) -> Tensor:
+    def forward(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor] | None = None) -> Tensor:
         """float32[n_atoms, d_model] of all structures, in groups of these shapes → the same shape."""
-        atoms = self._add(atoms, lambda states: self._attend(states, shapes), self.norms[0])
+        near = nearness or [None] * len(shapes)
+        hear = self._sum if self.sums else self._attend
+        atoms = self._add(atoms, lambda states: self.mixed(hear(states, shapes, near)), self.norms[0])
         return self._add(atoms, self._feed_forward, self.norms[1])
 
     def _add(self, atoms: Tensor, change: Callable[[Tensor], Tensor], norm: nn.Module) -> Tensor:
@@ -122,21 +142,33 @@ class EncoderLayer(nn.Module):
             return norm(atoms + self._drop(change(atoms)))  # type: ignore[no-any-return]
         return atoms + self._drop(change(norm(atoms)))
 
-    def _attend(self, atoms: Tensor, shapes: Sequence[Shape]) -> Tensor:
+    def _sum(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor]) -> Tensor:
+        values = _split(self.activation(self.values(atoms)), shapes)
+        sums = [(weights / SUM_UNIT) @ part for weights, part in zip(nearness, values, strict=True)]
+        return torch.cat([part.flatten(0, 1) for part in sums])
+
+    def _attend(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor | None]) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         results = []
-        for part in _split(self.queries_keys_values(atoms), shapes):
+        for part, near in zip(_split(self.queries_keys_values(atoms), shapes), nearness, strict=True):
             count, length, width = part.shape
             query, key, value = part.view(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-            mixed = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+            mask = None if near is None else near.unsqueeze(1).to(query.dtype)
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
             results.append(mixed.transpose(1, 2).reshape(count * length, width // 3))
-        return self.mixed(torch.cat(results))  # type: ignore[no-any-return]
+        return torch.cat(results)
 
     def _feed_forward(self, atoms: Tensor) -> Tensor:
         return self.narrowed(self._drop(self.activation(self.widened(atoms))))  # type: ignore[no-any-return]
 
     def _drop(self, values: Tensor) -> Tensor:
         return functional.dropout(values, self.dropout, self.training) if self.dropout else values
+
+
+def nearness(heights: Tensor, reach_A: float) -> Tensor:
+    """(1 − (Δz/L)²)² of all pairs of atoms, zero beyond the reach L; float64[n, n_atoms] in Å → float32[n, n_atoms, n_atoms]."""
+    apart = (heights.unsqueeze(-1) - heights.unsqueeze(-2)) / reach_A
+    return (1.0 - apart.square()).clamp(min=0.0).square().float()
 
 
 def _groups(counts: Sequence[int]) -> list[Shape]:

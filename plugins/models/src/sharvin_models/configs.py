@@ -113,6 +113,14 @@ class TransformerOptions(AtomOptions):
     heads: int = Field(default=8, ge=1)
     """Heads of the attention; a divisor of `d_model`."""
 
+    attention: Literal["softmax", "sum"] = "softmax"
+    """How an atom hears others. `softmax`: means of their values with weights from queries and keys, as published. `sum`: sums of
+    their values within `attention_reach_A`, without queries, keys and heads; they tell how many atoms are near."""
+
+    attention_reach_A: float | None = Field(default=None, gt=0.0)
+    """Distance along the wire, in Å, up to which atoms hear each other, L: weights have a factor (1 − (Δz/L)²)², zero beyond.
+    null: all atoms hear all others. A number needs a descriptor that tells where the atoms are."""
+
     feed_forward: int = Field(default=128, ge=1)
     """Width of the hidden layer behind each attention."""
 
@@ -139,8 +147,13 @@ class TransformerOptions(AtomOptions):
     """Loss of the standardised target: squared error, absolute error, or Huber's."""
 
     @model_validator(mode="after")
-    def _heads_share_the_width(self) -> Self:
-        if self.d_model % self.heads:
+    def _attention_fits(self) -> Self:
+        if self.attention == "sum":
+            if self.attention_reach_A is None:
+                raise ValueError("attention: sum needs attention_reach_A, such as 4.0, for sums over a whole wire grow with it.")
+            if self.heads != type(self).model_fields["heads"].default:
+                raise ValueError("heads would be ignored; set attention: softmax, or leave it out.")
+        elif self.d_model % self.heads:
             raise ValueError(f"heads must divide d_model, and {self.heads} does not divide {self.d_model}.")
         return self
 
@@ -270,9 +283,13 @@ class EquivariantOptions(TrainingOptions):
     head_layers: tuple[Width, ...] = (64,)
     """Widths of the hidden layers between the pooled atoms and the prediction."""
 
-    jitter_A: float = Field(default=0.0, ge=0.0, le=0.5)
+    jitter_A: float = Field(default=0.05, ge=0.0, le=0.5)
     """Standard deviation in Å, along each axis, of random displacements that atoms get anew whenever a structure is trained on;
     a few hundredths keep few trajectories from being learnt by heart."""
+
+    averaging: float = Field(default=0.99, ge=0.0, lt=1.0)
+    """Share of itself that a moving average of the weights keeps at every step; it is the average that is then validated, kept
+    and saved. 0: no average."""
 
     batch_size: int = Field(default=8, ge=1)
     """Structures in a gradient step."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.errors import InputError
 from sharvin.frames import Frames
-from sharvin.samples import Dataset, FeatureRows, Images, Samples
+from sharvin.samples import Dataset, FeatureRows, Features, Images, Samples
 
 
 def require_features(samples: Samples, name: str, kinds: tuple[str, ...], size: int | None = None) -> FeatureRows:
@@ -40,6 +40,20 @@ def rows_of(features: FeatureRows, index: int, name: str) -> NDArray[np.floating
     if not len(rows):
         raise InputError(f"{name}: structure {index} has no atoms.")
     return rows
+
+
+def structure_of(features: FeatureRows, index: int, name: str) -> Features:
+    """One structure, in memory.
+
+    Raises
+    ------
+    InputError
+        If it has no atoms.
+    """
+    structure = features.structure(index)
+    if not len(structure.values):
+        raise InputError(f"{name}: structure {index} has no atoms.")
+    return structure
 
 
 def require_finite(predicted: NDArray[np.float64], name: str) -> NDArray[np.float64]:

@@ -38,11 +38,15 @@ class RowNetwork(nn.Module, ABC):
         """Draw the weights."""
 
     @abstractmethod
-    def forward(self, structures: Sequence[Tensor]) -> Tensor:
-        """Predictions of structures, each given by the float32[n_atoms, size] rows of its atoms; float32[n]."""
+    def forward(self, structures: Sequence[Tensor], heights: Sequence[Tensor] | None = None) -> Tensor:
+        """Predictions of structures, float32[n].
+
+        Each is given by the float32[n_atoms, size] rows of its atoms and, where the network asks for them, by their heights along
+        the wire in Å, float64[n_atoms].
+        """
 
     @abstractmethod
-    def alone(self, rows: Tensor) -> Tensor:
+    def alone(self, rows: Tensor, heights: Tensor | None = None) -> Tensor:
         """Prediction of one structure, float32[1]."""
 
     def standardised(self, layer: nn.Linear, rows: Tensor) -> Tensor:

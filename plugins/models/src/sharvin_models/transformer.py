@@ -23,7 +23,11 @@ class Transformer(AtomRegressor[TransformerOptions]):
     """
 
     name = "transformer"
-    version = 1
+    version = 2
+
+    @property
+    def _asks_heights(self) -> bool:
+        return self.options.attention_reach_A is not None
 
     def _build(self, mean: NDArray[np.float64], inverse_spread: NDArray[np.float64]) -> AtomTransformer:
         return AtomTransformer(mean, inverse_spread, self.options)
