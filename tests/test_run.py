@@ -22,7 +22,9 @@ def test_the_run_folder_holds_what_a_reader_needs(finished):
     for key in ("n_traces", "n_labelled", "n_predicted", "mae_train_G0", "mae_test_G0", "histogram", "peak_near_1G0", "seconds"):
         assert key in content
     assert content["n_traces"] == 2
-    assert set(content["seconds"]) == {"train_pulls", "labels", "fit", "production_pulls", "predictions"}
+    steps = {"train_pulls", "labels", "features", "fit", "domain", "production_pulls", "predictions"}
+    assert set(content["seconds"]) == steps
+    assert not list(finished.glob("store/features-*/item-*")), "features are kept as long as a fit needs them"
     assert sum(content["histogram"]["counts"]) + content["histogram"]["outside"] == content["n_predicted"] > 0
     assert np.isfinite([content["mae_train_G0"], content["mae_test_G0"]]).all()
 
@@ -124,8 +126,9 @@ def test_another_solver_gives_the_same_labels(finished, sharvin, tmp_path):
     for solver in ("rgf", "sisl"):
         done = sharvin("run", GOLD, "--out", folder, "--update", *small(transport=solver, **few))
         assert done.returncode == 0, done.stderr
-        latest = max(folder.glob("store/fit-*/output/evaluation.h5"), key=lambda path: path.stat().st_mtime)
-        exact[solver] = read_table(latest)[0]["exact_G0"]
+        latest = max(folder.glob("store/labels-*"), key=lambda path: path.stat().st_mtime)
+        tables = [read_table(path)[0] for path in sorted(latest.glob("item-*.h5"))]
+        exact[solver] = np.concatenate([table["conductance_G0"] for table in tables])
     assert len(exact["rgf"]) > 4
     np.testing.assert_allclose(exact["sisl"], exact["rgf"], atol=1e-8)
 
@@ -142,10 +145,10 @@ def test_a_changed_regressor_recomputes_only_what_depends_on_it(finished, sharvi
 def test_a_damaged_store_file_is_named_and_recomputed_on_request(finished, sharvin, tmp_path):
     folder = tmp_path / "damaged"
     shutil.copytree(finished, folder)
-    victim = next(folder.glob("store/labels-*/item-00000.h5"))
+    victim = next(folder.glob("store/labels-*/item-*.h5"))
     victim.write_bytes(victim.read_bytes()[:200])
     refused = sharvin("run", GOLD, "--out", folder, *small())
-    assert refused.returncode == 2 and "item-00000.h5 is damaged" in refused.stderr
+    assert refused.returncode == 2 and f"{victim.name} is damaged" in refused.stderr
     mended = sharvin("run", GOLD, "--out", folder, "--repair", *small())
     assert mended.returncode == 0, mended.stderr
     assert results(folder) == results(finished)
@@ -154,9 +157,10 @@ def test_a_damaged_store_file_is_named_and_recomputed_on_request(finished, sharv
 def test_a_store_file_that_another_program_holds_is_named(finished, sharvin, tmp_path):
     folder = tmp_path / "locked"
     shutil.copytree(finished, folder)
-    with h5py.File(next(folder.glob("store/labels-*/item-00000.h5")), "r+"):
+    held = next(folder.glob("store/labels-*/item-*.h5"))
+    with h5py.File(held, "r+"):
         refused = sharvin("run", GOLD, "--out", folder, *small())
-    assert refused.returncode == 2 and "item-00000.h5 is locked by another process" in refused.stderr
+    assert refused.returncode == 2 and f"{held.name} is locked by another process" in refused.stderr
     assert sharvin("run", GOLD, "--out", folder, *small()).returncode == 0
 
 

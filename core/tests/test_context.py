@@ -16,7 +16,7 @@ from sharvin.context import Context, Resume
 from sharvin.errors import InputError, ItemError, RunError, StoreError
 from sharvin.registry import create
 from sharvin.seeds import item_seed, stream
-from sharvin.store import read_table, write_table
+from sharvin.store import read_json, read_table, write_table
 
 
 def draw(task, path):
@@ -97,6 +97,67 @@ def test_items_named_after_what_they_depend_on_change_places_and_are_kept(tmp_pa
     assert again.paths[0] == first.paths[2] and again.paths[2] == first.paths[0]
 
 
+def test_tasks_that_cost_something_are_made_only_if_an_item_is_missing(tmp_path):
+    made = []
+
+    def tasks():
+        made.append(len(made))
+        return [(5, i) for i in range(3)]
+
+    own = [{"item": i} for i in range(3)]
+    for _ in range(2):
+        with create("executors", "serial") as workers:
+            result = context(tmp_path / "a", workers).ensemble("draw", draw, tasks, {}, items_depend_on=own)
+    assert made == [0] and result.computed == 0
+    result.paths[1].unlink()
+    with create("executors", "serial") as workers:
+        again = context(tmp_path / "a", workers).ensemble("draw", draw, tasks, {}, items_depend_on=own)
+    assert made == [0, 1] and again.computed == 1
+
+
+def test_the_key_of_named_items_tells_which_they_are(tmp_path):
+    keys = {}
+    with create("executors", "serial") as workers:
+        made = context(tmp_path / "a", workers)
+        for numbers in ((0, 1), (0, 1, 2), (0, 3), (0, 1)):
+            own = [{"item": i} for i in numbers]
+            keys[numbers] = made.ensemble("draw", draw, [(5, i) for i in numbers], {}, items_depend_on=own).key
+    assert len(set(keys.values())) == 3
+
+
+def test_the_time_of_a_step_is_counted_once_however_often_it_is_asked_for(tmp_path):
+    def ensemble(made, count):
+        return made.ensemble("draw", draw, [(5, i) for i in range(count)], {"what": "test"}).paths[0].parent
+
+    with create("executors", "serial") as workers:
+        made = context(tmp_path / "a", workers)
+        ensemble(made, 2)
+        first = made.seconds["draw"]
+        ensemble(made, 2)
+        assert made.seconds["draw"] == first
+        folder = ensemble(made, 4)
+        both = made.seconds["draw"]
+        assert both == read_json(folder / "seconds.json")["seconds"] > first
+        made.ensemble("draw", draw, [(5, 0)], {"what": "other"})
+        assert made.seconds["draw"] == pytest.approx(sum(made.seconds_of["draw"].values())) and len(made.seconds_of["draw"]) == 2
+        later = context(tmp_path / "a", workers)
+        ensemble(later, 4)
+        assert later.seconds == {"draw": both}, "a run that finds everything there reports the time that it took once"
+
+
+def test_what_is_discarded_is_gone_but_for_its_time_and_comes_back_when_asked_for(tmp_path):
+    with create("executors", "serial") as workers:
+        made = context(tmp_path / "a", workers)
+        kept = made.ensemble("draw_again", draw, [(5, 0)], {})
+        result = made.ensemble("draw", draw, [(5, i) for i in range(3)], {})
+        before = content(result)
+        made.discard("draw")
+        assert content(kept) != [None]
+        assert [entry.name for entry in result.paths[0].parent.iterdir()] == ["seconds.json"]
+        again = made.ensemble("draw", draw, [(5, i) for i in range(3)], {})
+    assert again.computed == 3 and content(again) == before
+
+
 def test_another_dependency_is_another_key(tmp_path):
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)
@@ -125,6 +186,18 @@ def test_a_worker_that_dies_takes_one_item_with_it(tmp_path):
     result, made = run(tmp_path / "a", die_on_two, executor="processes", workers=2, retries=0)
     assert [i for i, path in enumerate(result.paths) if path is None] == [2]
     assert "worker process died" in made.failures[0].reason
+
+
+def interrupt_itself(task, path):
+    os.kill(os.getpid(), signal.SIGINT)
+    blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    write_table(path, {"blocked": np.array([blocked])})
+
+
+def test_workers_do_not_hear_an_interrupt_from_their_first_instruction_on(tmp_path):
+    result, _ = run(tmp_path / "a", interrupt_itself, count=2, executor="processes", workers=2)
+    assert all(read_table(path)[0]["blocked"].all() for path in result.paths)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_too_many_failures_end_the_run(tmp_path):

@@ -20,7 +20,7 @@ from sharvin_models.neighbour_graph import GraphBuilder, batched
 GOLD, SILVER = 79, 47
 CPU = torch.device("cpu")
 BOX = np.diag([7.0, 7.5, 0.0])
-SMALL = {"centres": "all", "channels": 6, "atom_width": 8, "head_layers": [8], "l_max": 2}
+SMALL = {"jitter_A": 0.0, "averaging": 0.0, "centres": "all", "channels": 6, "atom_width": 8, "head_layers": [8], "l_max": 2}
 LEARNING = {"layers": 1, "epochs": 60, "patience": 60, "learning_rate": 0.02, "batch_size": 12}
 
 

@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -63,7 +64,9 @@ class ProcessExecutor:
 
         def submit(index: int, item: Any, tries: int) -> None:
             assert self._pool is not None
-            running[self._pool.schedule(function, args=[item])] = (index, item, tries)
+            with _deaf_to_interrupts():  # as the first call starts the workers
+                future = self._pool.schedule(function, args=[item])
+            running[future] = (index, item, tries)
 
         try:
             while True:
@@ -91,9 +94,19 @@ class ProcessExecutor:
                 future.cancel()
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ctrl-C goes to the whole terminal; what begins in this block never hears of it: the caller alone decides, afterwards."""
+    resource_tracker.ensure_running()  # which ends such a block, if it has to be started in it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(parent: int) -> None:
     worker_with_one_thread()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent alone decides
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 

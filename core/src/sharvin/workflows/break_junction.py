@@ -86,7 +86,7 @@ class BreakJunction:
         ------
         InputError
             If one is no junction for the Hamiltonian: electrodes thinner than its range, overlapping atoms …; or something is
-            asked of a Hamiltonian that it cannot do.
+            asked of a Hamiltonian that it cannot do; or a regressor's device is not there.
         """
         chosen, variants = context.config.selections, context.config.variants
         teaching.check_options(self.options, chosen["hamiltonian"])
@@ -95,6 +95,10 @@ class BreakJunction:
                 f"compare: a case is named {chosen['regressor'].name}, which is what the config's own model is called; name it "
                 "otherwise."
             )
+        for parts in (chosen, *variants["compare"].values()):
+            asked = parts["regressor"].options.model_dump() if "regressor" in parts else {}
+            if asked.get("device") == "cuda" or asked.get("precision") == "mixed":
+                parts["regressor"].build()  # which fails if there is no GPU
         for option in ("compare", "spectra"):
             for name, parts in variants[option].items():
                 other = parts["hamiltonian"]

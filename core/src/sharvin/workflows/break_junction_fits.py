@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from sharvin import seeds
 from sharvin.applicability_domain import FORMAT, Domain
+from sharvin.atomic import atomically, remove
 from sharvin.config import Selection
 from sharvin.context import Context, StepResult
 from sharvin.ensemble import combine
-from sharvin.errors import RunError
+from sharvin.errors import InputError, RunError
 from sharvin.frames import Frames
 from sharvin.protocols import ResumableRegressor
 from sharvin.samples import Dataset, FeatureRows, Features, FeatureShards, Prediction, split_groups
@@ -34,6 +35,7 @@ from sharvin.workflows.break_junction_progress import epochs_shown
 
 Array = NDArray[np.float64]
 TRAIN, VALIDATION, TEST = range(3)
+FOLDER_OF_PROGRESS = Path("store") / "fits-in-progress"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,19 @@ class Split:
 
     @classmethod
     def of(cls, groups: Indices, labelled: Indices, options: BreakJunctionOptions, rng: np.random.Generator, by: str) -> Split:
-        """A random split of the labelled snapshots by pull (``group``) or one by one (``sample``)."""
+        """A random split of the labelled snapshots by pull (``group``) or one by one (``sample``).
+
+        Raises
+        ------
+        InputError
+            If there are fewer pulls, or snapshots, than parts.
+        """
+        known = len(np.unique(groups[labelled]))
+        if by == "group" and known < 3:
+            raise InputError(
+                f"only {known} training pulls have labelled snapshots, and a split by pull needs 3 (train, validation, test): "
+                "see the failures in log.jsonl, pull more often, or choose split_by: sample."
+            )
         rest = 1.0 - options.validation_fraction - options.test_fraction
         fractions = (rest, options.validation_fraction, options.test_fraction)
         parts = split_groups(groups[labelled], fractions, rng, by)
@@ -155,15 +169,18 @@ def fit(task: FitTask, path: Path) -> None:
         columns |= _columns("check_", regressor.predict(task.check.samples()))
     if not all(np.isfinite(values).all() for values in columns.values()):
         raise RunError("the fitted regressor predicts values that are not numbers; lower its learning rate.")
-    path.mkdir()
-    (path / "model").mkdir()
-    regressor.save(path / "model")
-    write_json(path / "learning_curves.json", curves)
-    write_table(path / "predictions.h5", {"index": shown, **columns})
-    metrics = task.progress / "metrics.jsonl"
-    if metrics.exists():
-        shutil.copy(metrics, path / "metrics.jsonl")
-    shutil.rmtree(task.progress)
+
+    def write(folder: Path) -> None:
+        (folder / "model").mkdir(parents=True)
+        regressor.save(folder / "model")
+        write_json(folder / "learning_curves.json", curves)
+        write_table(folder / "predictions.h5", {"index": shown, **columns})
+        metrics = task.progress / "metrics.jsonl"
+        if metrics.exists():
+            shutil.copy(metrics, folder / "metrics.jsonl")
+
+    atomically(path, write)
+    remove(task.progress)
 
 
 @dataclass
@@ -203,7 +220,7 @@ class Fits:
         return digest.hexdigest()
 
     def _fit(self, tasks: Mapping[str, tuple[Plan, Indices, Indices, int]]) -> dict[str, Path]:
-        progress = self.context.folder / "store" / "fits-in-progress"
+        progress = self.context.folder / FOLDER_OF_PROGRESS
 
         def make() -> list[FitTask]:
             return [
@@ -288,8 +305,9 @@ class Fits:
         )
 
     def close(self) -> None:
-        """Delete the features that the fits needed."""
+        """Delete the features that the fits needed, and what is left of their progress."""
         self._described.clear()
+        remove(self.context.folder / FOLDER_OF_PROGRESS)
         self.context.discard("features")
 
     def _fitted(self, plan: Plan, keys: Sequence[tuple[str, Indices]], folders: Sequence[Path]) -> Fitted:
@@ -358,8 +376,12 @@ def describe(task: DescribeTask, path: Path) -> None:
     frames = (frame for _, frame in steps.chosen_frames(task.trajectory, task.snapshots))
     while batch := list(islice(frames, steps.BATCH)):
         parts.append(descriptor.describe(Frames(batch)))
-    path.mkdir()
-    FeatureShards.write(path, Features.concatenate(parts))
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        FeatureShards.write(folder, Features.concatenate(parts))
+
+    atomically(path, write)
 
 
 def _columns(prefix: str, prediction: Prediction) -> dict[str, Array]:

@@ -283,9 +283,13 @@ class EquivariantOptions(TrainingOptions):
     head_layers: tuple[Width, ...] = (64,)
     """Widths of the hidden layers between the pooled atoms and the prediction."""
 
-    jitter_A: float = Field(default=0.0, ge=0.0, le=0.5)
+    jitter_A: float = Field(default=0.05, ge=0.0, le=0.5)
     """Standard deviation in Å, along each axis, of random displacements that atoms get anew whenever a structure is trained on;
     a few hundredths keep few trajectories from being learnt by heart."""
+
+    averaging: float = Field(default=0.99, ge=0.0, lt=1.0)
+    """Share of itself that a moving average of the weights keeps at every step; it is the average that is then validated, kept
+    and saved. 0: no average."""
 
     batch_size: int = Field(default=8, ge=1)
     """Structures in a gradient step."""

@@ -1,0 +1,371 @@
+"""A whole break-junction study with all that it can compare: complete, honest in its splits, the same however it came about."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+from rich.console import Console
+from sharvin import cli
+from sharvin.config import load_config
+from sharvin.predict import Request, predict_files
+from sharvin.run import run
+from sharvin.store import read_json, read_table, read_trajectory
+from sharvin.workflows import break_junction_steps as steps
+from small_study import results
+
+STUDY = """
+workflow:
+  use: break_junction
+  training_pulls:
+    - {name: slow, pulls: 4}
+    - {name: fast, pulls: 2, dynamics: {speed_m_per_s: 600}}
+  production_pulls:
+    - {name: short, pulls: 2}
+    - {name: long, pulls: 1, structure: {neck: [2, 2, 5]}}
+    - {name: "short, fast", pulls: 1, dynamics: {speed_m_per_s: 600}}
+  check_snapshots: 3
+  split_by: both
+  ensemble: {members: 2}
+  learning_curve: [2]
+  compare:
+    - {name: linear, regressor: {use: ridge}}
+    - {name: slower, regressor: {learning_rate: 1.0e-4}}
+    - {name: other table, hamiltonian: {table: nrl}}
+    - {name: attention, regressor: {use: transformer, epochs: 2}}
+    - {name: graph, descriptor: null, regressor: {use: equivariant, epochs: 1}}
+  compare_pulls: 1
+  spectra:
+    - {name: gamma}
+    - {name: other table, hamiltonian: {table: nrl}}
+    - {name: k-points, hamiltonian: {k_points: [2, 1]}}
+  spectrum_points: 5
+  spectrum_half_width_eV: 1.0
+seed: 1
+structure: {use: nanowire, element: Au, lattice_constant: 4.08, neck: [2, 2, 3], electrode: [3, 3, 5]}
+potential: {use: eam, file: Au_u3.eam}
+dynamics: {use: lammps_pull, temperature_K: 4.5, speed_m_per_s: 300, snapshot_every_A: 1.0, equilibration_ps: 0.1,
+           rupture_margin_A: 1.0}
+hamiltonian: {use: slater_koster, table: ptbp}
+transport: rgf
+descriptor: {use: soap, n_max: 3, l_max: 2, cutoff: 5.0, centres: mobile}
+regressor: {use: fc_maxpool, epochs: 3}
+executor: {use: processes, workers: 2}
+profiles:
+  plain:
+    workflow: {compare: [], compare_pulls: null, learning_curve: [], spectra: [], split_by: group, ensemble: null,
+               check_snapshots: 0}
+    executor: serial
+  active:
+    workflow: {compare: [], compare_pulls: null, learning_curve: [], spectra: [], split_by: group, check_snapshots: 0,
+               acquire: {rounds: 2, per_round: 3, start: 10}}
+    executor: serial
+"""
+FITTED = ("fit", "domain", "features", "predictions")
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "study.yaml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def study(config, sharvin, tmp_path_factory):
+    """Run folder of the study, finished; nobody writes into it. Workers of a parallel test run share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "whole-study"
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "report.html").exists():
+            done = sharvin("run", config, "--out", folder)
+            assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def copied(study, tmp_path, monkeypatch, cache):
+    """A copy of the study without the steps of these names, to be worked on in this process."""
+    monkeypatch.setenv("SHARVIN_CACHE", str(cache))
+
+    def copy(*without):
+        dropped = shutil.ignore_patterns(*(f"{step}-*" for step in without), ".lock", "report.html")
+        shutil.copytree(study, tmp_path / "run", ignore=dropped)
+        return tmp_path / "run"
+
+    return copy
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """The command line in this process: exit code, and what it said of errors."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["sharvin", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as ended:
+            return ended.code, capsys.readouterr().err
+        return 0, capsys.readouterr().err
+
+    return call
+
+
+def go_on(config, folder, *settings, profile=None):
+    """Run in this process and give the lines that it said of its steps."""
+    said = io.StringIO()
+    run(load_config(config, settings, profile), folder, Console(file=said, width=200), update=True)
+    return {line.split(":")[0]: line for line in said.getvalue().splitlines()}
+
+
+def items(folder, step):
+    return sorted(folder.glob(f"store/{step}-*/item-*"))
+
+
+def test_everything_that_was_asked_for_is_in_the_results(study):
+    found = read_json(study / "results.json")
+    fits = [(one["model"], one["fit"], one.get("split_by"), one.get("members")) for one in found["models"]]
+    assert fits == [
+        ("fc_maxpool", "as configured", "pull", 2),
+        ("fc_maxpool", "split by snapshot", "snapshot", 2),
+        ("fc_maxpool", "2 pulls", "pull", 2),
+        ("linear", "as configured", "pull", 1),
+        ("slower", "as configured", "pull", 1),
+        ("attention", "as configured", "pull", 1),
+        ("graph", "as configured", "pull", 1),
+        ("other table", "another Hamiltonian, not fitted", None, None),
+    ]
+    tests = ["held-out pulls", "short", "long", "short, fast"]
+    assert all(list(one["errors"]) == tests for one in found["models"])
+    assert all(np.isfinite(one["errors"][test]["mae_G0"]) for one in found["models"] for test in tests)
+    assert all(one["errors"][test]["snapshots"] == 3 for one in found["models"] for test in tests[1:])
+    assert [(wire["wire"], wire["pulls"]) for wire in found["wires"]] == [("short", 2), ("long", 1), ("short, fast", 1)]
+    assert sum(wire["predicted"] for wire in found["wires"]) == found["n_predicted"]
+    assert found["overlap_of_histograms"]["wires"] == tests[1:] and list(found["calibration"]) == tests
+    titles = [table["title"] for table in found["tables"]]
+    assert {"Mean absolute errors of all models (G0)", "Predicted standard deviations", "Production wires"} <= set(titles)
+    assert found["failures"] == []
+    assert set(found["seconds"]) >= {"check_labels", "baseline", "baseline_check", "spectra", "features", "domain", "fit"}
+
+
+def test_every_model_is_tested_on_the_same_snapshots(study):
+    models = read_json(study / "results.json")["models"]
+    by_pull = [one for one in models if one.get("split_by") != "snapshot"]
+    held_out = {(one["errors"]["held-out pulls"]["pulls"], one["errors"]["held-out pulls"]["snapshots"]) for one in by_pull}
+    assert len(by_pull) == 7 and len(held_out) == 1
+    learnt_from = {one["fit"]: one["training_pulls"] for one in by_pull if "training_pulls" in one}
+    assert learnt_from == {"as configured": 4, "2 pulls": 2}
+
+
+def test_every_comparison_has_its_figure(study):
+    pictures = {path.stem for path in study.glob("figures/*.png")}
+    for name in (
+        "parity_by_wire",
+        "model_errors",
+        "error_training_pulls",
+        "learning_curves_of_fits",
+        "calibration",
+        "histograms_of_wires",
+        "plateau_lengths",
+        "log_histogram",
+        "conductance_profile",
+        "transmission_cases",
+    ):
+        assert name in pictures, pictures
+    assert any(name.startswith("histograms_of_models") for name in pictures)
+
+
+def test_spectra_at_more_k_points_are_other_spectra_of_one_snapshot(study):
+    with next(study.glob("figures/transmission_cases.csv")).open() as stream:
+        header = next(csv.reader(line for line in stream if not line.startswith("#")))
+    assert all(any(name in column for column in header) for name in ("gamma", "other table", "k-points")), header
+    notes = [read_table(path)[1]["k_points"] for path in items(study, "spectra")]
+    assert sorted(notes) == [1, 1, 2]
+
+
+def test_a_finished_study_keeps_models_and_drops_what_only_fits_needed(study):
+    assert len(items(study, "fit")) == 10
+    assert all((path / "model").is_dir() and (path / "predictions.h5").is_file() for path in items(study, "fit"))
+    assert not items(study, "features")
+    assert not (study / "store" / "fits-in-progress").exists()
+
+
+def test_the_same_study_again_recomputes_nothing(study, copied, config):
+    folder = copied()
+    said = go_on(config, folder)
+    assert not [line for line in said.values() if "items, done" in line]
+    assert results(folder) == results(study)
+
+
+def test_another_name_of_a_case_recomputes_no_fit_and_changes_no_error(study, copied, config):
+    folder = copied()
+    config_of_this_test = folder.with_name("renamed.yaml")
+    config_of_this_test.write_text(STUDY.replace("name: slower", "name: a tenth of the rate"))
+    assert "nothing to compute" in go_on(config_of_this_test, folder)["fit"]
+    before, after = (read_json(path / "results.json")["models"][4] for path in (study, folder))
+    assert (before["model"], after["model"]) == ("slower", "a tenth of the rate")
+    assert before["errors"] == after["errors"]
+
+
+def test_a_study_killed_during_its_fits_goes_on_to_the_same_results_with_another_number_of_workers(study, copied, config, cache):
+    folder = copied(*FITTED, "labels", "check_labels", "baseline", "baseline_check", "spectra")
+    arguments = ["run", str(config), "--out", str(folder), "--set", "executor=serial"]
+    environment = {**os.environ, "SHARVIN_CACHE": str(cache)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sharvin", *arguments], env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    try:
+        while process.poll() is None and not (items(folder, "fit") and list(folder.glob("store/fits-in-progress/*/*"))):
+            time.sleep(0.01)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in items(folder, "fit")}
+    assert 0 < len(kept) < 10, "some fits were done and others were not"
+    assert list(folder.glob("store/fits-in-progress/*")), "one was under way"
+    said = go_on(config, folder, "executor=serial")
+    assert "done" in said["fit"] and "nothing to compute" in said["labels"]
+    assert len(items(folder, "fit")) == 10 and all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
+    assert results(folder) == results(study)
+
+
+def test_the_ensemble_predicts_a_file_as_the_study_did(study, tmp_path):
+    description = read_json(study / "model.json")
+    assert len(description["members"]) == 2
+    folder = study / "store"
+    tables = [read_table(path) for path in items(study, "predictions")]
+    with_std = [table for table, _ in tables if "std_G0" in table]
+    assert len(with_std) == 4, "the config's own model alone is an ensemble"
+    for pull in sorted(folder.glob("production_pulls-*/item-*.h5"))[:2]:
+        predict_files(Request(study, [pull], out=tmp_path / "g.csv"))
+        with (tmp_path / "g.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        mean, std = (np.array([float(row[name]) for row in rows]) for name in ("conductance_G0", "std_G0"))
+        assert (std > 0).all()
+        whole = np.array([frame.scalars["neck_width"] > 0 for frame in read_trajectory(pull)])
+        of_length = [table for table in with_std if len(table["snapshot"]) == whole.sum()]
+        same = [table for table in of_length if np.allclose(table["conductance_G0"], mean[whole], atol=1e-5)]
+        assert len(same) == 1
+        np.testing.assert_allclose(same[0]["std_G0"], std[whole], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def active(study, config, cache, tmp_path_factory):
+    """The study's pulls, labelled as active learning asks for it."""
+    folder = tmp_path_factory.mktemp("active") / "run"
+    kept = shutil.ignore_patterns(*(f"{step}-*" for step in (*FITTED, "labels", "baseline", "spectra")), ".lock", "report.html")
+    shutil.copytree(study, folder, ignore=kept)
+    before = os.environ.get("SHARVIN_CACHE")
+    os.environ["SHARVIN_CACHE"] = str(cache)
+    try:
+        said = go_on(config, folder, profile="active")
+    finally:
+        os.environ.pop("SHARVIN_CACHE") if before is None else os.environ.update(SHARVIN_CACHE=before)
+    return folder, said
+
+
+def test_active_learning_spends_as_many_labels_a_round_as_it_was_given(active, study):
+    folder, said = active
+    assert "nothing to compute" in said["train_pulls"]
+    found = read_json(folder / "results.json")
+    learning = found["active_learning"]
+    assert list(learning) == ["largest standard deviation", "random choice"]
+    for rounds in learning.values():
+        assert [entry["labels"] for entry in rounds] == [10, 13, 16]
+        assert all(np.isfinite(entry["held-out pulls"]) for entry in rounds)
+    chosen, at_random = learning.values()
+    assert chosen[0] == at_random[0], "both begin with the same labels and fits"
+    assert chosen[-1] != at_random[-1]
+    own = found["models"][0]
+    assert own["training_snapshots"] == 16 and own["errors"]["held-out pulls"]["mae_G0"] == chosen[-1]["held-out pulls"]
+    assert found["n_labelled"] < read_json(study / "results.json")["n_labelled"]
+    assert (folder / "figures" / "active_learning.png").is_file()
+
+
+def test_active_learning_is_tested_on_the_same_pulls_in_every_round(active, study):
+    folder, _ = active
+    test = [read_json(path / "results.json")["models"][0]["errors"]["held-out pulls"] for path in (study, folder)]
+    assert (test[0]["pulls"], test[0]["snapshots"]) == (test[1]["pulls"], test[1]["snapshots"])
+
+
+# Bad input of a whole study
+
+
+def test_snapshots_that_cannot_be_labelled_are_left_out_and_counted(study, copied, config, monkeypatch):
+    folder = copied(*FITTED, "labels")
+    calls = []
+
+    def flaky(solver, samples, energies_eV):
+        calls.append(len(calls))
+        if len(calls) % 10 == 0:
+            return np.array([np.nan])
+        return solver.transmission([samples[0][1]], energies_eV)[0]
+
+    monkeypatch.setattr(steps, "averaged_transmission", flaky)
+    go_on(config, folder, profile="plain")
+    whole, found = read_json(study / "results.json"), read_json(folder / "results.json")
+    lost = len(calls) // 10
+    assert lost > 2 and found["n_labelled"] == whole["n_labelled"] - lost
+    assert f"({lost} more could not be labelled and were left out)" in found["summary"]
+    assert len(found["failures"]) == lost
+    assert all("the solver gave a transmission that is not a number" in failure["reason"] for failure in found["failures"])
+    assert np.isfinite([found["mae_train_G0"], found["mae_test_G0"]]).all()
+
+
+def test_labels_of_too_few_pulls_are_no_training_set(copied, config, command):
+    folder = copied(*FITTED)
+    for path in items(folder, "train_pulls")[2:]:
+        path.with_name(f"{path.name}.failed.json").write_text(json.dumps({"reason": "the wire melted"}))
+        path.unlink()
+    code, said = command("run", config, "--out", folder, "--profile", "plain", "--update")
+    assert code == 2 and said.count("\n") == 1
+    assert "only 2 training pulls have labelled snapshots, and a split by pull needs 3" in said
+    code, said = command("check", config, "--profile", "plain", "--set", "workflow.training_pulls=1")
+    assert code == 2 and "at least 3 training_pulls" in said
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize(
+    "setting", ["regressor.device=cuda", "workflow.compare=[{name: a, regressor: {use: transformer, device: cuda}}]"]
+)
+def test_a_gpu_that_is_not_there_is_missed_before_anything_is_computed(config, command, tmp_path, setting):
+    code, said = command("run", config, "--out", tmp_path / "run", "--profile", "plain", "--set", setting)
+    assert code == 2 and said.count("\n") == 1 and "torch finds no GPU" in said
+    assert not list((tmp_path / "run").glob("store/*/item-*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"descriptor": {"use": "soap", "n_max": 4, "l_max": 2, "cutoff": 5.0, "centres": "mobile"}}, "features"),
+        ({"format": 0}, "was written by another version of sharvin"),
+    ],
+)
+def test_a_model_that_is_not_this_study_s_predicts_nothing(copied, command, tmp_path, changes, words):
+    folder = copied("features", "labels")
+    content = read_json(folder / "model.json") | changes
+    (folder / "model.json").write_text(json.dumps(content))
+    code, said = command("predict", folder, items(folder, "production_pulls")[0], "--out", tmp_path / "g.csv")
+    assert code == 2 and said.count("\n") == 1 and words in said
+    assert not (tmp_path / "g.csv").exists()
+
+
+def test_a_case_may_not_be_called_what_the_config_s_own_model_is(config, command, tmp_path):
+    same = "workflow.compare=[{name: fc_maxpool, regressor: {use: ridge}}]"
+    code, said = command("run", config, "--out", tmp_path / "run", "--profile", "plain", "--set", same)
+    assert code == 2 and "a case is named fc_maxpool, which is what the config's own model is called" in said
+
+
+def test_a_profile_is_checked_by_its_name(config, command):
+    assert command("check", config, "--profile", "active")[0] == 0
+    code, said = command("check", config, "--profile", "passive")
+    assert code == 2 and "there is no profile 'passive' in this config; it has plain, active." in said
