@@ -6,6 +6,12 @@ The features of the atoms of a structure become states :math:`h_a` of width d, w
           \qquad h \to h + W_2\,\sigma(W_1 h),
 
 with n heads i whose queries, keys and values are linear in h (A. Vaswani et al., Adv. Neural Inf. Process. Syst. 30 (2017)).
+A reach L along the wire multiplies the weights by :math:`w_{ab} = (1 - (z_a - z_b)^2/L^2)^2`, zero beyond L, before they are
+normalised. Instead of the softmax's means, what atoms hear may be sums, which grow with the number of atoms nearby and not with the
+length of the wire,
+
+.. math:: h_a \to h_a + W \sum_b w_{ab}\,\sigma(V h_b)/4.
+
 States are normalised before (`pre`) or after (`post`) each of the two, or not at all. Nothing tells an atom's place in the list:
 the order of atoms does not matter. A linear layer and ReLU, the pooling over atoms and a dense head follow.
 
