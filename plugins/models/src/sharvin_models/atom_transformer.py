@@ -7,8 +7,8 @@ The features of the atoms of a structure become states :math:`h_a` of width d, w
 
 with n heads i whose queries, keys and values are linear in h (A. Vaswani et al., Adv. Neural Inf. Process. Syst. 30 (2017)).
 A reach L along the wire multiplies the weights by :math:`w_{ab} = (1 - (z_a - z_b)^2/L^2)^2`, zero beyond L, before they are
-normalised. Instead of the softmax's means, what atoms hear may be sums, which grow with the number of atoms nearby and not with the
-length of the wire,
+normalised. Instead of the softmax's means, what atoms hear may be sums, which grow with the number of atoms nearby and not with
+the length of the wire,
 
 .. math:: h_a \to h_a + W \sum_b w_{ab}\,\sigma(V h_b)/4.
 
