@@ -138,15 +138,19 @@ class EncoderLayer(nn.Module):
 
     def forward(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor] | None = None) -> Tensor:
         """float32[n_atoms, d_model] of all structures, in groups of these shapes → the same shape."""
-        near = nearness or [None] * len(shapes)
-        hear = self._sum if self.sums else self._attend
-        atoms = self._add(atoms, lambda states: self.mixed(hear(states, shapes, near)), self.norms[0])
+        atoms = self._add(atoms, lambda states: self.mixed(self._hear(states, shapes, nearness)), self.norms[0])
         return self._add(atoms, self._feed_forward, self.norms[1])
 
     def _add(self, atoms: Tensor, change: Callable[[Tensor], Tensor], norm: nn.Module) -> Tensor:
         if self.post:
             return norm(atoms + self._drop(change(atoms)))  # type: ignore[no-any-return]
         return atoms + self._drop(change(norm(atoms)))
+
+    def _hear(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor] | None) -> Tensor:
+        if not self.sums:
+            return self._attend(atoms, shapes, nearness or [None] * len(shapes))
+        assert nearness is not None
+        return self._sum(atoms, shapes, nearness)
 
     def _sum(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor]) -> Tensor:
         values = _split(self.activation(self.values(atoms)), shapes)
