@@ -126,7 +126,9 @@ class TestRowsFromElsewhere:
     def parts(self) -> list[Features]:
         rng = np.random.default_rng(4)
         counts = [[3, 1, 2], [4, 5]]
-        return [Features(rng.normal(size=(sum(n), 6)), np.concatenate([[0], np.cumsum(n)])) for n in counts]
+        return [
+            Features(rng.normal(size=(sum(n), 6)), np.concatenate([[0], np.cumsum(n)]), rng.normal(size=sum(n))) for n in counts
+        ]
 
     @pytest.fixture
     def shards(self, parts: list[Features], tmp_path: Path) -> FeatureShards:
@@ -150,6 +152,16 @@ class TestRowsFromElsewhere:
         chosen = pickle.loads(pickle.dumps(shards.take(order)))
         assert np.array_equal(chosen.loaded().values, whole.take(order).values)
         assert np.array_equal(chosen.take(np.array([2])).rows(0), whole.rows(3))
+
+    def test_heights_go_where_their_rows_go(self, parts: list[Features], shards: FeatureShards) -> None:
+        whole, order = Features.concatenate(parts), np.array([4, 0, 3])
+        known = whole.heights_A
+        assert known is not None
+        expected = np.concatenate([known[10:15], known[:3], known[6:10]])
+        for chosen in (whole.take(order), shards.take(order), shards.take(order).loaded()):
+            one_by_one = [chosen.structure(i) for i in range(3)]
+            assert np.array_equal(Features.concatenate(one_by_one).heights_A, expected)  # type: ignore[arg-type]
+            assert all(np.array_equal(one.rows(0), chosen.rows(i)) for i, one in enumerate(one_by_one))
 
     def test_a_pickle_of_shards_holds_no_rows(self, shards: FeatureShards) -> None:
         assert len(pickle.dumps(shards)) < shards.loaded().values.nbytes + 1000

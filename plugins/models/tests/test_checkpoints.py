@@ -118,6 +118,9 @@ class StopsInTheMiddle(FeatureRows):
             raise Interruption
         return self.inner.rows(index)
 
+    def heights(self, index):
+        return self.inner.heights(index)
+
     def take(self, index):
         return self.inner.take(index)
 

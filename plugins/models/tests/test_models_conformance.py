@@ -66,3 +66,15 @@ class TestTransformer(RegressorTests):
         "patience": 100,
         "learning_rate": 0.01,
     }
+
+
+class TestTransformerWithinReach(TestTransformer):
+    options: ClassVar = {**TestTransformer.options, "attention": "softmax", "attention_reach_A": 5.0}
+
+
+class TestTransformerOfSums(TestTransformer):
+    options: ClassVar = {
+        **{option: value for option, value in TestTransformer.options.items() if option != "heads"},
+        "attention": "sum",
+        "attention_reach_A": 5.0,
+    }

@@ -6,6 +6,12 @@ The features of the atoms of a structure become states :math:`h_a` of width d, w
           \qquad h \to h + W_2\,\sigma(W_1 h),
 
 with n heads i whose queries, keys and values are linear in h (A. Vaswani et al., Adv. Neural Inf. Process. Syst. 30 (2017)).
+A reach L along the wire multiplies the weights by :math:`w_{ab} = (1 - (z_a - z_b)^2/L^2)^2`, zero beyond L, before they are
+normalised. Instead of the softmax's means, what atoms hear may be sums, which grow with the number of atoms nearby and not with
+the length of the wire,
+
+.. math:: h_a \to h_a + W \sum_b w_{ab}\,\sigma(V h_b)/4.
+
 States are normalised before (`pre`) or after (`post`) each of the two, or not at all. Nothing tells an atom's place in the list:
 the order of atoms does not matter. A linear layer and ReLU, the pooling over atoms and a dense head follow.
 
@@ -132,15 +138,19 @@ class EncoderLayer(nn.Module):
 
     def forward(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor] | None = None) -> Tensor:
         """float32[n_atoms, d_model] of all structures, in groups of these shapes → the same shape."""
-        near = nearness or [None] * len(shapes)
-        hear = self._sum if self.sums else self._attend
-        atoms = self._add(atoms, lambda states: self.mixed(hear(states, shapes, near)), self.norms[0])
+        atoms = self._add(atoms, lambda states: self.mixed(self._hear(states, shapes, nearness)), self.norms[0])
         return self._add(atoms, self._feed_forward, self.norms[1])
 
     def _add(self, atoms: Tensor, change: Callable[[Tensor], Tensor], norm: nn.Module) -> Tensor:
         if self.post:
             return norm(atoms + self._drop(change(atoms)))  # type: ignore[no-any-return]
         return atoms + self._drop(change(norm(atoms)))
+
+    def _hear(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor] | None) -> Tensor:
+        if not self.sums:
+            return self._attend(atoms, shapes, nearness or [None] * len(shapes))
+        assert nearness is not None
+        return self._sum(atoms, shapes, nearness)
 
     def _sum(self, atoms: Tensor, shapes: Sequence[Shape], nearness: Sequence[Tensor]) -> Tensor:
         values = _split(self.activation(self.values(atoms)), shapes)

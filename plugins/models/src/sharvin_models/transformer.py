@@ -1,7 +1,7 @@
 """Regressor ``transformer``: the network of :mod:`sharvin_models.atom_transformer`, trained by :mod:`sharvin_models.training`.
 
-Attention lets what an atom contributes depend on all others, however far; the maximum of ``fc_maxpool`` knows surroundings within
-the cutoff of the descriptor alone.
+Attention lets what an atom contributes depend on all others, however far, or on those within a reach along the wire; the maximum
+of ``fc_maxpool`` knows surroundings within the cutoff of the descriptor alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Transformer(AtomRegressor[TransformerOptions]):
     """
 
     name = "transformer"
-    version = 2
+    version = 1
 
     @property
     def _asks_heights(self) -> bool:
