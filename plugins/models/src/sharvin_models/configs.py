@@ -100,8 +100,9 @@ class FcMaxpoolOptions(AtomOptions):
 class TransformerOptions(AtomOptions):
     """The published network has ``atom_layers: [], d_model: 256, layers: 2, feed_forward: 2048, norm: post, activation: relu``.
 
-    Its atoms attend to all others, as by default (``attention: softmax, attention_reach_A: null``). It was trained with ``loss: huber,
-    target_scale: 10, learning_rate: 1.0e-5, schedule: constant, batch_size: 32``. The defaults are what a few dozen pulls suffice for.
+    Its atoms attend to all others, as by default (``attention: softmax, attention_reach_A: null``). It was trained with
+    ``loss: huber, target_scale: 10, learning_rate: 1.0e-5, schedule: constant, batch_size: 32``. The defaults are what a few
+    dozen pulls suffice for.
     """
 
     atom_layers: tuple[Width, ...] = (64, 128)
