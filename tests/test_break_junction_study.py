@@ -21,6 +21,8 @@ from sharvin.predict import Request, predict_files
 from sharvin.run import run
 from sharvin.store import read_json, read_table, read_trajectory
 from sharvin.workflows import break_junction_steps as steps
+from sharvin.workflows.break_junction_data import SampleSource
+from sharvin.workflows.break_junction_fits import DescribeTask, describe
 from small_study import results
 
 STUDY = """
@@ -258,23 +260,22 @@ def test_the_ensemble_predicts_a_file_as_the_study_did(study, tmp_path):
         np.testing.assert_allclose(same[0]["std_G0"], std[whole], atol=1e-5)
 
 
-@pytest.fixture(scope="module")
-def active(study, config, cache, tmp_path_factory):
-    """The study's pulls, labelled as active learning asks for it."""
-    folder = tmp_path_factory.mktemp("active") / "run"
-    kept = shutil.ignore_patterns(*(f"{step}-*" for step in (*FITTED, "labels", "baseline", "spectra")), ".lock", "report.html")
-    shutil.copytree(study, folder, ignore=kept)
-    before = os.environ.get("SHARVIN_CACHE")
-    os.environ["SHARVIN_CACHE"] = str(cache)
-    try:
-        said = go_on(config, folder, profile="active")
-    finally:
-        os.environ.pop("SHARVIN_CACHE") if before is None else os.environ.update(SHARVIN_CACHE=before)
-    return folder, said
+def test_features_in_files_are_those_computed_on_demand(study, config, tmp_path):
+    soap = load_config(config).selections["descriptor"]
+    pull, numbers = items(study, "train_pulls")[0], (0, 2, 3)
+    describe(DescribeTask(pull, numbers, soap), tmp_path / "shard")
+    kept = SampleSource(((pull, numbers),), soap, (tmp_path / "shard",)).samples()
+    demanded = SampleSource(((pull, numbers),), soap).samples()
+    frames = SampleSource(((pull, numbers),), None).samples()
+    assert type(kept) is not type(demanded) and len(kept) == len(demanded) == len(frames) == 3
+    for place in range(3):
+        assert np.array_equal(kept.rows(place), demanded.rows(place))
+        assert kept.counts[place] == np.count_nonzero(~frames[place].rigid)
 
 
-def test_active_learning_spends_as_many_labels_a_round_as_it_was_given(active, study):
-    folder, said = active
+def test_active_learning_spends_as_many_labels_a_round_as_it_was_given_and_is_tested_on_the_same_pulls(study, copied, config):
+    folder = copied(*FITTED, "labels", "baseline", "spectra")
+    said = go_on(config, folder, profile="active")
     assert "nothing to compute" in said["train_pulls"]
     found = read_json(folder / "results.json")
     learning = found["active_learning"]
@@ -289,11 +290,7 @@ def test_active_learning_spends_as_many_labels_a_round_as_it_was_given(active, s
     assert own["training_snapshots"] == 16 and own["errors"]["held-out pulls"]["mae_G0"] == chosen[-1]["held-out pulls"]
     assert found["n_labelled"] < read_json(study / "results.json")["n_labelled"]
     assert (folder / "figures" / "active_learning.png").is_file()
-
-
-def test_active_learning_is_tested_on_the_same_pulls_in_every_round(active, study):
-    folder, _ = active
-    test = [read_json(path / "results.json")["models"][0]["errors"]["held-out pulls"] for path in (study, folder)]
+    test = [one["models"][0]["errors"]["held-out pulls"] for one in (read_json(study / "results.json"), found)]
     assert (test[0]["pulls"], test[0]["snapshots"]) == (test[1]["pulls"], test[1]["snapshots"])
 
 
