@@ -22,7 +22,7 @@ from sharvin.run import run
 from sharvin.store import read_json, read_table, read_trajectory
 from sharvin.workflows import break_junction_steps as steps
 from sharvin.workflows.break_junction_data import SampleSource
-from sharvin.workflows.break_junction_fits import DescribeTask, describe
+from sharvin.workflows.break_junction_fit_tasks import DescribeTask, describe
 from small_study import results
 
 STUDY = """

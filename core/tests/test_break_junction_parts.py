@@ -109,7 +109,9 @@ def test_a_snapshot_counts_as_held_back_only_where_a_member_held_it_back(tmp_pat
         keys.append((str(member), validation))
         folders.append(folder)
     plan = Plan(Model("m", None, None, 2), "", "group", whole, np.ones(12))
-    fitted = Fits(None, None, snapshots(*[2] * 6))._fitted(plan, keys, folders)
+    fitted = Fits(None, None, snapshots(*[2] * 6))._fitted(
+        plan, keys, {key: folder for (key, _), folder in zip(keys, folders, strict=True)}, {}
+    )
     assert fitted.predicted.mean.tolist() == [0, 0, 1, 1, *[0.5] * 8]
     assert fitted.part.tolist() == [VALIDATION] * 4 + [TRAIN] * 6 + [TEST] * 2
     assert np.allclose(fitted.predicted.std, 0.5)

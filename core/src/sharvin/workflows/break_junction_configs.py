@@ -10,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from sharvin.options import Case, Options, WorkflowOptions
 
 Count = Annotated[int, Field(ge=1)]
+HELD_OUT = "held-out pulls"
+"""What the test part of the training pulls is called."""
 OWN = "own"
 """Name of the series of pulls that is given as a number: the config's own wire, pulled as the config says."""
 
@@ -220,4 +222,9 @@ class BreakJunctionOptions(WorkflowOptions):
             if not (case.hamiltonian or case.regressor or case.descriptor or case.descriptor is None or case.members > 1):
                 sentence = f"case {case.name} changes nothing; the config's own model is in the comparison anyway."
                 found.append((("compare", number), sentence))
+        for number, series in enumerate(self.production_pulls):
+            if series.name == HELD_OUT:
+                found.append(
+                    (("production_pulls", number), f"{HELD_OUT!r} names the test part of the training pulls; choose another.")
+                )
         return found

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sharvin import seeds
-from sharvin.applicability_domain import FORMAT, Domain
-from sharvin.atomic import atomically, remove
+from sharvin.applicability_domain import FORMAT
+from sharvin.atomic import remove
 from sharvin.config import Selection
 from sharvin.context import Context, StepResult
 from sharvin.ensemble import combine
 from sharvin.errors import InputError, RunError
-from sharvin.frames import Frames
-from sharvin.protocols import ResumableRegressor
-from sharvin.samples import Dataset, FeatureRows, Features, FeatureShards, Prediction, split_groups
-from sharvin.store import read_json, read_table, write_json, write_table
-from sharvin.workflows import break_junction_steps as steps
+from sharvin.samples import FeatureRows, Prediction, split_groups
+from sharvin.store import read_json, read_table
+from sharvin.workflows import break_junction_fit_tasks as work
 from sharvin.workflows.break_junction_configs import BreakJunctionOptions
 from sharvin.workflows.break_junction_data import Indices, SampleSource, Snapshots
 from sharvin.workflows.break_junction_progress import epochs_shown
@@ -77,8 +73,9 @@ class Split:
         return cls(*(labelled[part] for part in parts))
 
     def shortened(self, pulls: int, groups: Indices) -> Split:
-        """The same split with the training snapshots of the first pulls only."""
-        kept = np.unique(groups[self.train])[:pulls]
+        """The same split with the training snapshots of so many pulls only, evenly from all series of pulls."""
+        known = np.unique(groups[self.train])
+        kept = known[np.linspace(0, len(known) - 1, min(pulls, len(known))).round().astype(int)]
         return replace(self, train=self.train[np.isin(groups[self.train], kept)])
 
     def members(self, number: int, groups: Indices, by: str, rng: np.random.Generator) -> list[tuple[Indices, Indices]]:
@@ -136,53 +133,6 @@ class Fitted:
         return [read_json(folder / "learning_curves.json") for folder in self.folders]
 
 
-@dataclass(frozen=True)
-class FitTask:
-    """One fit: samples, targets, groups, the parts, a regressor, a seed, and a folder for its progress."""
-
-    samples: SampleSource
-    check: SampleSource | None
-    conductance_G0: Array
-    pull: Indices
-    train: Indices
-    validation: Indices
-    everything: bool
-    regressor: Selection
-    seed: int
-    progress: Path
-
-
-def fit(task: FitTask, path: Path) -> None:
-    """Fit a regressor and write its model, its learning curves, and its predictions of all labelled snapshots."""
-    samples = task.samples.samples()
-    regressor = task.regressor.build()
-    task.progress.mkdir(parents=True, exist_ok=True)
-    if isinstance(regressor, ResumableRegressor):
-        regressor.keep_progress(task.progress)
-    train, validation = (
-        Dataset(samples.take(part), task.conductance_G0[part], task.pull[part]) for part in (task.train, task.validation)
-    )
-    curves = regressor.fit(train, validation, seeds.stream(task.seed, "fit"))
-    shown = np.flatnonzero(np.isfinite(task.conductance_G0) | task.everything)
-    columns = _columns("", regressor.predict(samples.take(shown)))
-    if task.check is not None:
-        columns |= _columns("check_", regressor.predict(task.check.samples()))
-    if not all(np.isfinite(values).all() for values in columns.values()):
-        raise RunError("the fitted regressor predicts values that are not numbers; lower its learning rate.")
-
-    def write(folder: Path) -> None:
-        (folder / "model").mkdir(parents=True)
-        regressor.save(folder / "model")
-        write_json(folder / "learning_curves.json", curves)
-        write_table(folder / "predictions.h5", {"index": shown, **columns})
-        metrics = task.progress / "metrics.jsonl"
-        if metrics.exists():
-            shutil.copy(metrics, folder / "metrics.jsonl")
-
-    atomically(path, write)
-    remove(task.progress)
-
-
 @dataclass
 class Fits:
     """Runs plans and keeps their features."""
@@ -191,7 +141,7 @@ class Fits:
     options: BreakJunctionOptions
     training: Snapshots
     check: Snapshots | None = None
-    _described: dict[str, tuple[SampleSource, SampleSource | None]] = field(default_factory=dict)
+    _described: dict[str, SampleSource] = field(default_factory=dict)
 
     def run(self, plans: Sequence[Plan]) -> list[Fitted]:
         """Fit all members of all plans; equal fits are done once."""
@@ -207,25 +157,25 @@ class Fits:
                 keys.append((key, validation))
             members.append(keys)
         folders = self._fit(tasks)
-        return [self._fitted(plan, keys, [folders[key] for key, _ in keys]) for plan, keys in zip(plans, members, strict=True)]
+        checked = self._checked(tasks, folders)
+        return [self._fitted(plan, keys, folders, checked) for plan, keys in zip(plans, members, strict=True)]
 
     def _key(self, plan: Plan, train: Indices, validation: Indices, member: int) -> str:
         descriptor, regressor = plan.model.descriptor, plan.model.regressor
         digest = hashlib.blake2b(digest_size=20)
         for array in (train, validation, plan.conductance_G0):
             digest.update(np.ascontiguousarray(array).tobytes())
-        for snapshots in (self.training, *([self.check] if self.check is not None else [])):
-            digest.update(repr([(path.name, numbers) for _, path, numbers in snapshots.by_pull()]).encode())
+        digest.update(repr([(path.name, numbers) for _, path, numbers in self.training.by_pull()]).encode())
         digest.update(repr((descriptor and descriptor.identity, regressor.identity, member, plan.everything)).encode())
         return digest.hexdigest()
 
     def _fit(self, tasks: Mapping[str, tuple[Plan, Indices, Indices, int]]) -> dict[str, Path]:
         progress = self.context.folder / FOLDER_OF_PROGRESS
 
-        def make() -> list[FitTask]:
+        def make() -> list[work.FitTask]:
             return [
-                FitTask(
-                    *self._sources(plan.model.descriptor),
+                work.FitTask(
+                    self._source(plan.model.descriptor),
                     plan.conductance_G0,
                     self.training.pull,
                     train,
@@ -242,7 +192,7 @@ class Fits:
         with epochs_shown(self.context.console, progress, names):
             result = self.context.ensemble(
                 "fit",
-                fit,
+                work.fit,
                 make,
                 {},
                 suffix="",
@@ -253,34 +203,51 @@ class Fits:
             raise RunError(f"a fit failed: {result.failures[0].reason}")
         return {key: path for key, path in zip(tasks, result.paths, strict=True) if path is not None}
 
-    def _sources(self, descriptor: Selection | None) -> tuple[SampleSource, SampleSource | None]:
-        """Samples of the training snapshots and of the check set; described when they are first asked for."""
+    def _checked(
+        self, tasks: Mapping[str, tuple[Plan, Indices, Indices, int]], folders: Mapping[str, Path]
+    ) -> dict[str, Prediction]:
+        """What every fit predicts of the check set; nothing where there is none."""
+        if self.check is None:
+            return {}
+        snapshots = self.check
+        content = [[path.name, list(numbers)] for _, path, numbers in snapshots.by_pull()]
+        ready = [
+            work.CheckTask(SampleSource.of(snapshots, plan.model.descriptor), plan.model.regressor, folders[key] / "model")
+            for key, (plan, *_) in tasks.items()
+        ]
+        result = self.context.ensemble(
+            "check",
+            work.predict_check_set,
+            ready,
+            {"snapshots": content},
+            title="predictions of the check set",
+            items_depend_on=[{"fit": key} for key in tasks],
+        )
+        if result.failures:
+            raise RunError(f"the check set could not be predicted: {result.failures[0].reason}")
+        return {key: work.prediction_of(read_table(path)[0]) for key, (_, path) in zip(tasks, result.finished, strict=True)}
+
+    def _source(self, descriptor: Selection | None) -> SampleSource:
+        """Samples of the training snapshots; described when they are first asked for."""
         name = "" if descriptor is None else json.dumps(descriptor.identity, sort_keys=True)
         if name not in self._described:
-            sets = [self.training, *([self.check] if self.check is not None else [])]
-            if descriptor is None or not self._fit_in_cache(sets, descriptor):
-                found = [SampleSource.of(one, descriptor) for one in sets]
-            else:
-                found = [SampleSource.of(one, descriptor, self._shards(one, descriptor)) for one in sets]
-            self._described[name] = (found[0], found[1] if self.check is not None else None)
+            keep = descriptor is not None and self._fits_in_cache(descriptor)
+            shards = self._shards(self.training, descriptor) if keep and descriptor is not None else None
+            self._described[name] = SampleSource.of(self.training, descriptor, shards)
         return self._described[name]
 
-    def _fit_in_cache(self, sets: Sequence[Snapshots], descriptor: Selection) -> bool:
-        """Whether the features of these snapshots need no more than the option allows, judged by one snapshot a set."""
-        needed = 0
-        for one in sets:
-            first = one.take(np.array([0]))
-            features = SampleSource.of(first, descriptor).samples()
-            assert isinstance(features, FeatureRows)
-            needed += len(one) * features.rows(0).nbytes
-        return needed <= self.options.feature_cache_GB * 1e9
+    def _fits_in_cache(self, descriptor: Selection) -> bool:
+        """Whether the features of all snapshots need no more than the option allows, judged by the first."""
+        features = SampleSource.of(self.training.take(np.array([0])), descriptor).samples()
+        assert isinstance(features, FeatureRows)
+        return len(self.training) * features.rows(0).nbytes <= self.options.feature_cache_GB * 1e9
 
     def _shards(self, snapshots: Snapshots, descriptor: Selection) -> list[Path]:
         pieces = snapshots.by_pull()
         result = self.context.ensemble(
             "features",
-            describe,
-            [DescribeTask(path, numbers, descriptor) for _, path, numbers in pieces],
+            work.describe,
+            [work.DescribeTask(path, numbers, descriptor) for _, path, numbers in pieces],
             {"descriptor": descriptor.identity},
             suffix="",
             items_depend_on=[{"pull": path.name, "snapshots": list(numbers)} for _, path, numbers in pieces],
@@ -294,14 +261,19 @@ class Fits:
         model = plan.model
         split = plan.split
 
-        def make() -> list[DomainTask]:
-            source, _ = self._sources(model.descriptor)
+        def make() -> list[work.DomainTask]:
+            source, pulls = self._source(model.descriptor), self.training.pull
             seed = self.context.seed("domain")
-            return [DomainTask(source, split.train, split.validation, self.training.pull, plan.conductance_G0, seed)]
+            return [work.DomainTask(source, split.train, split.validation, pulls, plan.conductance_G0, seed)]
 
         digest = self._key(plan, split.train, split.validation, 0)
         return self.context.ensemble(
-            "domain", learn_domain, make, {"format": FORMAT}, title="training distribution", items_depend_on=[{"fit": digest}]
+            "domain",
+            work.learn_domain,
+            make,
+            {"format": FORMAT},
+            title="training distribution",
+            items_depend_on=[{"fit": digest}],
         )
 
     def close(self) -> None:
@@ -310,11 +282,14 @@ class Fits:
         remove(self.context.folder / FOLDER_OF_PROGRESS)
         self.context.discard("features")
 
-    def _fitted(self, plan: Plan, keys: Sequence[tuple[str, Indices]], folders: Sequence[Path]) -> Fitted:
+    def _fitted(
+        self, plan: Plan, keys: Sequence[tuple[str, Indices]], folders: Mapping[str, Path], checked: Mapping[str, Prediction]
+    ) -> Fitted:
         """Predictions of the members put together."""
-        tables = [read_table(folder / "predictions.h5")[0] for folder in folders]
+        own = [folders[key] for key, _ in keys]
+        tables = [read_table(folder / "predictions.h5")[0] for folder in own]
         index = tables[0]["index"]
-        members = [_prediction("", table) for table in tables]
+        members = [work.prediction_of(table) for table in tables]
         together = combine(members)
         mean = np.full(len(self.training), np.nan)
         std = None if together.std is None else np.full(len(self.training), np.nan)
@@ -335,59 +310,5 @@ class Fits:
             held = count > 0
             part[plan.split.validation] = TRAIN  # of these too, all members learn what none of them held back
             mean[held], part[held] = total[held] / count[held], VALIDATION
-        check = combine([_prediction("check_", table) for table in tables]) if self.check is not None else None
-        return Fitted(plan, tuple(folders), tuple(key for key, _ in keys), part, Prediction(mean, std), check)
-
-
-@dataclass(frozen=True)
-class DomainTask:
-    """Training and held-out samples by their indices."""
-
-    samples: SampleSource
-    train: Indices
-    validation: Indices
-    pull: Indices
-    conductance_G0: Array
-    seed: int
-
-
-def learn_domain(task: DomainTask, path: Path) -> None:
-    """Write the distribution of the training samples."""
-    samples = task.samples.samples()
-    data, held_out = (
-        Dataset(samples.take(part), task.conductance_G0[part], task.pull[part]) for part in (task.train, task.validation)
-    )
-    Domain.learn(data, held_out, seeds.stream(task.seed, "domain")).save(path)
-
-
-@dataclass(frozen=True)
-class DescribeTask:
-    """Snapshots of one trajectory to describe."""
-
-    trajectory: Path
-    snapshots: tuple[int, ...]
-    descriptor: Selection
-
-
-def describe(task: DescribeTask, path: Path) -> None:
-    """Write the features of the snapshots as one shard; 16 snapshots are described at a time."""
-    descriptor = task.descriptor.built()
-    parts = []
-    frames = (frame for _, frame in steps.chosen_frames(task.trajectory, task.snapshots))
-    while batch := list(islice(frames, steps.BATCH)):
-        parts.append(descriptor.describe(Frames(batch)))
-
-    def write(folder: Path) -> None:
-        folder.mkdir()
-        FeatureShards.write(folder, Features.concatenate(parts))
-
-    atomically(path, write)
-
-
-def _columns(prefix: str, prediction: Prediction) -> dict[str, Array]:
-    found = {f"{prefix}mean_G0": prediction.mean}
-    return found if prediction.std is None else {**found, f"{prefix}std_G0": prediction.std}
-
-
-def _prediction(prefix: str, table: Mapping[str, Array]) -> Prediction:
-    return Prediction(table[f"{prefix}mean_G0"], table.get(f"{prefix}std_G0"))
+        on_check = combine([checked[key] for key, _ in keys]) if checked else None
+        return Fitted(plan, tuple(own), tuple(key for key, _ in keys), part, Prediction(mean, std), on_check)

@@ -15,7 +15,7 @@ from sharvin.histograms import r_squared
 from sharvin.prediction_errors import Predicted
 from sharvin.store import read_observables, read_table
 from sharvin.workflows.break_junction_acquisition import Acquisition
-from sharvin.workflows.break_junction_configs import OWN, BreakJunctionOptions
+from sharvin.workflows.break_junction_configs import HELD_OUT, OWN, BreakJunctionOptions
 from sharvin.workflows.break_junction_data import Indices, Labels, Pulls, Snapshots, unbroken
 from sharvin.workflows.break_junction_fits import TEST, TRAIN, VALIDATION, Fitted
 
@@ -127,7 +127,7 @@ class Outcome:
 
     def test_sets(self, fitted: Fitted) -> dict[str, Predicted]:
         """The held-out part of the training pulls, and the check set of every production series."""
-        return {"held-out pulls": self.part(fitted, "test"), **self.check_sets(fitted)}
+        return {HELD_OUT: self.part(fitted, "test"), **self.check_sets(fitted)}
 
     def baseline_sets(self, baseline: Baseline) -> dict[str, Predicted]:
         """The same snapshots as another Hamiltonian has them; those that it cannot treat are left out."""
@@ -135,9 +135,7 @@ class Outcome:
         known = np.isfinite(baseline.test.conductance_G0)
         rows = test[known]
         found = {
-            "held-out pulls": Predicted(
-                self.labels.conductance_G0[rows], baseline.test.conductance_G0[known], self.snapshots.pull[rows]
-            )
+            HELD_OUT: Predicted(self.labels.conductance_G0[rows], baseline.test.conductance_G0[known], self.snapshots.pull[rows])
         }
         return found if baseline.check is None else {**found, **self._by_series(baseline.check.conductance_G0)}
 
