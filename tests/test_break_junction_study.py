@@ -17,6 +17,7 @@ from filelock import FileLock
 from rich.console import Console
 from sharvin import cli
 from sharvin.config import load_config
+from sharvin.errors import InputError, ItemError
 from sharvin.predict import Request, predict_files
 from sharvin.run import run
 from sharvin.store import read_json, read_table, read_trajectory
@@ -366,3 +367,19 @@ def test_a_profile_is_checked_by_its_name(config, command):
     assert command("check", config, "--profile", "active")[0] == 0
     code, said = command("check", config, "--profile", "passive")
     assert code == 2 and "there is no profile 'passive' in this config; it has plain, active." in said
+
+
+class OnOneBandEdge:
+    """A solver with T = 1 at all energies but one, which it refuses."""
+
+    def transmission(self, systems, energies_eV):
+        if np.any(energies_eV == 0.5):
+            raise InputError("on a band edge")
+        return np.ones((len(systems), len(energies_eV)))
+
+
+def test_an_energy_on_a_band_edge_leaves_the_rest_of_a_spectrum():
+    found = steps._where_possible(OnOneBandEdge(), [(1.0, None)], np.array([0.0, 0.5, 1.0]))
+    assert found[[0, 2]].tolist() == [1.0, 1.0] and np.isnan(found[1])
+    with pytest.raises(ItemError, match="refuses"):
+        steps._where_possible(OnOneBandEdge(), [(1.0, None)], np.array([0.5, 1.0]))

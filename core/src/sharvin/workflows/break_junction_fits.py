@@ -188,7 +188,7 @@ class Fits:
                 for key, (plan, train, validation, member) in tasks.items()
             ]
 
-        names = {key: f"{plan.model.name} {plan.purpose}".strip() for key, (plan, *_) in tasks.items()}
+        names = {key: _called(plan, member) for key, (plan, _, _, member) in tasks.items()}
         with epochs_shown(self.context.console, progress, names):
             result = self.context.ensemble(
                 "fit",
@@ -312,3 +312,9 @@ class Fits:
             mean[held], part[held] = total[held] / count[held], VALIDATION
         on_check = combine([checked[key] for key, _ in keys]) if checked else None
         return Fitted(plan, tuple(own), tuple(key for key, _ in keys), part, Prediction(mean, std), on_check)
+
+
+def _called(plan: Plan, member: int) -> str:
+    """What a fit is called while it runs."""
+    of_several = f"member {member + 1}" if plan.model.members > 1 else ""
+    return ", ".join(part for part in (plan.model.name, plan.purpose, of_several) if part)

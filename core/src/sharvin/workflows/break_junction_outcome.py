@@ -58,9 +58,12 @@ class Spectrum:
 
     @classmethod
     def read(cls, name: str, path: Path, pull: int, snapshot: int) -> Spectrum:
-        """From the file of its step."""
+        """From the file of its step; energies on a band edge, which have no T, are left out."""
         table, notes = read_table(path)
-        return cls(name, table["energy_eV"], table["transmission"], notes["k_points"], notes["cpu_seconds"], pull, snapshot)
+        known = np.isfinite(table["transmission"])
+        return cls(
+            name, table["energy_eV"][known], table["transmission"][known], notes["k_points"], notes["cpu_seconds"], pull, snapshot
+        )
 
 
 @dataclass(frozen=True)

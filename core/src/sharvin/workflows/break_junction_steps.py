@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -150,7 +151,7 @@ class SpectrumTask:
 
 
 def spectrum(task: SpectrumTask, path: Path) -> None:
-    """T(E) of a snapshot, averaged over the Hamiltonian's transverse k-points."""
+    """T(E) of a snapshot, averaged over the Hamiltonian's transverse k-points; nan at energies that the solver refuses."""
     hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
     first = next(read_frames(task.trajectory, batch=1)).to_atoms()
     junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
@@ -159,9 +160,23 @@ def spectrum(task: SpectrumTask, path: Path) -> None:
     samples = next(iter(sampled_devices(hamiltonian, chosen)))
     if isinstance(samples, Exception):
         raise ItemError(str(samples))
-    transmission = averaged_transmission(task.transport.built(), samples, task.energies_eV)
+    transmission = _where_possible(task.transport.built(), samples, task.energies_eV)
     notes = {"cpu_seconds": time.process_time() - started, "k_points": len(samples)}
     write_table(path, {"energy_eV": task.energies_eV, "transmission": transmission}, notes)
+
+
+def _where_possible(solver: Any, samples: Any, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+    """T(E), energy by energy where they cannot all be computed: one may lie on a band edge of the leads."""
+    try:
+        return averaged_transmission(solver, samples, energies_eV)
+    except InputError:
+        found = np.full(len(energies_eV), np.nan)
+    for number in range(len(energies_eV)):
+        with suppress(InputError):
+            found[number] = averaged_transmission(solver, samples, energies_eV[number : number + 1])[0]
+    if np.isfinite(found).sum() < 2:
+        raise ItemError("the solver refuses all but one of the energies of the spectrum; choose others.")
+    return found
 
 
 _MODELS: dict[tuple[Path, ...], list[Any]] = {}
