@@ -17,7 +17,7 @@ from filelock import FileLock
 from rich.console import Console
 from sharvin import cli
 from sharvin.config import load_config
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import ItemError, RunError
 from sharvin.predict import Request, predict_files
 from sharvin.run import run
 from sharvin.store import read_json, read_table, read_trajectory
@@ -374,7 +374,7 @@ class OnOneBandEdge:
 
     def transmission(self, systems, energies_eV):
         if np.any(energies_eV == 0.5):
-            raise InputError("on a band edge")
+            raise RunError("on a band edge")
         return np.ones((len(systems), len(energies_eV)))
 
 

@@ -21,7 +21,7 @@ from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import Selection
 from sharvin.device_checks import check_hermitian
 from sharvin.ensemble import combine
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.samples import Samples
@@ -169,10 +169,10 @@ def _where_possible(solver: Any, samples: Any, energies_eV: NDArray[np.float64])
     """T(E), energy by energy where they cannot all be computed: one may lie on a band edge of the leads."""
     try:
         return averaged_transmission(solver, samples, energies_eV)
-    except InputError:
+    except (InputError, RunError):
         found = np.full(len(energies_eV), np.nan)
     for number in range(len(energies_eV)):
-        with suppress(InputError):
+        with suppress(InputError, RunError):
             found[number] = averaged_transmission(solver, samples, energies_eV[number : number + 1])[0]
     if np.isfinite(found).sum() < 2:
         raise ItemError("the solver refuses all but one of the energies of the spectrum; choose others.")
