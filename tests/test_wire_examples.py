@@ -31,7 +31,6 @@ def test_the_published_sizes_are_the_default(name):
     assert options.number_of("production_pulls") >= 400
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_small_profile_runs_to_the_end(sharvin, tmp_path, name):
     folder = tmp_path / name
