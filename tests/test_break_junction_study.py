@@ -154,6 +154,7 @@ def test_everything_that_was_asked_for_is_in_the_results(study):
     assert [(wire["wire"], wire["pulls"]) for wire in found["wires"]] == [("short", 2), ("long", 1), ("short, fast", 1)]
     assert sum(wire["predicted"] for wire in found["wires"]) == found["n_predicted"]
     assert found["overlap_of_histograms"]["wires"] == tests[1:] and list(found["calibration"]) == tests
+    assert all(set(one["before_recalibration"]) == set(one) - {"before_recalibration"} for one in found["calibration"].values())
     titles = [table["title"] for table in found["tables"]]
     assert {"Mean absolute errors of all models (G0)", "Predicted standard deviations", "Production wires"} <= set(titles)
     assert found["failures"] == []
@@ -259,6 +260,18 @@ def test_the_ensemble_predicts_a_file_as_the_study_did(study, tmp_path):
         same = [table for table in of_length if np.allclose(table["conductance_G0"], mean[whole], atol=1e-5)]
         assert len(same) == 1
         np.testing.assert_allclose(same[0]["std_G0"], std[whole], atol=1e-5)
+
+
+def test_no_standard_deviation_is_below_the_error_of_pulls_held_back(study):
+    """Of two members, a = 1 and b is the error of the one that held a pull back; every pull has the same weight."""
+    found = read_json(study / "results.json")
+    recalibration = found["recalibration"]
+    assert read_json(study / "model.json")["recalibration"] == {"a": 1.0, "b_G0": recalibration["b_G0"]}
+    validation = next(table for table in found["tables"] if table["title"] == "Errors of the regressor")["rows"][1]
+    assert validation[:3] == ["validation", recalibration["pulls"], recalibration["snapshots"]]
+    assert recalibration["b_G0"] == pytest.approx(validation[4], rel=0.3), "the same errors, weighed by snapshot"
+    with_std = [table for table in (read_table(path)[0] for path in items(study, "predictions")) if "std_G0" in table]
+    assert with_std and all((table["std_G0"] >= recalibration["b_G0"]).all() for table in with_std)
 
 
 def test_features_in_files_are_those_computed_on_demand(study, config, tmp_path):

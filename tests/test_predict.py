@@ -130,11 +130,12 @@ def test_strange_frames_are_named(finished, structures, tmp_path, capsys):
     assert "1 of 4 frames could not be predicted; the first, frame 3" in said
 
 
-def test_an_ensemble_says_how_far_its_members_agree(finished, changed, pull, tmp_path):
+def test_members_that_agree_state_the_floor(finished, changed, pull, tmp_path):
     place = json.loads((finished / "model.json").read_text())["model"]
-    folder = changed(members=[place, place])
+    assert json.loads((finished / "model.json").read_text())["recalibration"] is None, "one network states no deviation"
+    folder = changed(members=[place, place], recalibration={"a": 3.0, "b_G0": 0.25})
     predict(folder, pull, out=tmp_path / "g.csv")
-    assert {float(row["std_G0"]) for row in read(tmp_path / "g.csv")} == {0.0}
+    assert {float(row["std_G0"]) for row in read(tmp_path / "g.csv")} == {0.25}, "they agree, so what is left is the floor"
 
 
 def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished, pull, structures, tmp_path, capsys):
@@ -205,7 +206,9 @@ def test_a_mistake_ends_the_command_with_code_2(sharvin, finished, tmp_path):
 @pytest.mark.parametrize(
     ("entries", "sentence"),
     [
-        ({"format": 0}, "written by another version"),
+        ({"format": 1}, "written by another version"),
+        ({"recalibration": {"a": 1.0}}, "is damaged"),
+        ({"recalibration": {"a": -1.0, "b_G0": 0.1}}, "needs a, b ≥ 0"),
         ({"atoms": []}, "is damaged"),
         ({"regressor": {"use": "ridge"}}, "holds a fc_maxpool model, not a ridge one"),
         ({"descriptor": {"use": "soap", "n_max": 5, "l_max": 3, "cutoff": 5.0}}, "40 features a row and got 60"),

@@ -2,7 +2,7 @@
 
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -109,12 +109,39 @@ def test_a_snapshot_counts_as_held_back_only_where_a_member_held_it_back(tmp_pat
         keys.append((str(member), validation))
         folders.append(folder)
     plan = Plan(Model("m", None, None, 2), "", "group", whole, np.ones(12))
-    fitted = Fits(None, None, snapshots(*[2] * 6))._fitted(
-        plan, keys, {key: folder for (key, _), folder in zip(keys, folders, strict=True)}, {}
-    )
+    own = {key: folder for (key, _), folder in zip(keys, folders, strict=True)}
+
+    def fit(plan):
+        return Fits(None, None, snapshots(*[2] * 6))._fitted(plan, keys, own, {})
+
+    fitted = fit(plan)
     assert fitted.predicted.mean.tolist() == [0, 0, 1, 1, *[0.5] * 8]
     assert fitted.part.tolist() == [VALIDATION] * 4 + [TRAIN] * 6 + [TEST] * 2
     assert np.allclose(fitted.predicted.std, 0.5)
+    assert (fitted.recalibration.a, fitted.recalibration.b) == (1.0, pytest.approx(np.sqrt(0.5))), "errors of −1 and 0"
+    np.testing.assert_allclose(fitted.stated(fitted.predicted).std, np.sqrt(0.75))
+    assert fitted.not_recalibrated.stated(fitted.predicted) is fitted.predicted
+    changed = replace(plan, conductance_G0=np.where(np.arange(12) < 4, 1.0, 50.0))
+    assert fit(changed).recalibration == fitted.recalibration, "what was learnt by all, and the test, are not looked at"
+
+
+def test_a_model_that_states_its_own_errors_is_recalibrated_by_its_validation_pulls_and_another_is_left_alone(tmp_path):
+    groups = np.repeat(np.arange(6), 2)
+    whole = Split(np.arange(8), np.arange(8, 10), np.arange(10, 12))
+    plan = Plan(Model("m", None, None), "", "group", whole, np.zeros(12))
+    own = {"std_G0": np.full(12, 0.1)}
+    found = []
+    for number, columns in enumerate(({}, own)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_table(
+            folder / "predictions.h5", {"index": np.arange(12), "mean_G0": 0.3 * (groups == 4) + 9.0 * (groups != 4), **columns}
+        )
+        found.append(Fits(None, None, snapshots(*[2] * 6))._fitted(plan, [("m", whole.validation)], {"m": folder}, {}))
+    without, stated = found
+    assert without.recalibration is None and without.stated(without.predicted).std is None
+    np.testing.assert_allclose(stated.stated(stated.predicted).std, 0.3, rtol=1e-6)
+    np.testing.assert_array_equal(stated.predicted.mean, without.predicted.mean)
 
 
 # Active learning

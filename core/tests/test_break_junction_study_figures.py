@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,13 @@ def test_the_calibration_figure_shows_the_calibration(tmp_path: Path) -> None:
         np.testing.assert_array_equal(data[f"{label} predicted_std_G0"], expected.rmv_G0)
         np.testing.assert_array_equal(data[f"{label} rms_error_G0"], expected.rmse_G0)
         assert data[f"{label} expected_calibration_error"][0] == expected.expected_calibration_error
+    before = {label: replace(one, std_G0=0.2 * one.std_G0) for label, one in sets.items()}
+    data = drawn(plot_calibration(tmp_path, sets=sets, before=before, rng=rng(), bins=5, resamples=FEW))
+    for label in sets:
+        np.testing.assert_allclose(data[f"{label} before predicted_std_G0"], 0.2 * data[f"{label} predicted_std_G0"], rtol=1e-12)
+        np.testing.assert_array_equal(data[f"{label} before rms_error_G0"], data[f"{label} rms_error_G0"])
+    with pytest.raises(InputError, match="same sets"):
+        plot_calibration(tmp_path, sets=sets, before={"full": before["full"]}, rng=rng())
     with pytest.raises(InputError, match="states none"):
         plot_calibration(tmp_path, sets={"compact": predicted()}, rng=rng())
 

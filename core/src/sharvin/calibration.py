@@ -10,7 +10,8 @@ For n predictions with errors e and predicted standard deviations σ, sorted by 
   Mach. Learn.: Sci. Technol. 1, 025006 (2020)). 0 is best; it is at most ½.
 - *Rank correlation* of |e| and σ (Spearman): whether large σ go with large errors, whatever their scale. Far below 1 even for a
   perfect model, whose errors are random at given σ.
-- *Recalibration factor* √⟨e²/σ²⟩: σ multiplied by it has the highest likelihood of a normal distribution.
+- *Recalibration factor* √⟨e²/σ²⟩: σ multiplied by it has the highest likelihood of a normal distribution. It is learnt from the
+  errors that it judges, so it is a measure; :mod:`sharvin.recalibration` recalibrates.
 """
 
 from __future__ import annotations

@@ -21,11 +21,13 @@ from sharvin.ensemble import combine
 from sharvin.errors import InputError
 from sharvin.frames import Frames
 from sharvin.protocols import Descriptor, Regressor
+from sharvin.recalibration import Recalibration
 from sharvin.registry import registry
 from sharvin.samples import Prediction, Samples
 from sharvin.store import read_json, write_json
 
-FORMAT = 1
+FORMAT = 2
+"""2: with the recalibration of standard deviations."""
 FILE = "model.json"
 
 
@@ -35,6 +37,7 @@ def write_fitted_model(
     descriptor: Selection | None,
     regressor: Selection,
     models: Sequence[Path],
+    recalibration: Recalibration | None,
     domain: Path | None,
     elements: Sequence[str],
     atoms: tuple[int, int],
@@ -50,6 +53,8 @@ def write_fitted_model(
         What the model takes frames through; no descriptor where the regressor takes frames.
     models : sequence of Path
         Folders of the regressors' ``save`` below the run folder: one, or the members of an ensemble.
+    recalibration : Recalibration or None
+        Of the standard deviation; None where the model states none.
     domain : Path or None
         File of :meth:`sharvin.applicability_domain.Domain.save` below the run folder.
     elements : sequence of str
@@ -69,6 +74,7 @@ def write_fitted_model(
         "regressor": _record(regressor),
         "model": relative(models[0]),
         **({"members": [relative(path) for path in models]} if len(models) > 1 else {}),
+        "recalibration": None if recalibration is None else {"a": recalibration.a, "b_G0": recalibration.b},
         "elements": list(elements),
         "domain": None if domain is None else relative(domain),
         "validation_mae_G0": validation_mae_G0,
@@ -106,6 +112,8 @@ class FittedModel:
     atoms : (int, int)
         Atoms of the smallest and of the largest training frame.
     validation_mae_G0 : float
+    recalibration : Recalibration, optional
+        Of the standard deviation, where the members give one.
     """
 
     descriptor: Descriptor | None
@@ -114,6 +122,7 @@ class FittedModel:
     elements: tuple[str, ...]
     atoms: tuple[int, int]
     validation_mae_G0: float
+    recalibration: Recalibration | None = None
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> FittedModel:
@@ -133,7 +142,7 @@ class FittedModel:
         """
         content = _description(folder)
         try:
-            descriptor, regressor = content["descriptor"], dict(content["regressor"])
+            descriptor, regressor, scaled = content["descriptor"], dict(content["regressor"]), content["recalibration"]
             if device is not None:
                 regressor["device"] = device
                 _require_device(regressor["use"])
@@ -148,6 +157,7 @@ class FittedModel:
                 tuple(content["elements"]),
                 (int(content["atoms"][0]), int(content["atoms"][1])),
                 float(content["validation_mae_G0"]),
+                None if scaled is None else Recalibration(float(scaled["a"]), float(scaled["b_G0"])),
             )
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise InputError(f"{folder / FILE} is damaged ({type(error).__name__}: {error}); run the study again.") from None
@@ -165,6 +175,8 @@ class FittedModel:
         self.require_elements(frames)
         samples: Samples = frames if self.descriptor is None else self.descriptor.describe(frames)
         prediction = combine([member.predict(samples) for member in self.members])
+        if self.recalibration is not None:
+            prediction = self.recalibration.apply(prediction)
         return Judged(prediction, None if self.domain is None else self.domain.scores(samples))
 
     def require_elements(self, frames: Frames) -> None:

@@ -10,6 +10,7 @@ component chosen by name; :mod:`~sharvin.workflows.break_junction_data` has the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +199,10 @@ class BreakJunction:
                     numbers if one is own or self.options.compare_pulls is None else numbers[: self.options.compare_pulls]
                 ):
                     model = one.plan.model
-                    tasks.append(steps.PredictTask(trajectories[pull], model.descriptor, model.regressor, one.models))
-                    depend_on.append({"pull": trajectories[pull].name, "fits": list(one.keys), "model": model.name})
+                    models = one.models, one.recalibration
+                    tasks.append(steps.PredictTask(trajectories[pull], model.descriptor, model.regressor, *models))
+                    stated = {"recalibration": asdict(one.recalibration)} if one.recalibration else {}
+                    depend_on.append({"pull": trajectories[pull].name, "fits": list(one.keys), "model": model.name} | stated)
                     places.append((model.name, pull))
         if not tasks:
             return {one.plan.model.name: [] for one in (own, *others)}
@@ -249,6 +252,7 @@ class BreakJunction:
             descriptor=own.plan.model.descriptor,
             regressor=own.plan.model.regressor,
             models=own.models,
+            recalibration=own.recalibration,
             domain=domain,
             elements=first.species(),
             atoms=(min(map(len, first)), max(map(len, first))),

@@ -70,7 +70,7 @@ class SpectrumCase(Case):
 
 
 class EnsembleOptions(Options):
-    """Several fits of one regressor, whose mean is predicted and whose spread is the standard deviation."""
+    """Several fits of one regressor, whose mean is predicted, with a standard deviation from their spread and their errors."""
 
     members: int = Field(default=5, ge=2)
     """Number of fits. Each has weights and an order of samples of its own, and holds other pulls back to decide when its training
@@ -138,7 +138,8 @@ class BreakJunctionOptions(WorkflowOptions):
     """Share of the pulls (or snapshots) that the reported test errors come from."""
 
     ensemble: EnsembleOptions | None = None
-    """Fit the config's regressor several times; predictions then have a standard deviation."""
+    """Fit the config's regressor several times; predictions then have a standard deviation, recalibrated by pulls that fits held
+    back."""
 
     compare: tuple[ModelCase, ...] = ()
     """Other descriptors and regressors, fitted to the same labels with the same split, or other Hamiltonians."""

@@ -48,8 +48,9 @@ def draw(outcome: Outcome) -> None:
         _neck_widths(outcome, traces)
         _compared_histograms(outcome)
         _conditions(outcome, traces)
-    if own.predicted.std is not None:
-        plot_calibration(outcome.context.folder, sets=outcome.test_sets(own), rng=outcome.context.rng("bootstrap"))
+    if own.recalibration is not None:
+        before, rng = outcome.test_sets(own.not_recalibrated), outcome.context.rng("bootstrap")
+        plot_calibration(outcome.context.folder, sets=outcome.test_sets(own), before=before, rng=rng)
     _studies(outcome)
 
 
@@ -125,7 +126,8 @@ def _one_pull(outcome: Outcome) -> None:
     observables = read_observables(trajectory)
     snapshots = outcome.snapshots.snapshot[rows]
     elongation = observables.get("elongation_A", np.arange(len(unbroken(observables)), dtype=float))[snapshots]
-    exact, predicted = own.plan.conductance_G0[rows], own.predicted.mean[rows]
+    stated = own.stated(own.predicted)
+    exact, predicted = own.plan.conductance_G0[rows], stated.mean[rows]
     if "neck_width" in observables:
         held_out = bool(np.isin(rows, own.plan.split.test).all())
         width = observables["neck_width"][snapshots]
@@ -137,7 +139,7 @@ def _one_pull(outcome: Outcome) -> None:
         elongation_A=elongation,
         exact_G0=exact,
         predicted_G0=predicted,
-        std_G0=None if own.predicted.std is None else own.predicted.std[rows],
+        std_G0=None if stated.std is None else stated.std[rows],
         force_nN=observables["force_nN"][snapshots] if "force_nN" in observables else None,
         points=places.tolist(),
         pictures=[frames[int(number)].to_atoms() for number in snapshots[places]],

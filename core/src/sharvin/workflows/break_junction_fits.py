@@ -22,6 +22,7 @@ from sharvin.config import Selection
 from sharvin.context import Context, StepResult
 from sharvin.ensemble import combine
 from sharvin.errors import InputError, RunError
+from sharvin.recalibration import Recalibration, of_those_that_held_back
 from sharvin.samples import FeatureRows, Prediction, split_groups
 from sharvin.store import read_json, read_table
 from sharvin.workflows import break_junction_fit_tasks as work
@@ -119,8 +120,19 @@ class Fitted:
     """:data:`TRAIN`, :data:`VALIDATION` or :data:`TEST` of each snapshot, −1 where it is none of them."""
     predicted: Prediction
     """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members
-    alone."""
+    alone; the standard deviation is that of all members."""
     check: Prediction | None
+    recalibration: Recalibration | None = None
+    """Of the standard deviations, which `predicted` and `check` have as the members give them; None where they give none."""
+
+    def stated(self, prediction: Prediction) -> Prediction:
+        """A prediction of the model with the standard deviation that it states."""
+        return prediction if self.recalibration is None else self.recalibration.apply(prediction)
+
+    @property
+    def not_recalibrated(self) -> Fitted:
+        """The same, stating the standard deviations that the members give."""
+        return replace(self, recalibration=None)
 
     @property
     def models(self) -> tuple[Path, ...]:
@@ -300,18 +312,22 @@ class Fits:
         part[plan.split.train] = TRAIN
         part[plan.split.validation] = VALIDATION
         part[plan.split.test] = TEST
+        holds = np.stack([np.isin(index, validation) for _, validation in keys])
+        held = np.flatnonzero(holds.any(axis=0))
+        rows, holds, at_rows = index[held], holds[:, held], [_at(held, one) for one in members]
         if len(keys) > 1:
-            position = np.full(len(self.training), -1)
-            position[index] = np.arange(len(index))
-            total, count = np.zeros(len(self.training)), np.zeros(len(self.training))
-            for member, (_, validation) in zip(members, keys, strict=True):
-                total[validation] += member.mean[position[validation]]
-                count[validation] += 1
-            held = count > 0
             part[plan.split.validation] = TRAIN  # of these too, all members learn what none of them held back
-            mean[held], part[held] = total[held] / count[held], VALIDATION
+            mean[rows], part[rows] = of_those_that_held_back(at_rows, holds).mean, VALIDATION
+        recalibration = None
+        if std is not None:
+            recalibration = Recalibration.learn(at_rows, holds, plan.conductance_G0[rows], self.training.pull[rows])
         on_check = combine([checked[key] for key, _ in keys]) if checked else None
-        return Fitted(plan, tuple(own), tuple(key for key, _ in keys), part, Prediction(mean, std), on_check)
+        names = tuple(key for key, _ in keys)
+        return Fitted(plan, tuple(own), names, part, Prediction(mean, std), on_check, recalibration)
+
+
+def _at(places: Indices, prediction: Prediction) -> Prediction:
+    return Prediction(prediction.mean[places], None if prediction.std is None else prediction.std[places])
 
 
 def _called(plan: Plan, member: int) -> str:

@@ -103,15 +103,15 @@ class Outcome:
         return self._predicted(fitted, np.flatnonzero(fitted.part == PARTS[name]))
 
     def _predicted(self, fitted: Fitted, rows: Indices) -> Predicted:
-        std = None if fitted.predicted.std is None else fitted.predicted.std[rows]
-        exact = fitted.plan.conductance_G0[rows]
-        return Predicted(exact, fitted.predicted.mean[rows], self.snapshots.pull[rows], std)
+        stated = fitted.stated(fitted.predicted)
+        std = None if stated.std is None else stated.std[rows]
+        return Predicted(fitted.plan.conductance_G0[rows], stated.mean[rows], self.snapshots.pull[rows], std)
 
     def check_sets(self, fitted: Fitted) -> dict[str, Predicted]:
         """Exact and predicted conductances of the check set, by series of production pulls."""
         if fitted.check is None:
             return {}
-        return self._by_series(fitted.check.mean, fitted.check.std)
+        return self._by_series(fitted.check.mean, fitted.stated(fitted.check).std)
 
     def _by_series(self, values: Array, std: Array | None = None) -> dict[str, Predicted]:
         assert self.check_snapshots is not None and self.check_labels is not None

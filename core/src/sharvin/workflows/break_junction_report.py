@@ -54,7 +54,7 @@ def results(outcome: Outcome) -> dict[str, Any]:
         "models": models(outcome),
         "wires": wires(outcome),
         **({"overlap_of_histograms": overlaps(outcome)} if len(outcome.production.names()) > 1 and traces else {}),
-        **({"calibration": calibrations(outcome)} if outcome.own.predicted.std is not None else {}),
+        **({"recalibration": recalibration(outcome), "calibration": calibrations(outcome)} if outcome.own.recalibration else {}),
         **({"active_learning": acquisition(outcome)} if outcome.acquired else {}),
         "histogram": {
             "edges_G0": histogram.edges.tolist(),
@@ -160,16 +160,27 @@ def overlaps(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def recalibration(outcome: Outcome) -> dict[str, Any]:
+    """What makes the standard deviations of the config's own model as large as errors, and what it was learnt from."""
+    own = outcome.own
+    assert own.recalibration is not None
+    held_back = outcome.part(own, "validation")
+    return {"a": own.recalibration.a, "b_G0": own.recalibration.b, "pulls": held_back.pulls, "snapshots": len(held_back)}
+
+
 def calibrations(outcome: Outcome) -> dict[str, Any]:
-    """How the predicted standard deviations of the config's own model compare with its errors, by test set."""
-    found = {}
-    for name, predicted in outcome.test_sets(outcome.own).items():
-        numbers = calibration(predicted, outcome.context.rng("bootstrap"))
-        found[name] = {
-            key: _plain(getattr(numbers, key))
-            for key in ("expected_calibration_error", "miscalibration_area", "rank_correlation", "recalibration_factor")
-        }
-    return found
+    """How the standard deviations of the config's own model compare with its errors, by test set, after and before."""
+    before = outcome.test_sets(outcome.own.not_recalibrated)
+    return {
+        name: {**_calibration(outcome, stated), "before_recalibration": _calibration(outcome, before[name])}
+        for name, stated in outcome.test_sets(outcome.own).items()
+    }
+
+
+def _calibration(outcome: Outcome, predicted: Predicted) -> dict[str, Any]:
+    numbers = calibration(predicted, outcome.context.rng("bootstrap"))
+    keys = ("expected_calibration_error", "miscalibration_area", "rank_correlation", "recalibration_factor")
+    return {key: _plain(getattr(numbers, key)) for key in keys}
 
 
 def acquisition(outcome: Outcome) -> dict[str, Any]:
@@ -235,7 +246,7 @@ def tables(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
     found = [_components(outcome), _errors_of_parts(outcome, rows)]
     if len(outcome.fitted) + len(outcome.baselines) > 1 or outcome.check_snapshots is not None:
         found.append(_errors_of_models(outcome))
-    if outcome.own.predicted.std is not None:
+    if outcome.own.recalibration is not None:
         found.append(_calibration_table(outcome))
     traces = own_traces(outcome)
     if traces:
@@ -291,13 +302,19 @@ def _errors_of_models(outcome: Outcome) -> Table:
 
 
 def _calibration_table(outcome: Outcome) -> Table:
+    rows = []
+    for name, stated in calibrations(outcome).items():
+        before = stated.pop("before_recalibration")
+        rows += [[name, "stated", *map(_rounded, stated.values())], [name, "before", *map(_rounded, before.values())]]
+    learnt = recalibration(outcome)
     return {
         "title": "Predicted standard deviations",
-        "columns": ["test set", "expected calibration error", "miscalibration area", "rank correlation", "recalibration factor"],
-        "rows": [[name, *(_rounded(value) for value in numbers.values())] for name, numbers in calibrations(outcome).items()],
-        "caption": "Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi et "
-        "al., Sensors 22, 5540 (2022)); recalibration factor: root mean square of error over standard deviation, 1 where these "
-        "are right.",
+        "columns": ["test set", "σ", "expected calibration error", "miscalibration area", "rank correlation", "error / σ"],
+        "rows": rows,
+        "caption": f"Stated: σ² = a² s² + b² with s as the fitted models give it (before), a = {learnt['a']:.2f} and b = "
+        f"{learnt['b_G0']:.3f} G0, from {learnt['snapshots']:,} snapshots of {learnt['pulls']} pulls that were held back in "
+        "training; none of the test sets was used. Expected calibration error: mean relative difference of predicted and found "
+        "error over ten bins (Levi et al., Sensors 22, 5540 (2022)); error / σ: root mean square, 1 where σ is right.",
     }
 
 

@@ -24,6 +24,7 @@ from sharvin.ensemble import combine
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
+from sharvin.recalibration import Recalibration
 from sharvin.samples import Samples
 from sharvin.store import read_frames, write_table, write_trajectory
 
@@ -115,6 +116,7 @@ class PredictTask:
     descriptor: Selection | None
     regressor: Selection
     models: tuple[Path, ...]
+    recalibration: Recalibration | None = None
 
 
 def predict(task: PredictTask, path: Path) -> None:
@@ -128,6 +130,8 @@ def predict(task: PredictTask, path: Path) -> None:
     while batch := list(islice(unbroken, BATCH)):
         samples = samples_of(Frames(frame for _, frame in batch), task.descriptor)
         prediction = combine([model.predict(samples) for model in models])
+        if task.recalibration is not None:
+            prediction = task.recalibration.apply(prediction)
         numbers += [number for number, _ in batch]
         means.append(prediction.mean)
         if prediction.std is not None:

@@ -25,6 +25,7 @@ def plot_calibration(
     *,
     sets: Mapping[str, Predicted],
     rng: np.random.Generator,
+    before: Mapping[str, Predicted] | None = None,
     bins: int = 10,
     resamples: int = 1000,
     name: str = "calibration",
@@ -38,14 +39,20 @@ def plot_calibration(
         All with standard deviations: several test sets of one model, or several models.
     rng : numpy.random.Generator
         For the bootstrap over pulls.
+    before : mapping of str to Predicted, optional
+        The same sets with the standard deviations that they had before these were recalibrated.
     bins : int
         With equal numbers of predictions.
     """
     if not sets:
         raise InputError("a calibration figure needs at least one set of predictions.")
+    if before is not None and list(before) != list(sets):
+        raise InputError("a calibration figure needs the same sets before and after recalibration.")
     data: dict[str, ArrayLike] = {}
     found = {label: calibration(predicted, rng, bins=bins, resamples=resamples) for label, predicted in sets.items()}
-    positive = np.concatenate([values for one in found.values() for values in (one.rmv_G0, one.rmse_G0)])
+    earlier = {label: calibration(one, rng, bins=bins, resamples=resamples) for label, one in (before or {}).items()}
+    drawn = [*found.values(), *earlier.values()]
+    positive = np.concatenate([values for one in drawn for values in (one.rmv_G0, one.rmse_G0)])
     positive = positive[positive > 0]
     if not positive.size:
         raise InputError("a calibration figure needs errors or standard deviations that are not all zero.")
@@ -54,24 +61,10 @@ def plot_calibration(
         columns = min(len(sets), 3)
         figure, places = panels(len(sets), columns, 3.3, 3.3, sharey=True)
         for axes, (label, one) in zip(places, found.items(), strict=False):
-            _draw_calibration(axes, sets[label], one, ends)
-            numbers = (
-                f"ECE {one.expected_calibration_error:.2f}, area {one.miscalibration_area:.2f}, "
-                f"rank {one.rank_correlation:.2f}, factor {one.recalibration_factor:.2f}"
-            )
+            _draw_calibration(axes, sets[label], one, earlier.get(label), ends)
             of = f"{label} ({sets[label].pulls:,} pull{'s' * (sets[label].pulls != 1)})"
-            axes.set_title(f"{of}\n{numbers}", fontsize=9.5)
-            data |= {
-                f"{label} predicted_std_G0": one.rmv_G0,
-                f"{label} rms_error_G0": one.rmse_G0,
-                f"{label} rms_error_lower_G0": one.lower_G0,
-                f"{label} rms_error_upper_G0": one.upper_G0,
-                f"{label} size": one.size,
-                f"{label} expected_calibration_error": np.array([one.expected_calibration_error]),
-                f"{label} miscalibration_area": np.array([one.miscalibration_area]),
-                f"{label} rank_correlation": np.array([one.rank_correlation]),
-                f"{label} recalibration_factor": np.array([one.recalibration_factor]),
-            }
+            axes.set_title("\n".join([of, *_numbers(one, earlier.get(label))]), fontsize=9.5)
+            data |= _columns(label, one) | (_columns(f"{label} before", earlier[label]) if earlier else {})
         for axes in places[::columns]:
             axes.set_ylabel(r"error ($G_0$)")
         handles, labels = places[0].get_legend_handles_labels()
@@ -81,19 +74,51 @@ def plot_calibration(
         f"predictions. Bars: 95 % bootstrap interval from {resamples:,} resamples of whole pulls; dots: absolute errors of "
         "single predictions in the range shown. ECE: expected normalised calibration error, the mean over bins of |predicted − "
         "observed| / predicted (Levi et al., 2022); area: between observed and predicted quantiles (0 is best, at most 0.5); "
-        "rank: Spearman correlation of |error| and standard deviation; factor: by which the standard deviations should be "
-        "multiplied."
+        "rank: Spearman correlation of |error| and standard deviation; factor: root mean square of error over standard deviation."
     )
+    if earlier:
+        caption += " Grey circles and numbers before an arrow: before recalibration by what training held back."
     return save_figure(folder, name, figure, data, "Calibration of the predicted uncertainty", caption)
 
 
-def _draw_calibration(axes: Axes, predicted: Predicted, found: Calibration, ends: tuple[float, float]) -> None:
+def _numbers(found: Calibration, earlier: Calibration | None) -> list[str]:
+    """Lines that state the calibration, each number after that before recalibration."""
+
+    def change(field: str) -> str:
+        first = f"{getattr(earlier, field):.2f} → " if earlier is not None else ""
+        return f"{first}{getattr(found, field):.2f}"
+
+    one = f"ECE {change('expected_calibration_error')}, area {change('miscalibration_area')}"
+    other = f"rank {found.rank_correlation:.2f}, factor {change('recalibration_factor')}"
+    return [f"{one}, {other}"] if earlier is None else [one, other]
+
+
+def _columns(label: str, found: Calibration) -> dict[str, ArrayLike]:
+    return {
+        f"{label} predicted_std_G0": found.rmv_G0,
+        f"{label} rms_error_G0": found.rmse_G0,
+        f"{label} rms_error_lower_G0": found.lower_G0,
+        f"{label} rms_error_upper_G0": found.upper_G0,
+        f"{label} size": found.size,
+        f"{label} expected_calibration_error": np.array([found.expected_calibration_error]),
+        f"{label} miscalibration_area": np.array([found.miscalibration_area]),
+        f"{label} rank_correlation": np.array([found.rank_correlation]),
+        f"{label} recalibration_factor": np.array([found.recalibration_factor]),
+    }
+
+
+def _draw_calibration(
+    axes: Axes, predicted: Predicted, found: Calibration, earlier: Calibration | None, ends: tuple[float, float]
+) -> None:
     assert predicted.std_G0 is not None
     axes.scatter(
         predicted.std_G0, np.abs(predicted.error_G0), s=3, color=GREY, alpha=0.35, linewidths=0, zorder=1, rasterized=True
     )
     bars = np.clip(np.nan_to_num([found.rmse_G0 - found.lower_G0, found.upper_G0 - found.rmse_G0]), 0.0, None)
     axes.plot(ends, ends, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2, label="ideal")
+    if earlier is not None:
+        axes.plot(earlier.rmv_G0, earlier.rmse_G0, "o-", color=GREY, markersize=4, linewidth=1.0, markerfacecolor="white",
+                  zorder=2.5, label="before recalibration")  # fmt: skip
     axes.errorbar(
         found.rmv_G0, found.rmse_G0, bars, fmt="o-", color=BLUE, markersize=5, capsize=2.5, linewidth=1.2, zorder=3,
         label="root mean square error",
