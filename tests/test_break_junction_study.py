@@ -66,11 +66,11 @@ executor: {use: processes, workers: 2}
 profiles:
   plain:
     workflow: {compare: [], compare_pulls: null, learning_curve: [], spectra: [], split_by: group, ensemble: null,
-               check_snapshots: 0}
+               check_snapshots: 0, spectrum_points: 121, spectrum_half_width_eV: 3.0}
     executor: serial
   active:
     workflow: {compare: [], compare_pulls: null, learning_curve: [], spectra: [], split_by: group, check_snapshots: 0,
-               acquire: {rounds: 2, per_round: 3, start: 10}}
+               spectrum_points: 121, spectrum_half_width_eV: 3.0, acquire: {rounds: 2, per_round: 3, start: 10}}
     executor: serial
 """
 FITTED = ("fit", "domain", "features", "predictions")

@@ -204,6 +204,9 @@ class BreakJunctionOptions(WorkflowOptions):
             raise ValueError("acquire chooses among the snapshots of training pulls; split_by must be group or both")
         if self.compare_pulls is not None and not self.compare:
             raise ValueError("compare_pulls would be ignored without models to compare; leave it out")
+        for name in ("spectrum_half_width_eV", "spectrum_points"):
+            if not self.spectra and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} would be ignored without spectra; leave it out, or add spectra")
         learnable = self.number_of("training_pulls") - 2
         if self.learning_curve and max(self.learning_curve) > learnable:
             raise ValueError(
