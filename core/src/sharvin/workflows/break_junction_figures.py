@@ -112,7 +112,7 @@ def plot_conductance_histogram(
         if peak is not None:
             _mark_peak(axes, peak)
             caption += f" The peak lies at {peak.position_G0:.2f} G0."
-        axes.legend(loc="upper right")
+        figure.legend(loc="outside upper center", ncols=3)
         if shown.outside:
             caption += f" {shown.outside:,} conductances lie outside the range shown."
     return save_figure(folder, name, figure, data, "Conductance histogram", caption + " Dashed: 1 G0.")
