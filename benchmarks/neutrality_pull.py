@@ -14,18 +14,24 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from sharvin import seeds
 from sharvin.config import Selection, load_config
+from sharvin.context import Context
+from sharvin.errors import InputError
 from sharvin.executors.threads import one_thread
 from sharvin.figures import BLUE, GREY, VERMILLION, new_figure, save_figure, style
 from sharvin.junction import Junction
-from sharvin.protocols import Reference
+from sharvin.protocols import Executor, Reference
 from sharvin.registry import registry
+from sharvin.run import claimed
 from sharvin.store import read_frames, read_observables, read_table, write_table
 from sharvin.two_terminal import TwoTerminal
+from sharvin.workflows.break_junction_data import pulls
 from sharvin.workflows.break_junction_steps import PullTask, chosen_frames, pull
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "gold_break_junction.yaml"
@@ -46,6 +52,22 @@ def own_pulls(folder: Path, count: int = 3) -> list[Path]:
             seed = seeds.item_seed(config.seed, "train_pulls", item)
             pull(PullTask(chosen["structure"], chosen["potential"], chosen["dynamics"], seed), path)
     return paths
+
+
+class NothingToCompute:
+    """In place of an executor, for a study that is there already."""
+
+    def map(self, function: object, tasks: object) -> NoReturn:
+        raise InputError("a training pull of the study is missing: finish the study with this version of sharvin first.")
+
+
+def studied_pulls(folder: Path) -> list[Path]:
+    """Training pulls of a study, in the order of its config."""
+    config = load_config(folder / "config.yaml")
+    options = config.workflow.build().options
+    with claimed(folder):
+        context = Context(config, folder, cast("Executor", NothingToCompute()), Console(quiet=True))
+        return list(pulls(context, "train_pulls", "training_pulls", options.training_pulls).trajectories.values())
 
 
 def junctions(trajectory: Path, snapshots: Sequence[int], reach: float) -> list[Junction]:
@@ -121,8 +143,7 @@ def main() -> None:
     parser.add_argument("--references", type=int, default=24, help="snapshots that the model learns from")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    studied = chosen.study is not None
-    trajectories = sorted(chosen.study.glob("store/train_pulls-*/item-*.h5")) if studied else own_pulls(chosen.out)
+    trajectories = own_pulls(chosen.out) if chosen.study is None else studied_pulls(chosen.study)
     trajectory = trajectories.pop(chosen.pull)
     observables, unbroken = read_observables(trajectory), whole(trajectory)
     snapshots = unbroken[::-1][:: chosen.every][::-1]  # the last one is always among them
