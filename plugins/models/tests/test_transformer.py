@@ -1,5 +1,7 @@
 """Atoms that attend to each other: what must not matter, and what must."""
 
+import json
+
 import numpy as np
 import pytest
 import sharvin
@@ -174,11 +176,13 @@ def test_neither_the_global_random_state_nor_its_seed_matters_to_dropout():
     assert np.array_equal(predicted[0], predicted[1])
 
 
-def test_targets_may_be_in_a_unit_of_their_own():
+def test_targets_may_be_in_a_unit_of_their_own(tmp_path):
     model = fitted(target_scale=10.0, epochs=20)
     test = gaps(20, 2)
     assert np.abs(model.predict(test.samples).mean - test.targets).mean() < 0.6 * test.targets.std()
-    assert (model._target_mean, model._target_spread) == (0.0, 10.0)
+    model.save(tmp_path)
+    saved = json.loads((tmp_path / "model.json").read_text())
+    assert (saved["target_mean"], saved["target_spread"]) == (0.0, 10.0)
 
 
 def test_rows_computed_on_demand_are_asked_for_once_a_structure():

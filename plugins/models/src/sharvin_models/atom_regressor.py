@@ -1,4 +1,4 @@
-"""What ``fc_maxpool`` and ``transformer`` share: a network on the rows of a structure's atoms, its training and its file.
+"""What ``fc_maxpool`` and ``transformer`` share: a network on the rows of a structure's atoms.
 
 Memory. Rows are read where they are, in memory, in files or computed on demand, each structure once a step; a fit holds nothing
 but the caller's samples, the network and the rows of one batch. float32 rows in memory are not copied.
@@ -9,9 +9,9 @@ Every structure is predicted by itself, so its prediction does not depend on the
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from abc import abstractmethod
+from dataclasses import asdict
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -20,85 +20,47 @@ from sharvin.errors import InputError
 from sharvin.samples import Dataset, FeatureRows, Features, Prediction, Samples
 from torch import Tensor
 
-from sharvin_models.checkpoint import require_folder
 from sharvin_models.configs import AtomOptions
 from sharvin_models.inputs import require_datasets, require_features, require_finite, structure_of
 from sharvin_models.row_network import RowNetwork
-from sharvin_models.saved_model import load_model, save_model
-from sharvin_models.standardisation import common_scale, mean_and_inverse_spread_of
-from sharvin_models.training import MACHINE, device_of, threads, train
+from sharvin_models.saved_model import Arrays
+from sharvin_models.standardisation import TargetScale, common_scale, mean_and_inverse_spread_of
+from sharvin_models.trained_regressor import LearningProblem, TrainedRegressor
 
 KINDS = ("per_atom",)
 
 O = TypeVar("O", bound=AtomOptions)  # noqa: E741
 
 
-class AtomRegressor(ABC, Generic[O]):
+class AtomRegressor(TrainedRegressor[O, RowNetwork, FeatureRows], Generic[O]):
     """Network from the rows of a structure's atoms to one number; kind ``per_atom``.
 
     Parameters
     ----------
     options : AtomOptions
-
-    Raises
-    ------
-    InputError
-        If `device` is ``cuda`` or `precision` is ``mixed`` and there is no GPU.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-
     def __init__(self, options: O) -> None:
-        self.options = options
-        self._device = device_of(options, self.name)
-        self._network: RowNetwork | None = None
-        self._target_mean, self._target_spread = 0.0, 1.0
-        self._folder: Path | None = None
+        super().__init__(options)
+        self._targets = TargetScale()
 
     @abstractmethod
     def _build(self, mean: NDArray[np.float64], inverse_spread: NDArray[np.float64]) -> RowNetwork:
         """Network of the options with undefined weights."""
 
-    def keep_progress(self, folder: Path) -> None:
-        """Leave checkpoints and metrics of fits in this folder; see :class:`sharvin.protocols.ResumableRegressor`.
+    def predict(self, samples: Samples) -> Prediction:
+        """See :meth:`TrainedRegressor.predict`; rows are read once, so what is not finite shows in its prediction."""
+        prediction = super().predict(samples)
+        require_finite(prediction.mean, self.name)
+        return prediction
 
-        Raises
-        ------
-        InputError
-            If there is no such folder.
-        """
-        self._folder = require_folder(folder)
-
-    def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
-        """Learn; equal data and an equal state of `rng` give an equal model, bit for bit, on one kind of machine.
-
-        Parameters
-        ----------
-        data, validation : Dataset
-            The validation set chooses the epoch that is kept.
-        rng : numpy.random.Generator
-            Draws the initial weights and the order of the structures.
-
-        Returns
-        -------
-        dict
-            ``train_mae`` (during the epoch) and ``validation_mae`` (after it) in the unit of the targets, one value an epoch.
-
-        Raises
-        ------
-        InputError
-            If a set is empty, a target or feature is not finite, or the two sets do not fit together.
-        RunError
-            If training diverges.
-        StoreError
-            If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
-        """
+    def _problem(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> LearningProblem[RowNetwork, FeatureRows]:
         samples, validation_samples = require_datasets(data, validation, self.name, KINDS)
         mean, inverse_spread = mean_and_inverse_spread_of(self._read(samples, i).values for i in range(len(samples)))
         if self.options.feature_scale == "common":
             inverse_spread = common_scale(inverse_spread)
-        self._standardise_targets(data.targets)
+        given = self.options.target_scale
+        self._targets = TargetScale.standard(data.targets) if given == "standard" else TargetScale(0.0, given)
         network = self._build(mean, inverse_spread)
         network.initialise(rng)
         network.to(self._device)
@@ -107,84 +69,22 @@ class AtomRegressor(ABC, Generic[O]):
             rows, heights = zip(*(self._tensors(samples, int(index)) for index in batch), strict=True)
             return network(rows, heights if self._asks_heights else None)  # type: ignore[no-any-return]
 
-        def validation_error() -> float:
-            return float(np.abs(self._predict(network, validation_samples) - validation.targets).mean())
+        targets = self._targets.standardised(data.targets)
+        return LearningProblem(network, predict, targets, self._targets.target_spread, validation_samples)
 
-        scaled = (data.targets - self._target_mean) / self._target_spread
-        with threads(self.options.threads):
-            train_error, curve = train(
-                network,
-                predict,
-                scaled,
-                validation_error,
-                self.options,
-                rng,
-                unit=self._target_spread,
-                folder=self._folder,
-                validation_targets=validation.targets,
-            )
-        self._network = network.eval()
-        return {"train_mae": [error * self._target_spread for error in train_error], "validation_mae": curve}
+    def _inputs(self, network: RowNetwork, samples: Samples) -> FeatureRows:
+        return require_features(samples, self.name, KINDS, len(network.mean))
 
-    def predict(self, samples: Samples) -> Prediction:
-        """Predictions in the order of the samples, without standard deviation.
+    def _predict(self, network: RowNetwork, inputs: FeatureRows) -> NDArray[np.float64]:
+        outputs = (network.alone(*self._tensors(inputs, index)) for index in range(len(inputs)))
+        return self._targets.restored(np.array([float(output) for output in outputs], dtype=np.float64))
 
-        Raises
-        ------
-        InputError
-            Before a fit or a load, or if the features differ in kind or size from the training's, or are not finite.
-        """
-        if self._network is None:
-            raise InputError(f"{self.name}: there is no model yet; fit or load one before predicting.")
-        features = require_features(samples, self.name, KINDS, len(self._network.mean))
-        with threads(self.options.threads):
-            return Prediction(require_finite(self._predict(self._network, features), self.name))
+    def _scales(self) -> tuple[dict[str, Any], Arrays]:
+        return asdict(self._targets), {}
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.json`` and ``model.safetensors`` into an existing folder.
-
-        Raises
-        ------
-        InputError
-            If there is no model yet.
-        """
-        if self._network is None:
-            raise InputError(f"{self.name}: there is no model yet; fit one before saving.")
-        description = {
-            "options": self.options.model_dump(mode="json"),
-            "target_mean": self._target_mean,
-            "target_spread": self._target_spread,
-        }
-        arrays = {name: value.cpu().numpy() for name, value in self._network.state_dict().items()}
-        save_model(folder, self.name, self.version, description, arrays)
-
-    def load(self, folder: Path) -> None:
-        """Become the saved model, its options included, except `threads` and `device`, which are this machine's.
-
-        Raises
-        ------
-        InputError
-            If the folder holds no model of this regressor and version.
-        """
-        description, arrays = load_model(folder, self.name, self.version)
-        here = self.options.model_dump(include=MACHINE)
-        self.options = type(self.options).model_validate({**description["options"], **here})
-        network = self._build(arrays["mean"], arrays["inverse_spread"])
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-        self._network = network.to(self._device).eval()
-        self._target_mean, self._target_spread = description["target_mean"], description["target_spread"]
-
-    def _standardise_targets(self, targets: NDArray[np.float64]) -> None:
-        if self.options.target_scale == "standard":
-            self._target_mean, self._target_spread = float(targets.mean()), float(targets.std()) or 1.0
-        else:
-            self._target_mean, self._target_spread = 0.0, self.options.target_scale
-
-    @torch.no_grad()
-    def _predict(self, network: RowNetwork, features: FeatureRows) -> NDArray[np.float64]:
-        outputs = (network.alone(*self._tensors(features, index)) for index in range(len(features)))
-        scaled = np.array([float(output) for output in outputs], dtype=np.float64)
-        return self._target_mean + self._target_spread * scaled
+    def _rebuilt(self, description: dict[str, Any], arrays: Arrays) -> RowNetwork:
+        self._targets = TargetScale(description["target_mean"], description["target_spread"])
+        return self._build(arrays["mean"], arrays["inverse_spread"])
 
     @property
     def _asks_heights(self) -> bool:

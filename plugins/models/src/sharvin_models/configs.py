@@ -10,6 +10,9 @@ from sharvin.options import Options
 Width = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(gt=0.0)]
 
+MACHINE = {"threads", "device"}
+"""Options of this machine and not of the model."""
+
 
 class TrainingOptions(Options):
     """What every trained network has; defaults are those of the image networks."""

@@ -19,7 +19,6 @@ class FcMaxpool(AtomRegressor[FcMaxpoolOptions]):
     """
 
     name = "fc_maxpool"
-    version = 1
 
     def _build(self, mean: NDArray[np.float64], inverse_spread: NDArray[np.float64]) -> AtomNetwork:
         return AtomNetwork(mean, inverse_spread, self.options.atom_layers, self.options.head_layers)

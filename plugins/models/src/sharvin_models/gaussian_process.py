@@ -14,21 +14,20 @@ one length scale serves all features.
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from sharvin.errors import InputError, RunError
+from sharvin.errors import RunError
 from sharvin.samples import Dataset, Prediction, Samples
 from torch import Tensor
 
 from sharvin_models.configs import GaussianProcessOptions
 from sharvin_models.inputs import require_datasets, require_features
 from sharvin_models.pooling import pooled
-from sharvin_models.saved_model import load_model, save_model
+from sharvin_models.saved_model import Arrays, SavedRegressor
 from sharvin_models.standardisation import common_scale, mean_and_inverse_spread
 from sharvin_models.structure_kernels import all_separations, kernel_values, median_separation, separations
 from sharvin_models.training import threads
@@ -41,7 +40,6 @@ with warnings.catch_warnings():
     from gpytorch.distributions import MultivariateNormal  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 NAME = "gaussian_process"
-VERSION = 1
 KINDS = ("per_atom", "per_structure")
 SMALLEST_NOISE = 1e-6
 """Variance of the noise in units of that of the targets; below, kernel matrices of thousands of structures lose definiteness."""
@@ -49,7 +47,7 @@ SMALLEST_NOISE = 1e-6
 Floats = NDArray[np.float64]
 
 
-class GaussianProcess:
+class GaussianProcess(SavedRegressor[GaussianProcessOptions]):
     """Exact Gaussian process, kinds ``per_atom`` (pooled) and ``per_structure``.
 
     Parameters
@@ -57,10 +55,12 @@ class GaussianProcess:
     options : GaussianProcessOptions
     """
 
+    name = NAME
+
     def __init__(self, options: GaussianProcessOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._kind = ""
-        self._arrays: dict[str, Floats] = {}
+        self._arrays: Arrays | None = None
         self.hyperparameters: dict[str, float] = {}
         """``length_scale`` in that of the scaled features; ``amplitude``, ``noise``, ``constant`` in the unit of the targets."""
 
@@ -115,47 +115,25 @@ class GaussianProcess:
         InputError
             Before a fit or a load, or if the features differ in kind or size from the training's or are not finite.
         """
-        if not self._arrays:
-            raise InputError(f"{NAME}: there is no model yet; fit or load one before predicting.")
-        features = require_features(samples, NAME, (self._kind,), self._arrays["rows"].shape[1])
+        learnt = self._require_learnt(self._arrays)
+        features = require_features(samples, NAME, (self._kind,), learnt["rows"].shape[1])
         x = pooled(features, self.options.pooling, NAME, self.options.unit_rows)
         of = self.hyperparameters
         mean, variance = np.empty(len(x)), np.empty(len(x))
-        for index, row in enumerate((x - self._arrays["mean"]) * self._arrays["scale"]):
-            similar = self._covariance(separations(self.options.kernel, self._arrays["rows"], row))
-            known = solve_triangular(self._arrays["cholesky"], similar, lower=True, check_finite=False)
-            mean[index] = of["constant"] + similar @ self._arrays["weights"]
+        for index, row in enumerate((x - learnt["mean"]) * learnt["scale"]):
+            similar = self._covariance(separations(self.options.kernel, learnt["rows"], row))
+            known = solve_triangular(learnt["cholesky"], similar, lower=True, check_finite=False)
+            mean[index] = of["constant"] + similar @ learnt["weights"]
             variance[index] = of["amplitude"] ** 2 - known @ known
         # The variance of the function is not negative; rounding may leave it just below zero at a training structure.
         return Prediction(mean, np.sqrt(np.maximum(variance, 0.0) + of["noise"] ** 2))
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.json`` and ``model.safetensors`` into an existing folder.
+    def _learnt(self) -> tuple[dict[str, Any], Arrays] | None:
+        if self._arrays is None:
+            return None
+        return {"kind": self._kind, "hyperparameters": self.hyperparameters}, self._arrays
 
-        Raises
-        ------
-        InputError
-            If there is no model yet.
-        """
-        if not self._arrays:
-            raise InputError(f"{NAME}: there is no model yet; fit one before saving.")
-        description = {
-            "options": self.options.model_dump(mode="json"),
-            "kind": self._kind,
-            "hyperparameters": self.hyperparameters,
-        }
-        save_model(folder, NAME, VERSION, description, self._arrays)
-
-    def load(self, folder: Path) -> None:
-        """Become the saved model, its options included, except `threads`, which are this machine's.
-
-        Raises
-        ------
-        InputError
-            If the folder holds no gaussian_process model of this version.
-        """
-        description, arrays = load_model(folder, NAME, VERSION)
-        self.options = GaussianProcessOptions.model_validate({**description["options"], "threads": self.options.threads})
+    def _become(self, description: dict[str, Any], arrays: Arrays) -> None:
         self._kind, self.hyperparameters = description["kind"], description["hyperparameters"]
         self._arrays = arrays
 

@@ -1,4 +1,4 @@
-"""What ``dnn`` and ``cnn`` share: a network on standardised images of on-site energies, its training and its file.
+"""What ``dnn`` and ``cnn`` share: a network on standardised images of on-site energies.
 
 Memory. Images stay where they are, whatever their type; each batch is gathered from them and turned into float32. A fit holds
 nothing but the caller's arrays, the network and one batch.
@@ -10,29 +10,25 @@ that the prediction of a transformed image is the same bits, too.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sharvin.errors import InputError
-from sharvin.samples import Dataset, Images, Prediction, Samples
+from sharvin.samples import Dataset, Images, Samples
 from torch import Tensor, nn
 
 from sharvin_models.baseline import Baseline
-from sharvin_models.checkpoint import require_folder
 from sharvin_models.configs import ImageOptions
 from sharvin_models.inputs import require_image_datasets, require_images
 from sharvin_models.layers import initialise
 from sharvin_models.pair_correlations import PairCorrelations
-from sharvin_models.saved_model import load_model, save_model
+from sharvin_models.saved_model import Arrays
 from sharvin_models.symmetries import combinations_of, transform, transform_at_random
-from sharvin_models.training import MACHINE, device_of, threads, train
+from sharvin_models.trained_regressor import LearningProblem, TrainedRegressor
 
-VERSION = 1
 _BASELINE = ("knots", "centre", "spread")
 BATCH = 64
 """Images in a batch of predictions."""
@@ -43,68 +39,25 @@ CALIBRATION = 4096
 O = TypeVar("O", bound=ImageOptions)  # noqa: E741
 
 
-class ImageRegressor(ABC, Generic[O]):
+class ImageRegressor(TrainedRegressor[O, nn.Module, Images], Generic[O]):
     """Network from an image to one number; kind ``image``.
 
     Parameters
     ----------
     options : ImageOptions
-
-    Raises
-    ------
-    InputError
-        If `device` is ``cuda`` or `precision` is ``mixed`` and there is no GPU.
     """
 
-    name: ClassVar[str]
-
     def __init__(self, options: O) -> None:
-        self.options = options
-        self._device = device_of(options, self.name)
-        self._network: nn.Module | None = None
+        super().__init__(options)
         self._shape = (0, 0)
         self._image_mean, self._image_spread = 0.0, 1.0
         self._baseline = Baseline.constant(np.zeros(1))
-        self._folder: Path | None = None
 
     @abstractmethod
     def _build(self, shape: tuple[int, int]) -> nn.Module:
         """Network of the options with undefined weights, float32[n, L, W] → float32[n]."""
 
-    def keep_progress(self, folder: Path) -> None:
-        """Leave checkpoints and metrics of fits in this folder; see :class:`sharvin.protocols.ResumableRegressor`.
-
-        Raises
-        ------
-        InputError
-            If there is no such folder.
-        """
-        self._folder = require_folder(folder)
-
-    def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
-        """Learn; equal data and an equal state of `rng` give an equal model, bit for bit, on one kind of machine.
-
-        Parameters
-        ----------
-        data, validation : Dataset
-            Of :class:`~sharvin.samples.Images`. The validation set chooses the epoch that is kept.
-        rng : numpy.random.Generator
-            Draws the initial weights, the order of the samples and their random transformations.
-
-        Returns
-        -------
-        dict
-            ``train_mae`` (during the epoch) and ``validation_mae`` (after it) in the unit of the targets, one value an epoch.
-
-        Raises
-        ------
-        InputError
-            If a set is empty, a target or on-site energy is not finite, or the two sets do not fit together.
-        RunError
-            If training diverges.
-        StoreError
-            If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
-        """
+    def _problem(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> LearningProblem[nn.Module, Images]:
         images, validation_images = require_image_datasets(data, validation, self.name)
         self._image_mean, self._image_spread = _mean_and_spread(images.values)
         energies = self._mean_energies(images)
@@ -125,76 +78,33 @@ class ImageRegressor(ABC, Generic[O]):
             outputs = network(self._standard(transform_at_random(tensor, self.options.symmetries, rng)))
             return outputs * weights[torch.from_numpy(batch)]  # type: ignore[no-any-return]
 
-        def validation_error() -> float:
-            return float(np.abs(self._predict(network, validation_images) - validation.targets).mean())
+        return LearningProblem(network, predict, (data.targets - centre) / unit, unit, validation_images)
 
-        scaled = (data.targets - centre) / unit
-        with threads(self.options.threads):
-            train_error, curve = train(
-                network,
-                predict,
-                scaled,
-                validation_error,
-                self.options,
-                rng,
-                unit=unit,
-                folder=self._folder,
-                validation_targets=validation.targets,
-            )
-        self._network = network.eval()
-        return {"train_mae": [error * unit for error in train_error], "validation_mae": curve}
+    def _inputs(self, network: nn.Module, samples: Samples) -> Images:
+        return require_images(samples, self.name, self._shape)
 
-    def predict(self, samples: Samples) -> Prediction:
-        """Predictions in the order of the samples, without standard deviation.
+    def _predict(self, network: nn.Module, inputs: Images) -> NDArray[np.float64]:
+        group = combinations_of(self.options.symmetries)
+        scaled = np.empty((len(group), len(inputs)))
+        for begin in range(0, len(inputs), BATCH):
+            values = inputs.values[begin : begin + BATCH]
+            batch = torch.zeros((BATCH, *self._shape), device=self._device)
+            batch[: len(values)] = self._tensor(values)
+            for row, element in enumerate(group):
+                output = network(self._standard(transform(batch, element)))
+                scaled[row, begin : begin + BATCH] = output[: len(values)].cpu().numpy()
+        centre, spread = self._baseline(self._mean_energies(inputs))
+        return centre + spread * np.sort(scaled, axis=0).mean(axis=0)  # type: ignore[no-any-return]
 
-        Raises
-        ------
-        InputError
-            Before a fit or a load, or if the images are of another size than the training's.
-        """
-        if self._network is None:
-            raise InputError(f"{self.name}: there is no model yet; fit or load one before predicting.")
-        images = require_images(samples, self.name, self._shape)
-        with threads(self.options.threads):
-            return Prediction(self._predict(self._network, images))
+    def _scales(self) -> tuple[dict[str, Any], Arrays]:
+        description = {"shape": list(self._shape), "image_mean": self._image_mean, "image_spread": self._image_spread}
+        return description, {f"baseline.{field}": getattr(self._baseline, field) for field in _BASELINE}
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.json`` and ``model.safetensors`` into an existing folder.
-
-        Raises
-        ------
-        InputError
-            If there is no model yet.
-        """
-        if self._network is None:
-            raise InputError(f"{self.name}: there is no model yet; fit one before saving.")
-        description = {
-            "options": self.options.model_dump(mode="json"),
-            "shape": list(self._shape),
-            "image_mean": self._image_mean,
-            "image_spread": self._image_spread,
-        }
-        baseline = {f"baseline.{field}": getattr(self._baseline, field) for field in _BASELINE}
-        arrays = baseline | {name: value.cpu().numpy() for name, value in self._network.state_dict().items()}
-        save_model(folder, self.name, VERSION, description, arrays)
-
-    def load(self, folder: Path) -> None:
-        """Become the saved model, its options included, except `threads` and `device`, which are this machine's.
-
-        Raises
-        ------
-        InputError
-            If the folder holds no model of this regressor and version.
-        """
-        description, arrays = load_model(folder, self.name, VERSION)
-        here = self.options.model_dump(include=MACHINE)
-        self.options = type(self.options).model_validate({**description["options"], **here})
+    def _rebuilt(self, description: dict[str, Any], arrays: Arrays) -> nn.Module:
         self._shape = (description["shape"][0], description["shape"][1])
-        self._baseline = Baseline(*(arrays.pop(f"baseline.{field}") for field in _BASELINE))
-        network = self._build(self._shape)
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-        self._network = network.to(self._device).eval()
         self._image_mean, self._image_spread = description["image_mean"], description["image_spread"]
+        self._baseline = Baseline(*(arrays.pop(f"baseline.{field}") for field in _BASELINE))
+        return self._build(self._shape)
 
     def _fit_baseline(self, energies: NDArray[np.float64], targets: NDArray[np.float64]) -> Baseline:
         if self.options.baseline == "none":
@@ -213,20 +123,6 @@ class ImageRegressor(ABC, Generic[O]):
 
     def _standard(self, images: Tensor) -> Tensor:
         return (images - self._image_mean) / self._image_spread
-
-    @torch.no_grad()
-    def _predict(self, network: nn.Module, images: Images) -> NDArray[np.float64]:
-        group = combinations_of(self.options.symmetries)
-        scaled = np.empty((len(group), len(images)))
-        for begin in range(0, len(images), BATCH):
-            values = images.values[begin : begin + BATCH]
-            batch = torch.zeros((BATCH, *self._shape), device=self._device)
-            batch[: len(values)] = self._tensor(values)
-            for row, element in enumerate(group):
-                output = network(self._standard(transform(batch, element)))
-                scaled[row, begin : begin + BATCH] = output[: len(values)].cpu().numpy()
-        centre, spread = self._baseline(self._mean_energies(images))
-        return centre + spread * np.sort(scaled, axis=0).mean(axis=0)  # type: ignore[no-any-return]
 
 
 def _mean_and_spread(values: NDArray[np.floating]) -> tuple[float, float]:

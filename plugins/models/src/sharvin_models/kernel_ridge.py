@@ -9,7 +9,7 @@ time n³/3 for each width and penalty, and n kernels a prediction.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,17 @@ from sharvin.samples import Dataset, Prediction, Samples
 from sharvin_models.configs import KernelRidgeOptions
 from sharvin_models.inputs import require_datasets, require_features
 from sharvin_models.pooling import pooled
-from sharvin_models.saved_model import load_model, save_model
+from sharvin_models.saved_model import Arrays, SavedRegressor
 from sharvin_models.standardisation import common_scale, mean_and_inverse_spread
 from sharvin_models.structure_kernels import all_separations, kernel_values, median_separation, of_length_one, separations
 
 NAME = "kernel_ridge"
-VERSION = 1
 KINDS = ("per_atom", "per_structure")
 
 Floats = NDArray[np.float64]
 
 
-class KernelRidge:
+class KernelRidge(SavedRegressor[KernelRidgeOptions]):
     """Kernel ridge regression, kinds ``per_atom`` (pooled) and ``per_structure``.
 
     Parameters
@@ -39,8 +38,10 @@ class KernelRidge:
     options : KernelRidgeOptions
     """
 
+    name = NAME
+
     def __init__(self, options: KernelRidgeOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._kind = ""
         self._rows: Floats | None = None
         self._mean, self._scale, self._weights = np.empty(0), np.empty(0), np.empty(0)
@@ -95,25 +96,16 @@ class KernelRidge:
         InputError
             Before a fit or a load, or if the features differ in kind or size from the training's or are not finite.
         """
-        if self._rows is None:
-            raise InputError(f"{NAME}: there is no model yet; fit or load one before predicting.")
-        features = require_features(samples, NAME, (self._kind,), self._rows.shape[1])
+        training = self._require_learnt(self._rows)
+        features = require_features(samples, NAME, (self._kind,), training.shape[1])
         rows = self._scaled(pooled(features, self.options.pooling, NAME, self.options.unit_rows))
         kernel = self.options.kernel
-        similar = (kernel_values(kernel, separations(kernel, self._rows, row), self._parameter) for row in rows)
+        similar = (kernel_values(kernel, separations(kernel, training, row), self._parameter) for row in rows)
         return Prediction(np.array([row @ self._weights + self._centre for row in similar], dtype=np.float64))
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.json`` and ``model.safetensors`` into an existing folder.
-
-        Raises
-        ------
-        InputError
-            If there is no model yet.
-        """
+    def _learnt(self) -> tuple[dict[str, Any], Arrays] | None:
         if self._rows is None:
-            raise InputError(f"{NAME}: there is no model yet; fit one before saving.")
-        description = {"options": self.options.model_dump(mode="json"), "kind": self._kind, "chosen": self.chosen}
+            return None
         arrays = {
             "rows": self._rows,
             "weights": self._weights,
@@ -121,18 +113,9 @@ class KernelRidge:
             "scale": self._scale,
             "centre_and_parameter": np.array([self._centre, self._parameter]),
         }
-        save_model(folder, NAME, VERSION, description, arrays)
+        return {"kind": self._kind, "chosen": self.chosen}, arrays
 
-    def load(self, folder: Path) -> None:
-        """Become the saved model, its options included.
-
-        Raises
-        ------
-        InputError
-            If the folder holds no kernel_ridge model of this version.
-        """
-        description, arrays = load_model(folder, NAME, VERSION)
-        self.options = KernelRidgeOptions.model_validate(description["options"])
+    def _become(self, description: dict[str, Any], arrays: Arrays) -> None:
         self._kind, self.chosen = description["kind"], description["chosen"]
         self._rows, self._weights = arrays["rows"], arrays["weights"]
         self._mean, self._scale = arrays["mean"], arrays["scale"]

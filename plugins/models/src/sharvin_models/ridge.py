@@ -10,26 +10,23 @@ With the pooled features of a structure standardised to X and targets centred to
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import svd
-from sharvin.errors import InputError
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_models.configs import RidgeOptions
 from sharvin_models.inputs import require_datasets, require_features, require_finite
 from sharvin_models.pooling import pooled
-from sharvin_models.saved_model import load_model, save_model
+from sharvin_models.saved_model import Arrays, SavedRegressor
 from sharvin_models.standardisation import mean_and_inverse_spread
 
-NAME = "ridge"
-VERSION = 1
 KINDS = ("per_atom", "per_structure")
 
 
-class Ridge:
+class Ridge(SavedRegressor[RidgeOptions]):
     """Ridge regression, kinds ``per_atom`` (pooled) and ``per_structure``.
 
     Parameters
@@ -37,8 +34,10 @@ class Ridge:
     options : RidgeOptions
     """
 
+    name = "ridge"
+
     def __init__(self, options: RidgeOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._kind = ""
         self._weights: NDArray[np.float64] | None = None
         self._intercept = 0.0
@@ -58,8 +57,8 @@ class Ridge:
         InputError
             If a set is empty, a target or feature is not finite, or the two sets do not fit together.
         """
-        train, test = require_datasets(data, validation, NAME, KINDS)
-        x, x_validation = (pooled(features, self.options.pooling, NAME) for features in (train, test))
+        train, test = require_datasets(data, validation, self.name, KINDS)
+        x, x_validation = (pooled(features, self.options.pooling, self.name) for features in (train, test))
         mean, inverse_spread = mean_and_inverse_spread(x)
         centre = float(data.targets.mean())
         u, s, vt = svd((x - mean) * inverse_spread, full_matrices=False)
@@ -68,7 +67,7 @@ class Ridge:
         for alpha in sorted(self.options.alpha, reverse=True):
             weights = inverse_spread * (vt.T @ (s / (s**2 + alpha) * projected))
             intercept = centre - float(mean @ weights)
-            predicted = require_finite(x_validation @ weights + intercept, NAME)
+            predicted = require_finite(x_validation @ weights + intercept, self.name)
             error = float(np.abs(predicted - validation.targets).mean())
             if error < best:
                 best, self.alpha, self._weights, self._intercept = error, alpha, weights, intercept
@@ -84,37 +83,19 @@ class Ridge:
         InputError
             Before a fit or a load, or if the features differ in kind or size from the training's, or are not finite.
         """
-        if self._weights is None:
-            raise InputError("ridge: there is no model yet; fit or load one before predicting.")
-        features = require_features(samples, NAME, (self._kind,), len(self._weights))
-        x = pooled(features, self.options.pooling, NAME)
+        weights = self._require_learnt(self._weights)
+        features = require_features(samples, self.name, (self._kind,), len(weights))
+        x = pooled(features, self.options.pooling, self.name)
         # Row by row, so that a prediction does not depend on how many others are asked for.
-        predicted = np.array([row @ self._weights + self._intercept for row in x], dtype=np.float64)
-        return Prediction(require_finite(predicted, NAME))
+        predicted = np.array([row @ weights + self._intercept for row in x], dtype=np.float64)
+        return Prediction(require_finite(predicted, self.name))
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.json`` and ``model.safetensors`` into an existing folder.
-
-        Raises
-        ------
-        InputError
-            If there is no model yet.
-        """
+    def _learnt(self) -> tuple[dict[str, Any], Arrays] | None:
         if self._weights is None:
-            raise InputError("ridge: there is no model yet; fit one before saving.")
-        description = {"options": self.options.model_dump(mode="json"), "kind": self._kind, "alpha": self.alpha}
-        arrays = {"weights": self._weights, "intercept": np.array([self._intercept])}
-        save_model(folder, NAME, VERSION, description, arrays)
+            return None
+        description = {"kind": self._kind, "alpha": self.alpha}
+        return description, {"weights": self._weights, "intercept": np.array([self._intercept])}
 
-    def load(self, folder: Path) -> None:
-        """Become the saved model, its options included.
-
-        Raises
-        ------
-        InputError
-            If the folder holds no ridge model of this version.
-        """
-        description, arrays = load_model(folder, NAME, VERSION)
-        self.options = RidgeOptions.model_validate(description["options"])
+    def _become(self, description: dict[str, Any], arrays: Arrays) -> None:
         self._kind, self.alpha = description["kind"], description["alpha"]
         self._weights, self._intercept = arrays["weights"], float(arrays["intercept"][0])

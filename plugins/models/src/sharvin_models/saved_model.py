@@ -1,18 +1,85 @@
-"""Folder of a trained regressor: ``model.json`` says what it is, ``model.safetensors`` holds its arrays."""
+"""Folder of a trained regressor, and what every regressor with such a folder shares.
+
+``model.json`` says what it is, with its options; ``model.safetensors`` holds its arrays.
+"""
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sharvin.errors import InputError
+from sharvin.options import Options
+
+from sharvin_models.configs import MACHINE
 
 Arrays = dict[str, NDArray[Any]]
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+T = TypeVar("T")
+
+
+class SavedRegressor(ABC, Generic[O]):
+    """A regressor that can be saved once it has learnt, and loaded.
+
+    Parameters
+    ----------
+    options : Options
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Of the files; others are refused."""
+
+    def __init__(self, options: O) -> None:
+        self.options = options
+
+    @abstractmethod
+    def _learnt(self) -> tuple[dict[str, Any], Arrays] | None:
+        """What was learnt, as JSON can hold it and as arrays; None where nothing was."""
+
+    @abstractmethod
+    def _become(self, description: dict[str, Any], arrays: Arrays) -> None:
+        """Take over what :meth:`_learnt` gave; the options are those of the saved model already."""
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.json`` and ``model.safetensors`` into an existing folder.
+
+        Raises
+        ------
+        InputError
+            If there is no model yet.
+        """
+        learnt = self._learnt()
+        if learnt is None:
+            raise InputError(f"{self.name}: there is no model yet; fit one before saving.")
+        description, arrays = learnt
+        save_model(folder, self.name, self.version, {"options": self.options.model_dump(mode="json"), **description}, arrays)
+
+    def load(self, folder: Path) -> None:
+        """Become the saved model, its options included, except `threads` and `device`, which are this machine's.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no model of this regressor and version.
+        """
+        description, arrays = load_model(folder, self.name, self.version)
+        here = self.options.model_dump(include=MACHINE)
+        self.options = type(self.options).model_validate({**description["options"], **here})
+        self._become(description, arrays)
+
+    def _require_learnt(self, model: T | None) -> T:
+        """Return what predictions are made of, which is None before a fit or a load."""
+        if model is None:
+            raise InputError(f"{self.name}: there is no model yet; fit or load one before predicting.")
+        return model
 
 
 def save_model(folder: Path, name: str, version: int, description: dict[str, Any], arrays: Arrays) -> None:

@@ -1,8 +1,9 @@
-"""Mean and spread of feature columns, taken in one stream over the rows."""
+"""Mean and spread of feature columns, taken in one stream over the rows, and of targets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,3 +83,24 @@ def common_scale(inverse_spread: NDArray[np.float64]) -> NDArray[np.float64]:
     result = np.zeros_like(inverse_spread)
     result[varies] = 1.0 / np.sqrt(np.sum(spread**2) / len(inverse_spread)) if varies.any() else 0.0
     return result
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """Standardisation of targets, t = (target − target_mean)/target_spread; the fields are named as in files of models."""
+
+    target_mean: float = 0.0
+    target_spread: float = 1.0
+
+    @classmethod
+    def standard(cls, targets: NDArray[np.float64]) -> TargetScale:
+        """Mean and standard deviation of the targets; a spread of 1 if they are all equal."""
+        return cls(float(targets.mean()), float(targets.std()) or 1.0)
+
+    def standardised(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Targets as a network learns them, float64[n]."""
+        return (targets - self.target_mean) / self.target_spread
+
+    def restored(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Outputs of a network in the unit of the targets, float64[n]."""
+        return self.target_mean + self.target_spread * outputs

@@ -21,13 +21,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sharvin_models.checkpoint import Progress, TrainingState, Weights, fingerprint_of
-from sharvin_models.configs import TrainingOptions
+from sharvin_models.configs import MACHINE, TrainingOptions
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate of `one_cycle` rises linearly."""
-
-MACHINE = {"threads", "device"}
-"""Options of this machine and not of the model."""
 
 Targets = NDArray[np.float64]
 

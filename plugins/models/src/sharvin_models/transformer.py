@@ -23,7 +23,6 @@ class Transformer(AtomRegressor[TransformerOptions]):
     """
 
     name = "transformer"
-    version = 1
 
     @property
     def _asks_heights(self) -> bool:
