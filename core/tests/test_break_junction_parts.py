@@ -125,23 +125,16 @@ def test_a_snapshot_counts_as_held_back_only_where_a_member_held_it_back(tmp_pat
     assert fit(changed).recalibration == fitted.recalibration, "what was learnt by all, and the test, are not looked at"
 
 
-def test_a_model_that_states_its_own_errors_is_recalibrated_by_its_validation_pulls_and_another_is_left_alone(tmp_path):
-    groups = np.repeat(np.arange(6), 2)
+@pytest.mark.parametrize("own", [False, True])
+def test_one_model_alone_states_what_it_has(tmp_path, own):
     whole = Split(np.arange(8), np.arange(8, 10), np.arange(10, 12))
     plan = Plan(Model("m", None, None), "", "group", whole, np.zeros(12))
-    own = {"std_G0": np.full(12, 0.1)}
-    found = []
-    for number, columns in enumerate(({}, own)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        write_table(
-            folder / "predictions.h5", {"index": np.arange(12), "mean_G0": 0.3 * (groups == 4) + 9.0 * (groups != 4), **columns}
-        )
-        found.append(Fits(None, None, snapshots(*[2] * 6))._fitted(plan, [("m", whole.validation)], {"m": folder}, {}))
-    without, stated = found
-    assert without.recalibration is None and without.stated(without.predicted).std is None
-    np.testing.assert_allclose(stated.stated(stated.predicted).std, 0.3, rtol=1e-6)
-    np.testing.assert_array_equal(stated.predicted.mean, without.predicted.mean)
+    columns = {"std_G0": np.full(12, 0.1)} if own else {}
+    write_table(tmp_path / "predictions.h5", {"index": np.arange(12), "mean_G0": np.ones(12), **columns})
+    fitted = Fits(None, None, snapshots(*[2] * 6))._fitted(plan, [("m", whole.validation)], {"m": tmp_path}, {})
+    assert fitted.recalibration is None and fitted.stated(fitted.predicted) is fitted.predicted
+    assert (fitted.predicted.std is not None) == own
+    assert fitted.part.tolist() == [TRAIN] * 8 + [VALIDATION] * 2 + [TEST] * 2
 
 
 # Active learning

@@ -54,7 +54,7 @@ def write_fitted_model(
     models : sequence of Path
         Folders of the regressors' ``save`` below the run folder: one, or the members of an ensemble.
     recalibration : Recalibration or None
-        Of the standard deviation; None where the model states none.
+        Of the standard deviation of an ensemble.
     domain : Path or None
         File of :meth:`sharvin.applicability_domain.Domain.save` below the run folder.
     elements : sequence of str
@@ -113,7 +113,7 @@ class FittedModel:
         Atoms of the smallest and of the largest training frame.
     validation_mae_G0 : float
     recalibration : Recalibration, optional
-        Of the standard deviation, where the members give one.
+        Of the standard deviation of an ensemble.
     """
 
     descriptor: Descriptor | None

@@ -1,4 +1,4 @@
-r"""Standard deviations made as large as errors: recalibration of an ensemble, or of a model that states its own.
+r"""Standard deviations of an ensemble made as large as its errors.
 
 Members of an ensemble agree more than they are right, because they share what none of them has learnt. A prediction states
 
@@ -6,12 +6,12 @@ Members of an ensemble agree more than they are right, because they share what n
 
 with s the standard deviation of :func:`sharvin.ensemble.combine`: the scaling of Levi, Gispan, Giladi and Fetaya, Sensors 22,
 5540 (2022), with a floor b. Both are learnt from labelled snapshots that members held back, and from the error e of those members
-alone that did not learn from them. They maximise the likelihood of normal errors, with every pull of the same weight w that its
-snapshots share,
+alone that did not learn from them. α and b maximise the likelihood of normal errors, with every pull of the same weight w, shared
+by its snapshots,
 
-.. math:: -2 \ln L = \sum_i w_i \left[ \ln(\alpha^2 s_i^2 + b^2) + \frac{e_i^2}{\alpha^2 s_i^2 + b^2} \right],
+.. math:: -2 \ln L = \sum_i w_i \left[ \ln(\alpha^2 s_i^2 + b^2) + \frac{e_i^2}{\alpha^2 s_i^2 + b^2} \right].
 
-*Models with a standard deviation of their own* state :math:`s_i` without knowing the label; for them :math:`a = \alpha`.
+*Members with a standard deviation of their own* state :math:`s_i` without knowing the label; for them :math:`a = \alpha`.
 
 *Members without one*: most of them learnt from the snapshot. The spread of all members holds the very error that it is to
 predict, as those that know a label disagree with the one that does not by just its error: :math:`a \approx M/\sqrt{M-1}` and
@@ -83,7 +83,7 @@ class Recalibration:
         Parameters
         ----------
         members : sequence of Prediction
-            What each of the M members predicts of the n snapshots; or the one model.
+            What each of the M members predicts of the n snapshots.
         held_back : bool[M, n]
             Which member did not learn from which snapshot.
         exact : float64[n]

@@ -48,8 +48,9 @@ def draw(outcome: Outcome) -> None:
         _neck_widths(outcome, traces)
         _compared_histograms(outcome)
         _conditions(outcome, traces)
-    if own.recalibration is not None:
-        before, rng = outcome.test_sets(own.not_recalibrated), outcome.context.rng("bootstrap")
+    if own.predicted.std is not None:
+        before = None if own.recalibration is None else outcome.test_sets(own.not_recalibrated)
+        rng = outcome.context.rng("bootstrap")
         plot_calibration(outcome.context.folder, sets=outcome.test_sets(own), before=before, rng=rng)
     _studies(outcome)
 

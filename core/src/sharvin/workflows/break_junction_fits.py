@@ -123,7 +123,7 @@ class Fitted:
     alone; the standard deviation is that of all members."""
     check: Prediction | None
     recalibration: Recalibration | None = None
-    """Of the standard deviations, which `predicted` and `check` have as the members give them; None where they give none."""
+    """Of the standard deviations, which `predicted` and `check` have as the members give them; None without an ensemble."""
 
     def stated(self, prediction: Prediction) -> Prediction:
         """A prediction of the model with the standard deviation that it states."""
@@ -312,14 +312,13 @@ class Fits:
         part[plan.split.train] = TRAIN
         part[plan.split.validation] = VALIDATION
         part[plan.split.test] = TEST
-        holds = np.stack([np.isin(index, validation) for _, validation in keys])
-        held = np.flatnonzero(holds.any(axis=0))
-        rows, holds, at_rows = index[held], holds[:, held], [_at(held, one) for one in members]
+        recalibration = None
         if len(keys) > 1:
+            holds = np.stack([np.isin(index, validation) for _, validation in keys])
+            held = np.flatnonzero(holds.any(axis=0))
+            rows, holds, at_rows = index[held], holds[:, held], [_at(held, one) for one in members]
             part[plan.split.validation] = TRAIN  # of these too, all members learn what none of them held back
             mean[rows], part[rows] = of_those_that_held_back(at_rows, holds).mean, VALIDATION
-        recalibration = None
-        if std is not None:
             recalibration = Recalibration.learn(at_rows, holds, plan.conductance_G0[rows], self.training.pull[rows])
         on_check = combine([checked[key] for key, _ in keys]) if checked else None
         names = tuple(key for key, _ in keys)

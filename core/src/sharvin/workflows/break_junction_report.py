@@ -54,7 +54,8 @@ def results(outcome: Outcome) -> dict[str, Any]:
         "models": models(outcome),
         "wires": wires(outcome),
         **({"overlap_of_histograms": overlaps(outcome)} if len(outcome.production.names()) > 1 and traces else {}),
-        **({"recalibration": recalibration(outcome), "calibration": calibrations(outcome)} if outcome.own.recalibration else {}),
+        **({"recalibration": recalibration(outcome)} if outcome.own.recalibration is not None else {}),
+        **({"calibration": calibrations(outcome)} if outcome.own.predicted.std is not None else {}),
         **({"active_learning": acquisition(outcome)} if outcome.acquired else {}),
         "histogram": {
             "edges_G0": histogram.edges.tolist(),
@@ -170,11 +171,11 @@ def recalibration(outcome: Outcome) -> dict[str, Any]:
 
 def calibrations(outcome: Outcome) -> dict[str, Any]:
     """How the standard deviations of the config's own model compare with its errors, by test set, after and before."""
-    before = outcome.test_sets(outcome.own.not_recalibrated)
-    return {
-        name: {**_calibration(outcome, stated), "before_recalibration": _calibration(outcome, before[name])}
-        for name, stated in outcome.test_sets(outcome.own).items()
-    }
+    found = {name: _calibration(outcome, stated) for name, stated in outcome.test_sets(outcome.own).items()}
+    if outcome.own.recalibration is not None:
+        for name, before in outcome.test_sets(outcome.own.not_recalibrated).items():
+            found[name]["before_recalibration"] = _calibration(outcome, before)
+    return found
 
 
 def _calibration(outcome: Outcome, predicted: Predicted) -> dict[str, Any]:
@@ -246,7 +247,7 @@ def tables(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
     found = [_components(outcome), _errors_of_parts(outcome, rows)]
     if len(outcome.fitted) + len(outcome.baselines) > 1 or outcome.check_snapshots is not None:
         found.append(_errors_of_models(outcome))
-    if outcome.own.recalibration is not None:
+    if outcome.own.predicted.std is not None:
         found.append(_calibration_table(outcome))
     traces = own_traces(outcome)
     if traces:
@@ -304,17 +305,24 @@ def _errors_of_models(outcome: Outcome) -> Table:
 def _calibration_table(outcome: Outcome) -> Table:
     rows = []
     for name, stated in calibrations(outcome).items():
-        before = stated.pop("before_recalibration")
-        rows += [[name, "stated", *map(_rounded, stated.values())], [name, "before", *map(_rounded, before.values())]]
-    learnt = recalibration(outcome)
+        before = stated.pop("before_recalibration", None)
+        rows.append([name, "stated", *map(_rounded, stated.values())])
+        if before is not None:
+            rows.append([name, "before", *map(_rounded, before.values())])
+    how = ""
+    if outcome.own.recalibration is not None:
+        learnt = recalibration(outcome)
+        how = (
+            f"Stated: σ² = a² s² + b² with s as the members give it (before), a = {learnt['a']:.2f} and b = {learnt['b_G0']:.3f} "
+            f"G0, from {learnt['snapshots']:,} snapshots of {learnt['pulls']} pulls that members held back; none of the test "
+            "sets was used. "
+        )
     return {
         "title": "Predicted standard deviations",
         "columns": ["test set", "σ", "expected calibration error", "miscalibration area", "rank correlation", "error / σ"],
         "rows": rows,
-        "caption": f"Stated: σ² = a² s² + b² with s as the fitted models give it (before), a = {learnt['a']:.2f} and b = "
-        f"{learnt['b_G0']:.3f} G0, from {learnt['snapshots']:,} snapshots of {learnt['pulls']} pulls that were held back in "
-        "training; none of the test sets was used. Expected calibration error: mean relative difference of predicted and found "
-        "error over ten bins (Levi et al., Sensors 22, 5540 (2022)); error / σ: root mean square, 1 where σ is right.",
+        "caption": f"{how}Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi "
+        "et al., Sensors 22, 5540 (2022)); error / σ: root mean square, 1 where σ is right.",
     }
 
 
