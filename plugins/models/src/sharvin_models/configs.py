@@ -254,13 +254,11 @@ class RidgeOptions(Options):
         return (value,) if isinstance(value, int | float) else value
 
 
-class EquivariantOptions(TrainingOptions):
+class MessageOptions(TrainingOptions):
+    """What the equivariant networks on structures share."""
+
     cutoff: float = Field(default=4.5, gt=0.5, le=20.0)
     """Distance in Å within which atoms hear of each other; in gold, 4.5 Å holds two shells of neighbours."""
-
-    centres: Literal["mobile", "all"] = "mobile"
-    """Atoms that listen and are pooled: all of them, or only those that dynamics does not hold rigid. Of a rigid atom the others
-    then know its place and element."""
 
     l_max: int = Field(default=2, ge=0, le=4)
     """Highest angular momentum of spherical harmonics and of the features of an atom."""
@@ -276,20 +274,6 @@ class EquivariantOptions(TrainingOptions):
 
     radial_functions: Width = 8
     """Bessel functions of the distance."""
-
-    pooling: Literal["max", "mean", "attention"] = "max"
-    """How the invariants of atoms become a structure's: largest value of each, mean, or mean weighted by a learnt softmax.
-    Transport is decided where a wire is thinnest, so a mean does not carry over to longer wires."""
-
-    atom_width: Width = 64
-    """Invariants of an atom that are pooled."""
-
-    head_layers: tuple[Width, ...] = (64,)
-    """Widths of the hidden layers between the pooled atoms and the prediction."""
-
-    jitter_A: float = Field(default=0.05, ge=0.0, le=0.5)
-    """Standard deviation in Å, along each axis, of random displacements that atoms get anew whenever a structure is trained on;
-    a few hundredths keep few trajectories from being learnt by heart."""
 
     averaging: float = Field(default=0.99, ge=0.0, lt=1.0)
     """Share of itself that a moving average of the weights keeps at every step; it is the average that is then validated, kept
@@ -316,6 +300,34 @@ class EquivariantOptions(TrainingOptions):
                 "message_l_max would be ignored: in their first round atoms have invariants only; set layers: 2 or more."
             )
         return self
+
+
+class EquivariantOptions(MessageOptions):
+    centres: Literal["mobile", "all"] = "mobile"
+    """Atoms that listen and are pooled: all of them, or only those that dynamics does not hold rigid. Of a rigid atom the others
+    then know its place and element."""
+
+    pooling: Literal["max", "mean", "attention"] = "max"
+    """How the invariants of atoms become a structure's: largest value of each, mean, or mean weighted by a learnt softmax.
+    Transport is decided where a wire is thinnest, so a mean does not carry over to longer wires."""
+
+    atom_width: Width = 64
+    """Invariants of an atom that are pooled."""
+
+    head_layers: tuple[Width, ...] = (64,)
+    """Widths of the hidden layers between the pooled atoms and the prediction."""
+
+    jitter_A: float = Field(default=0.05, ge=0.0, le=0.5)
+    """Standard deviation in Å, along each axis, of random displacements that atoms get anew whenever a structure is trained on;
+    a few hundredths keep few trajectories from being learnt by heart."""
+
+
+class TightBindingOptions(MessageOptions):
+    bond_width: Width = 32
+    """Hidden width of the network that gives the hopping between two atoms."""
+
+    decay: float = Field(default=2.0, gt=0.0, le=20.0)
+    """Of the electrodes' hopping, −exp(−decay (r/d − 1)) with d their distance of nearest neighbours: 2 to 3 for s electrons."""
 
 
 class PooledOptions(Options):

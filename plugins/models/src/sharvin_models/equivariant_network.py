@@ -34,7 +34,7 @@ from e3nn import o3  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.configs import EquivariantOptions
+from sharvin_models.configs import EquivariantOptions, MessageOptions
 from sharvin_models.neighbour_graph import GraphBatch
 
 ENVELOPE_POWER = 6
@@ -101,10 +101,10 @@ class Layer(nn.Module):
     l_in, l_out : int
         Largest l of an atom's features before and after.
     n_species : int
-    options : EquivariantOptions
+    options : MessageOptions
     """
 
-    def __init__(self, l_in: int, l_out: int, n_species: int, options: EquivariantOptions) -> None:
+    def __init__(self, l_in: int, l_out: int, n_species: int, options: MessageOptions) -> None:
         super().__init__()
         channels, l_max = options.channels, options.l_max
         self.l_in, self.l_out, self.l_sent = l_in, l_out, min(l_in, options.message_l_max)
@@ -114,8 +114,8 @@ class Layer(nn.Module):
         self.message = Coupling(self.l_sent, l_max, l_max, channels)
         self.product = Coupling(l_max, l_max, l_out, channels, square=True)
         self.old = nn.ParameterList(torch.empty(channels, channels) for _ in range(l_in + 1))
-        self.scalars_in = _dense(2 * channels, 2 * channels)
-        self.scalars_out = _dense(2 * channels, channels * (1 + l_out))
+        self.scalars_in = dense(2 * channels, 2 * channels)
+        self.scalars_out = dense(2 * channels, channels * (1 + l_out))
 
     def forward(self, values: Tensor, batch: GraphBatch, radial: Tensor, harmonics: Tensor) -> Tensor:
         """Features of the centres after the round.
@@ -159,42 +159,87 @@ def _block(order: int) -> slice:
     return slice(order * order, (order + 1) ** 2)
 
 
-def _dense(size: int, width: int) -> nn.Linear:
+def dense(size: int, width: int) -> nn.Linear:
     """Uninitialised: torch's own initialisation would draw from the global random state."""
     return nn.utils.skip_init(nn.Linear, size, width)  # type: ignore[no-untyped-call, no-any-return]
 
 
-class EquivariantNetwork(nn.Module):
-    """Rounds of messages, pooling over centres, dense head; one number a structure, in standardised units.
+class AtomInvariants(nn.Module):
+    """Rounds of messages: invariant features of every centre.
 
     Parameters
     ----------
     n_species : int
     mean_neighbours : float
         Of a training atom; sums over neighbours are divided by its square root.
-    options : EquivariantOptions
+    options : MessageOptions
     """
 
     mean_neighbours: Tensor
 
-    def __init__(self, n_species: int, mean_neighbours: float, options: EquivariantOptions) -> None:
+    def __init__(self, n_species: int, mean_neighbours: float, options: MessageOptions) -> None:
         super().__init__()
         self.options = options
         self.register_buffer("mean_neighbours", torch.tensor(mean_neighbours))
         self.embedding = nn.Parameter(torch.empty(n_species, options.channels))
         orders = [0, *[options.l_max] * (options.layers - 1), 0]
         self.layers = nn.ModuleList(Layer(l_in, l_out, n_species, options) for l_in, l_out in pairwise(orders))
-        self.invariants = _dense(options.channels, options.atom_width)
-        self.scores = _dense(options.channels, options.atom_width) if options.pooling == "attention" else None
-        self.head = nn.ModuleList(_dense(a, b) for a, b in pairwise([options.atom_width, *options.head_layers, 1]))
 
-    def forward(self, batch: GraphBatch) -> Tensor:
-        """Predictions of the structures of a batch, float[n]."""
-        radial, harmonics = self._edge_basis(batch.vectors)
+    def atom_invariants(self, batch: GraphBatch) -> Tensor:
+        """Scalars of the centres of a batch, [n_centres, channels]."""
+        radial = self.radial_functions(torch.linalg.vector_norm(batch.vectors, dim=-1, keepdim=True))
+        radial = radial / self.mean_neighbours.sqrt().to(radial.dtype)
+        orders = list(range(self.options.l_max + 1))
+        harmonics = o3.spherical_harmonics(orders, batch.vectors, normalize=True, normalization="component")
         values = self.embedding[batch.species[: len(batch.neighbours)]].unsqueeze(0)
         for layer in self.layers:
             values = layer(values, batch, radial, harmonics)
-        hidden = torch.stack(self._pooled(values[0], batch.counts))
+        return values[0]
+
+    def radial_functions(self, distances: Tensor) -> Tensor:
+        """Bessel functions of distances [..., 1] in Å under the envelope, [..., radial_functions]; zero beyond the cutoff."""
+        count, p = self.options.radial_functions, ENVELOPE_POWER
+        x = distances / self.options.cutoff
+        envelope = 1 - x**p * ((p + 1) * (p + 2) / 2 - p * (p + 2) * x + p * (p + 1) / 2 * x**2)
+        orders = torch.arange(1, count + 1, dtype=distances.dtype, device=distances.device)
+        bessel = math.sqrt(2.0) * torch.sin(orders * math.pi * x) / x
+        return torch.where(x < 1.0, bessel * envelope, torch.zeros_like(bessel))
+
+    @torch.no_grad()
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Draw normal weights that keep the spread of the signal; biases start at zero."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+                continue
+            species = name == "embedding" or name.endswith("boundary")
+            fan_in = parameter.shape[1] if name.endswith("weight") else math.prod(parameter.shape[:-1])
+            scale = 1.0 if species else 1.0 / math.sqrt(fan_in)
+            parameter.copy_(torch.from_numpy(rng.normal(scale=scale, size=tuple(parameter.shape))))
+
+
+class EquivariantNetwork(AtomInvariants):
+    """Pooling over the invariant features of centres, dense head; one number a structure, in standardised units.
+
+    Parameters
+    ----------
+    n_species : int
+    mean_neighbours : float
+        See :class:`AtomInvariants`.
+    options : EquivariantOptions
+    """
+
+    options: EquivariantOptions
+
+    def __init__(self, n_species: int, mean_neighbours: float, options: EquivariantOptions) -> None:
+        super().__init__(n_species, mean_neighbours, options)
+        self.invariants = dense(options.channels, options.atom_width)
+        self.scores = dense(options.channels, options.atom_width) if options.pooling == "attention" else None
+        self.head = nn.ModuleList(dense(a, b) for a, b in pairwise([options.atom_width, *options.head_layers, 1]))
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """Predictions of the structures of a batch, float[n]."""
+        hidden = torch.stack(self._pooled(self.atom_invariants(batch), batch.counts))
         *layers, last = self.head
         for layer in layers:
             hidden = functional.silu(layer(hidden))
@@ -208,26 +253,3 @@ class EquivariantNetwork(nn.Module):
             return [part.mean(0) for part in parts]
         weights = self.scores(scalars).split(counts)
         return [(weight.softmax(0) * part).sum(0) for weight, part in zip(weights, parts, strict=True)]
-
-    def _edge_basis(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Radial functions [n, width, radial_functions] and spherical harmonics [n, width, (l_max + 1)²] of edges."""
-        options, p = self.options, ENVELOPE_POWER
-        x = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True) / options.cutoff
-        envelope = 1 - x**p * ((p + 1) * (p + 2) / 2 - p * (p + 2) * x + p * (p + 1) / 2 * x**2)
-        orders = torch.arange(1, options.radial_functions + 1, dtype=vectors.dtype, device=vectors.device)
-        bessel = math.sqrt(2.0) * torch.sin(orders * math.pi * x) / x
-        radial = torch.where(x < 1.0, bessel * envelope, torch.zeros_like(bessel))
-        harmonics = o3.spherical_harmonics(list(range(options.l_max + 1)), vectors, normalize=True, normalization="component")
-        return radial / self.mean_neighbours.sqrt().to(radial.dtype), harmonics
-
-    @torch.no_grad()
-    def initialise(self, rng: np.random.Generator) -> None:
-        """Draw normal weights that keep the spread of the signal; biases start at zero."""
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-                continue
-            species = name == "embedding" or name.endswith("boundary")
-            fan_in = parameter.shape[1] if name.endswith("weight") else math.prod(parameter.shape[:-1])
-            scale = 1.0 if species else 1.0 / math.sqrt(fan_in)
-            parameter.copy_(torch.from_numpy(rng.normal(scale=scale, size=tuple(parameter.shape))))

@@ -64,6 +64,13 @@ def sharvin_regressors() -> list[Component]:
             takes=("per_atom", "per_structure"),
         ),
         Component(
+            name="tight_binding",
+            target="sharvin_models.tight_binding:TightBinding",
+            config="sharvin_models.configs:TightBindingOptions",
+            summary="one-orbital tight-binding Hamiltonian learnt from conductances, Green functions for the rest",
+            takes=("graph",),
+        ),
+        Component(
             name="transformer",
             target="sharvin_models.transformer:Transformer",
             config="sharvin_models.configs:TransformerOptions",

@@ -1,0 +1,271 @@
+"""The learnt one-orbital Hamiltonian: its transport before anything is learnt, and what learning may change."""
+
+from dataclasses import replace
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import sharvin
+import torch
+from ase.build import bulk, fcc100
+from sharvin.errors import InputError, ItemError
+from sharvin.frames import Frame, Frames
+from sharvin.junction import Junction
+from sharvin.samples import Dataset, Features
+from sharvin.testing import RegressorTests
+from sharvin_models.configs import TightBindingOptions
+from sharvin_models.tight_binding_network import TightBindingNetwork, transmission
+from sharvin_models.wire_contacts import Contact, WireBuilder, make_lead, surface_green
+
+GOLD, SILVER = 79, 47
+SPACING = 2.04
+SMALL = {"channels": 6, "l_max": 1, "layers": 1, "radial_functions": 4, "bond_width": 8, "averaging": 0.0}
+
+
+def wire(layers=12, kept=(), size=2, shake=0.0, seed=0, numbers=None):
+    """A periodic fcc(100) crystal of gold; of the layers named only the atom at the origin of the cell is kept."""
+    atoms = fcc100("Au", (size, size, layers), a=2 * SPACING, periodic=False)
+    atoms.pbc = (True, True, False)
+    atoms.positions[:, 2] -= atoms.positions[:, 2].min()
+    level = np.round(atoms.positions[:, 2] / SPACING).astype(int)
+    inner = (level >= 4) & (level < layers - 4)
+    rng = np.random.default_rng(seed)
+    atoms.positions[inner] += rng.normal(scale=shake, size=(inner.sum(), 3)) if shake else 0.0
+    first = np.zeros(len(atoms), dtype=bool)
+    first[[np.flatnonzero(level == k)[0] for k in range(layers)]] = True
+    frame = Frame.from_atoms(atoms[~np.isin(level, kept) | first])
+    return frame if numbers is None else replace(frame, numbers=numbers(frame))
+
+
+def bare(frame, energy=None, decay=2.0):
+    """Transmission of the electrodes' hopping alone, without a network."""
+    made = WireBuilder("tight_binding", decay, 4.5, (SILVER, GOLD))(frame, 0)
+    n = made.graph.n_centres
+    half = np.zeros((n, n))
+    np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
+    matrix = torch.from_numpy(half + half.T)
+    return float(transmission(matrix, made.left, made.right, made.fermi_energy if energy is None else energy))
+
+
+class Model:
+    """A network with initial weights, far from the bare hopping, in double precision."""
+
+    def __init__(self, seed=0, strength=1.0, **options):
+        self.options = TightBindingOptions(**{**SMALL, **options})
+        self.build = WireBuilder("tight_binding", self.options.decay, self.options.cutoff, (SILVER, GOLD))
+        self.network = TightBindingNetwork(2, 12.0, self.options)
+        self.network.initialise(np.random.default_rng(seed))
+        with torch.no_grad():
+            for last in (self.network.onsite, self.network.strength):
+                last.weight *= 10.0 * strength
+        self.network.double()
+
+    def __call__(self, *frames):
+        with torch.no_grad():
+            return np.array([float(self.network([in_double(self.build(frame, 0))])) for frame in frames])
+
+
+def in_double(made):
+    graph = replace(made.graph, vectors=made.graph.vectors.astype(np.float64))
+    return replace(made, graph=graph, distances=made.distances.astype(np.float64), bare=made.bare.astype(np.float64))
+
+
+def open_channels(frame, decay=2.0):
+    """Bloch waves that travel along +z at the Fermi energy, counted from the crystal's bands."""
+    electrode = Junction.detect(frame.to_atoms(), 1.4 * 2.885).electrodes()[1]
+    energy = make_lead(electrode, decay).fermi_energy
+    build = WireBuilder("tight_binding", decay, 4.5, (GOLD,))
+    made = build(frame, 0)
+    # One period of the crystal, folded: the bands along z cross the Fermi energy twice for each channel.
+    n = len(electrode.numbers)
+    half = np.zeros((made.graph.n_centres,) * 2)
+    np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
+    full = half + half.T
+    h00, h01 = full[:n, :n], full[:n, n : 2 * n]
+    k = np.linspace(-np.pi, np.pi, 4001)
+    bands = np.array([np.linalg.eigvalsh(h00 + h01 * np.exp(1j * q) + h01.T * np.exp(-1j * q)) for q in k])
+    return int(np.sum(np.diff(np.sign(bands - energy), axis=0) != 0)) / 2
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_perfect_crystal_lets_every_channel_through(size):
+    """Leads, device and contacts are one crystal, so nothing is reflected."""
+    channels = open_channels(wire(size=size))
+    assert channels >= 1
+    assert bare(wire(size=size)) == pytest.approx(channels, abs=2e-5)
+    assert bare(wire(size=size, layers=16)) == pytest.approx(channels, abs=2e-5)
+
+
+def test_the_fermi_energy_fills_half_of_an_fcc_band():
+    """Nearest neighbours alone: the half filled fcc s band has E_F = 0.915 |t| (t < 0), found on a mesh of its own."""
+    electrode = Junction.detect(wire().to_atoms(), 4.0).electrodes()[1]
+    k = (np.arange(48) + 0.5) / 48 * 2 * np.pi
+    a, b, c = np.meshgrid(k, k, k, indexing="ij")
+    nearest = -2 * sum(np.cos(x) for x in (a, b, c, a - b, b - c, c - a))
+    assert make_lead(electrode, 12.0).fermi_energy == pytest.approx(float(np.median(nearest)), abs=0.05)
+
+
+def test_a_neck_of_single_atoms_has_one_channel_at_most():
+    necks = [bare(wire(layers=15, kept=kept)) for kept in ((7,), (6, 7, 8))]
+    assert max(necks) < 1.0 + 1e-6
+    assert necks[0] > 0.1
+    wide = bare(wire(layers=15))
+    assert wide > max(necks)
+
+
+def test_one_channel_bounds_a_learnt_neck_too():
+    """Whatever the network makes of energies and hoppings, a single atom between the electrodes carries one channel."""
+    neck = wire(layers=15, kept=(6, 7, 8), shake=0.05)
+    values = np.array([Model(seed=seed, strength=2.0)(neck)[0] for seed in range(5)])
+    assert np.all(values >= 0.0)
+    assert np.all(values <= 1.0 + 1e-6)
+    assert np.ptp(values) > 1e-3
+
+
+def test_surface_green_function_of_a_chain_is_the_closed_form():
+    """g = (E − i sqrt(4 − E²))/2 for a semi-infinite chain with hopping 1 (Economou, Green's Functions in Quantum Physics)."""
+    for energy in (-1.5, 0.3, 1.9):
+        g = surface_green(np.zeros((1, 1)), np.array([[-1.0]]), energy)[0, 0]
+        assert g == pytest.approx((energy - 1j * np.sqrt(4 - energy**2)) / 2, abs=1e-6)
+
+
+def test_an_impurity_in_a_chain_reflects_as_in_the_textbook():
+    """T = 4 − E² over 4 − E² + U² for an on-site energy U in a perfect chain."""
+    energy, level = 0.4, 1.3
+    g = np.atleast_2d((energy - 1j * np.sqrt(4 - energy**2)) / 2)
+    ends = Contact(np.array([0]), g), Contact(np.array([2]), g)
+    chain = torch.tensor([[0.0, -1.0, 0.0], [-1.0, level, -1.0], [0.0, -1.0, 0.0]], dtype=torch.float64)
+    exact = (4 - energy**2) / (4 - energy**2 + level**2)
+    assert float(transmission(chain, *ends, energy)) == pytest.approx(exact, abs=1e-12)
+
+
+def test_the_slope_of_the_transmission_is_that_of_finite_differences():
+    made = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(wire(layers=11, kept=(5,)), 0)
+    n = made.graph.n_centres
+    half = np.zeros((n, n))
+    np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
+    matrix = torch.from_numpy(half + half.T).requires_grad_()
+    transmission(matrix, made.left, made.right, made.fermi_energy).backward()
+    slope, step = matrix.grad.numpy(), 1e-5
+    rng = np.random.default_rng(2)
+    for a, b in rng.integers(0, n, (6, 2)):
+        values = []
+        for sign in (1, -1):
+            changed = matrix.detach().clone()
+            changed[a, b] += sign * step
+            values.append(float(transmission(changed, made.left, made.right, made.fermi_energy)))
+        assert slope[a, b] == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-4, abs=1e-7)
+    assert np.abs(slope).max() > 1e-3
+
+
+def test_a_wire_turned_mirrored_or_with_other_numbers_is_the_same_wire():
+    frame, model = wire(layers=13, kept=(6,), shake=0.15), Model()
+    order = np.random.default_rng(1).permutation(len(frame))
+    turned = replace(frame, positions=frame.positions @ np.diag([-1.0, -1.0, 1.0]))
+    mirrored = replace(frame, positions=frame.positions * [1.0, 1.0, -1.0])
+    shuffled = replace(frame, numbers=frame.numbers[order], positions=frame.positions[order])
+    images = replace(frame, positions=frame.positions + np.arange(len(frame))[:, None] % 2 * frame.cell[0])
+    shifted = replace(frame, positions=frame.positions + np.array([0.4, -1.0, 3.0]))
+    expected = model(frame)
+    assert 0.05 < expected[0] < 4.0
+    np.testing.assert_allclose(model(turned, mirrored, shuffled, images, shifted), np.repeat(expected, 5), rtol=0, atol=2e-5)
+
+
+def test_electrodes_found_once_serve_all_snapshots_of_a_pull():
+    """A wire after another of the same pull gives what it gives alone; a longer one is found to be another."""
+    frames = [wire(layers=13, shake=0.1, seed=seed) for seed in range(3)]
+    frames[2].positions[frames[2].positions[:, 2] > 8 * SPACING + 0.5, 2] += 1.5
+    frames.append(wire(layers=15))
+    together = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))
+    for index, frame in enumerate(frames):
+        first, alone = together(frame, index), WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(frame, index)
+        assert np.array_equal(first.pairs, alone.pairs)
+        for one, other in ((first.left, alone.left), (first.right, alone.right)):
+            np.testing.assert_allclose(one.self_energy, other.self_energy, atol=1e-12)
+
+
+def test_periodic_images_of_an_atom_are_its_neighbours():
+    """One atom a layer and cell couples to its own images; four cells side by side hold the same crystal."""
+    one = bulk("Au", "sc", a=2.9) * (1, 1, 14)
+    one.pbc = (True, True, False)
+    four = one * (2, 2, 1)
+    values = []
+    for atoms, cells in ((one, 1), (four, 4)):
+        made = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(Frame.from_atoms(atoms), 0)
+        n = made.graph.n_centres
+        half = np.zeros((n, n))
+        np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
+        values.append((half + half.T).sum() / cells)
+    assert values[0] == pytest.approx(values[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (wire(layers=3), "structure 0"),
+        (replace(wire(), pbc=np.array([True, True, True])), "periodic along z"),
+        (wire(numbers=lambda f: np.where(f.positions[:, 2] < 9.0, SILVER, GOLD)), "of Ag and Au"),
+    ],
+    ids=["too short", "no ends", "two metals"],
+)
+def test_what_is_not_a_wire_between_like_electrodes_is_refused(frame, words):
+    with pytest.raises(InputError, match=words):
+        WireBuilder("tight_binding", 2.0, 4.5, (SILVER, GOLD))(frame, 0)
+
+
+def test_broken_numbers_and_unknown_elements_are_refused():
+    frame = wire()
+    build = WireBuilder("tight_binding", 2.0, 4.5, (SILVER,))
+    with pytest.raises(InputError, match="trained on Ag"):
+        build(frame, 0)
+    bad = replace(frame, positions=frame.positions.copy())
+    bad.positions[20] = np.nan
+    with pytest.raises((InputError, ItemError), match="finite"):
+        WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(bad, 0)
+
+
+@cache
+def pulled(samples=18):
+    """Crystals and necks of one to three single atoms; their conductances are those of the bare hopping with another decay."""
+    frames, targets = [], []
+    for index in range(samples):
+        kept = tuple(range(6, 6 + index % 4)) if index % 3 else ()
+        frame = wire(layers=11 + index % 4, kept=kept, shake=0.12, seed=index)
+        frames.append(frame)
+        targets.append(bare(frame, decay=4.0))
+    return Dataset(Frames(frames), np.array(targets), np.arange(samples) // 3)
+
+
+class TestTightBinding(RegressorTests):
+    name = "tight_binding"
+    options: ClassVar[dict] = {**SMALL, "channels": 12, "epochs": 60, "patience": 60, "learning_rate": 0.02, "batch_size": 5}
+
+    @pytest.fixture
+    def data(self):
+        return pulled()
+
+    def test_features_are_refused(self, component, data):
+        rows = Features(np.ones((18, 3), dtype=np.float32))
+        with pytest.raises(InputError, match="takes"):
+            component.fit(Dataset(rows, data.targets, data.groups), data, np.random.default_rng(0))
+
+    def test_what_is_no_conductance_is_refused(self, component, data):
+        with pytest.raises(InputError, match="learns conductances"):
+            component.fit(Dataset(data.samples, data.targets - 3.0, data.groups), data, np.random.default_rng(0))
+
+
+def test_what_was_learnt_of_short_necks_holds_for_longer_ones():
+    """Only the Hamiltonian is learnt: a neck three times as long as any in the training, where a resonance comes and goes."""
+    rng = np.random.default_rng(4)
+    short = [wire(layers=10 + n, kept=tuple(range(5, 5 + n)), shake=0.1, seed=10 * n + k) for n in (1, 2, 3) for k in range(8)]
+    long = [wire(layers=17, kept=tuple(range(5, 12)), shake=0.1, seed=900 + k) for k in range(8)]
+    teacher = Model(seed=7, strength=0.5, layers=1)
+    train = Dataset(Frames(short), teacher(*short), np.arange(len(short)))
+    exact = teacher(*long)
+    options = {**SMALL, "channels": 12, "epochs": 80, "patience": 80, "learning_rate": 0.02, "batch_size": 6}
+    regressor = sharvin.create("regressors", "tight_binding", **options)
+    regressor.fit(train, train, rng)
+    error = np.abs(regressor.predict(Frames(long)).mean - exact)
+    spread = np.abs(exact - train.targets.mean()).mean()
+    assert error.mean() < 0.35 * spread
