@@ -176,6 +176,7 @@ def test_only_snapshots_without_a_label_are_chosen():
         ({"acquire": {"start": 9}, "ensemble": {}}, "greater than or equal to 10"),
         ({"ensemble": {"members": 1}}, "greater than or equal to 2"),
         ({"compare_pulls": 2}, "would be ignored without models to compare"),
+        ({"check_reference_snapshots": 3}, "check_reference_snapshots would be ignored without check_snapshots"),
         ({"spectrum_points": 9}, "spectrum_points would be ignored without spectra"),
         ({"spectrum_half_width_eV": 1.0}, "spectrum_half_width_eV would be ignored without spectra"),
         ({"learning_curve": [2, 5]}, "learning_curve asks for 5 pulls, and at most 4 can be learnt from"),

@@ -53,8 +53,8 @@ class BreakJunction:
         options = self.options
         self.preflight(context)
         training = data.pulls(context, "train_pulls", "training_pulls", options.training_pulls)
-        taught = teaching.taught(context, options, training.result)
         production = data.pulls(context, "production_pulls", "production_pulls", options.production_pulls)
+        taught = teaching.taught(context, options, training, production)
         check = self.check_set(context, production, taught)
         snapshots = data.unbroken_snapshots(training, options.label_every)
         fits = Fits(context, options, snapshots, check[0] if check else None)

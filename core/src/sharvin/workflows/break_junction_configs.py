@@ -120,6 +120,10 @@ class BreakJunctionOptions(WorkflowOptions):
     """Snapshots of the training pulls that a Hamiltonian that learns (`slater_koster` with `charge_neutrality: predicted`)
     computes in full; it learns from those of most pulls and is tested on those of the others (`test_fraction`)."""
 
+    check_reference_snapshots: int = Field(default=8, ge=0)
+    """With such a Hamiltonian and `check_snapshots`: so many snapshots of each production series are computed in full and learnt
+    from, too. What it learns of the training wires alone need not hold for longer ones, whose check labels would be off."""
+
     label_every: int = Field(default=1, ge=1)
     """Label every n-th snapshot of a training pull."""
 
@@ -196,6 +200,9 @@ class BreakJunctionOptions(WorkflowOptions):
     def _nothing_is_ignored(self) -> Self:
         if self.check_snapshots and not self.production_pulls:
             raise ValueError("check_snapshots are snapshots of production_pulls, of which there are none; leave one of them out")
+        references = type(self).model_fields["check_reference_snapshots"].default
+        if not self.check_snapshots and self.check_reference_snapshots != references:
+            raise ValueError("check_reference_snapshots would be ignored without check_snapshots; leave it out")
         if self.acquire is not None and self.ensemble is None:
             raise ValueError("acquire labels the snapshots with the largest standard deviation, so it needs an ensemble; add one")
         if self.acquire is not None and self.learning_curve:

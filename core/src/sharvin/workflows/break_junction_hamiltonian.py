@@ -1,7 +1,7 @@
 """How ``break_junction`` teaches a Hamiltonian that learns.
 
-Some snapshots of the training pulls, more of them towards rupture, are computed in full; the Hamiltonian learns from those of
-most pulls, is held against those of the others, and then labels all snapshots.
+Some snapshots of the training pulls and of production pulls with a check set, more of them towards rupture, are computed in full;
+the Hamiltonian learns from those of most pulls, is held against those of the others, and then labels all snapshots.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sharvin.protocols import Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
 from sharvin.store import read_frames, read_observables, read_table, write_table
 from sharvin.workflows.break_junction_configs import BreakJunctionOptions
-from sharvin.workflows.break_junction_data import unbroken
+from sharvin.workflows.break_junction_data import Pulls, unbroken
 from sharvin.workflows.break_junction_steps import chosen_frames
 
 Array = NDArray[np.float64]
@@ -64,45 +64,64 @@ def reference(task: ReferenceTask, path: Path) -> None:
     write_table(path, columns, {"reasons": reasons, "cpu_seconds": time.process_time() - started})
 
 
-def taught(context: Context, options: BreakJunctionOptions, training: StepResult) -> StepResult | None:
-    """The step that learnt the Hamiltonian; None if it has nothing to learn."""
+@dataclass(frozen=True)
+class Drawn:
+    """Snapshots of one pull that are references."""
+
+    trajectory: Path
+    snapshots: tuple[int, ...]
+    pull: str
+
+
+def taught(context: Context, options: BreakJunctionOptions, training: Pulls, production: Pulls) -> StepResult | None:
+    """The step that learnt the Hamiltonian; None if it has nothing to learn.
+
+    References are snapshots of the training pulls, and of every production series of which some are labelled: what is learnt of
+    compact wires alone need not hold for the others.
+    """
     chosen = context.config.selections
     if not learns(chosen["hamiltonian"].built()):
         return None
-    tasks: list[ReferenceTask] = []
-    pull_of_task: list[int] = []
-    for item, path in training.finished:
-        whole = np.flatnonzero(unbroken(read_observables(path)))
-        snapshots = tuple(int(number) for number in whole[_spread(len(whole), options, len(training.finished), len(tasks))])
-        if snapshots:
-            tasks.append(ReferenceTask(path, snapshots, chosen["hamiltonian"], chosen["transport"]))
-            pull_of_task.append(item)
-    depends_on = {
-        "pulls": training.key,
-        "pull_of_item": pull_of_task,
-        "reference_snapshots": options.reference_snapshots,
-        **context.identity("hamiltonian", "transport"),
-    }
-    references = context.ensemble("references", reference, tasks, depends_on, title="reference snapshots")
+    drawn = _drawn(list(training.trajectories.items()), options.reference_snapshots, "training")
+    if options.check_snapshots and options.check_reference_snapshots:
+        for name in production.names():
+            pulls = list(production.of(name).items())
+            every = max(1, len(pulls) // options.check_reference_snapshots)
+            drawn += _drawn(pulls[::every][: options.check_reference_snapshots], options.check_reference_snapshots, name)
+    tasks = [ReferenceTask(one.trajectory, one.snapshots, chosen["hamiltonian"], chosen["transport"]) for one in drawn]
+    depend_on = [{"pull": one.trajectory.name, "snapshots": list(one.snapshots)} for one in drawn]
+    references = context.ensemble(
+        "references",
+        reference,
+        tasks,
+        context.identity("hamiltonian", "transport"),
+        title="reference snapshots",
+        items_depend_on=depend_on,
+    )
     for item, path in references.finished:
         for snapshot, reason in read_table(path)[1]["reasons"].items():
-            context.failures.append(Failure("references", item, f"pull {pull_of_task[item]}, snapshot {snapshot}: {reason}"))
-    trajectories = dict(training.finished)
+            context.failures.append(Failure("references", item, f"{drawn[item].pull}, snapshot {snapshot}: {reason}"))
     return context.single(
         "hamiltonian",
-        lambda folder: _learn(context, options, references, [trajectories[pull] for pull in pull_of_task], folder),
+        lambda folder: _learn(context, options, references, [one.trajectory for one in drawn], folder),
         {"references": references.key, "test_fraction": options.test_fraction, "split_by": options.split_by},
     )
 
 
-def _spread(snapshots: int, options: BreakJunctionOptions, pulls: int, number: int) -> NDArray[np.int64]:
-    """Which snapshots of a pull are references: denser towards rupture, and elsewhere in each pull."""
-    count = max(1, round(options.reference_snapshots / pulls))
-    # golden-ratio phases fill the range evenly over the pulls, so that few references a pull still cover all elongations
-    phase = (number * 0.6180339887498949) % 1.0
-    # where few atoms carry the current, towards rupture, surroundings are the rarest
-    spread = np.sqrt((np.arange(count) + phase) / count)
-    return np.unique((spread * (snapshots - 1)).round().astype(np.int64))
+def _drawn(pulls: Sequence[tuple[int, Path]], number: int, series: str) -> list[Drawn]:
+    """About so many snapshots, at least one a pull: denser towards rupture, and elsewhere in each pull."""
+    count = max(1, round(number / max(len(pulls), 1)))
+    drawn: list[Drawn] = []
+    for pull, path in pulls:
+        whole = np.flatnonzero(unbroken(read_observables(path)))
+        # golden-ratio phases fill the range evenly over the pulls, so that few references a pull still cover all elongations
+        phase = (len(drawn) * 0.6180339887498949) % 1.0
+        # where few atoms carry the current, towards rupture, surroundings are the rarest
+        spread = np.sqrt((np.arange(count) + phase) / count)
+        chosen = np.unique((spread * (len(whole) - 1)).round().astype(np.int64))
+        if len(whole):
+            drawn.append(Drawn(path, tuple(int(number) for number in whole[chosen]), f"{series} pull {pull}"))
+    return drawn
 
 
 def learns(hamiltonian: Any) -> bool:
@@ -187,13 +206,15 @@ def check_options(options: BreakJunctionOptions, hamiltonian: Selection) -> None
     ------
     InputError
     """
-    default = type(options).model_fields["reference_snapshots"].default
-    if options.reference_snapshots != default and not learns(hamiltonian.built()):
-        raise InputError(
-            f"reference_snapshots: {options.reference_snapshots} would be ignored, because the Hamiltonian {hamiltonian.name} "
-            "learns nothing with its options; leave it out, or choose charge_neutrality: predicted or another Hamiltonian that "
-            "learns."
-        )
+    if learns(hamiltonian.built()):
+        return
+    for name in ("reference_snapshots", "check_reference_snapshots"):
+        number = getattr(options, name)
+        if number != type(options).model_fields[name].default:
+            raise InputError(
+                f"{name}: {number} would be ignored, because the Hamiltonian {hamiltonian.name} learns nothing with its options; "
+                "leave it out, or choose charge_neutrality: predicted or another Hamiltonian that learns."
+            )
 
 
 def add_to_report(folder: Path, results: dict[str, Any], evaluation: Mapping[str, Array], notes: Mapping[str, Any]) -> None:
