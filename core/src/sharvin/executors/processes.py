@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
@@ -21,6 +22,10 @@ from sharvin.executors.threads import one_thread, worker_with_one_thread
 from sharvin.protocols import Outcome
 
 QUEUED_PER_WORKER = 4
+STILLBORN = (
+    "the worker processes died as soon as they started; a script that runs a study must do so under "
+    "`if __name__ == '__main__':`, because each worker imports it."
+)
 
 
 class ProcessExecutor:
@@ -65,7 +70,10 @@ class ProcessExecutor:
         def submit(index: int, item: Any, tries: int) -> None:
             assert self._pool is not None
             with _deaf_to_interrupts():  # as the first call starts the workers
-                future = self._pool.schedule(function, args=[item])
+                try:
+                    future = self._pool.schedule(function, args=[item])
+                except RuntimeError as error:
+                    raise RunError(STILLBORN) from error
             running[future] = (index, item, tries)
 
         try:
@@ -86,6 +94,8 @@ class ProcessExecutor:
                             submit(index, item, tries + 1)
                             continue
                         outcome = Outcome(index, error=f"the worker process died (exit code {death.exitcode})")
+                    except BrokenProcessPool as error:
+                        raise RunError(STILLBORN) from error
                     except Exception as error:  # the worker boundary: a failed item must not end the ensemble
                         outcome = Outcome(index, error=f"{type(error).__name__}: {error}")
                     yield outcome
