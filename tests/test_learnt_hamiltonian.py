@@ -38,8 +38,9 @@ def test_what_was_learnt_is_tested_on_a_pull_not_seen_and_reported(learnt):
     found = results(learnt)["hamiltonian_learnt"]
     assert found["quantity"] == "on-site shift (eV)"
     assert found["pulls_held_out"] == 1
-    # nine of the three training pulls, and two of the production pull, whose check labels are to be as good
     assert found["snapshots_held_out"] + found["snapshots_learnt_from"] == 9 + 2
+    counts = sorted(len(read_table(path)[0]["snapshot"]) for path in learnt.glob("store/references-*/*.h5"))
+    assert counts == [2, 3, 3, 3]  # of the production pull, whose check labels depend on them, and of three training pulls
     assert 0 < found["mae"] < found["rmse"] < found["largest"]
     evaluation, _ = read_table(next(learnt.glob("store/hamiltonian-*/output/evaluation.h5")))
     error = np.abs(evaluation["predicted"] - evaluation["exact"]).mean()

@@ -32,7 +32,7 @@ def test_a_learnt_hamiltonian_conducts_as_the_solver_of_open_systems_says(elemen
     frame = Frame.from_atoms(built.build(np.random.default_rng(0)))
     order = np.argsort(np.round(frame.positions[:, 2], 2), kind="stable")
     frame = replace(frame, numbers=frame.numbers[order], positions=frame.positions[order], rigid=None)
-    options = TightBindingOptions(cutoff=5.0, channels=8)
+    options = TightBindingOptions(cutoff=1.6 * nearest_A, channels=8)
     made = WireBuilder("tight_binding", options.decay, options.cutoff, (int(frame.numbers[0]),))(frame, 0)
     network = TightBindingNetwork(1, 12.0, options)
     network.initialise(np.random.default_rng(3))

@@ -21,12 +21,13 @@ errors r are:
 
 .. math:: s_i^2 = \frac{M-1}{M} \, \frac{\sum_j w_j e_j^2}{\sum_j w_j r_j^2} \, q_i^2,
 
-with :math:`r_j^2` the mean square of those members' errors, and the first factor as s² is the mean over M. If fewer than two
-members learnt from a snapshot, as in ensembles of two, there is no :math:`q_i`, and α = 0. A prediction is as uncertain as the
-members disagree about it, and as those were wrong that had not learnt: :math:`a^2 = 1 + \alpha^2`. For α = 0 this is the variance
-of CV+, which makes its intervals of predictions of members plus or minus errors of samples that they held back (Barber, Candès,
-Ramdas and Tibshirani, Ann. Stat. 49, 486 (2021)). Like CV+ it errs on the safe side: e is the error of one member, and the mean
-of several has a smaller one.
+with :math:`r_j^2` the mean square of those members' errors, and the first factor as s² is the mean over M. Where fewer than two
+members learnt from a snapshot, :math:`q_i^2` is the average over the others; in ensembles of two there are no others, and α =
+0. A prediction is as uncertain as the members disagree about it, and as those were wrong that had not learnt: :math:`a^2 = 1 +
+\alpha^2`. For α = 0 this is the variance of CV+, which makes its intervals of predictions of members plus or minus errors of
+samples that they held back (Barber, Candès, Ramdas and Tibshirani, Ann. Stat. 49, 486 (2021)). Two things are left out: the
+error e is that of one member, and the mean of several has a smaller one; and the pulls that a member holds back also choose the
+epoch at which its training ends, so that e is somewhat smaller than on pulls without any part in it.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ class Recalibration:
         weight = 1.0 / (len(size) * size[place])
         alone = of_those_that_held_back(members, held_back)
         squares = (alone.mean - exact) ** 2
+        if alone.std is not None and not squares.any():
+            return cls(1.0, 0.0)
         if alone.std is not None:
             return cls(*_most_likely(squares, alone.std**2, weight))
         factor, floor = _most_likely(squares, _spread(members, held_back, exact, float(weight @ squares), weight), weight)
@@ -127,14 +130,18 @@ def _spread(members: Sequence[Prediction], held_back: Mask, exact: Array, error:
     """s² of the module's last equation, given ⟨e²⟩; 0 where it says nothing."""
     learnt = ~held_back
     others = learnt.sum(axis=0)
-    if others.min() < 2:
+    if others.max() < 2:
         return np.zeros(len(exact))
     means = np.stack([one.mean for one in members])
-    residual = float(weight @ (np.where(learnt, (means - exact) ** 2, 0.0).sum(axis=0) / others))
+    several = others >= 2
+    residual = float(weight[several] @ (np.where(learnt, (means - exact) ** 2, 0.0).sum(axis=0)[several] / others[several]))
     if not residual:
         return np.zeros(len(exact))
-    centre = np.where(learnt, means, 0.0).sum(axis=0) / others
-    unbiased = np.where(learnt, (means - centre) ** 2, 0.0).sum(axis=0) / (others - 1)
+    residual /= float(weight[several].sum())
+    centre = np.where(learnt, means, 0.0).sum(axis=0) / np.maximum(others, 1)
+    unbiased = np.where(learnt, (means - centre) ** 2, 0.0).sum(axis=0) / np.maximum(others - 1, 1)
+    # Where too few learnt a snapshot to say how they spread, it is as uncertain as the others are on average.
+    unbiased[~several] = float(weight[several] @ unbiased[several]) / float(weight[several].sum())
     return np.asarray((1.0 - 1.0 / len(members)) * (error / residual) * unbiased)
 
 

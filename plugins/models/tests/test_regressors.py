@@ -174,6 +174,8 @@ def test_folders_that_hold_something_else_are_refused(name, tmp_path):
     (tmp_path / "model.json").write_text(json.dumps({**description, "version": 99}))
     with pytest.raises(InputError, match="format 99"):
         build(name).load(tmp_path)
-    (tmp_path / "model.json").write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        build(name).load(tmp_path)
+    lost = {key: value for key, value in description.items() if key != "options"}
+    for text in ("{", "[]", json.dumps(lost), json.dumps({**description, "options": {"depth": 3}})):
+        (tmp_path / "model.json").write_text(text)
+        with pytest.raises(InputError, match="damaged"):
+            build(name).load(tmp_path)

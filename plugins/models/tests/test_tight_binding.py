@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sharvin
 import torch
-from ase.build import bulk, fcc100
+from ase.build import bulk, fcc100, fcc111
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
@@ -20,15 +20,15 @@ from sharvin_models.wire_contacts import Contact, WireBuilder, make_lead, surfac
 
 GOLD, SILVER = 79, 47
 SPACING = 2.04
-SMALL = {"channels": 6, "l_max": 1, "layers": 1, "radial_functions": 4, "bond_width": 8, "averaging": 0.0}
+SMALL = {"channels": 6, "l_max": 1, "layers": 1, "radial_functions": 4, "hopping_width": 8, "averaging": 0.0}
 
 
-def wire(layers=12, kept=(), size=2, shake=0.0, seed=0, numbers=None):
-    """A periodic fcc(100) crystal of gold; of the layers named only the atom at the origin of the cell is kept."""
-    atoms = fcc100("Au", (size, size, layers), a=2 * SPACING, periodic=False)
+def wire(layers=12, kept=(), size=2, shake=0.0, seed=0, numbers=None, face=fcc100):
+    """A periodic fcc crystal of gold; of the layers named only the first atom is kept."""
+    atoms = face("Au", (size, size, layers), a=2 * SPACING, periodic=False)
     atoms.pbc = (True, True, False)
     atoms.positions[:, 2] -= atoms.positions[:, 2].min()
-    level = np.round(atoms.positions[:, 2] / SPACING).astype(int)
+    level = np.unique(np.round(atoms.positions[:, 2], 3), return_inverse=True)[1]
     inner = (level >= 4) & (level < layers - 4)
     rng = np.random.default_rng(seed)
     atoms.positions[inner] += rng.normal(scale=shake, size=(inner.sum(), 3)) if shake else 0.0
@@ -38,14 +38,24 @@ def wire(layers=12, kept=(), size=2, shake=0.0, seed=0, numbers=None):
     return frame if numbers is None else replace(frame, numbers=numbers(frame))
 
 
-def bare(frame, energy=None, decay=2.0):
-    """Transmission of the electrodes' hopping alone, without a network."""
-    made = WireBuilder("tight_binding", decay, 4.5, (SILVER, GOLD))(frame, 0)
-    n = made.graph.n_centres
-    half = np.zeros((n, n))
+def made_of(frame, decay=2.0, cutoff=4.5):
+    return WireBuilder("tight_binding", decay, cutoff, (SILVER, GOLD))(frame, 0)
+
+
+def bare_hamiltonian(made):
+    """Hamiltonian of a device with the electrodes' hopping alone, without a network."""
+    half = np.zeros((made.graph.n_centres,) * 2)
     np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
-    matrix = torch.from_numpy(half + half.T)
-    return float(transmission(matrix, made.left, made.right, made.fermi_energy if energy is None else energy))
+    return half + half.T
+
+
+def bare(frame, decay=2.0):
+    made = made_of(frame, decay)
+    return float(transmission(torch.from_numpy(bare_hamiltonian(made)), made.left, made.right, made.fermi_energy))
+
+
+def electrode_of(frame):
+    return Junction.detect(frame.to_atoms(), 1.4 * 2.885).electrodes()[1]
 
 
 class Model:
@@ -71,39 +81,34 @@ def in_double(made):
     return replace(made, graph=graph, distances=made.distances.astype(np.float64), bare=made.bare.astype(np.float64))
 
 
-def open_channels(frame, decay=2.0):
+def open_channels(frame):
     """Bloch waves that travel along +z at the Fermi energy, counted from the crystal's bands."""
-    electrode = Junction.detect(frame.to_atoms(), 1.4 * 2.885).electrodes()[1]
-    energy = make_lead(electrode, decay).fermi_energy
-    build = WireBuilder("tight_binding", decay, 4.5, (GOLD,))
-    made = build(frame, 0)
-    # One period of the crystal, folded: the bands along z cross the Fermi energy twice for each channel.
-    n = len(electrode.numbers)
-    half = np.zeros((made.graph.n_centres,) * 2)
-    np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
-    full = half + half.T
+    electrode = electrode_of(frame)
+    n, full = len(electrode.numbers), bare_hamiltonian(made_of(frame))
     h00, h01 = full[:n, :n], full[:n, n : 2 * n]
     k = np.linspace(-np.pi, np.pi, 4001)
     bands = np.array([np.linalg.eigvalsh(h00 + h01 * np.exp(1j * q) + h01.T * np.exp(-1j * q)) for q in k])
-    return int(np.sum(np.diff(np.sign(bands - energy), axis=0) != 0)) / 2
+    return int(np.sum(np.diff(np.sign(bands - make_lead(electrode, 2.0).fermi_energy), axis=0) != 0)) / 2
 
 
-@pytest.mark.parametrize("size", [2, 3])
-def test_a_perfect_crystal_lets_every_channel_through(size):
-    """Leads, device and contacts are one crystal, so nothing is reflected."""
-    channels = open_channels(wire(size=size))
+@pytest.mark.parametrize(("face", "size", "layers"), [(fcc100, 2, 12), (fcc100, 3, 12), (fcc111, 2, 15)], ids=str)
+def test_a_perfect_crystal_lets_every_channel_through(face, size, layers):
+    """Leads, device and contacts are one crystal, so nothing is reflected, however long it is; (111) has no mirror along z."""
+    channels = open_channels(wire(size=size, face=face, layers=layers))
     assert channels >= 1
-    assert bare(wire(size=size)) == pytest.approx(channels, abs=2e-5)
-    assert bare(wire(size=size, layers=16)) == pytest.approx(channels, abs=2e-5)
+    for length in (layers, layers + 6):
+        assert bare(wire(size=size, face=face, layers=length)) == pytest.approx(channels, abs=5e-5)
 
 
-def test_the_fermi_energy_fills_half_of_an_fcc_band():
-    """Nearest neighbours alone: the half filled fcc s band has E_F = 0.915 |t| (t < 0), found on a mesh of its own."""
-    electrode = Junction.detect(wire().to_atoms(), 4.0).electrodes()[1]
-    k = (np.arange(48) + 0.5) / 48 * 2 * np.pi
+def test_the_fermi_energy_fills_half_of_an_fcc_band_whatever_the_cross_section():
+    """Nearest neighbours alone, against a mesh of its own; necks of every width meet electrodes of one metal."""
+    k = (np.arange(64) + 0.5) / 64 * 2 * np.pi
     a, b, c = np.meshgrid(k, k, k, indexing="ij")
     nearest = -2 * sum(np.cos(x) for x in (a, b, c, a - b, b - c, c - a))
-    assert make_lead(electrode, 12.0).fermi_energy == pytest.approx(float(np.median(nearest)), abs=0.05)
+    energies = [make_lead(electrode_of(wire(size=size)), 2.0).fermi_energy for size in (2, 3, 4)]
+    assert energies == pytest.approx([float(np.median(nearest))] * 3, abs=0.01)
+    assert np.ptp(energies) < 1e-6
+    assert make_lead(electrode_of(wire(face=fcc111, layers=15)), 2.0).fermi_energy == pytest.approx(energies[0], abs=0.01)
 
 
 def test_a_neck_of_single_atoms_has_one_channel_at_most():
@@ -141,11 +146,9 @@ def test_an_impurity_in_a_chain_reflects_as_in_the_textbook():
 
 
 def test_the_slope_of_the_transmission_is_that_of_finite_differences():
-    made = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(wire(layers=11, kept=(5,)), 0)
+    made = made_of(wire(layers=11, kept=(5,)))
     n = made.graph.n_centres
-    half = np.zeros((n, n))
-    np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
-    matrix = torch.from_numpy(half + half.T).requires_grad_()
+    matrix = torch.from_numpy(bare_hamiltonian(made)).requires_grad_()
     transmission(matrix, made.left, made.right, made.fermi_energy).backward()
     slope, step = matrix.grad.numpy(), 1e-5
     rng = np.random.default_rng(2)
@@ -172,17 +175,36 @@ def test_a_wire_turned_mirrored_or_with_other_numbers_is_the_same_wire():
     np.testing.assert_allclose(model(turned, mirrored, shuffled, images, shifted), np.repeat(expected, 5), rtol=0, atol=2e-5)
 
 
-def test_electrodes_found_once_serve_all_snapshots_of_a_pull():
-    """A wire after another of the same pull gives what it gives alone; a longer one is found to be another."""
+def test_a_wire_does_not_depend_on_those_before_it():
+    """Snapshots of a pull share electrodes; a longer wire, one numbered otherwise and one half a layer longer do not."""
     frames = [wire(layers=13, shake=0.1, seed=seed) for seed in range(3)]
     frames[2].positions[frames[2].positions[:, 2] > 8 * SPACING + 0.5, 2] += 1.5
-    frames.append(wire(layers=15))
+    order = np.roll(np.arange(len(frames[0])), 8)
+    frames += [wire(layers=15), replace(frames[0], positions=frames[0].positions[order])]
     together = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))
     for index, frame in enumerate(frames):
-        first, alone = together(frame, index), WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(frame, index)
+        first, alone = together(frame, index), made_of(frame)
         assert np.array_equal(first.pairs, alone.pairs)
         for one, other in ((first.left, alone.left), (first.right, alone.right)):
             np.testing.assert_allclose(one.self_energy, other.self_energy, atol=1e-12)
+
+
+def test_an_electrode_that_is_not_ideal_is_refused_after_others_too():
+    frame = wire(layers=13)
+    moved = replace(frame, positions=frame.positions.copy())
+    moved.positions[1] += [0.0, 0.04, 0.0]
+    build = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))
+    build(frame, 0)
+    for builder in (build, WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))):
+        with pytest.raises(InputError, match="structure 1"):
+            builder(moved, 1)
+
+
+def test_a_wire_that_has_come_apart_does_not_conduct():
+    frame = wire(layers=14)
+    for gap in (5.5, 10.5):  # in the middle, and right behind the principal layer
+        apart = replace(frame, positions=frame.positions + [0.0, 0.0, 8.0] * (frame.positions[:, 2:] > gap * SPACING))
+        assert bare(apart) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_periodic_images_of_an_atom_are_its_neighbours():
@@ -192,11 +214,7 @@ def test_periodic_images_of_an_atom_are_its_neighbours():
     four = one * (2, 2, 1)
     values = []
     for atoms, cells in ((one, 1), (four, 4)):
-        made = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(Frame.from_atoms(atoms), 0)
-        n = made.graph.n_centres
-        half = np.zeros((n, n))
-        np.add.at(half, tuple(made.pairs), made.bare.astype(np.float64))
-        values.append((half + half.T).sum() / cells)
+        values.append(bare_hamiltonian(made_of(Frame.from_atoms(atoms))).sum() / cells)
     assert values[0] == pytest.approx(values[1], rel=1e-6)
 
 
@@ -204,25 +222,55 @@ def test_periodic_images_of_an_atom_are_its_neighbours():
     ("frame", "words"),
     [
         (wire(layers=3), "structure 0"),
-        (replace(wire(), pbc=np.array([True, True, True])), "periodic along z"),
+        (replace(wire(), pbc=np.array([True, True, True]), cell=wire().cell + np.diag([0.0, 0.0, 40.0])), "periodic along z"),
+        (replace(wire(), pbc=np.array([True, True, True])), "without a cell vector"),
         (wire(numbers=lambda f: np.where(f.positions[:, 2] < 9.0, SILVER, GOLD)), "of Ag and Au"),
+        (replace(wire(), positions=3 * wire().positions, cell=3 * wire().cell), "unit of the positions"),
     ],
-    ids=["too short", "no ends", "two metals"],
+    ids=["too short", "no ends", "no cell", "two metals", "other units"],
 )
 def test_what_is_not_a_wire_between_like_electrodes_is_refused(frame, words):
     with pytest.raises(InputError, match=words):
-        WireBuilder("tight_binding", 2.0, 4.5, (SILVER, GOLD))(frame, 0)
+        made_of(frame)
 
 
-def test_broken_numbers_and_unknown_elements_are_refused():
+def test_a_device_or_a_cutoff_shorter_than_the_hopping_is_refused():
+    atoms = bulk("K", "bcc", a=5.23, cubic=True) * (2, 2, 5)
+    atoms.pbc = (True, True, False)
+    thin = Frame.from_atoms(atoms[atoms.positions[:, 2] < 8.6 * 5.23 / 2])
+    long = Frame.from_atoms(atoms * (1, 1, 2))
+    with pytest.raises(InputError, match="add layers"):
+        WireBuilder("tight_binding", 2.0, 7.0, (19,))(thin, 0)
+    with pytest.raises(InputError, match=r"set cutoff to 6\.4 or more"):
+        WireBuilder("tight_binding", 2.0, 4.5, (19,))(long, 0)
+
+
+def test_broken_structures_are_named_whether_first_or_later():
     frame = wire()
-    build = WireBuilder("tight_binding", 2.0, 4.5, (SILVER,))
-    with pytest.raises(InputError, match="trained on Ag"):
+    lost, doubled = (replace(frame, positions=frame.positions.copy()) for _ in range(2))
+    lost.positions[20] = np.nan
+    doubled.positions[21] = doubled.positions[20] + 0.1
+    build = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))
+    for bad, words in ((lost, "not finite"), (doubled, "overlap")):
+        with pytest.raises(ItemError, match=words):
+            made_of(bad)
         build(frame, 0)
-    bad = replace(frame, positions=frame.positions.copy())
-    bad.positions[20] = np.nan
-    with pytest.raises((InputError, ItemError), match="finite"):
-        WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))(bad, 0)
+        with pytest.raises(ItemError, match=words):
+            build(bad, 1)
+
+
+def test_an_element_that_was_not_learnt_is_refused_and_a_failed_fit_changes_nothing():
+    silver = wire(numbers=lambda f: np.full(len(f), SILVER))
+    data = pulled()
+    regressor = sharvin.create("regressors", "tight_binding", **SMALL, epochs=1)
+    regressor.fit(data, data, np.random.default_rng(0))
+    before = regressor.predict(data.samples).mean
+    with pytest.raises(InputError, match="trained on Au"):
+        regressor.predict(Frames([silver]))
+    short = Dataset(Frames([silver, wire(layers=3)]), np.ones(2), np.arange(2))
+    with pytest.raises(InputError, match="structure 1"):
+        regressor.fit(short, short, np.random.default_rng(0))
+    assert np.array_equal(regressor.predict(data.samples).mean, before)
 
 
 @cache

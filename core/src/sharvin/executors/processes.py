@@ -22,7 +22,7 @@ from sharvin.executors.threads import one_thread, worker_with_one_thread
 from sharvin.protocols import Outcome
 
 QUEUED_PER_WORKER = 4
-STILLBORN = (
+DIED_AT_START = (
     "the worker processes died as soon as they started; a script that runs a study must do so under "
     "`if __name__ == '__main__':`, because each worker imports it."
 )
@@ -66,14 +66,12 @@ class ProcessExecutor:
             raise RunError("the executor 'processes' works inside its with block only.")
         waiting = enumerate(items)
         running: dict[Any, tuple[int, Any, int]] = {}
+        heard = False
 
         def submit(index: int, item: Any, tries: int) -> None:
             assert self._pool is not None
             with _deaf_to_interrupts():  # as the first call starts the workers
-                try:
-                    future = self._pool.schedule(function, args=[item])
-                except RuntimeError as error:
-                    raise RunError(STILLBORN) from error
+                future = self._pool.schedule(function, args=[item])
             running[future] = (index, item, tries)
 
         try:
@@ -95,9 +93,12 @@ class ProcessExecutor:
                             continue
                         outcome = Outcome(index, error=f"the worker process died (exit code {death.exitcode})")
                     except BrokenProcessPool as error:
-                        raise RunError(STILLBORN) from error
+                        if not heard and "expired" in str(error):
+                            raise RunError(DIED_AT_START) from error
+                        outcome = Outcome(index, error=f"{type(error).__name__}: {error}")
                     except Exception as error:  # the worker boundary: a failed item must not end the ensemble
                         outcome = Outcome(index, error=f"{type(error).__name__}: {error}")
+                    heard = True
                     yield outcome
         finally:
             for future in running:

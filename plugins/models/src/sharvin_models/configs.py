@@ -303,6 +303,8 @@ class MessageOptions(TrainingOptions):
 
 
 class EquivariantOptions(MessageOptions):
+    """One number for a structure, from the invariants of its atoms."""
+
     centres: Literal["mobile", "all"] = "mobile"
     """Atoms that listen and are pooled: all of them, or only those that dynamics does not hold rigid. Of a rigid atom the others
     then know its place and element."""
@@ -323,7 +325,9 @@ class EquivariantOptions(MessageOptions):
 
 
 class TightBindingOptions(MessageOptions):
-    bond_width: Width = 32
+    """One orbital an atom: `cutoff` must hold the hopping, 1.4 distances of nearest neighbours in the electrodes."""
+
+    hopping_width: Width = 32
     """Hidden width of the network that gives the hopping between two atoms."""
 
     decay: float = Field(default=2.0, gt=0.0, le=20.0)

@@ -47,11 +47,12 @@ class Equivariant(TrainedRegressor[EquivariantOptions, EquivariantNetwork, list[
         self, data: Dataset, validation: Dataset, rng: np.random.Generator
     ) -> LearningProblem[EquivariantNetwork, list[Graph]]:
         frames, validation_frames = require_frame_datasets(data, validation, self.name)
-        self._elements = tuple(sorted({int(z) for frame in frames for z in np.unique(frame.numbers)}))
-        graphs, validation_graphs = self._graphs(frames), self._graphs(validation_frames)
+        elements = tuple(sorted({int(z) for frame in frames for z in np.unique(frame.numbers)}))
+        graphs, validation_graphs = self._graphs(frames, elements), self._graphs(validation_frames, elements)
+        self._elements = elements
         self._targets = TargetScale.standard(data.targets)
         edges, centres = (sum(counts) for counts in zip(*((graph.n_edges, graph.n_centres) for graph in graphs), strict=True))
-        network = EquivariantNetwork(len(self._elements), max(edges / centres, 1.0), self.options)
+        network = EquivariantNetwork(len(elements), max(edges / centres, 1.0), self.options)
         network.initialise(rng)
         network.to(self._device)
 
@@ -63,7 +64,7 @@ class Equivariant(TrainedRegressor[EquivariantOptions, EquivariantNetwork, list[
         return LearningProblem(network, predict, targets, self._targets.target_spread, validation_graphs)
 
     def _inputs(self, network: EquivariantNetwork, samples: Samples) -> list[Graph]:
-        return self._graphs(require_frames(samples, self.name))
+        return self._graphs(require_frames(samples, self.name), self._elements)
 
     def _predict(self, network: EquivariantNetwork, inputs: list[Graph]) -> NDArray[np.float64]:
         outputs = [float(network(self._batched([graph]))) for graph in inputs]
@@ -77,8 +78,8 @@ class Equivariant(TrainedRegressor[EquivariantOptions, EquivariantNetwork, list[
         self._targets = TargetScale(description["target_mean"], description["target_spread"])
         return EquivariantNetwork(len(self._elements), 1.0, self.options)
 
-    def _graphs(self, frames: Frames) -> list[Graph]:
-        build = GraphBuilder(self.name, self.options.cutoff, self.options.centres, self._elements)
+    def _graphs(self, frames: Frames, elements: tuple[int, ...]) -> list[Graph]:
+        build = GraphBuilder(self.name, self.options.cutoff, self.options.centres, elements)
         return [build(frame, index) for index, frame in enumerate(frames)]
 
     def _batched(self, graphs: list[Graph]) -> GraphBatch:

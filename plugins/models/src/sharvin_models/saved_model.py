@@ -68,12 +68,17 @@ class SavedRegressor(ABC, Generic[O]):
         Raises
         ------
         InputError
-            If the folder holds no model of this regressor and version.
+            If the folder holds no model of this regressor and version, or a damaged one.
         """
         description, arrays = load_model(folder, self.name, self.version)
-        here = self.options.model_dump(include=MACHINE)
-        self.options = type(self.options).model_validate({**description["options"], **here})
-        self._become(description, arrays)
+        here, before = self.options.model_dump(include=MACHINE), self.options
+        try:
+            self.options = type(self.options).model_validate({**description["options"], **here})
+            self._become(description, arrays)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            self.options = before
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            raise InputError(f"the trained model in {folder} is damaged ({reason}); train it again.") from None
 
     def _require_learnt(self, model: T | None) -> T:
         """Return what predictions are made of, which is None before a fit or a load."""
@@ -118,6 +123,8 @@ def load_model(folder: Path, name: str, version: int) -> tuple[dict[str, Any], A
         raise InputError(f"{folder} holds no trained model: {Path(error.filename or 'a file').name} is missing.") from None
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise InputError(f"the trained model in {folder} is damaged ({error}); train it again.") from None
+    if not isinstance(description, dict):
+        raise InputError(f"the trained model in {folder} is damaged (model.json holds no description); train it again.")
     if description.get("regressor") != name:
         raise InputError(f"{folder} holds a {description.get('regressor')} model, not a {name} one.")
     if description.get("version") != version:

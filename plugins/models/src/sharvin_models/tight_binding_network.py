@@ -14,7 +14,8 @@ Fermi energy (Caroli et al., J. Phys. C 4, 916 (1971); Fisher and Lee, Phys. Rev
 in units of :math:`G_0`. Only the Hamiltonian is learnt and local. That T is limited by the number of channels, that resistances
 of a wire's parts interfere rather than add, and how T depends on a wire's length, are not learnt but computed.
 
-Cost: one dense solution of the device's size n in each direction, about :math:`3 n^3` complex operations a structure.
+Cost of a structure: one LU decomposition of the device's size n, the number of atoms between the principal layers;
+:math:`n^3/3` complex multiplications and additions. The gradient uses it again.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class TightBindingNetwork(AtomInvariants):
     def __init__(self, n_species: int, mean_neighbours: float, options: TightBindingOptions) -> None:
         super().__init__(n_species, mean_neighbours, options)
         self.onsite = dense(options.channels, 1)
-        self.bond = dense(options.channels + options.radial_functions, options.bond_width)
-        self.strength = dense(options.bond_width, 1)
+        self.hopping = dense(options.channels + options.radial_functions, options.hopping_width)
+        self.strength = dense(options.hopping_width, 1)
 
     def forward(self, wires: Sequence[Wire]) -> Tensor:
         """Transmissions at the Fermi energy, float[n_wires]."""
@@ -70,7 +71,7 @@ class TightBindingNetwork(AtomInvariants):
             energies = self.onsite(invariants).squeeze(-1)
             first, second = torch.from_numpy(wire.pairs).to(atoms.device)
             radial = self.radial_functions(torch.from_numpy(wire.distances).to(atoms).unsqueeze(-1))
-            hidden = functional.silu(self.bond(torch.cat([invariants[first] + invariants[second], radial], 1)))
+            hidden = functional.silu(self.hopping(torch.cat([invariants[first] + invariants[second], radial], 1)))
             hoppings = torch.from_numpy(wire.bare).to(atoms) * torch.exp(self.strength(hidden).squeeze(-1))
             half = atoms.new_zeros(len(energies), len(energies)).index_put((first, second), hoppings, accumulate=True)
             result.append(half + half.T + torch.diag(energies))
@@ -96,6 +97,8 @@ def transmission(hamiltonian: Tensor, left: Contact, right: Contact, energy: flo
         Where T is taken, on the scale of the Hamiltonian.
     """
     n = len(hamiltonian)
+    if not (len(left.atoms) and len(right.atoms)):
+        return (hamiltonian * 0.0).sum().double()  # nothing touches a lead
     matrix = energy * torch.eye(n, dtype=torch.complex128, device=hamiltonian.device) - hamiltonian
     sigmas = []
     for contact in (left, right):

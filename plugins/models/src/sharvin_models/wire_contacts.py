@@ -5,7 +5,7 @@ Energies are in units of the hopping between nearest neighbours of the electrode
 .. math:: t(r) = -e^{-\kappa (r/d - 1)} f(r),
 
 with a quintic f that falls from 1 at :data:`SWITCH` d to 0 at :data:`REACH` d: two shells of neighbours in a bcc metal, one in an
-fcc one. The Fermi energy fills half of the crystal's band, one electron an atom.
+fcc one. The Fermi energy fills half of the crystal's band, one electron an atom, whatever the electrode's cross-section.
 
 The outermost principal layers of a wire are its leads' and semi-infinite. What they add to the rest, the device, is the
 self-energy :math:`\Sigma = \tau^T g\,\tau` with the surface Green function g of decimation (López Sancho, López Sancho and Rubio,
@@ -17,12 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import chemical_symbols, covalent_radii
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh, inv
-from sharvin.errors import InputError
+from scipy.linalg import inv
+from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame
-from sharvin.junction import Electrode, Junction
+from sharvin.junction import LAYER_TOLERANCE_A, OVERLAP, Electrode, Junction, overlap_message
 from vesin import NeighborList  # type: ignore[import-untyped]
 
 from sharvin_models.neighbour_graph import Graph, GraphBuilder
@@ -33,9 +33,12 @@ SWITCH = 1.15
 """From here on the hopping is taken to zero."""
 ETA = 1e-7
 """Imaginary part of the energy in the leads."""
+UNMOVED_A = 1e-3
+"""Atoms of an electrode within this of their places in an earlier snapshot are where they were."""
+_FARTHEST_NEIGHBOUR_A = 7.0
 _DOUBLINGS = 60
 _DECOUPLED = 1e-13
-_TRANSVERSE_POINTS, _LONGITUDINAL_POINTS = 20, 12
+_K_POINTS = 32
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -110,58 +113,57 @@ class WireBuilder:
     """
 
     def __init__(self, name: str, decay: float, cutoff: float, elements: tuple[int, ...]) -> None:
-        self.name, self.decay = name, decay
+        self.name, self.decay, self.cutoff = name, decay, cutoff
         self._graph = GraphBuilder(name, cutoff, "mobile", elements)
         self._leads: dict[bytes, Lead] = {}
-        self._junctions: dict[bytes, Junction] = {}
+        self._junctions: dict[bytes, Found] = {}
 
     def __call__(self, frame: Frame, index: int) -> Wire:
-        """Wire of one frame; `index` names it in messages.
+        """Wire of one frame, whatever came before it; `index` names it in messages.
 
         Raises
         ------
         InputError
-            If the frame is not a wire between two like crystalline electrodes of one element, or has an unknown element.
+            If the frame is not a wire between two like crystalline electrodes of one element, has an unknown element, or the
+            cutoff is shorter than the range of the hopping.
         ItemError
             If positions are not finite or two atoms overlap.
         """
+        _check_positions(self.name, frame, index)
         junction = self._junction(frame, index)
-        left, right = junction.left_electrode, junction.right_electrode
-        assert left is not None and right is not None
-        outer = np.zeros(len(frame), dtype=bool)
-        outer[junction.left], outer[junction.right] = True, True
+        sides = ((junction.left, junction.left_electrode), (junction.right, junction.right_electrode))
+        layers = []
+        for side, electrode in sides:
+            assert electrode is not None
+            layer = np.full(len(frame), -1, dtype=np.int64)
+            layer[side] = np.arange(len(side))
+            layers.append((layer, self.lead(electrode)))
+        (left, lead), (right, _) = layers
+        outer = (left >= 0) | (right >= 0)
         graph = self._graph(replace(frame, rigid=outer), index)
-        lead = self.lead(left)
         place = np.full(len(frame), -1, dtype=np.int64)
         place[~outer] = np.arange(graph.n_centres)
         i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, REACH * lead.nearest_A)
-        inside = (place[i] >= 0) & (place[j] >= 0) & (i <= j)
+        if np.any((left[i] >= 0) & (right[j] >= 0)):
+            raise InputError(
+                f"{self.name}: structure {index} has fewer layers between its electrodes than the hopping reaches, "
+                f"{REACH * lead.nearest_A:.2f} Å; add layers."
+            )
         contacts = []
-        for side, electrode, green in (
-            (junction.left, left, lead.towards_right),
-            (junction.right, right, self.lead(right).towards_left),
-        ):
-            layer = np.full(len(frame), -1, dtype=np.int64)
-            layer[side] = np.arange(len(electrode.numbers))
+        for layer, of in layers:
             crossing = (layer[i] >= 0) & (place[j] >= 0)
-            tau = np.zeros((len(side), graph.n_centres))
+            tau = np.zeros((int(layer.max()) + 1, graph.n_centres))
             np.add.at(tau, (layer[i[crossing]], place[j[crossing]]), hopping(r[crossing], lead.nearest_A, self.decay))
             touched = np.flatnonzero(tau.any(axis=0))
-            if not len(touched):
-                raise InputError(f"{self.name}: nothing touches an electrode of structure {index}; the wire has come off.")
+            green = of.towards_right if layer is left else of.towards_left
             contacts.append(Contact(touched, tau[:, touched].T @ green @ tau[:, touched]))
+        inside = (place[i] >= 0) & (place[j] >= 0) & (i <= j)
         i, j, r = i[inside], j[inside], r[inside]
         # An atom and its own image are listed twice, an atom and another once; both count once in H + Hᵀ.
         bare = hopping(r, lead.nearest_A, self.decay) * np.where(i == j, 0.5, 1.0)
-        return Wire(
-            graph,
-            np.stack([place[i], place[j]]),
-            r.astype(np.float32),
-            bare.astype(np.float32),
-            contacts[0],
-            contacts[1],
-            lead.fermi_energy,
-        )
+        pairs = np.stack([place[i], place[j]])
+        at_left, at_right = contacts
+        return Wire(graph, pairs, r.astype(np.float32), bare.astype(np.float32), at_left, at_right, lead.fermi_energy)
 
     def lead(self, electrode: Electrode) -> Lead:
         """What a lead contributes, from the cache if it was there before."""
@@ -170,21 +172,19 @@ class WireBuilder:
         return self._leads[electrode.key]
 
     def _junction(self, frame: Frame, index: int) -> Junction:
-        """The electrodes of a frame, those of an earlier frame of the same wire where they still fit."""
+        """The electrodes of a frame; those of an earlier one where looking for them again would find the same."""
         key = frame.numbers.tobytes() + np.round(frame.cell[:2], 6).tobytes() + np.asarray(frame.pbc).tobytes()
+        known = self._junctions.get(key)
+        if known is not None and known.holds(frame):
+            return known.junction.with_positions(frame.to_atoms())
         atoms = frame.to_atoms()
-        if key in self._junctions:
-            known = self._junctions[key].with_positions(atoms)
-            if _fits(known):
-                return known
         try:
             nearest = _nearest(Junction.detect(atoms, 0.1).electrodes()[1])
             junction = Junction.detect(atoms, REACH * nearest)
-            left, right = junction.electrodes()[1:]
-            self._check(left, right)
+            self._check(*junction.electrodes()[1:])
         except InputError as error:
             raise InputError(f"{self.name}, structure {index}: {error}") from error
-        self._junctions[key] = junction
+        self._junctions[key] = Found.of(junction, frame)
         return junction
 
     def _check(self, left: Electrode, right: Electrode) -> None:
@@ -192,8 +192,54 @@ class WireBuilder:
         if len(numbers) > 1:
             found = " and ".join(chemical_symbols[z] for z in numbers)
             raise InputError(f"the electrodes are of {found}, and one orbital an atom describes electrodes of one element only.")
-        if abs(_nearest(left) - _nearest(right)) > 1e-3:
-            raise InputError("the two electrodes are crystals of different spacing; take the same for both.")
+        first, second = self.lead(left), self.lead(right)
+        if max(abs(first.nearest_A - second.nearest_A), abs(first.fermi_energy - second.fermi_energy)) > 1e-3:
+            raise InputError("the two electrodes are different crystals; take the same for both.")
+        if self.cutoff < REACH * first.nearest_A:
+            raise InputError(
+                f"the cutoff of {self.cutoff:g} Å is shorter than the range of the hopping in {chemical_symbols[numbers[0]]}; "
+                f"set cutoff to {np.ceil(10 * REACH * first.nearest_A) / 10:.1f} or more."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Electrodes that were found, and the atoms that decided.
+
+    Parameters
+    ----------
+    junction : Junction
+    ends : tuple of (int64[n], float64[n, 3])
+        Of either side, the outermost layers that detection looks at: the principal layer, and two periods of the stacking at
+        least; their indices and positions, relative to the first.
+    """
+
+    junction: Junction
+    ends: tuple[tuple[Integers, Floats], tuple[Integers, Floats]]
+
+    @classmethod
+    def of(cls, junction: Junction, frame: Frame) -> Found:
+        """What was found in a frame."""
+        ends = []
+        order = np.argsort(frame.positions[:, 2], kind="stable")
+        for electrode, outwards in ((junction.left_electrode, order), (junction.right_electrode, order[::-1])):
+            assert electrode is not None
+            count = max(len(electrode.numbers), 2 * _stacking_period(electrode))
+            atoms = np.sort(outwards[:count])
+            ends.append((atoms, frame.positions[atoms] - frame.positions[atoms[0]]))
+        return cls(junction, (ends[0], ends[1]))
+
+    def holds(self, frame: Frame) -> bool:
+        """Whether the same atoms are the outermost ones, and in the same places."""
+        z = frame.positions[:, 2]
+        for (atoms, places), sign in zip(self.ends, (1.0, -1.0), strict=True):
+            others = np.ones(len(z), dtype=bool)
+            others[atoms] = False
+            if others.any() and (sign * z[atoms]).max() + LAYER_TOLERANCE_A >= (sign * z[others]).min():
+                return False
+            if np.abs(frame.positions[atoms] - frame.positions[atoms[0]] - places).max() > UNMOVED_A:
+                return False
+        return True
 
 
 def hopping(distances: Floats, nearest_A: float, decay: float) -> Floats:
@@ -205,58 +251,61 @@ def hopping(distances: Floats, nearest_A: float, decay: float) -> Floats:
 
 def pairs_within(positions: Floats, cell: Floats, pbc: NDArray[np.bool_], cutoff: float) -> tuple[Integers, Integers, Floats]:
     """Both ends and the distance in Å of every pair closer than the cutoff, in both directions, sorted by atoms."""
-    search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    periodic = np.asarray(pbc, dtype=bool)
-    box = np.where(periodic[:, None], np.asarray(cell, dtype=np.float64), 0.0)
-    i, j, r = search.compute(points=positions, box=box, periodic=periodic, quantities="ijd")
-    return i.astype(np.int64), j.astype(np.int64), r
+    i, j, _, r = _neighbours(positions, cell, pbc, cutoff)
+    return i, j, r
 
 
 def make_lead(electrode: Electrode, decay: float) -> Lead:
-    """Fermi energy and surface Green functions of an electrode; the transverse cell is taken at Γ.
-
-    Raises
-    ------
-    InputError
-        If the Fermi energy falls onto a band edge, where the surface Green function diverges.
-    """
+    """Fermi energy and surface Green functions of an electrode; the transverse cell is taken at Γ."""
     nearest = _nearest(electrode)
-    i, j, shifts, r = _bonds(electrode, REACH * nearest)
+    i, j, shifts, r = _neighbours(electrode.positions, electrode.cell, electrode.pbc, REACH * nearest)
     t = hopping(r, nearest, decay)
     n = len(electrode.numbers)
     h00, h01 = np.zeros((n, n)), np.zeros((n, n))
     same, next_ = shifts[:, 2] == 0, shifts[:, 2] == 1
     np.add.at(h00, (i[same], j[same]), t[same])
     np.add.at(h01, (i[next_], j[next_]), t[next_])
-    energy = half_filling(n, i, j, shifts, t, electrode)
+    energy = half_filling(electrode, i, j, shifts, t)
     return Lead(nearest, energy, surface_green(h00, h01, energy), surface_green(h00, h01.T, energy))
 
 
-def half_filling(n: int, i: Integers, j: Integers, shifts: Integers, hoppings: Floats, electrode: Electrode) -> float:
-    """Energy in the middle of the sorted levels of the electrode's crystal, over a grid of k-points."""
-    repeats = electrode.order.shape[:2]
-    counts = [
-        int(np.ceil(_TRANSVERSE_POINTS / repeat)) if periodic else 1
-        for repeat, periodic in zip(repeats, electrode.pbc[:2], strict=True)
+def half_filling(electrode: Electrode, i: Integers, j: Integers, shifts: Integers, hoppings: Floats) -> float:
+    """Energy in the middle of the levels of the electrode's crystal, of its primitive transverse cell on a grid of k-points.
+
+    Parameters
+    ----------
+    electrode : Electrode
+    i, j : int64[n_bonds]
+        Ends of the bonds, in both directions.
+    shifts : int64[n_bonds, 3]
+        Cell of the second end.
+    hoppings : float64[n_bonds]
+    """
+    first, second, members = electrode.order.shape
+    cell_of, member_of = np.empty((len(electrode.numbers), 2), dtype=np.int64), np.empty(len(electrode.numbers), dtype=np.int64)
+    for a in range(first):
+        for b in range(second):
+            cell_of[electrode.order[a, b]] = a, b
+            member_of[electrode.order[a, b]] = np.arange(members)
+    home = (cell_of[i] == 0).all(axis=1)
+    i, j, shifts, hoppings = i[home], j[home], shifts[home], hoppings[home]
+    away = np.column_stack([cell_of[j] + shifts[:, :2] * (first, second), shifts[:, 2]])
+    # The larger the cell, the smaller its zone; the cost of a point is that of a matrix of `members` rows.
+    points = max(4, round(_K_POINTS / max(1.0, members / 8.0)))
+    transverse = [
+        (np.arange(points) + 0.5) / points - 0.5 if periodic else np.zeros(1) for periodic in np.asarray(electrode.pbc)[:2]
     ]
-    grids = [(np.arange(count) + 0.5) / count - 0.5 if count > 1 else np.zeros(1) for count in counts]
-    longitudinal = (np.arange(_LONGITUDINAL_POINTS) + 0.5) / (2 * _LONGITUDINAL_POINTS)
+    along = (np.arange(points) + 0.5) / (2 * points)
     levels = []
-    for k in np.stack(np.meshgrid(*grids, longitudinal, indexing="ij"), -1).reshape(-1, 3):
-        bloch = np.zeros((n, n), dtype=complex)
-        np.add.at(bloch, (i, j), hoppings * np.exp(2j * np.pi * (shifts @ k)))
-        levels.append(eigvalsh(bloch))
+    for k in np.stack(np.meshgrid(*transverse, along, indexing="ij"), -1).reshape(-1, points, 3):
+        elements = np.zeros((members * members, points), dtype=complex)
+        np.add.at(elements, member_of[i] * members + member_of[j], hoppings[:, None] * np.exp(2j * np.pi * (away @ k.T)))
+        levels.append(np.linalg.eigvalsh(elements.T.reshape(points, members, members)).ravel())
     return float(np.median(np.concatenate(levels)))
 
 
 def surface_green(h00: Floats, h01: Floats, energy: float) -> NDArray[np.complex128]:
-    """Surface Green function of layers that follow each other by `h01` and end, complex128[n, n].
-
-    Raises
-    ------
-    InputError
-        If the decimation does not end, as on a band edge.
-    """
+    """Surface Green function of layers that follow each other by `h01` and end, complex128[n, n]."""
     z = (energy + 1j * ETA) * np.eye(len(h00))
     surface, bulk = h00.astype(complex), h00.astype(complex)
     back, forth = h01.T.astype(complex), h01.astype(complex)
@@ -266,31 +315,64 @@ def surface_green(h00: Floats, h01: Floats, energy: float) -> NDArray[np.complex
         surface, bulk = surface + there, bulk + there + here
         back, forth = back @ green @ back, forth @ green @ forth
         if np.abs(back).max() < _DECOUPLED:
-            return np.asarray(inv(z - surface))
-    raise InputError("the Fermi energy of the electrodes lies on a band edge; change decay a little.")
+            break
+    return np.asarray(inv(z - surface))
 
 
-def _bonds(electrode: Electrode, cutoff: float) -> tuple[Integers, Integers, Integers, Floats]:
-    """Both ends, the cell of the second, and the distance of the bonds in an electrode's crystal."""
+def _neighbours(
+    positions: Floats, cell: Floats, pbc: NDArray[np.bool_], cutoff: float
+) -> tuple[Integers, Integers, Integers, Floats]:
+    """Both ends, the cell of the second, and the distance of every pair, in both directions, sorted by atoms."""
     search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    box = np.where(electrode.pbc[:, None], electrode.cell, 0.0)
-    i, j, shifts, r = search.compute(points=electrode.positions, box=box, periodic=electrode.pbc, quantities="ijSd")
+    periodic = np.asarray(pbc, dtype=bool)
+    box = np.where(periodic[:, None], np.asarray(cell, dtype=np.float64), 0.0)
+    i, j, shifts, r = search.compute(points=positions, box=box, periodic=periodic, quantities="ijSd")
     return i.astype(np.int64), j.astype(np.int64), shifts.astype(np.int64), r
 
 
 def _nearest(electrode: Electrode) -> float:
     """Distance of nearest neighbours in Å."""
-    longest = float(np.linalg.norm(electrode.cell, axis=1).max())
-    return float(np.round(_bonds(electrode, min(longest, 7.0) + 0.1)[3].min(), 4))
+    r = _neighbours(electrode.positions, electrode.cell, electrode.pbc, _FARTHEST_NEIGHBOUR_A)[3]
+    if not len(r):
+        raise InputError(
+            f"no atom of the electrode has a neighbour within {_FARTHEST_NEIGHBOUR_A:g} Å; check the unit of the positions."
+        )
+    return float(np.round(r.min(), 4))
 
 
-def _fits(junction: Junction) -> bool:
-    """Whether the electrodes are still where the junction says, moved as wholes."""
-    sides = ((junction.left, junction.left_electrode), (junction.right, junction.right_electrode))
-    try:
-        for side, electrode in sides:
-            assert electrode is not None
-            electrode.place(junction.atoms.positions[side])
-    except InputError:
+def _stacking_period(electrode: Electrode) -> int:
+    """Atoms in the smallest number of layers after which the electrode repeats along z."""
+    heights, layer = np.unique(np.round(electrode.positions[:, 2] / LAYER_TOLERANCE_A), return_inverse=True)
+    layers = [electrode.positions[layer == k, :2] for k in range(len(heights))]
+    cell, periodic = electrode.cell[:2, :2], np.asarray(electrode.pbc)[:2]
+    for count in range(1, len(layers)):
+        if all(_same(layers[k], layers[k + count], cell, periodic) for k in range(len(layers) - count)):
+            return sum(len(one) for one in layers[:count])
+    return len(electrode.numbers)
+
+
+def _same(first: Floats, second: Floats, cell: Floats, periodic: NDArray[np.bool_]) -> bool:
+    """Whether two layers, float64[n, 2] and [m, 2], lie above each other."""
+    if len(first) != len(second):
         return False
-    return True
+    apart = first[:, None] - second
+    if periodic.any():
+        axes = cell[periodic]
+        apart = apart - np.round(apart @ np.linalg.pinv(axes)) @ axes
+    return bool((np.linalg.norm(apart, axis=-1).min(axis=1) < LAYER_TOLERANCE_A).all())
+
+
+def _check_positions(name: str, frame: Frame, index: int) -> None:
+    """Raise ItemError if positions are not finite or atoms overlap, InputError if the cell is none."""
+    if not (np.isfinite(frame.positions).all() and np.isfinite(frame.cell).all()):
+        raise ItemError(f"{name}: structure {index} has positions or cell vectors that are not finite numbers.")
+    periodic = np.asarray(frame.pbc, dtype=bool)
+    if np.linalg.matrix_rank(frame.cell[periodic]) < periodic.sum():
+        raise InputError(f"{name}: structure {index} is periodic along a direction without a cell vector of its own.")
+    radii = OVERLAP * covalent_radii[frame.numbers]
+    i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, 2.0 * float(radii.max(initial=0.1)))
+    deepest = r - radii[i] - radii[j]
+    if len(r) and deepest.min() < 0.0:
+        worst = int(deepest.argmin())
+        message = overlap_message(frame.numbers, int(i[worst]), int(j[worst]), float(r[worst]))
+        raise ItemError(f"{name}, structure {index}: {message}")
