@@ -122,7 +122,7 @@ class BreakJunctionOptions(WorkflowOptions):
 
     check_reference_snapshots: int = Field(default=8, ge=0)
     """With such a Hamiltonian and `check_snapshots`: about so many snapshots of each production series are computed in full and
-    learnt from, too. What it learns of the training wires alone need not hold for longer ones, whose check labels would be off."""
+    learnt from, too. What it learns of the training wires alone need not hold for longer ones, whose labels would be off."""
 
     label_every: int = Field(default=1, ge=1)
     """Label every n-th snapshot of a training pull."""
