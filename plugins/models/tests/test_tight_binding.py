@@ -91,7 +91,9 @@ def open_channels(frame):
     return int(np.sum(np.diff(np.sign(bands - make_lead(electrode, 2.0).fermi_energy), axis=0) != 0)) / 2
 
 
-@pytest.mark.parametrize(("face", "size", "layers"), [(fcc100, 2, 12), (fcc100, 3, 12), (fcc111, 2, 15)], ids=str)
+@pytest.mark.parametrize(
+    ("face", "size", "layers"), [(fcc100, 2, 12), (fcc100, 3, 12), (fcc111, 2, 15)], ids=["100", "100 wider", "111"]
+)
 def test_a_perfect_crystal_lets_every_channel_through(face, size, layers):
     """Leads, device and contacts are one crystal, so nothing is reflected, however long it is; (111) has no mirror along z."""
     channels = open_channels(wire(size=size, face=face, layers=layers))
