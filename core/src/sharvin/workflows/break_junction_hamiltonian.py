@@ -86,9 +86,8 @@ def taught(context: Context, options: BreakJunctionOptions, training: Pulls, pro
     if options.check_snapshots and options.check_reference_snapshots:
         for name in production.names():
             pulls = list(production.of(name).items())
-            number = min(options.check_reference_snapshots, len(pulls))
-            spread = np.linspace(0, len(pulls) - 1, number).round().astype(int)
-            drawn += _drawn([pulls[place] for place in spread], options.check_reference_snapshots, name)
+            every = max(1, len(pulls) // options.check_reference_snapshots)
+            drawn += _drawn(pulls[::every][: options.check_reference_snapshots], options.check_reference_snapshots, name)
     tasks = [ReferenceTask(one.trajectory, one.snapshots, chosen["hamiltonian"], chosen["transport"]) for one in drawn]
     depend_on = [{"pull": one.trajectory.name, "snapshots": list(one.snapshots)} for one in drawn]
     references = context.ensemble(
