@@ -12,14 +12,14 @@ from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_models.configs import TightBindingOptions
 from sharvin_models.tight_binding_network import TightBindingNetwork
-from sharvin_models.wire_contacts import REACH, WireBuilder, hopping, pairs_within
+from sharvin_models.wire_contacts import Bonds, WireBuilder, pairs_within
 
 
-def crystal_hopping(frame, nearest_A):
+def crystal_hopping(frame, nearest_A, bonds):
     """Hamiltonian of all atoms with the hopping of the electrodes' crystal."""
-    i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, REACH * nearest_A)
+    i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, bonds.reach * nearest_A)
     matrix = np.zeros((len(frame), len(frame)))
-    np.add.at(matrix, (i, j), hopping(r, nearest_A, 2.0))
+    np.add.at(matrix, (i, j), bonds.hopping(r, nearest_A))
     return matrix
 
 
@@ -32,19 +32,20 @@ def test_a_learnt_hamiltonian_conducts_as_the_solver_of_open_systems_says(elemen
     frame = Frame.from_atoms(built.build(np.random.default_rng(0)))
     order = np.argsort(np.round(frame.positions[:, 2], 2), kind="stable")
     frame = replace(frame, numbers=frame.numbers[order], positions=frame.positions[order], rigid=None)
+    bonds = Bonds(reach={"Au": 1.4, "K": 1.55}[element])
     options = TightBindingOptions(cutoff=1.6 * nearest_A, channels=8)
-    made = WireBuilder("tight_binding", options.decay, options.cutoff, (int(frame.numbers[0]),))(frame, 0)
+    made = WireBuilder("tight_binding", bonds, options.cutoff, (int(frame.numbers[0]),))(frame, 0)
     network = TightBindingNetwork(1, 12.0, options)
     network.initialise(np.random.default_rng(3))
     with torch.no_grad():
         network.onsite.weight *= 10.0
         predicted = float(network([made]))
         device = network.hamiltonians([made])[0].numpy().astype(np.float64)
-    junction = Junction.detect(frame.to_atoms(), REACH * nearest_A)
+    junction = Junction.detect(frame.to_atoms(), bonds.reach * nearest_A)
     n = len(junction.left)
     assert np.array_equal(np.sort(junction.left), np.arange(n))
     # The layers next to the principal ones are a crystal still, so its blocks are those of the lead.
-    bare = crystal_hopping(frame, nearest_A)
+    bare = crystal_hopping(frame, nearest_A, bonds)
     left = Lead(bare[:n, :n], bare[:n, n : 2 * n], np.eye(n), np.zeros((n, n)))
     right = Lead(bare[-n:, -n:], bare[-2 * n : -n, -n:], np.eye(n), np.zeros((n, n)))
     matrix = bare.copy()

@@ -16,7 +16,7 @@ from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
 from sharvin_models.configs import TightBindingOptions
 from sharvin_models.tight_binding_network import TightBindingNetwork, transmission
-from sharvin_models.wire_contacts import Contact, WireBuilder, make_lead, surface_green
+from sharvin_models.wire_contacts import Bonds, Contact, WireBuilder, make_lead, surface_green
 
 GOLD, SILVER = 79, 47
 SPACING = 2.04
@@ -39,7 +39,7 @@ def wire(layers=12, kept=(), size=2, shake=0.0, seed=0, numbers=None, face=fcc10
 
 
 def made_of(frame, decay=2.0, cutoff=4.5):
-    return WireBuilder("tight_binding", decay, cutoff, (SILVER, GOLD))(frame, 0)
+    return WireBuilder("tight_binding", Bonds(decay), cutoff, (SILVER, GOLD))(frame, 0)
 
 
 def bare_hamiltonian(made):
@@ -63,7 +63,7 @@ class Model:
 
     def __init__(self, seed=0, strength=1.0, **options):
         self.options = TightBindingOptions(**{**SMALL, **options})
-        self.build = WireBuilder("tight_binding", self.options.decay, self.options.cutoff, (SILVER, GOLD))
+        self.build = WireBuilder("tight_binding", Bonds(self.options.decay), self.options.cutoff, (SILVER, GOLD))
         self.network = TightBindingNetwork(2, 12.0, self.options)
         self.network.initialise(np.random.default_rng(seed))
         with torch.no_grad():
@@ -88,7 +88,7 @@ def open_channels(frame):
     h00, h01 = full[:n, :n], full[:n, n : 2 * n]
     k = np.linspace(-np.pi, np.pi, 4001)
     bands = np.array([np.linalg.eigvalsh(h00 + h01 * np.exp(1j * q) + h01.T * np.exp(-1j * q)) for q in k])
-    return int(np.sum(np.diff(np.sign(bands - make_lead(electrode, 2.0).fermi_energy), axis=0) != 0)) / 2
+    return int(np.sum(np.diff(np.sign(bands - make_lead(electrode, Bonds()).fermi_energy), axis=0) != 0)) / 2
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,10 @@ def test_the_fermi_energy_fills_half_of_an_fcc_band_whatever_the_cross_section()
     k = (np.arange(64) + 0.5) / 64 * 2 * np.pi
     a, b, c = np.meshgrid(k, k, k, indexing="ij")
     nearest = -2 * sum(np.cos(x) for x in (a, b, c, a - b, b - c, c - a))
-    energies = [make_lead(electrode_of(wire(size=size)), 2.0).fermi_energy for size in (2, 3, 4)]
+    energies = [make_lead(electrode_of(wire(size=size)), Bonds()).fermi_energy for size in (2, 3, 4)]
     assert energies == pytest.approx([float(np.median(nearest))] * 3, abs=0.01)
     assert np.ptp(energies) < 1e-6
-    assert make_lead(electrode_of(wire(face=fcc111, layers=15)), 2.0).fermi_energy == pytest.approx(energies[0], abs=0.01)
+    assert make_lead(electrode_of(wire(face=fcc111, layers=15)), Bonds()).fermi_energy == pytest.approx(energies[0], abs=0.01)
 
 
 def test_a_neck_of_single_atoms_has_one_channel_at_most():
@@ -183,7 +183,7 @@ def test_a_wire_does_not_depend_on_those_before_it():
     frames[2].positions[frames[2].positions[:, 2] > 8 * SPACING + 0.5, 2] += 1.5
     order = np.roll(np.arange(len(frames[0])), 8)
     frames += [wire(layers=15), replace(frames[0], positions=frames[0].positions[order])]
-    together = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))
+    together = WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))
     for index, frame in enumerate(frames):
         first, alone = together(frame, index), made_of(frame)
         assert np.array_equal(first.pairs, alone.pairs)
@@ -195,9 +195,9 @@ def test_an_electrode_that_is_not_ideal_is_refused_after_others_too():
     frame = wire(layers=13)
     moved = replace(frame, positions=frame.positions.copy())
     moved.positions[1] += [0.0, 0.04, 0.0]
-    build = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))
+    build = WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))
     build(frame, 0)
-    for builder in (build, WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))):
+    for builder in (build, WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))):
         with pytest.raises(InputError, match="structure 1"):
             builder(moved, 1)
 
@@ -242,9 +242,9 @@ def test_a_device_or_a_cutoff_shorter_than_the_hopping_is_refused():
     thin = Frame.from_atoms(atoms[atoms.positions[:, 2] < 8.6 * 5.23 / 2])
     long = Frame.from_atoms(atoms * (1, 1, 2))
     with pytest.raises(InputError, match="add layers"):
-        WireBuilder("tight_binding", 2.0, 7.0, (19,))(thin, 0)
+        WireBuilder("tight_binding", Bonds(), 7.0, (19,))(thin, 0)
     with pytest.raises(InputError, match=r"set cutoff to 6\.4 or more"):
-        WireBuilder("tight_binding", 2.0, 4.5, (19,))(long, 0)
+        WireBuilder("tight_binding", Bonds(), 4.5, (19,))(long, 0)
 
 
 def test_broken_structures_are_named_whether_first_or_later():
@@ -252,7 +252,7 @@ def test_broken_structures_are_named_whether_first_or_later():
     lost, doubled = (replace(frame, positions=frame.positions.copy()) for _ in range(2))
     lost.positions[20] = np.nan
     doubled.positions[21] = doubled.positions[20] + 0.1
-    build = WireBuilder("tight_binding", 2.0, 4.5, (GOLD,))
+    build = WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))
     for bad, words in ((lost, "not finite"), (doubled, "overlap")):
         with pytest.raises(ItemError, match=words):
             made_of(bad)

@@ -23,7 +23,7 @@ from sharvin_models.saved_model import Arrays
 from sharvin_models.standardisation import TargetScale
 from sharvin_models.tight_binding_network import TightBindingNetwork
 from sharvin_models.trained_regressor import LearningProblem, TrainedRegressor
-from sharvin_models.wire_contacts import Wire, WireBuilder
+from sharvin_models.wire_contacts import Bonds, Wire, WireBuilder
 
 ROUNDING_G0 = 1e-6
 """Below zero, what may be a solver's rounding."""
@@ -82,5 +82,6 @@ class TightBinding(TrainedRegressor[TightBindingOptions, TightBindingNetwork, li
         return TightBindingNetwork(len(self._elements), 1.0, self.options)
 
     def _wires(self, frames: Frames, elements: tuple[int, ...]) -> list[Wire]:
-        build = WireBuilder(self.name, self.options.decay, self.options.cutoff, elements)
+        bonds = Bonds(self.options.decay, self.options.reach)
+        build = WireBuilder(self.name, bonds, self.options.cutoff, elements)
         return [build(frame, index) for index, frame in enumerate(frames)]

@@ -4,8 +4,8 @@ Energies are in units of the hopping between nearest neighbours of the electrode
 
 .. math:: t(r) = -e^{-\kappa (r/d - 1)} f(r),
 
-with a quintic f that falls from 1 at :data:`SWITCH` d to 0 at :data:`REACH` d: two shells of neighbours in a bcc metal, one in an
-fcc one. The Fermi energy fills half of the crystal's band, one electron an atom, whatever the electrode's cross-section.
+with a quintic f that falls from 1 at :data:`FULL` of the range to 0 at the range, `reach` times d. The Fermi energy fills half
+of the crystal's band, one electron an atom, whatever the electrode's cross-section.
 
 The outermost principal layers of a wire are its leads' and semi-infinite. What they add to the rest, the device, is the
 self-energy :math:`\Sigma = \tau^T g\,\tau` with the surface Green function g of decimation (López Sancho, López Sancho and Rubio,
@@ -27,10 +27,8 @@ from vesin import NeighborList  # type: ignore[import-untyped]
 
 from sharvin_models.neighbour_graph import Graph, GraphBuilder
 
-REACH = 1.4
-"""Range of the hopping in distances of nearest neighbours."""
-SWITCH = 1.15
-"""From here on the hopping is taken to zero."""
+FULL = 0.82
+"""Part of its range over which the hopping is not yet taken to zero."""
 ETA = 1e-7
 """Imaginary part of the energy in the leads."""
 UNMOVED_A = 1e-3
@@ -87,6 +85,20 @@ class Wire:
     fermi_energy: float
 
 
+@dataclass(frozen=True)
+class Bonds:
+    """The hopping t(r) of the electrodes: κ, and the range in distances of nearest neighbours."""
+
+    decay: float = 2.0
+    reach: float = 1.4
+
+    def hopping(self, distances: Floats, nearest_A: float) -> Floats:
+        """t(r) at distances in Å, in units of that between nearest neighbours of the electrode."""
+        x = distances / nearest_A
+        u = np.clip((x / self.reach - FULL) / (1.0 - FULL), 0.0, 1.0)
+        return np.asarray(-np.exp(-self.decay * (x - 1.0)) * (1.0 - u**3 * (10.0 - 15.0 * u + 6.0 * u * u)))
+
+
 @dataclass(frozen=True, eq=False)
 class Lead:
     """Of one electrode: nearest-neighbour distance in Å, Fermi energy, and the surface Green functions towards +z and −z."""
@@ -104,16 +116,16 @@ class WireBuilder:
     ----------
     name : str
         Of the regressor, for messages.
-    decay : float
-        κ of the hopping.
+    bonds : Bonds
+        The electrodes' hopping.
     cutoff : float
         Of the graph, in Å.
     elements : sequence of int
         Atomic numbers that may occur.
     """
 
-    def __init__(self, name: str, decay: float, cutoff: float, elements: tuple[int, ...]) -> None:
-        self.name, self.decay, self.cutoff = name, decay, cutoff
+    def __init__(self, name: str, bonds: Bonds, cutoff: float, elements: tuple[int, ...]) -> None:
+        self.name, self.bonds, self.cutoff = name, bonds, cutoff
         self._graph = GraphBuilder(name, cutoff, "mobile", elements)
         self._leads: dict[bytes, Lead] = {}
         self._junctions: dict[bytes, Found] = {}
@@ -143,24 +155,24 @@ class WireBuilder:
         graph = self._graph(replace(frame, rigid=outer), index)
         place = np.full(len(frame), -1, dtype=np.int64)
         place[~outer] = np.arange(graph.n_centres)
-        i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, REACH * lead.nearest_A)
+        i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, self.bonds.reach * lead.nearest_A)
         if np.any((left[i] >= 0) & (right[j] >= 0)):
             raise InputError(
                 f"{self.name}: structure {index} has fewer layers between its electrodes than the hopping reaches, "
-                f"{REACH * lead.nearest_A:.2f} Å; add layers."
+                f"{self.bonds.reach * lead.nearest_A:.2f} Å; add layers."
             )
         contacts = []
         for layer, of in layers:
             crossing = (layer[i] >= 0) & (place[j] >= 0)
             tau = np.zeros((int(layer.max()) + 1, graph.n_centres))
-            np.add.at(tau, (layer[i[crossing]], place[j[crossing]]), hopping(r[crossing], lead.nearest_A, self.decay))
+            np.add.at(tau, (layer[i[crossing]], place[j[crossing]]), self.bonds.hopping(r[crossing], lead.nearest_A))
             touched = np.flatnonzero(tau.any(axis=0))
             green = of.towards_right if layer is left else of.towards_left
             contacts.append(Contact(touched, tau[:, touched].T @ green @ tau[:, touched]))
         inside = (place[i] >= 0) & (place[j] >= 0) & (i <= j)
         i, j, r = i[inside], j[inside], r[inside]
         # An atom and its own image are listed twice, an atom and another once; both count once in H + Hᵀ.
-        bare = hopping(r, lead.nearest_A, self.decay) * np.where(i == j, 0.5, 1.0)
+        bare = self.bonds.hopping(r, lead.nearest_A) * np.where(i == j, 0.5, 1.0)
         pairs = np.stack([place[i], place[j]])
         at_left, at_right = contacts
         return Wire(graph, pairs, r.astype(np.float32), bare.astype(np.float32), at_left, at_right, lead.fermi_energy)
@@ -168,7 +180,7 @@ class WireBuilder:
     def lead(self, electrode: Electrode) -> Lead:
         """What a lead contributes, from the cache if it was there before."""
         if electrode.key not in self._leads:
-            self._leads[electrode.key] = make_lead(electrode, self.decay)
+            self._leads[electrode.key] = make_lead(electrode, self.bonds)
         return self._leads[electrode.key]
 
     def _junction(self, frame: Frame, index: int) -> Junction:
@@ -180,7 +192,7 @@ class WireBuilder:
         atoms = frame.to_atoms()
         try:
             nearest = _nearest(Junction.detect(atoms, 0.1).electrodes()[1])
-            junction = Junction.detect(atoms, REACH * nearest)
+            junction = Junction.detect(atoms, self.bonds.reach * nearest)
             self._check(*junction.electrodes()[1:])
         except InputError as error:
             raise InputError(f"{self.name}, structure {index}: {error}") from error
@@ -195,10 +207,10 @@ class WireBuilder:
         first, second = self.lead(left), self.lead(right)
         if max(abs(first.nearest_A - second.nearest_A), abs(first.fermi_energy - second.fermi_energy)) > 1e-3:
             raise InputError("the two electrodes are different crystals; take the same for both.")
-        if self.cutoff < REACH * first.nearest_A:
+        if self.cutoff < self.bonds.reach * first.nearest_A:
             raise InputError(
                 f"the cutoff of {self.cutoff:g} Å is shorter than the range of the hopping in {chemical_symbols[numbers[0]]}; "
-                f"set cutoff to {np.ceil(10 * REACH * first.nearest_A) / 10:.1f} or more."
+                f"set cutoff to {np.ceil(10 * self.bonds.reach * first.nearest_A) / 10:.1f} or more."
             )
 
 
@@ -242,24 +254,17 @@ class Found:
         return True
 
 
-def hopping(distances: Floats, nearest_A: float, decay: float) -> Floats:
-    """t(r) at distances in Å, in units of that between nearest neighbours of the electrode."""
-    x = distances / nearest_A
-    u = np.clip((x - SWITCH) / (REACH - SWITCH), 0.0, 1.0)
-    return np.asarray(-np.exp(-decay * (x - 1.0)) * (1.0 - u**3 * (10.0 - 15.0 * u + 6.0 * u * u)))
-
-
 def pairs_within(positions: Floats, cell: Floats, pbc: NDArray[np.bool_], cutoff: float) -> tuple[Integers, Integers, Floats]:
     """Both ends and the distance in Å of every pair closer than the cutoff, in both directions, sorted by atoms."""
     i, j, _, r = _neighbours(positions, cell, pbc, cutoff)
     return i, j, r
 
 
-def make_lead(electrode: Electrode, decay: float) -> Lead:
+def make_lead(electrode: Electrode, bonds: Bonds) -> Lead:
     """Fermi energy and surface Green functions of an electrode; the transverse cell is taken at Γ."""
     nearest = _nearest(electrode)
-    i, j, shifts, r = _neighbours(electrode.positions, electrode.cell, electrode.pbc, REACH * nearest)
-    t = hopping(r, nearest, decay)
+    i, j, shifts, r = _neighbours(electrode.positions, electrode.cell, electrode.pbc, bonds.reach * nearest)
+    t = bonds.hopping(r, nearest)
     n = len(electrode.numbers)
     h00, h01 = np.zeros((n, n)), np.zeros((n, n))
     same, next_ = shifts[:, 2] == 0, shifts[:, 2] == 1
