@@ -22,12 +22,12 @@ errors r are:
 .. math:: s_i^2 = \frac{M-1}{M} \, \frac{\sum_j w_j e_j^2}{\sum_j w_j r_j^2} \, q_i^2,
 
 with :math:`r_j^2` the mean square of those members' errors, and the first factor as s² is the mean over M. Where fewer than two
-members learnt from a snapshot, :math:`q_i^2` is the average over the others; in ensembles of two there are no others, and α =
-0. A prediction is as uncertain as the members disagree about it, and as those were wrong that had not learnt: :math:`a^2 = 1 +
-\alpha^2`. For α = 0 this is the variance of CV+, which makes its intervals of predictions of members plus or minus errors of
-samples that they held back (Barber, Candès, Ramdas and Tibshirani, Ann. Stat. 49, 486 (2021)). Two things are left out: the
-error e is that of one member, and the mean of several has a smaller one; and the pulls that a member holds back also choose the
-epoch at which its training ends, so that e is somewhat smaller than on pulls without any part in it.
+members learnt from a snapshot, :math:`q_i^2` is the average over the others; in ensembles of two there are no others, and
+α = 0. A prediction is as uncertain as the members disagree about it, and as those were wrong that had not learnt:
+:math:`a^2 = 1 + \alpha^2`. For α = 0 this is the variance of CV+, which makes its intervals of predictions of members plus or
+minus errors of samples that they held back (Barber, Candès, Ramdas and Tibshirani, Ann. Stat. 49, 486 (2021)). Two things are
+left out: the error e is that of one member, and the mean of several has a smaller one; and the pulls that a member holds back
+also choose the epoch at which its training ends, so that e is somewhat smaller than on pulls without any part in it.
 """
 
 from __future__ import annotations

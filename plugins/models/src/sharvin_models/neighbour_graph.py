@@ -142,11 +142,8 @@ class GraphBuilder:
 
     def _edges(self, frame: Frame, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Both ends and the vector of every edge, those of one atom together and in order of the atoms."""
+        require_finite(frame, self.name, index)
         cell, periodic = np.asarray(frame.cell, dtype=np.float64), np.asarray(frame.pbc, dtype=bool)
-        if not (np.isfinite(frame.positions).all() and np.isfinite(cell).all()):
-            raise ItemError(f"{self.name}: structure {index} has positions or cell vectors that are not finite numbers.")
-        if np.linalg.matrix_rank(cell[periodic]) < periodic.sum():
-            raise InputError(f"{self.name}: structure {index} is periodic along a direction without a cell vector of its own.")
         if not periodic.all():
             cell = np.where(periodic[:, None], cell, 0.0)
         i, j, distances, vectors = self._search.compute(points=frame.positions, box=cell, periodic=periodic, quantities="ijdD")
@@ -157,6 +154,23 @@ class GraphBuilder:
                 "the structure is broken."
             )
         return i.astype(np.int64), j.astype(np.int64), vectors
+
+
+def require_finite(frame: Frame, name: str, index: int) -> None:
+    """Refuse a frame in which distances mean nothing; `name` of the regressor and `index` are for the message.
+
+    Raises
+    ------
+    InputError
+        If a periodic direction has no cell vector.
+    ItemError
+        If positions or cell vectors are not finite.
+    """
+    cell, periodic = np.asarray(frame.cell, dtype=np.float64), np.asarray(frame.pbc, dtype=bool)
+    if not (np.isfinite(frame.positions).all() and np.isfinite(cell).all()):
+        raise ItemError(f"{name}: structure {index} has positions or cell vectors that are not finite numbers.")
+    if np.linalg.matrix_rank(cell[periodic]) < periodic.sum():
+        raise InputError(f"{name}: structure {index} is periodic along a direction without a cell vector of its own.")
 
 
 def batched(graphs: Sequence[Graph], cutoff: float, device: torch.device) -> GraphBatch:

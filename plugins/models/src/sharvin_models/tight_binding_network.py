@@ -24,12 +24,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from sharvin_models.configs import TightBindingOptions
 from sharvin_models.equivariant_network import AtomInvariants, dense
-from sharvin_models.neighbour_graph import GraphBatch, batched
+from sharvin_models.neighbour_graph import batched
 from sharvin_models.wire_contacts import Contact, Wire
 
 _AT_THE_START = 0.03
@@ -64,7 +64,7 @@ class TightBindingNetwork(AtomInvariants):
 
     def hamiltonians(self, wires: Sequence[Wire]) -> list[Tensor]:
         """Real symmetric Hamiltonian of every wire's device, [n, n], in units of the electrodes' hopping."""
-        batch: GraphBatch = batched([wire.graph for wire in wires], self.options.cutoff, self.embedding.device)
+        batch = batched([wire.graph for wire in wires], self.options.cutoff, self.embedding.device)
         atoms = self.atom_invariants(batch)
         result = []
         for wire, invariants in zip(wires, torch.split(atoms, list(batch.counts)), strict=True):
@@ -81,7 +81,6 @@ class TightBindingNetwork(AtomInvariants):
     def initialise(self, rng: np.random.Generator) -> None:
         """As all networks; then on-site energies and hoppings next to the electrodes'."""
         super().initialise(rng)
-        last: nn.Linear
         for last in (self.onsite, self.strength):
             last.weight *= _AT_THE_START
 
@@ -95,10 +94,15 @@ def transmission(hamiltonian: Tensor, left: Contact, right: Contact, energy: flo
     left, right : Contact
     energy : float
         Where T is taken, on the scale of the Hamiltonian.
+
+    Returns
+    -------
+    Tensor
+        float64 scalar, the conductance in G0; 0 where nothing touches a lead.
     """
     n = len(hamiltonian)
     if not (len(left.atoms) and len(right.atoms)):
-        return (hamiltonian * 0.0).sum().double()  # nothing touches a lead
+        return (hamiltonian * 0.0).sum().double()
     matrix = energy * torch.eye(n, dtype=torch.complex128, device=hamiltonian.device) - hamiltonian
     sigmas = []
     for contact in (left, right):

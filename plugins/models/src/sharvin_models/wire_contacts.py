@@ -25,7 +25,7 @@ from sharvin.frames import Frame
 from sharvin.junction import LAYER_TOLERANCE_A, OVERLAP, Electrode, Junction, overlap_message
 from vesin import NeighborList  # type: ignore[import-untyped]
 
-from sharvin_models.neighbour_graph import Graph, GraphBuilder
+from sharvin_models.neighbour_graph import Graph, GraphBuilder, require_finite
 
 FULL = 0.82
 """Part of its range over which the hopping is not yet taken to zero."""
@@ -74,6 +74,7 @@ class Wire:
         Hopping t(r) as in the electrode's crystal.
     left, right : Contact
     fermi_energy : float
+        In units of the hopping at d, as `bare` is.
     """
 
     graph: Graph
@@ -87,13 +88,21 @@ class Wire:
 
 @dataclass(frozen=True)
 class Bonds:
-    """The hopping t(r) of the electrodes: κ, and the range in distances of nearest neighbours."""
+    """The hopping t(r) of the electrodes.
+
+    Parameters
+    ----------
+    decay : float
+        κ.
+    reach : float
+        Range in distances d of nearest neighbours.
+    """
 
     decay: float = 2.0
     reach: float = 1.4
 
     def hopping(self, distances: Floats, nearest_A: float) -> Floats:
-        """t(r) at distances in Å, in units of that between nearest neighbours of the electrode."""
+        """t(r), float64[n], at distances float64[n] in Å, in units of that between nearest neighbours of the electrode."""
         x = distances / nearest_A
         u = np.clip((x / self.reach - FULL) / (1.0 - FULL), 0.0, 1.0)
         return np.asarray(-np.exp(-self.decay * (x - 1.0)) * (1.0 - u**3 * (10.0 - 15.0 * u + 6.0 * u * u)))
@@ -101,7 +110,18 @@ class Bonds:
 
 @dataclass(frozen=True, eq=False)
 class Lead:
-    """Of one electrode: nearest-neighbour distance in Å, Fermi energy, and the surface Green functions towards +z and −z."""
+    """What a wire needs of one electrode.
+
+    Parameters
+    ----------
+    nearest_A : float
+        Distance d of nearest neighbours.
+    fermi_energy : float
+        In units of the hopping at d.
+    towards_right, towards_left : complex128[n, n]
+        Surface Green functions of the lead that ends towards +z and of the one that ends towards −z, between the atoms of a
+        principal layer, in units of the inverse hopping.
+    """
 
     nearest_A: float
     fermi_energy: float
@@ -141,16 +161,12 @@ class WireBuilder:
         ItemError
             If positions are not finite or two atoms overlap.
         """
-        _check_positions(self.name, frame, index)
+        require_finite(frame, self.name, index)
+        _require_apart(frame, self.name, index)
         junction = self._junction(frame, index)
-        sides = ((junction.left, junction.left_electrode), (junction.right, junction.right_electrode))
-        layers = []
-        for side, electrode in sides:
-            assert electrode is not None
-            layer = np.full(len(frame), -1, dtype=np.int64)
-            layer[side] = np.arange(len(side))
-            layers.append((layer, self.lead(electrode)))
-        (left, lead), (right, _) = layers
+        left, right = (np.full(len(frame), -1, dtype=np.int64) for _ in range(2))
+        left[junction.left], right[junction.right] = np.arange(len(junction.left)), np.arange(len(junction.right))
+        lead, opposite = (self.lead(electrode) for electrode in junction.electrodes()[1:])
         outer = (left >= 0) | (right >= 0)
         graph = self._graph(replace(frame, rigid=outer), index)
         place = np.full(len(frame), -1, dtype=np.int64)
@@ -162,12 +178,11 @@ class WireBuilder:
                 f"{self.bonds.reach * lead.nearest_A:.2f} Å; add layers."
             )
         contacts = []
-        for layer, of in layers:
+        for layer, green in ((left, lead.towards_right), (right, opposite.towards_left)):
             crossing = (layer[i] >= 0) & (place[j] >= 0)
             tau = np.zeros((int(layer.max()) + 1, graph.n_centres))
             np.add.at(tau, (layer[i[crossing]], place[j[crossing]]), self.bonds.hopping(r[crossing], lead.nearest_A))
             touched = np.flatnonzero(tau.any(axis=0))
-            green = of.towards_right if layer is left else of.towards_left
             contacts.append(Contact(touched, tau[:, touched].T @ green @ tau[:, touched]))
         inside = (place[i] >= 0) & (place[j] >= 0) & (i <= j)
         i, j, r = i[inside], j[inside], r[inside]
@@ -310,7 +325,15 @@ def half_filling(electrode: Electrode, i: Integers, j: Integers, shifts: Integer
 
 
 def surface_green(h00: Floats, h01: Floats, energy: float) -> NDArray[np.complex128]:
-    """Surface Green function of layers that follow each other by `h01` and end, complex128[n, n]."""
+    """Surface Green function of a half-infinite stack of layers, complex128[n, n].
+
+    Parameters
+    ----------
+    h00, h01 : float64[n, n]
+        Hamiltonian of a layer, and its coupling to the next one on the way to the surface.
+    energy : float
+        In the same unit.
+    """
     z = (energy + 1j * ETA) * np.eye(len(h00))
     surface, bulk = h00.astype(complex), h00.astype(complex)
     back, forth = h01.T.astype(complex), h01.astype(complex)
@@ -367,13 +390,8 @@ def _same(first: Floats, second: Floats, cell: Floats, periodic: NDArray[np.bool
     return bool((np.linalg.norm(apart, axis=-1).min(axis=1) < LAYER_TOLERANCE_A).all())
 
 
-def _check_positions(name: str, frame: Frame, index: int) -> None:
-    """Raise ItemError if positions are not finite or atoms overlap, InputError if the cell is none."""
-    if not (np.isfinite(frame.positions).all() and np.isfinite(frame.cell).all()):
-        raise ItemError(f"{name}: structure {index} has positions or cell vectors that are not finite numbers.")
-    periodic = np.asarray(frame.pbc, dtype=bool)
-    if np.linalg.matrix_rank(frame.cell[periodic]) < periodic.sum():
-        raise InputError(f"{name}: structure {index} is periodic along a direction without a cell vector of its own.")
+def _require_apart(frame: Frame, name: str, index: int) -> None:
+    """Raise ItemError if two atoms overlap, as electrodes are looked for in some frames only."""
     radii = OVERLAP * covalent_radii[frame.numbers]
     i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, 2.0 * float(radii.max(initial=0.1)))
     deepest = r - radii[i] - radii[j]
