@@ -140,6 +140,22 @@ def test_divergence_is_reported_with_its_remedy():
         model.fit(data, data, np.random.default_rng(0))
 
 
+def test_a_failed_fit_leaves_the_model_of_the_one_before(monkeypatch):
+    data = structures(8)
+    model = sharvin.create("regressors", "fc_maxpool", **SHAPE, epochs=2)
+    model.fit(data, data, np.random.default_rng(0))
+    before = model.predict(data.samples).mean
+
+    def diverging(*_, **__):
+        raise RunError("diverged")
+
+    monkeypatch.setattr("sharvin_models.trained_regressor.train", diverging)
+    others = structures(8, seed=1)
+    with pytest.raises(RunError, match="diverged"):
+        model.fit(Dataset(others.samples, 10.0 * others.targets, others.groups), others, np.random.default_rng(0))
+    assert np.array_equal(model.predict(data.samples).mean, before)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_not_replaced():
     with pytest.raises(InputError, match="no GPU"):

@@ -127,6 +127,14 @@ class TrainedRegressor(SavedRegressor[O], Generic[O, Network, Inputs]):
         StoreError
             If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
         """
+        before = vars(self).copy()
+        try:
+            return self._fit(data, validation, rng)
+        except BaseException:
+            vars(self).update(before)  # a failed fit leaves the model of the one before, scales and elements included
+            raise
+
+    def _fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
         problem = self._problem(data, validation, rng)
         network, unit = problem.network, problem.unit
 
