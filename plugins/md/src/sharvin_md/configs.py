@@ -199,15 +199,19 @@ class SecondMomentParameters(NamedTuple):
     cutoff_A: float
 
 
-SECOND_MOMENT = {"K": SecondMomentParameters(0.022036, 0.268414, 8.84, 1.2, 4.529, 8.465, 11.695)}
-"""Parameters by element; what they were fitted to is told in :mod:`sharvin_md.second_moment`."""
+SECOND_MOMENT = {
+    "Ag": SecondMomentParameters(0.1028, 1.178, 10.928, 3.139, 2.889, 6.5, 7.0),
+    "Au": SecondMomentParameters(0.2061, 1.790, 10.229, 4.036, 2.884, 6.5, 7.0),
+    "K": SecondMomentParameters(0.022036, 0.268414, 8.84, 1.2, 4.529, 8.465, 11.695),
+}
+"""Parameters by element; where they come from is told in :mod:`sharvin_md.second_moment`."""
 
 
 class SecondMomentOptions(Options):
-    """Tight-binding potential in the second-moment approximation, of potassium or with parameters of your own."""
+    """Tight-binding potential in the second-moment approximation, of silver, gold, potassium or with parameters of your own."""
 
     element: str = "K"
-    """Chemical symbol. K needs nothing else."""
+    """Chemical symbol. Ag, Au and K need nothing else."""
     repulsion_eV: Positive | None = None
     """A, the repulsion of two atoms at ``distance_A``, for one of them."""
     hopping_eV: Positive | None = None

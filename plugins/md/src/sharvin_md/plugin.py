@@ -55,7 +55,7 @@ def sharvin_potentials() -> list[Component]:
             name="second_moment",
             target="sharvin_md.second_moment:SecondMoment",
             config="sharvin_md.configs:SecondMomentOptions",
-            summary="tight-binding second-moment potential of potassium or your own, native in LAMMPS",
+            summary="tight-binding second-moment potential of Ag, Au, K or your own, native in LAMMPS",
             needs=("lammps",),
         ),
     ]
