@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from sharvin.options import Options
 
 TABLES = {name: Path(__file__).parent / "data" / f"slater_koster_{name}.json" for name in ("ptbp", "nrl")}
 
 
-class SlaterKosterOptions(Options):
+class TableOptions(Options):
+    """What chooses a Slater–Koster table."""
+
     table: str | dict[str, str] = "ptbp"
     """Parameters: `ptbp` (H, C, N, O, S, Na, Al, K, Ni, Cu, Pd, Ag, Pt, Au, all pairs), `nrl` (Au or Cu), the path of a
     JSON file of the same form as either, a folder of DFTB's `.skf` files named `Au-Ag.skf`, or such files one by one,
@@ -22,6 +24,37 @@ class SlaterKosterOptions(Options):
     """The cutoff of each pair of elements is where its hoppings have fallen below this (and its overlaps below a tenth of it, per
     eV); over the last 0.5 Å they are brought smoothly to zero."""
 
+    @property
+    def table_name(self) -> str:
+        """What messages call the table."""
+        return self.table if isinstance(self.table, str) else "of .skf files"
+
+    def skf_files(self) -> dict[str, str] | None:
+        """Pair of elements → path of its `.skf` file; None if the table is of another form."""
+        if isinstance(self.table, dict):
+            return {pair: str(Path(path).expanduser()) for pair, path in self.table.items()}
+        folder = Path(self.table).expanduser()
+        if self.table in TABLES or not folder.is_dir():
+            return None
+        return {path.stem: str(path) for path in sorted(folder.glob("*-*.skf"))}
+
+    def elements(self) -> frozenset[str] | None:
+        if (files := self.skf_files()) is not None:
+            return frozenset(a for a, _, b in (pair.partition("-") for pair in files) if a == b)
+        path = TABLES.get(self.table_name, Path(self.table_name))
+        if not path.is_file():
+            return None
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        listed = table.get("onsite_s_p_d", table.get("elements"))
+        return frozenset(listed) if isinstance(listed, dict) else None
+
+    def files(self) -> tuple[str, ...]:
+        if (files := self.skf_files()) is not None:
+            return tuple(files.values())
+        return () if self.table_name in TABLES else (self.table_name,)
+
+
+class SlaterKosterOptions(TableOptions):
     fermi_energy_eV: float | None = None
     """Fermi energy on the table's scale; by default the filling of the lead's bands by its valence electrons gives it."""
 
@@ -80,35 +113,8 @@ class SlaterKosterOptions(Options):
         """Those of these options that are not at their defaults."""
         return ", ".join(name for name in names if getattr(self, name) != type(self).model_fields[name].default)
 
-    @property
-    def table_name(self) -> str:
-        """What messages call the table."""
-        return self.table if isinstance(self.table, str) else "of .skf files"
-
-    def skf_files(self) -> dict[str, str] | None:
-        """Pair of elements → path of its `.skf` file; None if the table is of another form."""
-        if isinstance(self.table, dict):
-            return {pair: str(Path(path).expanduser()) for pair, path in self.table.items()}
-        folder = Path(self.table).expanduser()
-        if self.table in TABLES or not folder.is_dir():
-            return None
-        return {path.stem: str(path) for path in sorted(folder.glob("*-*.skf"))}
-
-    def elements(self) -> frozenset[str] | None:
-        if (files := self.skf_files()) is not None:
-            return frozenset(a for a, _, b in (pair.partition("-") for pair in files) if a == b)
-        path = TABLES.get(self.table_name, Path(self.table_name))
-        if not path.is_file():
-            return None
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        listed = table.get("onsite_s_p_d", table.get("elements"))
-        return frozenset(listed) if isinstance(listed, dict) else None
-
     def files(self) -> tuple[str, ...]:
-        model = (self.neutrality_model,) if self.neutrality_model else ()
-        if (files := self.skf_files()) is not None:
-            return (*files.values(), *model)
-        return model if self.table_name in TABLES else (self.table_name, *model)
+        return (*super().files(), *((self.neutrality_model,) if self.neutrality_model else ()))
 
 
 class ArraysOptions(Options):
@@ -278,3 +284,25 @@ class SislOptions(Options):
 class KwantOptions(Options):
     cached_leads: PositiveInt = 64
     """Modes of leads, one set a lead, side and energy, that are kept for the next devices."""
+
+
+class LearntShiftsOptions(TableOptions):
+    """Slater–Koster Hamiltonian whose on-site shifts are learnt from conductances."""
+
+    centres: PositiveInt = 1000
+    """Surroundings whose weights are learnt, chosen from the structures to learn from; a step takes 8 centres² bytes."""
+
+    noise_G0: PositiveFloat = 0.05
+    """What the shifts cannot explain of a conductance; larger values give smoother shifts."""
+
+    shift_spread_eV: PositiveFloat = 0.3
+    """Spread of the shifts that is expected."""
+
+    steps: PositiveInt = 5
+    """Gauss–Newton steps; that with the least validation error is kept."""
+
+    coarse_steps: NonNegativeInt = 2
+    """So many of them, the first ones, learn from `coarse_structures` only."""
+
+    coarse_structures: PositiveInt = 800
+    """Structures of a coarse step, drawn anew for each; all, where there are fewer."""

@@ -74,17 +74,34 @@ class NeutralityModel:
 
         `reach_A` bounds the cutoff: the principal layers stand for the leads up to that distance only.
         """
+        model, features, element = cls._prepared(structures, reach_A, _CENTRES)
+        values = np.concatenate(shifts)
+        mean = values.mean()
+        between, among = model._kernel(features, element), model.prior
+        normal = between.T @ between + _NOISE * among
+        normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal)
+        return model.with_weights(solve(normal, between.T @ (values - mean), assume_a="pos"), mean)
+
+    @classmethod
+    def blank(cls, structures: Sequence[Surroundings], reach_A: float, centres: int) -> NeutralityModel:
+        """A model of these structures' surroundings whose shifts are zero; at most so many centres."""
+        return cls._prepared(structures, reach_A, centres)[0]
+
+    @classmethod
+    def _prepared(
+        cls, structures: Sequence[Surroundings], reach_A: float, most_centres: int
+    ) -> tuple[NeutralityModel, Floats, Integers]:
+        """A model without weights, and the features and elements that its centres were chosen from."""
         elements = np.unique(np.concatenate([one.numbers for one in structures]))
         cutoff = min(CUTOFF_A, reach_A)
         raw = np.concatenate([_features(one, elements, cutoff) for one in structures])
         element = np.concatenate([one.numbers[one.chosen] for one in structures])
-        values = np.concatenate(shifts)
         mean = raw.mean(axis=0)
         # one scale for all, so that the features keep their weights against each other
         spread = np.sqrt(((raw - mean) ** 2).mean(axis=0).max()) or 1.0
         features = (raw - mean) / spread
         length = np.sqrt((features**2).sum(axis=1).mean()) or 1.0
-        centres = _spread_out(features, min(_CENTRES, len(features)))
+        centres = _spread_out(features, min(most_centres, len(features)))
         arrays = {
             "elements": elements,
             "cutoff_A": np.array(cutoff),
@@ -93,18 +110,47 @@ class NeutralityModel:
             "length": np.array(length),
             "centres": features[centres],
             "centre_element": element[centres],
-            "mean_shift_eV": np.array(values.mean()),
+            "mean_shift_eV": np.array(0.0),
             "weights": np.zeros(len(centres)),
         }
-        model = cls(arrays)
-        between, among = model._kernel(features, element), model._kernel(features[centres], element[centres])
-        normal = between.T @ between + _NOISE * among
-        normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal)
-        arrays["weights"] = solve(normal, between.T @ (values - arrays["mean_shift_eV"]), assume_a="pos")
-        return model
+        return cls(arrays), features, element
+
+    @property
+    def elements(self) -> Integers:
+        """Atomic numbers that the model has seen."""
+        return self._arrays["elements"]
+
+    @property
+    def weights(self) -> Floats:
+        """Weights of the kernels, float64[centres]."""
+        return self._arrays["weights"]
+
+    @property
+    def mean_shift_eV(self) -> float:
+        """What the kernels add to."""
+        return float(self._arrays["mean_shift_eV"])
+
+    @property
+    def prior(self) -> Floats:
+        """Kernels of the centres with each other, float64[centres, centres]."""
+        return self._kernel(self._arrays["centres"], self._arrays["centre_element"])
+
+    def with_weights(self, weights: Floats, mean_shift_eV: float) -> NeutralityModel:
+        """The same kernels with these weights float64[centres]."""
+        return NeutralityModel({**self._arrays, "weights": np.asarray(weights), "mean_shift_eV": np.array(mean_shift_eV)})
 
     def shifts(self, structure: Surroundings) -> Floats:
         """Shifts float64[n] in eV of the chosen atoms.
+
+        Raises
+        ------
+        InputError
+            If the structure has elements that the model has not seen.
+        """
+        return np.asarray(self._arrays["mean_shift_eV"] + self.kernels(structure) @ self._arrays["weights"])
+
+    def kernels(self, structure: Surroundings) -> Floats:
+        """Kernels of the chosen atoms with the centres, float64[n, centres].
 
         Raises
         ------
@@ -119,8 +165,7 @@ class NeutralityModel:
                 f"{unknown.tolist()}; use charge_neutrality: local, or a model that has learnt from these elements."
             )
         raw = _features(structure, arrays["elements"], float(arrays["cutoff_A"]))
-        kernel = self._kernel((raw - arrays["mean"]) / arrays["spread"], structure.numbers[structure.chosen])
-        return np.asarray(arrays["mean_shift_eV"] + kernel @ arrays["weights"])
+        return self._kernel((raw - arrays["mean"]) / arrays["spread"], structure.numbers[structure.chosen])
 
     def save(self, path: Path, origin: str) -> None:
         """Write an .npz file; `origin` says which Hamiltonian the shifts belong to."""

@@ -98,3 +98,17 @@ def sharvin_transport() -> list[Component]:
             takes=("two_terminal", "grid_wire"),
         ),
     ]
+
+
+@hookimpl
+def sharvin_regressors() -> list[Component]:
+    """Regressors."""
+    return [
+        Component(
+            name="learnt_shifts",
+            target="sharvin_transport.learnt_shifts:LearntShifts",
+            config="sharvin_transport.configs:LearntShiftsOptions",
+            summary="spd Hamiltonian of a Slater-Koster table, its on-site shifts learnt from conductances alone",
+            takes=("graph",),
+        ),
+    ]

@@ -155,7 +155,7 @@ def eliminate(interior: Interior, energy_eV: float, left: Contact, right: Contac
         compact = coupling[:, used]
         # X_LL is needed for a real shift only.
         columns = compact if complex_path else np.concatenate([compact, rows.conj().T], axis=1)
-        solved = _solve(current, columns)
+        solved = solve(current, columns)
         if solved is None:
             return None
         to_coupling, to_left = solved[:, : len(used)], solved[:, len(used) :]
@@ -168,7 +168,7 @@ def eliminate(interior: Interior, energy_eV: float, left: Contact, right: Contac
         next_rows[:, used] = -(rows @ to_coupling)
         current, rows = following, next_rows
     current = right.added(current, shift)
-    solved = _solve(current, right.W if complex_path else np.concatenate([right.W, rows.conj().T], axis=1))
+    solved = solve(current, right.W if complex_path else np.concatenate([right.W, rows.conj().T], axis=1))
     if solved is None:
         return None
     n_right = right.W.shape[1]
@@ -183,7 +183,7 @@ def eliminate(interior: Interior, energy_eV: float, left: Contact, right: Contac
     return float(np.sum(np.abs(full[:n_left, n_left:]) ** 2))
 
 
-def _solve(matrix: Array, columns: Array) -> Array | None:
+def solve(matrix: Array, columns: Array) -> Array | None:
     """matrix⁻¹ columns, or None if the matrix is nearly singular; the matrix is overwritten."""
     getrf, getrs, gecon = cast(tuple[Any, Any, Any], get_lapack_funcs(("getrf", "getrs", "gecon"), (matrix, columns)))
     norm = float(np.abs(matrix).sum(axis=1).max())

@@ -47,6 +47,11 @@ class SlaterKoster:
     Parameters
     ----------
     options : SlaterKosterOptions
+
+    Attributes
+    ----------
+    shifts_model : NeutralityModel or None
+        What predicts the shifts with ``charge_neutrality: predicted``; None before one is learnt or loaded.
     """
 
     def __init__(self, options: SlaterKosterOptions) -> None:
@@ -57,9 +62,9 @@ class SlaterKoster:
         self._leads: dict[bytes, tuple[list[Lead], float]] = {}
         self._fermi_energies = ContentCache("fermi_energy")
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
-        self._model: NeutralityModel | None = None
+        self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
-            self._model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self._origin())
+            self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self._origin())
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
@@ -126,7 +131,7 @@ class SlaterKoster:
     def learn(self, junctions: Sequence[Junction], references: Sequence[Floats]) -> None:
         """Learn the shifts of these junctions."""
         reach = min(self.range_A(junction.atoms.numbers) for junction in junctions)
-        self._model = NeutralityModel.learn([_surroundings(junction) for junction in junctions], references, reach)
+        self.shifts_model = NeutralityModel.learn([surroundings(junction) for junction in junctions], references, reach)
 
     def learnt(self, junction: Junction) -> Floats:
         """Predicted shifts float64[n] in eV of the n atoms between the principal layers, in the order of the snapshot.
@@ -136,22 +141,27 @@ class SlaterKoster:
         InputError
             If there is no model.
         """
-        if self._model is None:
+        if self.shifts_model is None:
             raise InputError(
                 "charge_neutrality: predicted needs a model of the shifts; the workflow break_junction learns one, elsewhere "
                 f"give the {MODEL_FILE} that such a study has written as neutrality_model."
             )
-        return self._model.shifts(_surroundings(junction))
+        return self.shifts_model.shifts(surroundings(junction))
+
+    def shifted_device(self, junction: Junction, shifts: Floats) -> tuple[TwoTerminal, NDArray[np.int64]]:
+        """The device with these shifts float64[n] in eV, and for each of its orbitals the place of its atom among them, or −1."""
+        system, inside = self._device_of(junction, shifts)
+        return system, self._shifted_atoms(system, junction, inside)[1]
 
     def save(self, folder: Path) -> None:
         """Write the model of the shifts."""
-        if self._model is None:
+        if self.shifts_model is None:
             raise InputError("there is no model of the shifts to save; learn one first.")
-        self._model.save(folder / MODEL_FILE, self._origin())
+        self.shifts_model.save(folder / MODEL_FILE, self._origin())
 
     def load(self, folder: Path) -> None:
         """Take the model of the shifts that was saved there."""
-        self._model = NeutralityModel.load(folder / MODEL_FILE, self._origin())
+        self.shifts_model = NeutralityModel.load(folder / MODEL_FILE, self._origin())
 
     def _origin(self) -> str:
         """What the shifts depend on besides the structure."""
@@ -377,7 +387,7 @@ class SlaterKoster:
         return found
 
 
-def _surroundings(junction: Junction) -> Surroundings:
+def surroundings(junction: Junction) -> Surroundings:
     """The atoms between the principal layers, among all others; those of the principal layers at their ideal places."""
     junction, left, right = junction.electrodes()
     atoms, positions = junction.atoms, junction.atoms.positions.copy()
