@@ -313,7 +313,7 @@ class Regressor(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write everything that `load` needs into an existing folder (safetensors and JSON)."""
+        """Write everything that `load` needs into an existing folder (arrays as safetensors or .npz, the rest as JSON)."""
         ...
 
     def load(self, folder: Path) -> None:
