@@ -84,7 +84,7 @@ class LearntShifts:
         self._folder = folder
 
     def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
-        """Learn the shifts; equal data and an equal state of `rng` give an equal model, bit for bit.
+        """Learn the shifts; equal data and an equal state of `rng` give an equal model, bit for bit with as many threads.
 
         Parameters
         ----------
@@ -134,9 +134,7 @@ class LearntShifts:
                 few = step < self.options.coarse_steps
                 chosen = np.sort(order[: self.options.coarse_structures]) if few else np.arange(len(frames))
                 change, error = self._step(model, state, frames, data.targets, chosen)
-                self._go(
-                    model, state, change, error, lambda: float(np.abs(self._conductances(others) - validation.targets).mean())
-                )
+                self._go(model, state, change, error, validation_error)
                 state.lines.append(
                     {
                         "epoch": step + 1,
@@ -201,7 +199,11 @@ class LearntShifts:
             raise InputError(f"the trained model in {folder} is damaged ({error}); train it again.") from None
         if not isinstance(content, dict) or content.get("regressor") != "learnt_shifts" or content.get("version") != VERSION:
             raise InputError(f"{folder} holds no learnt_shifts model of format {VERSION}; train it again.")
-        loaded = LearntShifts(LearntShiftsOptions.model_validate(content["options"]))
+        try:
+            loaded = LearntShifts(LearntShiftsOptions.model_validate(content["options"]))
+        except (KeyError, ValueError) as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            raise InputError(f"the trained model in {folder} is damaged ({reason}); train it again.") from None
         loaded._hamiltonian.load(folder)
         self.options, self._hamiltonian = loaded.options, loaded._hamiltonian
 
