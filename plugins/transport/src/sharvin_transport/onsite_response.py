@@ -10,7 +10,7 @@ where H, S and so G are symmetric: a real Hamiltonian without a magnetic field. 
 coupling to it, so S ψ holds the states' continuation into the lead's first layer.
 
 As in :mod:`~sharvin_transport.rgf` the principal layers are folded into the leads and what is large is real: X = M'⁻¹ W is solved
-for by elimination and back substitution, and G W = X [1 + (i/2 − s) Wᵀ X]⁻¹. The cost is 1.5 times that of T alone.
+for by elimination and back substitution, and G W = X [1 + (i/2 − s) Wᵀ X]⁻¹. It takes 1.3 times as long as T alone.
 """
 
 from __future__ import annotations
