@@ -133,7 +133,8 @@ class NeutralityModel:
     @property
     def prior(self) -> Floats:
         """Kernels of the centres with each other, float64[centres, centres]."""
-        return self._kernel(self._arrays["centres"], self._arrays["centre_element"])
+        # a copy, because numpy rounds the product of an array with its own transpose in another way than other products
+        return self._kernel(self._arrays["centres"].copy(), self._arrays["centre_element"])
 
     def with_weights(self, weights: Floats, mean_shift_eV: float) -> NeutralityModel:
         """The same kernels with these weights float64[centres]."""
