@@ -38,9 +38,9 @@ class Electrode:
     period_layers : int
         Atomic layers in one period of the stacking; the principal layer is a whole number of periods.
     copies : int
-        Whole periods that were seen and averaged; 0 where a lateral step was seen, but no second period.
+        Whole periods that were seen; 1 where a lateral step between layers was seen, but no second period.
     deviation_A : float
-        Largest distance of an atom that was averaged from its ideal place, in Å.
+        Largest distance in Å of an atom from its ideal place, among those that the lead is the mean of.
     """
 
     numbers: Integers

@@ -1,16 +1,17 @@
-"""The ideal principal layer of a wire's end: the mean over the copies of its period that were found there.
+"""The ideal principal layer of a wire's end: the mean over the outermost copies of its period.
 
 With b the sites of the first copy, t the translation and v the primitive transverse cell vectors, atoms lie at
 
     r(m, i, j, c) = b_m + i v_1 + j v_2 + c t.
 
-t along z is the slope of a least-squares fit to all copies, b the mean over copies and transverse cells, and the lateral part of t
-the fraction of transverse vectors that it stands for. So the lead is exactly periodic, and rounded coordinates are averaged.
+t along z is the slope of a least-squares fit, b the mean over copies and transverse cells, and the lateral part of t the fraction
+of transverse vectors that it stands for. So the lead is exactly periodic, and rounded coordinates are averaged. The copies are
+those of the principal layer, two periods at least: what moves next to the neck has no influence on the lead.
 
-Two ends that are the same crystal within their deviations get their common mean: then both leads are one and the same. Last of all
-numbers are freed of rounding. Coordinates that fit to :data:`EXACT_A` are left as they are, up to 1e-11 Å. Those that fit
-to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their deviation, and sites of high symmetry
-(twelfths of the cell) to their places, so that all snapshots of a wire have the same lead.
+Two ends that are the same crystal within their deviations get their common mean: then both leads are one and the same. Last of
+all, numbers are freed of rounding. Coordinates that fit to :data:`EXACT_A` are left as they are, up to 1e-11 Å. Those that
+fit to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their deviation, and sites of
+high symmetry (twelfths of the cell) to their places, so that all snapshots of a wire have the same lead.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ class IdealLayer:
 def mean_layer(stacking: Stacking, min_thickness_A: float) -> IdealLayer:
     """The mean over all copies of a stacking's period, as thick as a Hamiltonian's range."""
     end, run = stacking.end, stacking.run
-    site, copy, atom, place = _copies(end, run)
+    periods = stacking.periods(min_thickness_A)
+    site, copy, atom, place = _copies(end, run, max(2, periods) * stacking.steps)
     weight = np.bincount(site).astype(np.float64)
     centred = copy - (np.bincount(site, copy) / weight)[site]
     spacing = float(centred @ place[:, 2] / (centred @ centred)) if centred.any() else run.period_A
@@ -113,7 +115,6 @@ def mean_layer(stacking: Stacking, min_thickness_A: float) -> IdealLayer:
     ideal = basis[member[site]] + np.column_stack([cells[site] @ vectors, np.zeros(len(site))]) + copy[:, None] * shift
     deviation = float(np.linalg.norm(place - ideal, axis=1).max())
 
-    periods = stacking.periods(min_thickness_A)
     thickness = periods * stacking.steps
     kept = copy < thickness
     site, copy, atom = site[kept], copy[kept], atom[kept]
@@ -133,7 +134,7 @@ def mean_layer(stacking: Stacking, min_thickness_A: float) -> IdealLayer:
     height = np.argsort(places[:, 2], kind="stable")
     layer = np.empty(len(places), dtype=np.int64)
     layer[height] = layer_numbers(places[height, 2])
-    order = np.lexsort([*np.round(fractions.T[::-1], 3), layer])
+    order = np.lexsort([*np.round((fractions * np.linalg.norm(vectors, axis=1)).T[::-1], 1), layer])
     rank = np.argsort(order)
     n1, n2 = stacking.repeats
     atoms = np.full((n1, n2, len(order)), -1, dtype=np.int64)
@@ -170,7 +171,7 @@ def layer_as_given(atoms: Atoms, indices: Integers, period_A: float) -> IdealLay
 def matched(left: IdealLayer, right: IdealLayer) -> tuple[IdealLayer, IdealLayer]:
     """Both ends of a wire, freed of rounding; with the mean of both where they are the same crystal within their deviations."""
     deviation = max(left.shape.deviation_A, right.shape.deviation_A)
-    if _alike(left, right, max(4.0 * deviation, EXACT_A)):
+    if deviation <= IDEAL_A and _alike(left, right, max(4.0 * deviation, EXACT_A)):
         mean = {name: 0.5 * (getattr(left, name) + getattr(right, name)) for name in ("rest", "lateral", "spacing_A")}
         left, right = replace(left, **mean), replace(right, **mean)
     return _rounded(left, deviation), _rounded(right, deviation)
@@ -204,11 +205,11 @@ def _on_twelfths(values: Floats, unit: float, near: float, digits: int) -> Float
     return np.asarray(np.where(np.abs(values - twelfth) <= near, twelfth, np.round(values, digits)))
 
 
-def _copies(end: WireEnd, run: Run) -> tuple[Integers, Integers, Integers, Floats]:
-    """Site, copy, atom and unwrapped place of each atom that a translation explains, from the first copy inwards."""
+def _copies(end: WireEnd, run: Run, most: int) -> tuple[Integers, Integers, Integers, Floats]:
+    """Site, copy, atom and unwrapped place of each atom of the outermost copies of a translation, from the first one inwards."""
     site, atom, place = np.arange(run.cell), np.arange(run.cell), end.places[: run.cell]
     found = [(site, np.zeros_like(site), atom, place)]
-    while atom.size:
+    while atom.size and len(found) < most:
         following = run.partner[atom]
         on = (following >= 0) & (following < run.count)
         place = place[on] + run.shift + run.off[atom[on]]

@@ -18,7 +18,7 @@ from sharvin.errors import InputError
 from sharvin.ideal_layer import IdealLayer, layer_as_given, matched, mean_layer
 from sharvin.junction_checks import OVERLAP, check_cell, check_coupled, check_overlap, overlap_message
 from sharvin.stacking import IDEAL_A, Stacking, find_stacking, stated_stacking
-from sharvin.wire_cut import detached, find_cut, in_reach_of
+from sharvin.wire_cut import Cut, detached, find_cut, in_reach_of
 from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, WireEnd
 
 __all__ = [
@@ -127,26 +127,30 @@ class Junction:
         try:
             found = cls._found(atoms, min_thickness_A, lead_layers)
         except InputError as error:
-            if cut is not None:
-                try:
-                    return replace(cls._found(cut.joined(atoms), min_thickness_A, lead_layers), joined=True)
-                except InputError as other:
-                    raise InputError(
-                        f"the wire is cut along z, by a gap of {cut.gap_A:.1f} Å above z = {cut.height_A:.2f} Å; made whole across the "
-                        f"cell boundary it is no junction either: {other}"
-                    ) from None
-            raise InputError(_with_hint(cls, atoms, min_thickness_A, lead_layers, str(error))) from None
-        if cut is not None:
+            if cut is None:
+                raise InputError(_with_hint(cls, atoms, min_thickness_A, lead_layers, str(error))) from None
+            return cls._joined(atoms, cut, min_thickness_A, lead_layers, str(error))
+        if cut is not None and cut.gap_A:
             try:
                 cls._found(cut.joined(atoms), min_thickness_A, lead_layers)
             except InputError:
                 return found
             raise InputError(
-                f"the wire is cut along z, by a gap of {cut.gap_A:.1f} Å above z = {cut.height_A:.2f} Å, and is whole across the cell "
-                "boundary; it has electrodes either way. Move its two parts together, or, if the gap is meant, lengthen the third "
-                "cell vector."
+                f"{cut}, and is whole across the cell boundary; it has electrodes either way. Move its two parts together, or, "
+                "if the gap is meant, lengthen the third cell vector."
             )
         return found
+
+    @classmethod
+    def _joined(cls, atoms: Atoms, cut: Cut, min_thickness_A: float, lead_layers: int | None, reason: str) -> Junction:
+        whole = cut.joined(atoms)
+        try:
+            check_overlap(whole)
+            return replace(cls._found(whole, min_thickness_A, lead_layers), joined=True)
+        except InputError as error:
+            if cut.gap_A:
+                raise InputError(f"{cut}; made whole across the cell boundary it is no junction either: {error}") from None
+            raise InputError(_with_hint(cls, atoms, min_thickness_A, lead_layers, reason)) from None
 
     @classmethod
     def _found(cls, atoms: Atoms, min_thickness_A: float, lead_layers: int | None) -> Junction:
@@ -158,6 +162,12 @@ class Junction:
             else:
                 stackings.append(stated_stacking(end, min_thickness_A, lead_layers))
         left, right = (mean_layer(stacking, min_thickness_A) for stacking in stackings)
+        for side, layer in (("left", left), ("right", right)):
+            if layer.shape.deviation_A > MATCH_TOLERANCE_A:
+                raise InputError(
+                    f"the {side} electrode is not periodic: an atom is {layer.shape.deviation_A:.2f} Å off its place in the mean over "
+                    f"{layer.shape.copies} periods (accepted: {MATCH_TOLERANCE_A} Å); build it from ideal layers."
+                )
         if np.intersect1d(left.atoms, right.atoms).size:
             raise InputError(_too_short(atoms, stackings, min_thickness_A))
         junction = cls(atoms, left.atoms.ravel(), right.atoms.ravel(), 0.0, 0.0)._between(left, right)[0]

@@ -89,9 +89,10 @@ def check_coupled(electrode: Electrode, range_A: float, side: str) -> None:
             partner, _ = TransverseImages(near, lattice, range_A).nearest(here)
             if (partner >= 0).any():
                 continue
-        gap = float(following[:, 2].min() - here[:, 2].max())
+        partner, off = TransverseImages(following, lattice, 3.0 * range_A).nearest(here)
+        distance = np.linalg.norm(off, axis=1)[partner >= 0].min(initial=np.inf)
+        apart_A = distance if np.isfinite(distance) else float(following[:, 2].min() - here[:, 2].max())
         raise InputError(
-            f"the {side} electrode does not conduct along z: its layers are {gap:.2f} Å apart, and the Hamiltonian couples atoms up "
-            f"to {range_A:.2f} Å; the {side} end of the wire is made of atoms apart from one another. Complete the electrode, or "
-            "take a Hamiltonian that reaches further."
+            f"the {side} electrode does not conduct along z: its layers are {apart_A:.2f} Å apart, from atom to atom, and the "
+            f"Hamiltonian couples atoms up to {range_A:.2f} Å; complete the electrode, or take a Hamiltonian that reaches further."
         )

@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
@@ -39,6 +39,7 @@ ENOUGH_COPIES = 4
 MOST_STEPS = 24
 """Largest number of lateral steps in a period along z."""
 _PROBES = 12
+_BOND = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +95,13 @@ def find_stacking(end: WireEnd, min_thickness_A: float) -> Stacking:
         If no period is proved, or several are, or the layers explained are too few.
     """
     found, best = _proved(end)
+    reach = min_thickness_A or _BOND * float(covalent_radii[end.numbers].max())
+    found = [stacking for stacking in found if _gap(end, stacking.run) <= reach] or found
     if not found:
         raise InputError(_not_crystalline(end, best))
     loose = _chosen(end, found)
+    if best is not None and _seen(end, best) > max(1, _seen(end, loose.run)) and _gap(end, best) <= reach:
+        raise InputError(_not_crystalline(end, best))
     if not loose.holds(min_thickness_A):
         raise InputError(_too_thin(loose, min_thickness_A))
     return _tightened(loose, min_thickness_A)
@@ -127,7 +132,7 @@ def stated_stacking(end: WireEnd, min_thickness_A: float, layers: int) -> Stacki
             f"{reason or f'layer {layers + 1} is not the image of layer 1 within {MATCH_TOLERANCE_A} Å along z'}; state the "
             "layers of a whole period, or put a second copy there."
         )
-    stacking = Stacking(end, run, 1, lateral_repeats(end, cell, MATCH_TOLERANCE_A))
+    stacking = Stacking(end, run, 1, lateral_repeats(end, run.cell, MATCH_TOLERANCE_A))
     if not stacking.holds(min_thickness_A):
         raise InputError(_too_thin(stacking, min_thickness_A))
     return _tightened(stacking, min_thickness_A)
@@ -176,7 +181,7 @@ def _proved(end: WireEnd) -> tuple[list[Stacking], Run | None]:
         stacking = _stacking(end, run)
         if stacking is not None and _is_proved(stacking):
             found.append(stacking)
-        elif best is None or run.count > best.count:
+        elif best is None or _seen(end, run) > _seen(end, best):
             best = run
     return found, best
 
@@ -203,6 +208,8 @@ def _candidates(end: WireEnd) -> list[Floats]:
         lateral = lateral[np.linalg.norm(lateral[:, :2], axis=1) > 2.0 * MATCH_TOLERANCE_A]
         _, first = np.unique(np.round(lateral / (4.0 * MATCH_TOLERANCE_A)), axis=0, return_index=True)
         chosen = np.concatenate([chosen, lateral[np.sort(first)]])
+    if not len(chosen):
+        return []
     probes = np.flatnonzero(end.layer == 0)[:_PROBES]
     points = (end.places[probes] + chosen[:, None]).reshape(-1, 3)
     hits = _hits(end, points, np.tile(end.numbers[probes], len(chosen)), 2.0 * MATCH_TOLERANCE_A)
@@ -221,13 +228,14 @@ def _explains(run: Run, shift: Floats) -> bool:
 
 def _stacking(end: WireEnd, run: Run) -> Stacking | None:
     """The stacking of a translation; None if no number of steps is a translation along z."""
+    repeats = lateral_repeats(end, run.cell, run.tolerance_A)
     if run.straight:
-        return Stacking(end, run, 1, (1, 1))
-    repeats = lateral_repeats(end, run.cell, MATCH_TOLERANCE_A)
+        return Stacking(end, run, 1, repeats)
     vectors = end.lattice / np.array(repeats)[: len(end.lattice), None]
+    inverse = np.linalg.pinv(vectors)
     for steps in range(1, MOST_STEPS + 1):
         lateral = steps * run.shift[:2]
-        if np.linalg.norm(lateral - np.round(lateral @ np.linalg.pinv(vectors)) @ vectors) <= MATCH_TOLERANCE_A:
+        if np.linalg.norm(lateral - np.round(lateral @ inverse) @ vectors) <= MATCH_TOLERANCE_A:
             return Stacking(end, run, steps, repeats)
     return None
 
@@ -251,6 +259,16 @@ def _chosen(end: WireEnd, found: list[Stacking]) -> Stacking:
     return winner
 
 
+def _seen(end: WireEnd, run: Run) -> int:
+    """Number of layers that are seen to be images of others."""
+    return end.layers_before(run.count) - end.layers_before(run.cell)
+
+
+def _gap(end: WireEnd, run: Run) -> float:
+    """Longest way along z from an atom of the first copy to the next, in Å; of a repeated broken wire it is the gap."""
+    return float(np.diff(end.depths[: run.cell], append=run.period_A).max())
+
+
 def _layers(stacking: Stacking) -> str:
     return f"{stacking.layers} layer{'s' * (stacking.layers > 1)} ({stacking.period_A:.2f} Å)"
 
@@ -262,12 +280,10 @@ def _tightened(loose: Stacking, min_thickness_A: float) -> Stacking:
     multiples = [m for m in multiples if m == 1 or (m % loose.steps == 0 and (2 * m - 1) * loose.run.cell <= loose.run.count)]
     tries = [(IDEAL_A, multiple) for multiple in multiples] + [(tolerance, 1) for tolerance in TOLERANCES_A[1:]]
     for tolerance, multiple in tries:
-        steps = loose.steps if multiple == 1 else 1
-        run = _outermost(end, loose.run, multiple, tolerance)
-        found = Stacking(end, run, steps, lateral_repeats(end, run.cell, tolerance))
-        if found.holds(min_thickness_A) and (stated or _is_proved(found)):
+        found = _stacking(end, _outermost(end, loose.run, multiple, tolerance))
+        if found is not None and found.holds(min_thickness_A) and (stated or _is_proved(found)):
             return found
-    return Stacking(end, loose.run, loose.steps, lateral_repeats(end, loose.run.cell, MATCH_TOLERANCE_A))
+    return loose
 
 
 def _outermost(end: WireEnd, run: Run, multiple: int, tolerance_A: float) -> Run:
@@ -291,13 +307,15 @@ def _height(end: WireEnd, layer: int) -> float:
 
 def _failure(end: WireEnd, run: Run) -> str:
     """What is wrong where a translation stops to explain the wire, in words; nothing if the ideal layers just end there."""
+    layer = end.layers_before(run.count) + 1
     image = end.depths + run.shift[2]
     there = np.flatnonzero((run.partner < 0) & (np.abs(image - run.limit_A) <= 2.0 * LAYER_TOLERANCE_A))
     if not there.size:
-        return ""
+        extra = int((~np.isin(np.flatnonzero(end.layer == layer - 1), run.partner)).sum())
+        atoms = "1 atom" if extra == 1 else f"{extra} atoms"
+        return f"layer {layer} from the end has {atoms} more than the layer one period further out" if extra else ""
     partner, off = end.nearest(end.places[there] + run.shift)
     distance = np.where(partner >= 0, np.linalg.norm(off, axis=1), 0.0)
-    layer = end.layers_before(run.count) + 1
     other = (partner >= 0) & (distance <= MATCH_TOLERANCE_A) & (end.numbers[partner] != end.numbers[there])
     if other.any():
         worst = int(np.argmax(other))
@@ -310,11 +328,12 @@ def _failure(end: WireEnd, run: Run) -> str:
 
 def _contradiction(end: WireEnd, run: Run) -> str:
     """What is wrong with the second copy of a stated period, in words; nothing if it fits or there is no second copy."""
-    return "" if run.count >= 2 * run.cell or not np.isfinite(run.limit_A) else _failure(end, run)
+    fits = run.count >= 2 * run.cell or not ((run.partner < 0) & (end.depths + run.shift[2] <= end.depths[-1])).any()
+    return "" if fits else _failure(end, run)
 
 
 def _not_crystalline(end: WireEnd, best: Run | None) -> str:
-    if best is not None and best.count > best.cell:
+    if best is not None and (_seen(end, best) > 1 or end.layers_before(best.cell) == 1 == _seen(end, best)):
         failure = _failure(end, best)
         fit = f", every {end.layers_before(best.cell)} layers ({best.period_A:.2f} Å), explains {end.layers_before(best.count)} layers"
         closest = f"; the best one{fit}{f', and {failure}' if failure else ''}"
