@@ -113,7 +113,10 @@ class AtomTypes:
             names = self.labels if self.labels is not None else claims[0].symbols if claims else np.zeros(1)
             if len(np.unique(names)) > 1 or len(species) > 1:
                 has = self.named if self.labels is not None else "an element column" if claims else "nothing of the kind"
-                raise InputError(f"{self.where} has {has} and no numbers of atom types, which species name; leave them out.")
+                raise InputError(
+                    f"{self.where} has {has} and no numbers of atom types, which species name; leave them out, or write numbers "
+                    "(dump_modify types numeric)."
+                )
             types = np.ones(self.count, dtype=np.int64)
         if types.min(initial=1) < 1:
             raise InputError(f"{self.where} has an atom of type {types.min()}; types are numbered from 1.")

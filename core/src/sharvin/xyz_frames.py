@@ -83,7 +83,7 @@ def structure(frame: XyzFrame, name: str, number: int, species: Sequence[str]) -
             f"cannot read {where}: line {frame.line} is {frame.announced[:40]!r}, where the number of atoms should be."
         )
     announced, rows = int(frame.announced), [line.split() for line in frame.atoms]
-    cut = bool(rows) and (len(rows[-1]) < min(4, len(rows[0])) or len(rows[-1]) < min(map(len, rows[:-1]), default=0))
+    cut = bool(rows) and (len(rows[-1]) < 4 or len(rows[-1]) < min(map(len, rows[:-1]), default=0))
     cut = cut or ends_within_a_number(frame.atoms)
     if len(rows) - cut < announced:
         before = f"; the frames before it can be chosen with :{number}" if number else ""
