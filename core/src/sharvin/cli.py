@@ -151,7 +151,9 @@ def transmission(**options: Any) -> None:
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("files", type=click.Path(path_type=Path, dir_okay=False), nargs=-1, required=True)
-@click.option("--index", default=":", show_default=True, metavar="INDEX", help="Frames: a number, or a range A:B:STEP.")
+@click.option(
+    "--frames", default=":", show_default=True, metavar="INDEX", help="Frames of each file: a number or a range A:B:STEP."
+)
 @click.option("--species", metavar="EL[,EL…]", help="Elements of the atom types of LAMMPS files, in order.")
 @click.option(
     "--electrode-layers",

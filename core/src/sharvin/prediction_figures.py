@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sharvin.figures import CYCLE, GREY, VERMILLION, new_figure, style
 
@@ -52,7 +53,13 @@ def draw_predictions(curves: Sequence[Curve]) -> Figure:
             label = "outside the training distribution"
             axes.plot(*np.transpose(strange), "o", markerfacecolor="none", color=VERMILLION, markersize=7, label=label)
         axes.set(xlabel="elongation (Å)" if stretched else "frame", ylabel=r"predicted conductance ($G_0$)")
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        places = np.concatenate([np.asarray(curve.elongation_A if stretched else curve.frame, dtype=float) for curve in curves])
+        if not stretched:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(places) and np.ptp(places) == 0:
+            axes.set_xlim(places[0] - 0.5, places[0] + 0.5)
+        known = any(np.isfinite(curve.conductance_G0).any() for curve in curves)
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]), top=None if known else 1.0)
         if few or strange:
             axes.legend()
     return figure
