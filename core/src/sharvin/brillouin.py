@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
-from sharvin.protocols import Hamiltonian, SampledHamiltonian, SeriesHamiltonian, TransportSolver
+from sharvin.protocols import Hamiltonian, SampledHamiltonian, SampledSeriesHamiltonian, SeriesHamiltonian, TransportSolver
 from sharvin.two_terminal import Sample
 
 
@@ -56,23 +56,30 @@ def sampled_devices(
     """k-points of each junction with their weights, or the reason why there are none, in order.
 
     A :class:`~sharvin.protocols.SampledHamiltonian` gives what its options ask for, any other one device of weight 1. A
-    :class:`~sharvin.protocols.SeriesHamiltonian` takes the junctions as one series.
+    :class:`~sharvin.protocols.SeriesHamiltonian` (:class:`~sharvin.protocols.SampledSeriesHamiltonian`) takes the junctions as
+    one series.
     """
     sampled = isinstance(hamiltonian, SampledHamiltonian) and hamiltonian.sampled
     if isinstance(hamiltonian, SeriesHamiltonian) and not sampled:
         for system in hamiltonian.two_terminal_series(junctions):
             yield system if isinstance(system, Exception) else [(1.0, system)]
         return
+    if isinstance(hamiltonian, SampledSeriesHamiltonian) and sampled:
+        yield from hamiltonian.two_terminals_series(junctions)
+        return
     for junction in junctions:
         try:
-            result: Sequence[Sample] | InputError | ItemError
-            if isinstance(hamiltonian, SampledHamiltonian) and sampled:
-                result = hamiltonian.two_terminals(junction)
-            else:
-                result = [(1.0, hamiltonian.two_terminal(junction))]
+            result: Sequence[Sample] | InputError | ItemError = samples_of_junction(hamiltonian, junction)
         except (InputError, ItemError) as error:
             result = error
         yield result
+
+
+def samples_of_junction(hamiltonian: Hamiltonian, junction: Junction) -> Sequence[Sample]:
+    """k-points of one junction with their weights; a Hamiltonian that does not sample has one device of weight 1."""
+    if isinstance(hamiltonian, SampledHamiltonian) and hamiltonian.sampled:
+        return hamiltonian.two_terminals(junction)
+    return [(1.0, hamiltonian.two_terminal(junction))]
 
 
 def averaged_transmission(

@@ -14,7 +14,6 @@ from sharvin.cli import cli
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian
-from sharvin.registry import create
 from sharvin_transport.configs import DenseOptions, RecursiveGreenOptions, SlaterKosterOptions
 from sharvin_transport.dense import DenseGreen
 from sharvin_transport.rgf import RecursiveGreen
@@ -72,7 +71,7 @@ def test_k_and_minus_k_transmit_equally_and_every_solver_agrees() -> None:
     h = hamiltonian(3, 3)
     _, system = h.two_terminals(junction(h, loosened()))[2]
     opposite = SlaterKoster(h.options)
-    opposite.k_points = -h.k_points
+    opposite._leads.k_points = -h.k_points
     _, other = opposite.two_terminals(junction(h, loosened()))[2]
     assert np.iscomplexobj(system.H.data) and np.abs(system.H.data.imag).max() > 0.1
     for matrix in (system.H.toarray(), system.S.toarray()):
@@ -115,5 +114,3 @@ def test_what_has_no_transverse_zone_is_refused() -> None:
         h.two_terminals(junction(h, chain))
     with pytest.raises(InputError, match="use two_terminals"):
         h.two_terminal(junction(h, loosened()))
-    with pytest.raises(InputError, match="populates the device at Γ only"):
-        create("hamiltonians", "slater_koster", k_points=[2, 2], charge_neutrality="local")
