@@ -1,10 +1,10 @@
 r"""Fermi energy of a lead: its bands, filled by its valence electrons with Fermi functions.
 
-Along z the bands are sampled on a uniform grid of wave numbers that is doubled until the Fermi energy stays. Sums of a smooth periodic
-function over such a grid converge exponentially (L. N. Trefethen and J. A. C. Weideman, SIAM Rev. 56, 385 (2014)), but only once its
-spacing resolves the width kT of the Fermi function: in one-dimensional leads a fixed grid of a few points misses by tens of meV.
-Across z the lead has its own transverse Bloch states and the k-points that the caller samples, so the states that carry the current
-are those that are filled. Where nothing is partly filled, the Fermi energy is in the middle of the gap.
+Along z the bands are sampled on a uniform grid of wave numbers that is doubled until the Fermi energy stays. Sums of a smooth
+periodic function over such a grid converge exponentially (L. N. Trefethen and J. A. C. Weideman, SIAM Rev. 56, 385 (2014)), but
+only once its spacing resolves the width kT of the Fermi function: in one-dimensional leads a fixed grid of a few points misses by
+tens of meV. Across z the lead has its own transverse Bloch states and the k-points that the caller samples, so the states that
+carry the current are those that are filled. Where nothing is partly filled, the Fermi energy is in the middle of the gap.
 """
 
 from __future__ import annotations
