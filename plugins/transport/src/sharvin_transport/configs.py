@@ -56,14 +56,16 @@ class TableOptions(Options):
 
 class SlaterKosterOptions(TableOptions):
     fermi_energy_eV: float | None = None
-    """Fermi energy on the table's scale; by default the filling of the lead's bands by its valence electrons gives it."""
+    """Fermi energy on the table's scale; by default the filling of the lead's bands by its valence electrons gives it.
+    Between different electrodes it ignores their contact potential."""
 
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
 
     k_points: tuple[PositiveInt, PositiveInt] = (1, 1)
-    """Divisions of the transverse Brillouin zone of a junction that is periodic in x and y: a Γ-centred grid over which T is
-    averaged. T stays that of one cell, and the electrodes are filled at all of these k-points."""
+    """Divisions of the transverse Brillouin zone of a junction that is periodic in x and y: a Γ-centred grid, [3, 3] the same
+    states as Γ of the 3 × 3 supercell. T is averaged over it and stays that of one cell; the electrodes are filled, and atoms are
+    made neutral, at all of these k-points."""
 
     charge_neutrality: Literal["none", "local", "predicted"] = "none"
     """`local` shifts the on-site energies of every atom between the principal layers until it holds its valence electrons
@@ -89,10 +91,6 @@ class SlaterKosterOptions(TableOptions):
             raise ValueError(
                 f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are "
                 "neutral at one Fermi energy only; leave fermi_energy_eV out"
-            )
-        if self.charge_neutrality != "none" and self.k_points != (1, 1):
-            raise ValueError(
-                f"charge_neutrality: {self.charge_neutrality} populates the device at Γ only; leave k_points out, or use none"
             )
         if self.charge_neutrality == "none":
             changed = self._changed("neutrality_tolerance", "neutrality_iterations", "contour_points")
