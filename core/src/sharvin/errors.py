@@ -33,3 +33,7 @@ class StoreError(InputError):
 
 class ItemError(SharvinError):
     """One item of an ensemble failed; it is recorded with its reason and the ensemble goes on."""
+
+
+class PhysicsWarning(UserWarning):
+    """The input is valid and computed as it is, but its physics is probably not what was meant."""
