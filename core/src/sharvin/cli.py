@@ -140,6 +140,29 @@ def report(folder: Path) -> None:
 @click.option(
     "--bias", metavar="V[,V…]", help="Also the current at these biases, at each --temperature (0 K without); a list, or A:B:STEP."
 )
+@click.option(
+    "--k-points",
+    metavar="N1xN2",
+    help="Divisions of the transverse Brillouin zone of a periodic junction, such as 3x3.",
+)
+@click.option(
+    "--neutrality",
+    type=click.Choice(["none", "local"]),
+    help="local: shift on-site energies until every atom of the contact holds its valence electrons; some ten times the work.",
+)
+@click.option(
+    "--lead-layers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Atomic layers in one period of the leads. Default: the period is found, from two whole ones at each end.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["auto", "linear", "log"]),
+    default="auto",
+    show_default=True,
+    help="Axis of T(E); auto is logarithmic where T falls below a hundredth of its largest value.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Beginning of the names of all files. Default: FILE-transmission.")
 def transmission(**options: Any) -> None:
     """T(E) of a wire's structure file (xyz, LAMMPS data or dump, POSCAR, whatever ASE reads) or of a file of H and S."""
