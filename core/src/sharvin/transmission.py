@@ -27,7 +27,7 @@ from sharvin.config_document import override
 from sharvin.device_checks import check_device
 from sharvin.errors import InputError, ItemError, PhysicsWarning
 from sharvin.executors.threads import one_thread
-from sharvin.frame_numbers import chosen_numbers
+from sharvin.frame_numbers import chosen_range, no_such_frame, parsed_index
 from sharvin.junction import Junction
 from sharvin.lead_channels import check_leads_conduct
 from sharvin.observables import Observables
@@ -211,7 +211,13 @@ def _sources(request: Request, parts: Parts) -> Iterator[tuple[int, Callable[[],
     if parts.stored:
         if request.lead_layers is not None:
             raise InputError("--lead-layers is for structures; a file of H and S states its leads itself.")
-        for number in chosen_numbers(len(parts.hamiltonian), request.frames, request.species):
+        if request.species:
+            raise InputError("--species names the atom types of LAMMPS files; a file of H and S has none.")
+        count = len(parts.hamiltonian)
+        numbers = [n for n in chosen_range(parsed_index(request.frames), lambda: count)[:count] if n < count]
+        if not numbers:
+            raise no_such_frame(request.file, request.frames, count)
+        for number in numbers:
             yield number, partial(_stored_frame, parts, number)
         return
     species = request.species.split(",") if request.species else ()

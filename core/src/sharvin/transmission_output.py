@@ -163,7 +163,8 @@ class Output:
 
     def _print(self, title: str, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
         """A table whose columns are right-aligned and never cut; narrow enough for eight of them in 80 characters."""
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+        self.console.print(f"[bold]{title}[/bold]", highlight=False)  # a title of the table would be broken to its width
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
         for name in header:
             table.add_column(name, justify="right", no_wrap=True)
         for line in lines:

@@ -12,7 +12,7 @@ import numpy as np
 from ase.formula import Formula
 from rich.console import Console
 from rich.table import Table
-from scipy.sparse import block_array, csr_array
+from scipy.sparse import csr_array
 
 from sharvin.electrode import Electrode
 from sharvin.errors import PhysicsWarning, SharvinError
@@ -82,15 +82,16 @@ def channels_at_fermi_energy(lead: Lead, fermi_energy_eV: float, solver: Any) ->
     SharvinError
         What the solver says, on a band edge for example.
     """
-    H = csr_array(block_array([[lead.H00, lead.H01], [lead.H01.conj().T, lead.H00]]))
-    S = csr_array(block_array([[lead.S00, lead.S01], [lead.S01.conj().T, lead.S00]]))
+    H = csr_array(np.block([[lead.H00, lead.H01], [lead.H01.conj().T, lead.H00]]))
+    S = csr_array(np.block([[lead.S00, lead.S01], [lead.S01.conj().T, lead.S00]]))
     bar = TwoTerminal(H, S, lead, lead, fermi_energy_eV)
     return float(solver.transmission([bar], np.zeros(1))[0, 0])
 
 
 def _of_junction(junction: Junction) -> list[tuple[str, str]]:
     junction, left, right = junction.electrodes()
-    rows = [("left lead", _lead(left)), ("right lead", _lead(right))]
+    leads = [_lead(left), _lead(right)]
+    rows = [("both leads", leads[0])] if leads[0] == leads[1] else [("left lead", leads[0]), ("right lead", leads[1])]
     if junction.joined:
         rows.append(("wire", "cut along z in the file; made whole across the cell boundary"))
     cell, pbc = junction.atoms.cell.array, junction.atoms.pbc
@@ -134,10 +135,8 @@ def _channels(samples: Sequence[Sample], solver: Any) -> str:
     counts = []
     for side in ("left", "right"):
         try:
-            mean = sum(
-                weight * channels_at_fermi_energy(getattr(system, side), system.fermi_energy, solver)
-                for weight, system in samples
-            )
+            each = [channels_at_fermi_energy(getattr(system, side), system.fermi_energy, solver) for _, system in samples]
+            mean = float(np.dot([weight for weight, _ in samples], each))
             counts.append(f"{side} {round(mean, 3):g}")
         except SharvinError as error:
             counts.append(f"{side} not known ({error})")
@@ -169,4 +168,4 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _length(length_A: float) -> str:
-    return f"{length_A:.1g} Å" if length_A >= 1e-6 else "1e-06 Å"
+    return f"{length_A:.1g} Å" if length_A >= 1e-6 else "1e-6 Å"
