@@ -158,7 +158,7 @@ def test_what_was_understood_is_said_before_the_result(sharvin, wire, tmp_path):
 def test_k_points_and_neutrality_are_two_words(sharvin, wire, tmp_path):
     ase.io.write(tmp_path / "wire.extxyz", wire)
     arguments = ["--k-points", "1x2", "--neutrality", "local", "--set", "hamiltonian.neutrality_tolerance=0.02"]
-    result = sharvin("transmission", tmp_path / "wire.extxyz", *arguments, timeout=300)
+    result = sharvin("transmission", tmp_path / "wire.extxyz", *arguments)
     assert result.returncode == 0, result.stderr
     assert "1 × 2 around Γ, 2 computed" in result.stdout
     options = {"k_points": [1, 2], "charge_neutrality": "local", "neutrality_tolerance": 0.02}

@@ -110,7 +110,7 @@ class Output:
             [number, s.transmission[nearest], s.fano[nearest], s.dos_per_eV[nearest], *_first(s, nearest)]
             for number, s in zip(self.numbers, seen, strict=True)
         ]
-        title = f"Observables at E − E_F = {seen[0].energies_eV[nearest]:.4g} eV (DOS per eV and spin, eigenchannels T1 …)"
+        title = f"Observables at E − E_F = {seen[0].energies_eV[nearest]:.4g} eV (DOS per eV and spin; eigenchannels T1 to T4)"
         self._table(title, ["frame", "T", "Fano", "DOS", "T1", "T2", "T3", "T4"], shown)
         most = max(s.eigenchannels.shape[1] for s in seen)
         header = ["frame", "energy_eV", "transmission", "fano", "dos_per_eV_and_spin", *(f"T{n + 1}" for n in range(most))]
