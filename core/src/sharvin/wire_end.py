@@ -129,6 +129,14 @@ class WireEnd:
         """Number of layers that hold the first `atoms` atoms."""
         return int(self.layer[atoms - 1]) + 1 if atoms else 0
 
+    def seen(self, run: Run) -> int:
+        """Number of layers that a translation shows to be images of others."""
+        return self.layers_before(run.count) - self.layers_before(run.cell)
+
+    def height(self, layer: int) -> float:
+        """Mean depth of a layer in Å."""
+        return float(self.depths[self.layer == layer].mean())
+
     def atoms_before(self, depth_A: float) -> int:
         """Number of atoms in the layers before a depth."""
         return int(np.searchsorted(self.depths, depth_A - LAYER_TOLERANCE_A))
