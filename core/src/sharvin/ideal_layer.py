@@ -10,8 +10,8 @@ those of the principal layer, two periods at least: what moves next to the neck 
 the largest distance of an atom from its ideal place or, if that is larger, by which two atoms move apart from copy to copy.
 
 Two ends that are the same crystal within their deviations get their common mean: then both leads are one and the same. Last of
-all, numbers are freed of rounding. Coordinates that fit to :data:`EXACT_A` are left as they are, up to 1e-11 Å. Those that
-fit to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their deviation, and sites of
+all, numbers are freed of rounding. Coordinates that fit to :data:`~sharvin.wire_end.EXACT_A` are left as they are, up to
+1e-11 Å. Those that fit to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their deviation, and sites of
 high symmetry (twelfths of the cell) to their places, so that all snapshots of a wire have the same lead.
 """
 
@@ -25,13 +25,11 @@ from numpy.typing import NDArray
 
 from sharvin.electrode import Electrode
 from sharvin.stacking import IDEAL_A, Stacking, lateral_repeats
-from sharvin.wire_end import Run, WireEnd, layer_numbers
+from sharvin.wire_end import EXACT_A, Run, WireEnd, layer_numbers
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-EXACT_A = 1e-9
-"""Deviation of coordinates in double precision."""
 SINGLE_A = 1e-5
 """Largest deviation of coordinates in single precision."""
 _DIGITS = 11

@@ -21,7 +21,7 @@ electrode. Otherwise the tolerance is raised in steps up to :data:`~sharvin.wire
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase.data import covalent_radii
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from sharvin.errors import InputError
 from sharvin.stacking_refusals import contradiction, no_period, not_crystalline, too_thin, two_ways
-from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, Run, WireEnd
+from sharvin.wire_end import EXACT_A, LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, Run, WireEnd
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -131,7 +131,7 @@ def stated_stacking(end: WireEnd, min_thickness_A: float, layers: int) -> Stacki
     reason = "" if run is None else contradiction(end, run)
     if run is None or reason:
         raise InputError(no_period(end, layers, reason))
-    stacking = Stacking(end, run, 1, lateral_repeats(end, run.cell, MATCH_TOLERANCE_A))
+    stacking = Stacking(end, run, 1, (1, 1))
     if not stacking.holds(min_thickness_A):
         raise InputError(too_thin(stacking, min_thickness_A))
     return _tightened(stacking, min_thickness_A)
@@ -227,9 +227,9 @@ def _explains(run: Run, shift: Floats) -> bool:
 
 def _stacking(end: WireEnd, run: Run) -> Stacking | None:
     """The stacking of a translation; None if no number of steps is a translation along z."""
-    repeats = lateral_repeats(end, run.cell, run.tolerance_A)
     if run.straight:
-        return Stacking(end, run, 1, repeats)
+        return Stacking(end, run, 1, (1, 1))
+    repeats = lateral_repeats(end, run.cell, run.tolerance_A)
     vectors = end.lattice / np.array(repeats)[: len(end.lattice), None]
     inverse = np.linalg.pinv(vectors)
     for steps in range(1, MOST_STEPS + 1):
@@ -268,8 +268,9 @@ def _tightened(loose: Stacking, min_thickness_A: float) -> Stacking:
     for tolerance, multiple in tries:
         found = _stacking(end, _outermost(end, loose.run, multiple, tolerance))
         if found is not None and found.holds(min_thickness_A) and (stated or _is_proved(found)):
-            return found
-    return loose
+            loose = found
+            break
+    return replace(loose, repeats=lateral_repeats(end, loose.run.cell, loose.run.tolerance_A))
 
 
 def _outermost(end: WireEnd, run: Run, multiple: int, tolerance_A: float) -> Run:
@@ -277,10 +278,12 @@ def _outermost(end: WireEnd, run: Run, multiple: int, tolerance_A: float) -> Run
     shift = multiple * run.shift
     if multiple > 1:
         shift[:2] = 0.0
-    first = np.arange(max(1, end.atoms_before(shift[2])))
-    partner, off = end.nearest(end.places[first] + shift)
+    first = max(1, end.atoms_before(shift[2]))
+    partner, off = (part[:first] for part in end.moved(shift))
     near = (partner >= 0) & (np.linalg.norm(off, axis=1) <= 2.0 * MATCH_TOLERANCE_A)
-    if near.any():
-        moved = off[near].mean(axis=0)
-        shift = shift + (moved if shift[:2].any() else moved * [0.0, 0.0, 1.0])
+    moved = off[near].mean(axis=0) if near.any() else np.zeros(3)
+    if not shift[:2].any():
+        moved[:2] = 0.0
+    if np.abs(moved).max() > EXACT_A:
+        shift = shift + moved
     return end.refined(end.run(shift, tolerance_A), tolerance_A)
