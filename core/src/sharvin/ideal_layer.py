@@ -11,8 +11,8 @@ the largest distance of an atom from its ideal place or, if that is larger, by w
 
 Two ends that are the same crystal within their deviations get their common mean: then both leads are one and the same. Last of
 all, numbers are freed of rounding. Coordinates that fit to :data:`~sharvin.wire_end.EXACT_A` are left as they are, up to
-1e-11 Å. Those that fit to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their deviation, and sites of
-high symmetry (twelfths of the cell) to their places, so that all snapshots of a wire have the same lead.
+1e-11 Å. Those that fit to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their
+deviation, and sites of high symmetry (twelfths of the cell) to their places, so that all snapshots of a wire have the same lead.
 """
 
 from __future__ import annotations

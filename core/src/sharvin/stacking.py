@@ -97,14 +97,14 @@ def find_stacking(end: WireEnd, min_thickness_A: float) -> Stacking:
     InputError
         If no period is proved, or several are, or the layers explained are too few.
     """
-    found, best = _proved(end)
+    found, unproved = _tried(end)
     reach = min_thickness_A or _BOND * float(covalent_radii[end.numbers].max())
     found = [stacking for stacking in found if _gap(end, stacking.run) <= reach] or found
     if not found:
-        raise InputError(not_crystalline(end, best))
+        raise InputError(not_crystalline(end, unproved))
     loose = _chosen(end, found)
-    if best is not None and end.seen(best) > max(1, end.seen(loose.run)) and _gap(end, best) <= reach:
-        raise InputError(not_crystalline(end, best))
+    if any(end.seen(run) > max(1, end.seen(loose.run)) and _gap(end, run) <= reach for run in unproved):
+        raise InputError(not_crystalline(end, unproved))
     if not loose.holds(min_thickness_A):
         raise InputError(too_thin(loose, min_thickness_A))
     return _tightened(loose, min_thickness_A)
@@ -169,10 +169,10 @@ def _hits(end: WireEnd, points: Floats, numbers: Integers | int, tolerance_A: fl
     return np.asarray((partner >= 0) & (np.linalg.norm(off, axis=1) <= tolerance_A) & (end.numbers[partner] == numbers))
 
 
-def _proved(end: WireEnd) -> tuple[list[Stacking], Run | None]:
-    """All stackings that are proved, shortest first, and the best run of a translation that is not."""
+def _tried(end: WireEnd) -> tuple[list[Stacking], list[Run]]:
+    """All stackings that are proved, and the runs of translations that are not, shortest first."""
     found: list[Stacking] = []
-    best: Run | None = None
+    unproved: list[Run] = []
     for shift in _candidates(end):
         if any(_explains(known.run, shift) for known in found):
             continue
@@ -180,9 +180,9 @@ def _proved(end: WireEnd) -> tuple[list[Stacking], Run | None]:
         stacking = _stacking(end, run)
         if stacking is not None and _is_proved(stacking):
             found.append(stacking)
-        elif best is None or end.seen(run) > end.seen(best):
-            best = run
-    return found, best
+        else:
+            unproved.append(run)
+    return found, unproved
 
 
 def _candidates(end: WireEnd) -> list[Floats]:

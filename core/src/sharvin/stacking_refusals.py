@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols
 
-from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, Run, WireEnd
+from sharvin.wire_end import MATCH_TOLERANCE_A, NO_IMAGE_A, Run, WireEnd
 
 if TYPE_CHECKING:
     from sharvin.stacking import Stacking
 
 
-def not_crystalline(end: WireEnd, best: Run | None) -> str:
-    """No period is proved; `best` is the translation that comes closest, if any does."""
-    if best is not None and (end.seen(best) > 1 or end.layers_before(best.cell) == 1 == end.seen(best)):
+def not_crystalline(end: WireEnd, tried: list[Run]) -> str:
+    """No period is proved by the translations tried; the one that comes closest is named, if any does."""
+    failures = [_failure(end, run) for run in tried]
+    order = sorted(range(len(tried)), key=lambda k: (end.seen(tried[k]), " place" in failures[k], -tried[k].period_A))
+    if order and (end.seen(tried[order[-1]]) > 1 or " place" in failures[order[-1]]):
+        best = tried[order[-1]]
         closest = (
             f"; the best one, every {_layers(end.layers_before(best.cell), best.period_A)}, explains the outermost "
-            f"{end.layers_before(best.count)}{_and(_failure(end, best))}"
+            f"{end.layers_before(best.count)}{_and(failures[order[-1]])}"
         )
     else:
         closest = _closest_repeat(end)
@@ -74,7 +77,7 @@ def _failure(end: WireEnd, run: Run) -> str:
         return ""
     layer = end.layers_before(run.count) + 1
     image = end.depths + run.shift[2]
-    there = np.flatnonzero((run.partner < 0) & (np.abs(image - run.limit_A) <= 2.0 * LAYER_TOLERANCE_A))
+    there = np.flatnonzero((run.partner < 0) & (np.abs(image - run.limit_A) <= 0.5 * NO_IMAGE_A))
     if not there.size:
         extra = int((~np.isin(np.flatnonzero(end.layer == layer - 1), run.partner)).sum())
         atoms = "1 atom" if extra == 1 else f"{extra} atoms"
