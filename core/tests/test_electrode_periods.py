@@ -173,6 +173,13 @@ def test_a_period_of_one_layer_is_not_taken_from_the_two_like_layers_of_a_longer
         Junction.detect(Atoms("Ag2Au2Ag2AuPt", positions=[[0, 0, 2.7 * k] for k in range(8)]), 3.0)
 
 
+@pytest.mark.parametrize("displaced", [5, 6, 7, 8])
+def test_an_impurity_in_a_chain_is_not_taken_for_a_part_of_its_period(displaced: int) -> None:
+    chain = Atoms("Au14", positions=[[1.2 * (k == displaced), 0, 2.9 * k] for k in range(14)])
+    for electrode in Junction.detect(chain, 7.7).electrodes()[1:]:
+        assert (electrode.layers, electrode.period_layers) == (3, 1)
+
+
 def test_a_period_can_be_stated_and_is_verified() -> None:
     bar = Atoms("AuAgAgAu" * 3, positions=[[0, 0, 2.7 * k] for k in range(12)])
     assert Junction.detect(bar, 7.7, lead_layers=4).electrodes()[1].copies == 3

@@ -68,7 +68,7 @@ def test_a_displaced_layer_is_reported_and_the_lead_with_atoms_as_they_are_can_b
     assert given.left_electrode is not None
     assert np.diff(np.unique(np.round(given.left_electrode.positions[:, 2], 6)))[0] == pytest.approx(2.05)
     atoms.positions[4:8, 2] += 0.06
-    with pytest.raises(InputError, match="left end .* layer 3 from the end is .* off its ideal place"):
+    with pytest.raises(InputError, match=r"left end .* layer 3 from the end is .* off its ideal place"):
         Junction.detect(atoms, 7.0)
 
 

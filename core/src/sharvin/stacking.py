@@ -12,8 +12,8 @@ repeated layer proves nothing, as the end of a chain Ag Ag Au Au Ag Ag Au Au …
   further, it does so by the tolerance alone. Nor is one with a gap wider than the Hamiltonian's range: it repeats a broken wire.
 - A short translation that explains four copies or more, and more copies than the one that reaches further, is an electrode in
   front of a neck that happens to repeat, or a part of a long cell: this cannot be decided, and the user is asked to.
-- A short translation that is proved where a longer one maps more layers, but not yet two copies, is refused: the end may be that
-  of a longer cell of which too little is there.
+- A short translation that explains fewer than four copies is refused where a longer one maps more layers, but not yet two
+  copies: the end may be that of a longer cell of which too little is there.
 
 Where all layers are within :data:`IDEAL_A` of their places over two copies and the principal layer, only those are taken as the
 electrode. Otherwise the tolerance is raised in steps up to :data:`~sharvin.wire_end.MATCH_TOLERANCE_A`.
@@ -103,7 +103,8 @@ def find_stacking(end: WireEnd, min_thickness_A: float) -> Stacking:
     if not found:
         raise InputError(not_crystalline(end, unproved))
     loose = _chosen(end, found)
-    if any(end.seen(run) > max(1, end.seen(loose.run)) and _gap(end, run) <= reach for run in unproved):
+    seen = max(1, end.seen(loose.run))
+    if loose.run.copies < ENOUGH_COPIES and any(end.seen(run) > seen and _gap(end, run) <= reach for run in unproved):
         raise InputError(not_crystalline(end, unproved))
     if not loose.holds(min_thickness_A):
         raise InputError(too_thin(loose, min_thickness_A))
