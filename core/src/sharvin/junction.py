@@ -90,7 +90,7 @@ class Junction:
         return max(left.deviation_A, right.deviation_A)
 
     def imperfection(self) -> str | None:
-        """One sentence about electrodes that are further than :data:`IDEAL_A` from ideal ones; None if they are not."""
+        """One sentence about electrodes whose atoms are more than 1e-3 Å from ideal ones; None if they are not."""
         _, left, right = self.electrodes()
         off = [f"{side} {e.deviation_A:.3f} Å" for side, e in (("left", left), ("right", right)) if e.deviation_A > IDEAL_A]
         if not off:
