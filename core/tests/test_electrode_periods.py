@@ -65,6 +65,7 @@ CRYSTALS = {
     "tube (4, 4)": folded(nanotube(4, 4)),
     "tube (4, 2)": nanotube(4, 2),
     "zigzag ribbon": graphene_nanoribbon(3, 1, type="zigzag", vacuum=5.0),
+    "sheet": graphene_nanoribbon(4, 1, type="zigzag", sheet=True),
     "armchair ribbon": graphene_nanoribbon(3, 1, type="armchair", saturated=True, vacuum=5.0),
 }
 

@@ -175,7 +175,7 @@ def _tried(end: WireEnd) -> tuple[list[Stacking], list[Run]]:
     found: list[Stacking] = []
     unproved: list[Run] = []
     for shift in _candidates(end):
-        if any(_explains(known.run, shift) for known in found):
+        if any(_explains(known, shift) for known in found):
             continue
         run = end.refined(end.run(shift, 2.0 * MATCH_TOLERANCE_A), MATCH_TOLERANCE_A)
         stacking = _stacking(end, run)
@@ -217,8 +217,11 @@ def _candidates(end: WireEnd) -> list[Floats]:
     return list(chosen[np.argsort(chosen[:, 2], kind="stable")])
 
 
-def _explains(run: Run, shift: Floats) -> bool:
-    """Whether a longer translation can explain more than a proved one only by the tolerance."""
+def _explains(known: Stacking, shift: Floats) -> bool:
+    """Whether a longer translation is no shorter period than a proved one, and can explain more only by the tolerance."""
+    run = known.run
+    if not shift[:2].any() and shift[2] < known.period_A - LAYER_TOLERANCE_A:
+        return False
     if run.limit_A > shift[2] + run.period_A - LAYER_TOLERANCE_A:
         return True
     multiple = round(float(shift[2]) / run.period_A)
