@@ -40,7 +40,7 @@ class Electrode:
     copies : int
         Whole periods that were seen; 1 where a lateral step between layers was seen, but no second period.
     deviation_A : float
-        Largest distance in Å of an atom from its ideal place, among those that the lead is the mean of.
+        Largest distance in Å of an atom that the lead is the mean of from its ideal place, and from what the next copy says.
     """
 
     numbers: Integers

@@ -6,12 +6,13 @@ With b the sites of the first copy, t the translation and v the primitive transv
 
 t along z is the slope of a least-squares fit, b the mean over copies and transverse cells, and the lateral part of t the fraction
 of transverse vectors that it stands for. So the lead is exactly periodic, and rounded coordinates are averaged. The copies are
-those of the principal layer, two periods at least: what moves next to the neck has no influence on the lead.
+those of the principal layer, two periods at least: what moves next to the neck has no influence on the lead. The deviation is
+the largest distance of an atom from its ideal place or, if that is larger, by which two atoms move apart from copy to copy.
 
 Two ends that are the same crystal within their deviations get their common mean: then both leads are one and the same. Last of
-all, numbers are freed of rounding. Coordinates that fit to :data:`EXACT_A` are left as they are, up to 1e-11 Å. Those that
-fit to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their deviation, and sites of
-high symmetry (twelfths of the cell) to their places, so that all snapshots of a wire have the same lead.
+all, numbers are freed of rounding. Coordinates that fit to :data:`~sharvin.wire_end.EXACT_A` are left as they are, up to
+1e-11 Å. Those that fit to :data:`SINGLE_A`, as positions stored in single precision do, are rounded to a few times their
+deviation, and sites of high symmetry (twelfths of the cell) to their places, so that all snapshots of a wire have the same lead.
 """
 
 from __future__ import annotations
@@ -24,13 +25,11 @@ from numpy.typing import NDArray
 
 from sharvin.electrode import Electrode
 from sharvin.stacking import IDEAL_A, Stacking, lateral_repeats
-from sharvin.wire_end import Run, WireEnd, layer_numbers
+from sharvin.wire_end import EXACT_A, Run, WireEnd, layer_numbers
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-EXACT_A = 1e-9
-"""Deviation of coordinates in double precision."""
 SINGLE_A = 1e-5
 """Largest deviation of coordinates in single precision."""
 _DIGITS = 11
@@ -113,7 +112,9 @@ def mean_layer(stacking: Stacking, min_thickness_A: float) -> IdealLayer:
     local = sites - np.column_stack([cells @ vectors, np.zeros(len(sites))])
     basis = np.column_stack([np.bincount(member, local[:, axis]) / np.bincount(member) for axis in range(3)])
     ideal = basis[member[site]] + np.column_stack([cells[site] @ vectors, np.zeros(len(site))]) + copy[:, None] * shift
-    deviation = float(np.linalg.norm(place - ideal, axis=1).max())
+    off = run.off[atom]
+    apart = [np.linalg.norm(np.ptp(off[copy == c], axis=0)) for c in range(int(copy.max()))]
+    deviation = float(max(np.linalg.norm(place - ideal, axis=1).max(), *apart, 0.0))
 
     thickness = periods * stacking.steps
     kept = copy < thickness

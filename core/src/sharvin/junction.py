@@ -18,7 +18,7 @@ from sharvin.errors import InputError
 from sharvin.ideal_layer import IdealLayer, layer_as_given, matched, mean_layer
 from sharvin.junction_checks import OVERLAP, check_cell, check_coupled, check_overlap, overlap_message
 from sharvin.stacking import IDEAL_A, Stacking, find_stacking, stated_stacking
-from sharvin.wire_cut import Cut, detached, find_cut, in_reach_of
+from sharvin.wire_cut import Cut, find_cut, in_reach_of, widest_gap
 from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, WireEnd
 
 __all__ = [
@@ -90,16 +90,14 @@ class Junction:
         return max(left.deviation_A, right.deviation_A)
 
     def imperfection(self) -> str | None:
-        """One sentence about electrodes that are further than :data:`IDEAL_A` from ideal ones; None if they are not."""
+        """One sentence about electrodes whose atoms are more than 1e-3 Å from ideal ones; None if they are not."""
         _, left, right = self.electrodes()
-        sides = [
-            f"{name} by up to {e.deviation_A:.3f} Å" for name, e in (("left", left), ("right", right)) if e.deviation_A > IDEAL_A
-        ]
-        if not sides:
+        off = [f"{side} {e.deviation_A:.3f} Å" for side, e in (("left", left), ("right", right)) if e.deviation_A > IDEAL_A]
+        if not off:
             return None
         return (
-            f"the electrodes are not ideal: atoms deviate from a periodic lead ({' and '.join(sides)}); the lead is the mean over "
-            "its copies, and T may change with the choice. Build the electrodes from ideal layers."
+            f"the electrodes are not ideal: atoms deviate from a periodic lead (worst: {', '.join(off)}); the lead is their "
+            "mean, and T depends on that choice. Build the electrodes from ideal layers."
         )
 
     @classmethod
@@ -113,8 +111,8 @@ class Junction:
         min_thickness_A : float
             Range of the Hamiltonian in Å; 0 where there is none, and then layers need not couple.
         lead_layers : int, optional
-            Atomic layers in one period of both leads. Without it the period is searched for, and two whole periods are needed at each
-            end. With it one is enough, and further copies only have to agree with it.
+            Atomic layers in one period of both leads. Without it the period is searched for, and two whole periods are needed at
+            each end. With it one is enough, and what there is of a second one must agree with it.
 
         Raises
         ------
@@ -163,10 +161,11 @@ class Junction:
                 stackings.append(stated_stacking(end, min_thickness_A, lead_layers))
         left, right = (mean_layer(stacking, min_thickness_A) for stacking in stackings)
         for side, layer in (("left", left), ("right", right)):
-            if layer.shape.deviation_A > MATCH_TOLERANCE_A:
+            off = layer.shape.deviation_A
+            if off > MATCH_TOLERANCE_A:
                 raise InputError(
-                    f"the {side} electrode is not periodic: an atom is {layer.shape.deviation_A:.2f} Å off its place in the mean over "
-                    f"{layer.shape.copies} periods (accepted: {MATCH_TOLERANCE_A} Å); build it from ideal layers."
+                    f"the {side} electrode is not periodic: an atom is {off:.2f} Å off its place in the mean of its periods "
+                    f"(accepted: {MATCH_TOLERANCE_A} Å); build it from ideal layers."
                 )
         if np.intersect1d(left.atoms, right.atoms).size:
             raise InputError(_too_short(atoms, stackings, min_thickness_A))
@@ -194,18 +193,18 @@ class Junction:
 def _too_short(atoms: Atoms, stackings: list[Stacking], min_thickness_A: float) -> str:
     length = float(np.ptp(atoms.positions[:, 2]))
     left, right = (stacking.periods(min_thickness_A) * stacking.period_A for stacking in stackings)
-    return f"the wire is {length:.2f} Å long, too short for two electrodes of {left:.2f} Å and {right:.2f} Å; add layers to its ends."
+    electrodes = f"{left:.2f} Å and {right:.2f} Å"
+    return f"the wire is {length:.2f} Å long, too short for two electrodes of {electrodes}; add layers to its ends."
 
 
 def _with_hint(cls: type[Junction], atoms: Atoms, min_thickness_A: float, lead_layers: int | None, reason: str) -> str:
-    """The reason why a structure is no junction, or a better one: atoms apart from the wire, or a wire along another axis."""
-    for side in ("left", "right"):
-        piece = detached(atoms, max(min_thickness_A, NO_IMAGE_A), side)
-        if piece is not None and f"the {side} " in reason:
-            return (
-                f"{reason} The {piece[0]} outermost atoms at the {side} end are {piece[1]:.1f} Å from the others: if the file cuts the "
-                "wire along z, move them back to the other end."
-            )
+    """The reason why a structure is no junction, or a better one: a wire that is cut along z, or runs along another axis."""
+    gap = widest_gap(atoms, max(min_thickness_A, NO_IMAGE_A))
+    if gap is not None:
+        return (
+            f"{reason} There is a gap of {gap[1]:.1f} Å above z = {gap[0]:.1f} Å: if the file has the wire cut along z, move "
+            "the atoms beyond the gap to the other end."
+        )
     for axis in (0, 1):
         turned = atoms.copy()
         axes = np.roll([0, 1, 2], 2 - axis)

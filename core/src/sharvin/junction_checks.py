@@ -1,4 +1,4 @@
-"""What every junction must be: atoms apart from one another, periodic across the wire only, and electrodes that conduct along z."""
+"""What every junction must be: no atoms in one another, periodic across the wire only, and electrodes that conduct along z."""
 
 from __future__ import annotations
 
@@ -93,6 +93,6 @@ def check_coupled(electrode: Electrode, range_A: float, side: str) -> None:
         distance = np.linalg.norm(off, axis=1)[partner >= 0].min(initial=np.inf)
         apart_A = distance if np.isfinite(distance) else float(following[:, 2].min() - here[:, 2].max())
         raise InputError(
-            f"the {side} electrode does not conduct along z: its layers are {apart_A:.2f} Å apart, from atom to atom, and the "
-            f"Hamiltonian couples atoms up to {range_A:.2f} Å; complete the electrode, or take a Hamiltonian that reaches further."
+            f"the {side} electrode does not conduct along z: atoms of its layers are {apart_A:.2f} Å apart, and the Hamiltonian "
+            f"couples atoms up to {range_A:.2f} Å; complete the electrode, or take a Hamiltonian that reaches further."
         )

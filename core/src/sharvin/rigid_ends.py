@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from sharvin.errors import InputError
 from sharvin.frames import Frame
-from sharvin.junction import LAYER_TOLERANCE_A, Junction
+from sharvin.junction import Junction
+from sharvin.wire_end import layer_numbers
 
 
 def outer_layers(frame: Frame, layers: int) -> NDArray[np.bool_]:
@@ -19,9 +20,8 @@ def outer_layers(frame: Frame, layers: int) -> NDArray[np.bool_]:
         If that leaves nothing between them.
     """
     order = np.argsort(frame.positions[:, 2], kind="stable")
-    steps = np.diff(frame.positions[order, 2]) > LAYER_TOLERANCE_A
     layer = np.empty(len(frame), dtype=np.int64)
-    layer[order] = np.concatenate([[0], np.cumsum(steps)])
+    layer[order] = layer_numbers(frame.positions[order, 2])
     if 2 * layers > layer.max():
         raise InputError(f"{layers} layers at each end are all of the wire, which has {layer.max() + 1}; name fewer.")
     return np.asarray((layer < layers) | (layer > layer.max() - layers))

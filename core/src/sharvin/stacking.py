@@ -8,10 +8,12 @@ repeated layer proves nothing, as the end of a chain Ag Ag Au Au Ag Ag Au Au …
   such as A → B → C of fcc (111); it must be seen twice. The period is then the smallest number of steps whose lateral part is a
   translation of a layer, so four layers of fcc (111) are enough although no whole period repeats.
 - Of several proved translations the one that explains most atoms is the period; of those that explain the same, the one with the
-  shortest period along z. A multiple of a shorter one that already explains a whole copy of it is not considered: where it
-  reaches further, it does so by the tolerance alone.
-- A short translation that explains four copies or more, and more copies than the one that reaches further, is an electrode in front
-  of a neck that happens to repeat, or a part of a long cell: this cannot be decided, and the user is asked to.
+  shortest period along z. A longer one is not tried where a proved one already explains a whole copy of it: if it reaches
+  further, it does so by the tolerance alone. Nor is one with a gap wider than the Hamiltonian's range: it repeats a broken wire.
+- A short translation that explains four copies or more, and more copies than the one that reaches further, is an electrode in
+  front of a neck that happens to repeat, or a part of a long cell: this cannot be decided, and the user is asked to.
+- A short translation that explains fewer than four copies is refused where a longer one maps more layers, but not yet two
+  copies: the end may be that of a longer cell of which too little is there.
 
 Where all layers are within :data:`IDEAL_A` of their places over two copies and the principal layer, only those are taken as the
 electrode. Otherwise the tolerance is raised in steps up to :data:`~sharvin.wire_end.MATCH_TOLERANCE_A`.
@@ -19,14 +21,15 @@ electrode. Otherwise the tolerance is raised in steps up to :data:`~sharvin.wire
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import covalent_radii
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
-from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, Run, WireEnd
+from sharvin.stacking_refusals import contradiction, no_period, not_crystalline, too_thin, two_ways
+from sharvin.wire_end import EXACT_A, LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, Run, WireEnd
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -94,16 +97,17 @@ def find_stacking(end: WireEnd, min_thickness_A: float) -> Stacking:
     InputError
         If no period is proved, or several are, or the layers explained are too few.
     """
-    found, best = _proved(end)
+    found, unproved = _tried(end)
     reach = min_thickness_A or _BOND * float(covalent_radii[end.numbers].max())
     found = [stacking for stacking in found if _gap(end, stacking.run) <= reach] or found
     if not found:
-        raise InputError(_not_crystalline(end, best))
+        raise InputError(not_crystalline(end, unproved))
     loose = _chosen(end, found)
-    if best is not None and _seen(end, best) > max(1, _seen(end, loose.run)) and _gap(end, best) <= reach:
-        raise InputError(_not_crystalline(end, best))
+    seen = max(1, end.seen(loose.run))
+    if loose.run.copies < ENOUGH_COPIES and any(end.seen(run) > seen and _gap(end, run) <= reach for run in unproved):
+        raise InputError(not_crystalline(end, unproved))
     if not loose.holds(min_thickness_A):
-        raise InputError(_too_thin(loose, min_thickness_A))
+        raise InputError(too_thin(loose, min_thickness_A))
     return _tightened(loose, min_thickness_A)
 
 
@@ -120,21 +124,17 @@ def stated_stacking(end: WireEnd, min_thickness_A: float, layers: int) -> Stacki
     cell = int(np.searchsorted(end.layer, layers))
     run = None
     if layers < end.n_layers:
-        run = end.run(np.array([0.0, 0.0, _height(end, layers)]), 2.0 * MATCH_TOLERANCE_A)
+        run = end.run(np.array([0.0, 0.0, end.height(layers)]), 2.0 * MATCH_TOLERANCE_A)
         run = end.refined(run, MATCH_TOLERANCE_A) if run.count > cell else None
-    heights = np.array([_height(end, k) for k in range(layers)])
+    heights = np.array([end.height(k) for k in range(layers)])
     if run is None and layers > 1 and np.ptp(np.diff(heights)) <= MATCH_TOLERANCE_A:
         run = end.run(np.array([0.0, 0.0, heights[-1] * layers / (layers - 1)]), MATCH_TOLERANCE_A)
-    reason = "" if run is None else _contradiction(end, run)
+    reason = "" if run is None else contradiction(end, run)
     if run is None or reason:
-        raise InputError(
-            f"lead_layers: the outermost {layers} atomic layers of the {end.side} end of the wire are not one period of its lead, "
-            f"{reason or f'layer {layers + 1} is not the image of layer 1 within {MATCH_TOLERANCE_A} Å along z'}; state the "
-            "layers of a whole period, or put a second copy there."
-        )
-    stacking = Stacking(end, run, 1, lateral_repeats(end, run.cell, MATCH_TOLERANCE_A))
+        raise InputError(no_period(end, layers, reason))
+    stacking = Stacking(end, run, 1, (1, 1))
     if not stacking.holds(min_thickness_A):
-        raise InputError(_too_thin(stacking, min_thickness_A))
+        raise InputError(too_thin(stacking, min_thickness_A))
     return _tightened(stacking, min_thickness_A)
 
 
@@ -170,20 +170,20 @@ def _hits(end: WireEnd, points: Floats, numbers: Integers | int, tolerance_A: fl
     return np.asarray((partner >= 0) & (np.linalg.norm(off, axis=1) <= tolerance_A) & (end.numbers[partner] == numbers))
 
 
-def _proved(end: WireEnd) -> tuple[list[Stacking], Run | None]:
-    """All stackings that are proved, shortest first, and the best run of a translation that is not."""
+def _tried(end: WireEnd) -> tuple[list[Stacking], list[Run]]:
+    """All stackings that are proved, and the runs of translations that are not, shortest first."""
     found: list[Stacking] = []
-    best: Run | None = None
+    unproved: list[Run] = []
     for shift in _candidates(end):
-        if any(_explains(known.run, shift) for known in found):
+        if any(_explains(known, shift) for known in found):
             continue
         run = end.refined(end.run(shift, 2.0 * MATCH_TOLERANCE_A), MATCH_TOLERANCE_A)
         stacking = _stacking(end, run)
         if stacking is not None and _is_proved(stacking):
             found.append(stacking)
-        elif best is None or _seen(end, run) > _seen(end, best):
-            best = run
-    return found, best
+        else:
+            unproved.append(run)
+    return found, unproved
 
 
 def _candidates(end: WireEnd) -> list[Floats]:
@@ -217,8 +217,11 @@ def _candidates(end: WireEnd) -> list[Floats]:
     return list(chosen[np.argsort(chosen[:, 2], kind="stable")])
 
 
-def _explains(run: Run, shift: Floats) -> bool:
-    """Whether a longer translation can explain more than a proved one only by the tolerance."""
+def _explains(known: Stacking, shift: Floats) -> bool:
+    """Whether a longer translation is no shorter period than a proved one, and can explain more only by the tolerance."""
+    run = known.run
+    if not shift[:2].any() and shift[2] < known.period_A - LAYER_TOLERANCE_A:
+        return False
     if run.limit_A > shift[2] + run.period_A - LAYER_TOLERANCE_A:
         return True
     multiple = round(float(shift[2]) / run.period_A)
@@ -228,9 +231,9 @@ def _explains(run: Run, shift: Floats) -> bool:
 
 def _stacking(end: WireEnd, run: Run) -> Stacking | None:
     """The stacking of a translation; None if no number of steps is a translation along z."""
-    repeats = lateral_repeats(end, run.cell, run.tolerance_A)
     if run.straight:
-        return Stacking(end, run, 1, repeats)
+        return Stacking(end, run, 1, (1, 1))
+    repeats = lateral_repeats(end, run.cell, run.tolerance_A)
     vectors = end.lattice / np.array(repeats)[: len(end.lattice), None]
     inverse = np.linalg.pinv(vectors)
     for steps in range(1, MOST_STEPS + 1):
@@ -251,26 +254,13 @@ def _chosen(end: WireEnd, found: list[Stacking]) -> Stacking:
     winner = max(found, key=lambda s: (s.run.count, -round(s.period_A / LAYER_TOLERANCE_A), -s.run.period_A))
     for other in found:
         if other.run.count < winner.run.count and other.run.copies >= max(ENOUGH_COPIES, winner.run.copies):
-            raise InputError(
-                f"the {end.side} electrode can be read in two ways: every {_layers(other)} its outermost {other.ideal_layers} layers "
-                f"repeat, and every {_layers(winner)} its outermost {winner.ideal_layers} layers; say which is the period of the lead "
-                f"with lead_layers (--lead-layers {other.layers} or {winner.layers})."
-            )
+            raise InputError(two_ways(other, winner))
     return winner
-
-
-def _seen(end: WireEnd, run: Run) -> int:
-    """Number of layers that are seen to be images of others."""
-    return end.layers_before(run.count) - end.layers_before(run.cell)
 
 
 def _gap(end: WireEnd, run: Run) -> float:
     """Longest way along z from an atom of the first copy to the next, in Å; of a repeated broken wire it is the gap."""
     return float(np.diff(end.depths[: run.cell], append=run.period_A).max())
-
-
-def _layers(stacking: Stacking) -> str:
-    return f"{stacking.layers} layer{'s' * (stacking.layers > 1)} ({stacking.period_A:.2f} Å)"
 
 
 def _tightened(loose: Stacking, min_thickness_A: float) -> Stacking:
@@ -282,8 +272,9 @@ def _tightened(loose: Stacking, min_thickness_A: float) -> Stacking:
     for tolerance, multiple in tries:
         found = _stacking(end, _outermost(end, loose.run, multiple, tolerance))
         if found is not None and found.holds(min_thickness_A) and (stated or _is_proved(found)):
-            return found
-    return loose
+            loose = found
+            break
+    return replace(loose, repeats=lateral_repeats(end, loose.run.cell, loose.run.tolerance_A))
 
 
 def _outermost(end: WireEnd, run: Run, multiple: int, tolerance_A: float) -> Run:
@@ -291,82 +282,12 @@ def _outermost(end: WireEnd, run: Run, multiple: int, tolerance_A: float) -> Run
     shift = multiple * run.shift
     if multiple > 1:
         shift[:2] = 0.0
-    first = np.arange(max(1, end.atoms_before(shift[2])))
-    partner, off = end.nearest(end.places[first] + shift)
+    first = max(1, end.atoms_before(shift[2]))
+    partner, off = (part[:first] for part in end.moved(shift))
     near = (partner >= 0) & (np.linalg.norm(off, axis=1) <= 2.0 * MATCH_TOLERANCE_A)
-    if near.any():
-        moved = off[near].mean(axis=0)
-        shift = shift + (moved if shift[:2].any() else moved * [0.0, 0.0, 1.0])
+    moved = off[near].mean(axis=0) if near.any() else np.zeros(3)
+    if not shift[:2].any():
+        moved[:2] = 0.0
+    if np.abs(moved).max() > EXACT_A:
+        shift = shift + moved
     return end.refined(end.run(shift, tolerance_A), tolerance_A)
-
-
-def _height(end: WireEnd, layer: int) -> float:
-    """Mean depth of a layer in Å."""
-    return float(end.depths[end.layer == layer].mean())
-
-
-def _failure(end: WireEnd, run: Run) -> str:
-    """What is wrong where a translation stops to explain the wire, in words; nothing if the ideal layers just end there."""
-    layer = end.layers_before(run.count) + 1
-    image = end.depths + run.shift[2]
-    there = np.flatnonzero((run.partner < 0) & (np.abs(image - run.limit_A) <= 2.0 * LAYER_TOLERANCE_A))
-    if not there.size:
-        extra = int((~np.isin(np.flatnonzero(end.layer == layer - 1), run.partner)).sum())
-        atoms = "1 atom" if extra == 1 else f"{extra} atoms"
-        return f"layer {layer} from the end has {atoms} more than the layer one period further out" if extra else ""
-    partner, off = end.nearest(end.places[there] + run.shift)
-    distance = np.where(partner >= 0, np.linalg.norm(off, axis=1), 0.0)
-    other = (partner >= 0) & (distance <= MATCH_TOLERANCE_A) & (end.numbers[partner] != end.numbers[there])
-    if other.any():
-        worst = int(np.argmax(other))
-        has, expected = (chemical_symbols[z] for z in (end.numbers[partner[worst]], end.numbers[there[worst]]))
-        return f"layer {layer} from the end has {has} in the place of {expected}"
-    if (partner >= 0).all():
-        return f"layer {layer} from the end is {distance.max():.2f} Å off its ideal place"
-    return ""
-
-
-def _contradiction(end: WireEnd, run: Run) -> str:
-    """What is wrong with the second copy of a stated period, in words; nothing if it fits or there is no second copy."""
-    fits = run.count >= 2 * run.cell or not ((run.partner < 0) & (end.depths + run.shift[2] <= end.depths[-1])).any()
-    return "" if fits else _failure(end, run)
-
-
-def _not_crystalline(end: WireEnd, best: Run | None) -> str:
-    if best is not None and (_seen(end, best) > 1 or end.layers_before(best.cell) == 1 == _seen(end, best)):
-        failure = _failure(end, best)
-        fit = f", every {end.layers_before(best.cell)} layers ({best.period_A:.2f} Å), explains {end.layers_before(best.count)} layers"
-        closest = f"; the best one{fit}{f', and {failure}' if failure else ''}"
-    else:
-        closest = _closest_repeat(end)
-    counts = ", ".join(str(int((end.layer == k).sum())) for k in range(min(4, end.n_layers)))
-    return (
-        f"the {end.side} end of the wire is not a crystalline electrode: no translation maps all atoms of its outer layers, {counts} "
-        f"atoms from the end inwards, onto two whole periods within {MATCH_TOLERANCE_A} Å{closest}; put two ideal periods there, or "
-        "say with lead_layers (--lead-layers N) how many layers one period has."
-    )
-
-
-def _closest_repeat(end: WireEnd) -> str:
-    """How far the outermost layer is from its best image among the next ones, in words; nothing if there is none near."""
-    outermost = np.flatnonzero(end.layer == 0)
-    heights = [_height(end, k) - _height(end, 0) for k in range(1, min(9, end.n_layers))]
-    misses = []
-    for height in heights:
-        partner, off = end.nearest(end.places[outermost] + [0.0, 0.0, height])
-        misses.append(float(np.linalg.norm(off, axis=1).max()) if (partner >= 0).all() else NO_IMAGE_A)
-    if not misses or min(misses) >= NO_IMAGE_A:
-        return ""
-    return f" (at best, {heights[int(np.argmin(misses))]:.2f} Å further in, they are {min(misses):.2f} Å off)"
-
-
-def _too_thin(stacking: Stacking, min_thickness_A: float) -> str:
-    end, needed = stacking.end, stacking.periods(min_thickness_A)
-    spacing = stacking.period_A / stacking.layers
-    ideal, failure = stacking.ideal_layers, _failure(end, stacking.run) if np.isfinite(stacking.run.limit_A) else ""
-    return (
-        f"the {end.side} electrode is too thin: its {ideal} ideal layers are {ideal * spacing:.2f} Å thick, and a principal layer for a "
-        f"Hamiltonian that reaches {min_thickness_A:.2f} Å needs {needed * stacking.layers} layers "
-        f"({needed * stacking.period_A:.2f} Å), whole periods of {_layers(stacking)}{f', and {failure}' if failure else ''}; "
-        "add layers to the electrode."
-    )

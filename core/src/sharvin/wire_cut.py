@@ -44,9 +44,9 @@ class Cut:
 def find_cut(atoms: Atoms, range_A: float) -> Cut | None:
     """Where a wire was cut that lies folded in a cell; None if it cannot have been.
 
-    Such a wire fills the boundary of the cell: across it, its two parts are no further apart than neighbours are, and there is one
-    gap along z wider than the Hamiltonian's range; or its length is the cell's, and rounding has put some atoms of
-    its outermost layer to the other end, as in armchair nanotubes of ASE.
+    Such a wire fills the boundary of the cell: across it, its two parts are no further apart than neighbours are, and there is
+    one gap along z wider than the Hamiltonian's range; or its length is the cell's, and rounding has put some atoms
+    of its outermost layer to the other end, as in armchair nanotubes of ASE.
     """
     vector = atoms.cell.array[2]
     z = np.sort(atoms.positions[:, 2])
@@ -76,12 +76,9 @@ def in_reach_of(atoms: Atoms, reference: Atoms) -> Atoms:
     return moved
 
 
-def detached(atoms: Atoms, range_A: float, side: str) -> tuple[int, float] | None:
-    """Number of atoms at an end, thinner than a range, that a gap along z wider than it separates from the rest, and the gap in Å."""
+def widest_gap(atoms: Atoms, range_A: float) -> tuple[float, float] | None:
+    """The widest gap along z that is wider than a range: z of the atom below it and its length, in Å; None if there is none."""
     z = np.sort(atoms.positions[:, 2])
-    z = z if side == "left" else -z[::-1]
     steps = np.diff(z)
-    wide = np.flatnonzero(steps > range_A)
-    if not len(wide) or z[wide[0]] - z[0] > range_A:
-        return None
-    return int(wide[0]) + 1, float(steps[wide[0]])
+    widest = int(np.argmax(steps))
+    return (float(z[widest]), float(steps[widest])) if steps[widest] > range_A else None

@@ -17,6 +17,8 @@ LAYER_TOLERANCE_A = 0.05
 """Atoms closer than this in z belong to one layer."""
 MATCH_TOLERANCE_A = 0.05
 """Largest distance between an atom and the image of another for the two to be equivalent."""
+EXACT_A = 1e-9
+"""Coordinates in double precision repeat as well as this."""
 NO_IMAGE_A = 1.0
 """An atom this far from where it should be is missing there, rather than displaced."""
 
@@ -114,6 +116,7 @@ class WireEnd:
         self.layer = layer_numbers(self.depths)
         self.cell, self.pbc = atoms.cell.array, np.array([atoms.pbc[0], atoms.pbc[1], True])
         self.lattice = self.cell[:2][self.pbc[:2], :2]
+        self._moved: dict[bytes, tuple[Integers, Floats]] = {}
         self.repeats: dict[tuple[int, float], tuple[int, int]] = {}
         self._images = TransverseImages(self.places, self.lattice, NO_IMAGE_A)
 
@@ -129,6 +132,14 @@ class WireEnd:
         """Number of layers that hold the first `atoms` atoms."""
         return int(self.layer[atoms - 1]) + 1 if atoms else 0
 
+    def seen(self, run: Run) -> int:
+        """Number of layers that a translation shows to be images of others."""
+        return self.layers_before(run.count) - self.layers_before(run.cell)
+
+    def height(self, layer: int) -> float:
+        """Mean depth of a layer in Å."""
+        return float(self.depths[self.layer == layer].mean())
+
     def atoms_before(self, depth_A: float) -> int:
         """Number of atoms in the layers before a depth."""
         return int(np.searchsorted(self.depths, depth_A - LAYER_TOLERANCE_A))
@@ -137,9 +148,16 @@ class WireEnd:
         """Nearest atom to each point [m, 3], −1 if there is none within :data:`NO_IMAGE_A`, and the vector to it [m, 3]."""
         return self._images.nearest(points)
 
+    def moved(self, shift: Floats) -> tuple[Integers, Floats]:
+        """Nearest atom to the image of each atom under a translation, and the vector to it; kept for the next time."""
+        key = shift.tobytes()
+        if key not in self._moved:
+            self._moved[key] = self.nearest(self.places + shift)
+        return self._moved[key]
+
     def run(self, shift: Floats, tolerance_A: float) -> Run:
         """How far from the end inwards every atom that has a partner under a translation is mapped onto it."""
-        partner, off = self.nearest(self.places + shift)
+        partner, off = self.moved(shift)
         matched = (partner >= 0) & (np.linalg.norm(off, axis=1) <= tolerance_A) & (self.numbers[partner] == self.numbers)
         partner = np.where(matched, partner, -1)
         image = self.depths + shift[2]
@@ -159,4 +177,4 @@ class WireEnd:
         moved = run.off[used].mean(axis=0)
         if run.straight:
             moved[:2] = 0.0
-        return self.run(run.shift + moved, tolerance_A)
+        return self.run(run.shift + moved if np.abs(moved).max() > EXACT_A else run.shift, tolerance_A)

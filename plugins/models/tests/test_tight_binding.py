@@ -194,7 +194,7 @@ def test_a_wire_does_not_depend_on_those_before_it():
 def test_an_electrode_that_is_not_ideal_is_refused_after_others_too():
     frame = wire(layers=13)
     moved = replace(frame, positions=frame.positions.copy())
-    moved.positions[1] += [0.0, 0.04, 0.0]
+    moved.positions[1] += [0.0, 0.08, 0.0]
     build = WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))
     build(frame, 0)
     for builder in (build, WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))):

@@ -112,9 +112,12 @@ class BreakJunction:
             for name, parts in variants[option].items():
                 atoms = parts["structure"].build().build(stream(context.seed("train_pulls"), "structure"))
                 try:
-                    Junction.detect(atoms, chosen["hamiltonian"].built().range_A(atoms.numbers))
+                    junction = Junction.detect(atoms, chosen["hamiltonian"].built().range_A(atoms.numbers))
                 except InputError as error:
                     raise InputError(f"{option} {name}: {error}") from None
+                if (words := junction.imperfection()) is not None:
+                    context.log("electrodes not ideal", structure=f"{option} {name}", reason=words)
+                    context.console.print(f"{option} {name}: {words}", highlight=False, markup=False, soft_wrap=True)
 
     def check_set(
         self, context: Context, production: data.Pulls, taught: StepResult | None
