@@ -86,6 +86,32 @@ def test_a_damaged_snapshot_is_named_and_the_others_are_read(written, case):
         assert [isinstance(frame, InputError) for frame in found] == [False, True, False]
 
 
+CUT = {
+    "pull.dump": snapshot(rows=[f"{row}00" for row in ROWS]) * 2,
+    "w.xyz": "3\n\nAu 0.50 1.00 2.00\nAg 3.00 4.25 5.50\nAu 6.00 2.50 8.12\n" * 2,
+    "POSCAR": "AuAg\n1.0\n10 0 0\n0 11 0\n0 0 12\nAu Ag\n2 1\nCartesian\n0.50 1.00 2.00\n3.00 4.25 5.50\n6.00 2.50 8.12\n",
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_no_file_that_is_cut_off_anywhere_gives_other_positions(written, name):
+    species = ("Au", "Ag") if "dump" in name else ()
+    whole = [atoms.positions for atoms in read_structures(written(CUT[name], name), ":", species)]
+    for size in range(len(CUT[name]) - 130, len(CUT[name])):
+        path = written(CUT[name][:size], name)
+        found = [frame for frame in _readable(path, species) if not isinstance(frame, InputError)]
+        assert len(found) <= len(whole)
+        for frame, positions in zip(found, whole, strict=False):
+            np.testing.assert_array_equal(frame.positions, positions)
+
+
+def _readable(path, species):
+    try:
+        yield from (frame for _, frame in frames_or_errors(path, ":", species))
+    except InputError:
+        return
+
+
 HEADS = {
     "plain": "",
     "units": "ITEM: UNITS\nmetal\n",
@@ -466,7 +492,9 @@ def test_what_is_no_structure_file_gets_one_sentence(tmp_path, written):
         (written(b"\x28\xb5\x2f\xfd rest", "w.dump.zst"), "Zstandard"),
         (written("some words\n", "notes.txt"), "format of .* is not known"),
         (written(bytes(range(256)), "w.bin"), "format of .* is not known"),
-        (written(POSCAR[:-20], "CONTCAR"), "cannot read .* as vasp"),
+        (written(POSCAR[:-20], "CONTCAR"), "its last coordinates are not complete"),
+        (written(POSCAR[:-11], "POSCAR"), "its last coordinates are not complete"),
+        (written(POSCAR[:-30], "a.vasp"), "cannot read .* as vasp"),
         (written(b"- of UlmASE-Trajectory" + bytes(30), "w.traj"), "cannot read .* as traj"),
     ]:
         for read in (numbered_structures, frames_or_errors):

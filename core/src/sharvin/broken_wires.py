@@ -28,7 +28,7 @@ def gap_A(frame: Frame) -> float | None:
     Parameters
     ----------
     frame : Frame
-        With its rigid atoms marked, those at low and at high z are the ends; otherwise all atoms near the lowest and highest.
+        With its rigid atoms marked, those at low and at high z are the ends; otherwise all atoms near the lowest and highest bonded ones.
     """
     if len(frame) < 2:
         return None
@@ -38,8 +38,8 @@ def gap_A(frame: Frame) -> float | None:
     pairs = tree.query_pairs(longest, output_type="ndarray")
     distance = np.linalg.norm(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], axis=1)
     bonds = pairs[distance <= BOND_IN_DISTANCES * radius[pairs].sum(axis=1)]
-    left, right = _ends(frame, END_IN_BONDS * longest)
     part = _parts(len(frame), bonds)
+    left, right = _ends(frame, END_IN_BONDS * longest, np.bincount(part)[part] > 1)
     if frame.pbc[:2].any() and not np.intersect1d(part[left], part[right]).size:
         part = _parts(len(frame), np.concatenate([bonds, _bonds_across_the_cell(frame, radius)]))
     if np.intersect1d(part[left], part[right]).size:
@@ -71,13 +71,14 @@ def _bonds_across_the_cell(frame: Frame, radius: NDArray[np.float64]) -> NDArray
     return np.column_stack(neighbor_list("ij", atoms, BOND_IN_DISTANCES * radius)).astype(np.int64)
 
 
-def _ends(frame: Frame, depth: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Atoms of the two ends."""
+def _ends(frame: Frame, depth: float, bonded: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Atoms of the two ends; single atoms in the vacuum beside the wire are no end of it."""
     z = frame.positions[:, 2]
     if frame.rigid is not None:
         middle = z[frame.rigid].mean() if frame.rigid.any() else 0.0
         left, right = np.flatnonzero(frame.rigid & (z < middle)), np.flatnonzero(frame.rigid & (z >= middle))
         if len(left) and len(right):
             return left, right
-    depth = min(depth, 0.25 * float(np.ptp(z)))
-    return np.flatnonzero(z <= z.min() + depth), np.flatnonzero(z >= z.max() - depth)
+    wire = z[bonded] if bonded.any() else z
+    depth = min(depth, 0.25 * float(np.ptp(wire)))
+    return np.flatnonzero(z <= wire.min() + depth), np.flatnonzero(z >= wire.max() - depth)

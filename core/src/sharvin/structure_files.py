@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import BytesIO, StringIO
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -26,7 +27,17 @@ from sharvin.errors import InputError, StoreError
 from sharvin.frame_numbers import chosen_range, no_such_frame, parsed_index
 from sharvin.frames import Frame
 from sharvin.lammps_dump import Dump, snapshots
-from sharvin.opened_files import HEAD_BYTES, compression, head, opened_bytes, opened_text, reading, require_file, unpacked_name
+from sharvin.opened_files import (
+    HEAD_BYTES,
+    compression,
+    ends_within_a_number,
+    head,
+    opened_bytes,
+    opened_text,
+    reading,
+    require_file,
+    unpacked_name,
+)
 from sharvin.store import read_frames
 from sharvin.xyz_frames import structure as xyz_structure
 from sharvin.xyz_frames import xyz_frames
@@ -315,8 +326,20 @@ class _AseFile:
             else:
                 with opened_text(self.path) as text:
                     content = StringIO(text.read())
+                if self.kind == "vasp":
+                    _require_whole_poscar(content.getvalue(), self.path)
             content.name = str(self.path)  # some readers look there for other files
         yield from ase.io.iread(content, index=index, format=self.kind, do_not_split_by_at_sign=True)
+
+
+def _require_whole_poscar(text: str, path: Path) -> None:
+    """Raise :class:`~sharvin.errors.InputError` where the last coordinates of a POSCAR are cut off, which ASE may not notice."""
+    coordinates: list[str] = []
+    for line in text.splitlines(keepends=True):
+        coordinates = [] if line.lstrip()[:1].isalpha() else [*coordinates, line]
+    block = list(takewhile(str.strip, coordinates))
+    if any(len(line.split()) < 3 for line in block) or ends_within_a_number(block):
+        raise InputError(f"{path} is cut off: its last coordinates are not complete.")
 
 
 def _next(structures: Iterator[Atoms]) -> Atoms | None:
