@@ -449,6 +449,14 @@ def test_numbers_in_place_of_symbols_are_types_where_lammps_wrote_them(written):
     same(only(written(XYZ.replace("Au", "79").replace("Ag", "47"), "w.xyz"), ()))
 
 
+def test_elements_of_a_poscar_are_those_that_the_user_names(written):
+    same(only(written(POSCAR.replace("Au Ag Au\n", ""), "POSCAR"), ("Au", "Ag", "Au")))
+    with pytest.warns(PhysicsWarning, match="its atoms are Au, Ag, Au as you said; it says Ag, Au, Ag"):
+        same(only(written(POSCAR.replace("Au Ag Au", "Ag_pv Au Ag"), "POSCAR"), ("Au", "Ag", "Au")))
+    with pytest.raises(InputError, match=r"has 3 kinds of atoms, and the species name 1 \(Au\)"):
+        only(written(POSCAR, "POSCAR"), ("Au",))
+
+
 def hdf5(path, boundary=("periodic", "periodic", "none"), size=None):
     frames = [
         Frame.from_atoms(Atoms("Au2", positions=[[0, 0, 0], [0, 0, 2.0 + k]], cell=[9, 9, 9], pbc=[1, 1, 0])) for k in range(3)

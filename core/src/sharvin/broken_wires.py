@@ -28,7 +28,8 @@ def gap_A(frame: Frame) -> float | None:
     Parameters
     ----------
     frame : Frame
-        With its rigid atoms marked, those at low and at high z are the ends; otherwise all atoms near the lowest and highest bonded ones.
+        With its rigid atoms marked, those at low and at high z are the ends; otherwise all atoms near the lowest and the
+        highest bonded one.
     """
     if len(frame) < 2:
         return None

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import BytesIO, StringIO
-from itertools import takewhile
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -23,14 +22,13 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from sharvin import lammps_data
 from sharvin.atom_types import require_symbols
-from sharvin.errors import InputError, StoreError
+from sharvin.errors import InputError
 from sharvin.frame_numbers import chosen_range, no_such_frame, parsed_index
 from sharvin.frames import Frame
 from sharvin.lammps_dump import Dump, snapshots
 from sharvin.opened_files import (
     HEAD_BYTES,
     compression,
-    ends_within_a_number,
     head,
     opened_bytes,
     opened_text,
@@ -38,7 +36,8 @@ from sharvin.opened_files import (
     require_file,
     unpacked_name,
 )
-from sharvin.store import read_frames
+from sharvin.own_trajectory import OwnTrajectory
+from sharvin.poscar import prepared
 from sharvin.xyz_frames import structure as xyz_structure
 from sharvin.xyz_frames import xyz_frames
 
@@ -49,6 +48,7 @@ DATA = "lammps-data"
 Anything = TypeVar("Anything")
 XYZ = ("xyz", "extxyz")
 HDF5 = "hdf5"
+POSCAR = "vasp"
 
 
 class Source(Protocol):
@@ -95,7 +95,7 @@ def numbered_structures(
 
     Parameters, errors and warnings are those of :func:`read_structures`.
     """
-    for number, atoms in _structures_or_errors(path, index, species, file_format):
+    for number, atoms in _structures_or_errors(Path(path), index, species, file_format):
         if isinstance(atoms, InputError):
             raise atoms
         yield number, atoms
@@ -131,12 +131,12 @@ def frames_or_errors(path: Path, index: str = ":", species: Sequence[str] = ()) 
     InputError
         If nothing more of the file can be read.
     """
-    wanted = parsed_index(index)
+    wanted, path = parsed_index(index), Path(path)
     if isinstance(wanted, slice) and wanted.step is not None and wanted.step < 0:
         raise InputError(f"frames are predicted in the order of the file, so the step of {index} must be positive.")
     require_file(path)
     if _is_hdf5(path):
-        own = _OwnTrajectory(path, species)
+        own = OwnTrajectory(path, species)
         yield from _chosen(path, index, own.frames, own.count)
         return
     for number, atoms in _structures_or_errors(path, index, species, None):
@@ -193,9 +193,11 @@ def _source(path: Path, species: Sequence[str], file_format: str | None) -> Sour
         return _DataFile(path, species)
     if kind in XYZ:
         return _XyzFile(path, species)
-    if species:
-        raise InputError(f"species are for LAMMPS files without elements; {path} is {kind}.")
-    return _OwnTrajectory(path, species) if kind == HDF5 else _AseFile(path, kind)
+    if kind == HDF5:
+        return OwnTrajectory(path, species)
+    if species and kind != POSCAR:
+        raise InputError(f"species are for files without elements, such as LAMMPS dumps; {path} is {kind}, so leave them out.")
+    return _AseFile(path, kind, species)
 
 
 class _DumpFile:
@@ -248,47 +250,11 @@ class _DataFile:
                 yield 0, _or_error(self.path, DATA, partial(lammps_data.structure, stream, str(self.path), self.species))
 
 
-class _OwnTrajectory:
-    """A trajectory that a run wrote."""
-
-    def __init__(self, path: Path, species: Sequence[str]) -> None:
-        if species:
-            raise InputError(f"species are for LAMMPS files without elements; {path} is an HDF5 file.")
-        self.path = path
-
-    def count(self) -> int:
-        try:
-            with h5py.File(self.path, "r") as file:
-                if "particles/wire/position/value" in file:
-                    return len(file["particles/wire/position/value"])
-        except (OSError, KeyError, RuntimeError):
-            raise self._damaged() from None
-        raise InputError(f"{self.path} is an HDF5 file without a trajectory of sharvin (particles/wire); write it as extxyz.")
-
-    def frames(self, numbers: range) -> Iterator[tuple[int, Frame]]:
-        self.count()
-        try:
-            for number, frame in enumerate(read_frames(self.path)):
-                if number >= numbers.stop:
-                    return
-                if number in numbers:
-                    yield number, frame
-        except StoreError:
-            raise self._damaged() from None
-
-    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
-        for number, frame in self.frames(numbers):
-            yield number, frame.to_atoms()
-
-    def _damaged(self) -> InputError:
-        return InputError(f"{self.path} is an HDF5 file that is cut off or damaged; copy it again from where it came.")
-
-
 class _AseFile:
     """Whatever else ASE reads."""
 
-    def __init__(self, path: Path, kind: str) -> None:
-        self.path, self.kind = path, kind
+    def __init__(self, path: Path, kind: str, species: Sequence[str]) -> None:
+        self.path, self.kind, self.species = path, kind, species
         if kind not in ioformats or not ioformats[kind].can_read:
             raise InputError(f"the format {kind} of {path} is not known; name it as its format wants (.xyz, .vasp, .traj, …).")
         self.format = ioformats[kind]
@@ -297,8 +263,10 @@ class _AseFile:
         if self.format.single:
             return 1
         if self.kind == "traj" and compression(self.path) is None:
-            with ase.io.Trajectory(str(self.path)) as trajectory:
-                return len(trajectory)
+            count = _or_error(self.path, self.kind, self._length)
+            if isinstance(count, InputError):
+                raise count
+            return count
         return sum(1 for _ in self.structures(range(2**62)))
 
     def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
@@ -307,7 +275,11 @@ class _AseFile:
         stop = None if numbers.stop > 2**61 else numbers.stop
         index = 0 if self.format.single else slice(numbers.start, stop, numbers.step)
         number, step = (0, 1) if self.format.single else (numbers.start, numbers.step)
-        structures = iter(self._read(index))
+        content = _or_error(self.path, self.kind, self._content)
+        if isinstance(content, InputError):
+            yield number, content
+            return
+        structures = iter(ase.io.iread(content, index=index, format=self.kind, do_not_split_by_at_sign=True))
         while True:
             atoms = _or_error(self.path, self.kind, partial(_next, structures))
             if atoms is None:
@@ -317,29 +289,24 @@ class _AseFile:
                 return
             number += step
 
-    def _read(self, index: int | slice) -> Iterator[Atoms]:
-        content: str | StringIO | BytesIO = str(self.path)
-        if self.format.acceptsfd and (not self.format.isbinary or compression(self.path)):
-            if self.format.isbinary:
-                with opened_bytes(self.path) as binary:
-                    content = BytesIO(binary.read())
-            else:
-                with opened_text(self.path) as text:
-                    content = StringIO(text.read())
-                if self.kind == "vasp":
-                    _require_whole_poscar(content.getvalue(), self.path)
-            content.name = str(self.path)  # some readers look there for other files
-        yield from ase.io.iread(content, index=index, format=self.kind, do_not_split_by_at_sign=True)
+    def _length(self) -> int:
+        with ase.io.Trajectory(str(self.path)) as trajectory:
+            return len(trajectory)
 
-
-def _require_whole_poscar(text: str, path: Path) -> None:
-    """Raise :class:`~sharvin.errors.InputError` where the last coordinates of a POSCAR are cut off, which ASE may not notice."""
-    coordinates: list[str] = []
-    for line in text.splitlines(keepends=True):
-        coordinates = [] if line.lstrip()[:1].isalpha() else [*coordinates, line]
-    block = list(takewhile(str.strip, coordinates))
-    if any(len(line.split()) < 3 for line in block) or ends_within_a_number(block):
-        raise InputError(f"{path} is cut off: its last coordinates are not complete.")
+    def _content(self) -> str | StringIO | BytesIO:
+        """What ASE is to read: the unpacked content, or the name of a file that it opens itself."""
+        content: StringIO | BytesIO
+        if not self.format.acceptsfd or (self.format.isbinary and not compression(self.path)):
+            return str(self.path)
+        if self.format.isbinary:
+            with opened_bytes(self.path) as binary:
+                content = BytesIO(binary.read())
+        else:
+            with opened_text(self.path) as text:
+                whole = text.read()
+            content = StringIO(prepared(whole, str(self.path), self.species) if self.kind == POSCAR else whole)
+        content.name = str(self.path)  # some readers look there for other files
+        return content
 
 
 def _next(structures: Iterator[Atoms]) -> Atoms | None:
