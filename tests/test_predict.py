@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import ase.io
 import numpy as np
@@ -15,6 +16,8 @@ from sharvin.errors import InputError
 from sharvin.fitted_model import FittedModel
 from sharvin.frames import Frames
 from sharvin.predict import Request, predict_files
+from sharvin.predicted_frames import Predicted
+from sharvin.prediction_figures import draw_predictions
 from sharvin.rigid_ends import ideal_layers, outer_layers
 from sharvin.samples import Dataset
 from sharvin.store import read_table, read_trajectory
@@ -288,3 +291,12 @@ def test_a_model_of_frames_themselves_needs_no_descriptor(pull):
     judged = model.predict(Frames(list(frames)[:2]))
     np.testing.assert_array_equal(judged.prediction.mean, [len(frames[0])] * 2)
     assert judged.scores.shape == (2,)
+
+
+@pytest.mark.parametrize("conductance", [1.2, np.nan])
+def test_the_picture_of_a_single_frame_has_a_readable_axis(conductance):
+    one = Predicted(Path("w.xyz"), "w.xyz", [7], [np.nan], [conductance], [np.nan], [np.nan])
+    (axes,) = draw_predictions([one]).axes
+    assert axes.get_xlim() == (6.5, 7.5) and axes.get_xlabel() == "frame"
+    assert [tick for tick in axes.get_xticks() if 6.5 <= tick <= 7.5] == [7]
+    assert axes.get_ylim()[0] == 0.0 and axes.get_ylim()[1] >= 1.0
