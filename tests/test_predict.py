@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_recorded_and_the_rest_is_predicted(finished, str
     *good, last = read(tmp_path / "g.csv")
     assert all(row["conductance_G0"] for row in good) and last["frame"] == "2"
     assert f"announces {len(few[2])} atoms and holds {len(few[2]) - 20}" in last["note"]
-    assert "1 of 3 frames could not be predicted; the first, frame 2" in " ".join(capsys.readouterr().out.split())
+    assert "1 of 3 frames could not be predicted; the first: frame 2" in " ".join(capsys.readouterr().out.split())
 
 
 def test_strange_frames_are_named(finished, structures, tmp_path, capsys):

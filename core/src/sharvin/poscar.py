@@ -49,7 +49,6 @@ def _with_species(lines: list[str], name: str, species: Sequence[str]) -> list[s
     chosen = list(species[:count])
     said = [word.split("/")[0].split("_")[0] for word in stated]
     if said and said != chosen:
-        warnings.warn(
-            f"{name}: its atoms are {', '.join(chosen)} as you said; it says {', '.join(said)}.", PhysicsWarning, stacklevel=2
-        )
+        message = f"{name}: its atoms are {', '.join(chosen)} as you said, but {', '.join(said)} according to the file."
+        warnings.warn(message, PhysicsWarning, stacklevel=2)
     return [*lines[:5], " ".join(chosen) + "\n", *after]

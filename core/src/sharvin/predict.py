@@ -72,7 +72,7 @@ class Request:
             if path.is_dir():
                 raise InputError(f"{path} is a folder, and a file is to be written there; name another one with --out.")
         try:
-            require_writable(table.parent, "the folder of the results,")
+            require_writable(table.parent, "the folder of the results")
         except InputError as error:
             raise InputError(f"{error} Name another place with --out.") from None
         return table

@@ -321,6 +321,8 @@ def _or_error(path: Path, kind: str, read: Callable[[], Anything]) -> Anything |
         return read()
     except InputError as error:
         return error
+    except Warning:
+        raise
     except Exception as error:  # ASE's readers raise anything on a malformed file
         reason = " ".join(str(error).split())
         return InputError(f"cannot read {path} as {kind} ({type(error).__name__}: {reason}); is it whole, and of that format?")
