@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import warnings
+from pathlib import Path
 
 import ase.io
 import h5py
@@ -486,6 +487,17 @@ def test_boundaries_of_a_trajectory_may_be_texts_of_any_kind(tmp_path, boundary)
     numbers, frames = zip(*numbered_frames(path, "-2:"), strict=True)
     assert numbers == (1, 2) and frames[0].pbc.tolist() == [True, True, False]
     assert [number for number, _ in numbered_structures(path, "1:")] == [1, 2]
+
+
+def test_a_file_that_may_not_be_read_is_named(written, monkeypatch):
+    path = written(XYZ, "w.xyz")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"w\.xyz may not be read"):
+        only(path, ())
 
 
 def test_what_is_no_structure_file_gets_one_sentence(tmp_path, written):

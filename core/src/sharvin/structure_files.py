@@ -91,9 +91,17 @@ def read_structures(path: Path, index: str = ":", species: Sequence[str] = (), f
 def numbered_structures(
     path: Path, index: str = ":", species: Sequence[str] = (), file_format: str | None = None
 ) -> Iterator[tuple[int, Atoms]]:
-    """Frames of a structure file with their numbers in the file, which negative numbers and ranges do not change.
+    """Frames of a structure file with their numbers in the file, from 0 on, however they are chosen.
 
-    Parameters, errors and warnings are those of :func:`read_structures`.
+    Parameters
+    ----------
+    path, index, species, file_format
+        As in :func:`read_structures`.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_structures`.
     """
     for number, atoms in _structures_or_errors(Path(path), index, species, file_format):
         if isinstance(atoms, InputError):
