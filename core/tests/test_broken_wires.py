@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
-from sharvin.broken_wires import gap_A
+from sharvin.broken_wires import gap_A, is_joined_through_z
 from sharvin.frames import Frame
 
 
@@ -65,3 +65,16 @@ def test_atoms_in_the_vacuum_are_no_end_of_a_wire_and_marked_ends_are_taken():
         marked.set_array("rigid", np.isin(np.arange(len(marked)), [0, 1, len(marked) - 2, len(marked) - 1]))
         for atoms in (stray, marked):
             assert gap_A(Frame.from_atoms(atoms)) == (expected if expected is None else pytest.approx(expected))
+
+
+def test_a_wire_that_is_joined_through_z_through_z_is_told_from_a_broken_one():
+    wire = bar("Au", 4.08)
+    wire.cell[2, 2] += 10.0
+    wire.pbc = (False, False, True)
+    wire.positions[:, 2] += 20.0
+    wire.wrap()
+    assert gap_A(Frame.from_atoms(wire)) > 8.0 and is_joined_through_z(Frame.from_atoms(wire))
+    wire = bar("Au", 4.08)
+    wire.positions[wire.positions[:, 2] > 12.0, 2] += 6.0
+    wire.cell[2, 2] += 16.0
+    assert not is_joined_through_z(Frame.from_atoms(wire))

@@ -7,6 +7,8 @@ other atom, and no less than the covalent radius where there are several element
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
@@ -47,6 +49,20 @@ def gap_A(frame: Frame) -> float | None:
         return None
     lower, upper = np.isin(part, part[left]), np.isin(part, part[right])
     return float(np.min(cKDTree(frame.positions[lower]).query(frame.positions[upper])[0]))
+
+
+def is_joined_through_z(frame: Frame) -> bool:
+    """Whether the ends of a broken wire meet through the cell's boundary along z, where the whole wire may have been cut.
+
+    They do if the wire is whole once its atoms below the widest gap along z are moved by the cell's third vector.
+    """
+    order = np.argsort(frame.positions[:, 2])
+    steps = np.diff(frame.positions[order, 2])
+    if not frame.cell[2].any() or not len(steps):
+        return False
+    moved = frame.positions.copy()
+    moved[order[: int(np.argmax(steps)) + 1]] += frame.cell[2]
+    return gap_A(replace(frame, positions=moved, rigid=None)) is None
 
 
 def _radii(frame: Frame, nearest: NDArray[np.float64]) -> NDArray[np.float64]:
