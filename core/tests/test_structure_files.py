@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import warnings
+from pathlib import Path
 
 import ase.io
 import h5py
@@ -86,6 +87,32 @@ def test_a_damaged_snapshot_is_named_and_the_others_are_read(written, case):
         assert [isinstance(frame, InputError) for frame in found] == [False, True, False]
 
 
+CUT = {
+    "pull.dump": snapshot(rows=[f"{row}00" for row in ROWS]) * 2,
+    "w.xyz": "3\n\nAu 0.50 1.00 2.00\nAg 3.00 4.25 5.50\nAu 6.00 2.50 8.12\n" * 2,
+    "POSCAR": "AuAg\n1.0\n10 0 0\n0 11 0\n0 0 12\nAu Ag\n2 1\nCartesian\n0.50 1.00 2.00\n3.00 4.25 5.50\n6.00 2.50 8.12\n",
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_no_file_that_is_cut_off_anywhere_gives_other_positions(written, name):
+    species = ("Au", "Ag") if "dump" in name else ()
+    whole = [atoms.positions for atoms in read_structures(written(CUT[name], name), ":", species)]
+    for size in range(len(CUT[name]) - 130, len(CUT[name])):
+        path = written(CUT[name][:size], name)
+        found = [frame for frame in _readable(path, species) if not isinstance(frame, InputError)]
+        assert len(found) <= len(whole)
+        for frame, positions in zip(found, whole, strict=False):
+            np.testing.assert_array_equal(frame.positions, positions)
+
+
+def _readable(path, species):
+    try:
+        yield from (frame for _, frame in frames_or_errors(path, ":", species))
+    except InputError:
+        return
+
+
 HEADS = {
     "plain": "",
     "units": "ITEM: UNITS\nmetal\n",
@@ -107,6 +134,7 @@ def test_what_stands_before_a_snapshot_is_no_frame(written, head):
 TILTED = "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n3\nITEM: BOX BOUNDS xy xz yz pp pp pp\n-1 13 2\n0 12 -1\n0 12 1\n"
 COLUMNS = {
     "unwrapped": ("id type xu yu zu", ROWS),
+    "types with decimals": ("id type x y z", [row.replace(" 1 ", " 1.0 ").replace(" 2 ", " 2.0 ", 1) for row in ROWS]),
     "unsorted": ("id type x y z", ROWS[::-1]),
     "no ids": ("type x y z", [row.split(maxsplit=1)[1] for row in ROWS]),
     "more columns": ("id type x y z vx vy vz c_1[2]", [f"{row} 0 0 0 1e-3" for row in ROWS]),
@@ -172,7 +200,7 @@ def test_a_dump_says_what_its_atoms_are_and_the_user_says_it_better(written, for
         return
     same(only(written(snapshot(*STATED[form](["Au", "Ag", "Au"])))))
     path = written(snapshot(*STATED[form](["Ag", "Au", "Ag"])) * 2)
-    with pytest.warns(PhysicsWarning, match="types 1, 2 are Au, Ag as you said; .* would make them Ag, Au") as said:
+    with pytest.warns(PhysicsWarning, match="types 1, 2 are Au, Ag as you said, but Ag, Au according to the file's ") as said:
         for atoms in read_structures(path, ":", ("Au", "Ag")):
             same(atoms)
     assert len(said) == 1
@@ -180,10 +208,13 @@ def test_a_dump_says_what_its_atoms_are_and_the_user_says_it_better(written, for
 
 def test_an_element_column_counts_before_masses_and_the_contradiction_is_said(written):
     rows = with_column([107.868, 107.868, 107.868], with_column(["Au", "Ag", "Au"]))
-    with pytest.warns(PhysicsWarning, match="type 1 is Au according to its element column; its mass column would make them Ag"):
+    with pytest.warns(
+        PhysicsWarning, match="type 1 is Au according to the file's element .*, but Ag according to the file's mass"
+    ):
         same(only(written(snapshot("id type x y z element mass", rows)), ()))
-    with pytest.warns(PhysicsWarning, match="says C of every type"):
+    with pytest.warns(PhysicsWarning, match="says C throughout"):
         only(written(snapshot("id type x y z element", with_column("CCC"))), ())
+    only(written(snapshot("id type x y z element mass", with_column([12.01] * 3, with_column("CCC")))), ())
 
 
 UNKNOWN = [
@@ -194,7 +225,7 @@ UNKNOWN = [
     (
         snapshot("id type x y z mass", with_column([40.0] * 3)),
         (),
-        "no elements .2 atom types, and its mass column do not tell",
+        "no elements .2 atom types, and the file's mass column do not tell",
     ),
     (
         snapshot("id x y z", [row.replace(" 1 ", " ", 1).replace("2 2", "2") for row in ROWS]),
@@ -265,17 +296,17 @@ DATA = {
     "the user, against masses": (
         data(DATA_ROWS["charge"], masses="1 107.87\n2 196.97"),
         ("Au", "Ag"),
-        "types 1, 2 are Au, Ag as you said; its masses would make them Ag, Au",
+        "types 1, 2 are Au, Ag as you said, but Ag, Au according to the file's masses",
     ),
     "the user, against comments": (
         data(DATA_ROWS["charge"], masses="1 196.97 # Pt\n2 107.87"),
         ("Au", "Ag"),
-        "type 1 is Au as you said; the comments of its masses would make them Pt",
+        "type 1 is Au as you said, but Pt according to the comments of the file's masses",
     ),
     "labels, against masses": (
         data(DATA_ROWS["atomic"], masses="1 107.87\n2 107.87", labels="1 Au\n2 Ag"),
         (),
-        "type 1 is Au according to the labels of its types; its masses would make them Ag",
+        "type 1 is Au according to the file's type labels, but Ag according to the file's masses",
     ),
     "blank first line": (data(DATA_ROWS["atomic"], title=""), ("Au", "Ag"), ""),
     "a header with tabs": (data(DATA_ROWS["atomic"]).replace("3 atoms", "\t3\tatoms"), ("Au", "Ag"), ""),
@@ -423,6 +454,14 @@ def test_numbers_in_place_of_symbols_are_types_where_lammps_wrote_them(written):
     same(only(written(XYZ.replace("Au", "79").replace("Ag", "47"), "w.xyz"), ()))
 
 
+def test_elements_of_a_poscar_are_those_that_the_user_names(written):
+    same(only(written(POSCAR.replace("Au Ag Au\n", ""), "POSCAR"), ("Au", "Ag", "Au")))
+    with pytest.warns(PhysicsWarning, match="its atoms are Au, Ag, Au as you said, but Ag, Au, Ag according to the file"):
+        same(only(written(POSCAR.replace("Au Ag Au", "Ag_pv Au Ag"), "POSCAR"), ("Au", "Ag", "Au")))
+    with pytest.raises(InputError, match=r"has 3 kinds of atoms, and the species name 1 \(Au\)"):
+        only(written(POSCAR, "POSCAR"), ("Au",))
+
+
 def hdf5(path, boundary=("periodic", "periodic", "none"), size=None):
     frames = [
         Frame.from_atoms(Atoms("Au2", positions=[[0, 0, 0], [0, 0, 2.0 + k]], cell=[9, 9, 9], pbc=[1, 1, 0])) for k in range(3)
@@ -450,6 +489,17 @@ def test_boundaries_of_a_trajectory_may_be_texts_of_any_kind(tmp_path, boundary)
     assert [number for number, _ in numbered_structures(path, "1:")] == [1, 2]
 
 
+def test_a_file_that_may_not_be_read_is_named(written, monkeypatch):
+    path = written(XYZ, "w.xyz")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"w\.xyz may not be read"):
+        only(path, ())
+
+
 def test_what_is_no_structure_file_gets_one_sentence(tmp_path, written):
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:
@@ -462,11 +512,14 @@ def test_what_is_no_structure_file_gets_one_sentence(tmp_path, written):
         (tmp_path / "folder", "is a folder"),
         (tmp_path / "nothing.xyz", "there is no structure file"),
         (written("", "empty.xyz"), "is empty"),
+        (written("ITEM: UNITS\nmetal\n", "start.dump"), "start.dump holds no frame"),
         (written(gzip.compress(snapshot().encode() * 99)[:-30], "cut.dump.gz"), "cut off or damaged"),
         (written(b"\x28\xb5\x2f\xfd rest", "w.dump.zst"), "Zstandard"),
         (written("some words\n", "notes.txt"), "format of .* is not known"),
         (written(bytes(range(256)), "w.bin"), "format of .* is not known"),
-        (written(POSCAR[:-20], "CONTCAR"), "cannot read .* as vasp"),
+        (written(POSCAR[:-20], "CONTCAR"), "its last coordinates are not complete"),
+        (written(POSCAR[:-11], "POSCAR"), "its last coordinates are not complete"),
+        (written(POSCAR[:-30], "a.vasp"), "cannot read .* as vasp"),
         (written(b"- of UlmASE-Trajectory" + bytes(30), "w.traj"), "cannot read .* as traj"),
     ]:
         for read in (numbered_structures, frames_or_errors):

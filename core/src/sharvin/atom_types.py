@@ -34,7 +34,7 @@ class Claim:
     Parameters
     ----------
     source : str
-        Which part: "its masses".
+        Which part: "the file's masses".
     symbols : str[n_atoms]
         Chemical symbols by atom; empty where it says none.
     """
@@ -136,7 +136,7 @@ class AtomTypes:
             taken = [_symbols(chosen[self.types == kind]) for kind in kinds]
             said = [_symbols(claim.symbols[self.types == kind]) for kind in kinds]
             what = f"types {', '.join(map(str, kinds))} are" if len(kinds) > 1 else f"type {kinds[0]} is"
-        return f"{what} {', '.join(taken)} {why}; {claim.source} would make them {', '.join(said)}"
+        return f"{what} {', '.join(taken)} {why}, but {', '.join(said)} according to {claim.source}"
 
 
 def require_symbols(species: Sequence[str]) -> list[str]:

@@ -7,6 +7,8 @@ other atom, and no less than the covalent radius where there are several element
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
@@ -28,7 +30,8 @@ def gap_A(frame: Frame) -> float | None:
     Parameters
     ----------
     frame : Frame
-        With its rigid atoms marked, those at low and at high z are the ends; otherwise all atoms near the lowest and highest.
+        With its rigid atoms marked, those at low and at high z are the ends; otherwise all atoms near the lowest and the
+        highest bonded one.
     """
     if len(frame) < 2:
         return None
@@ -38,14 +41,28 @@ def gap_A(frame: Frame) -> float | None:
     pairs = tree.query_pairs(longest, output_type="ndarray")
     distance = np.linalg.norm(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], axis=1)
     bonds = pairs[distance <= BOND_IN_DISTANCES * radius[pairs].sum(axis=1)]
-    left, right = _ends(frame, END_IN_BONDS * longest)
     part = _parts(len(frame), bonds)
+    left, right = _ends(frame, END_IN_BONDS * longest, np.bincount(part)[part] > 1)
     if frame.pbc[:2].any() and not np.intersect1d(part[left], part[right]).size:
         part = _parts(len(frame), np.concatenate([bonds, _bonds_across_the_cell(frame, radius)]))
     if np.intersect1d(part[left], part[right]).size:
         return None
     lower, upper = np.isin(part, part[left]), np.isin(part, part[right])
     return float(np.min(cKDTree(frame.positions[lower]).query(frame.positions[upper])[0]))
+
+
+def is_joined_through_z(frame: Frame) -> bool:
+    """Whether the ends of a broken wire meet through the cell's boundary along z, where the whole wire may have been cut.
+
+    They do if the wire is whole once its atoms below the widest gap along z are moved by the cell's third vector.
+    """
+    order = np.argsort(frame.positions[:, 2])
+    steps = np.diff(frame.positions[order, 2])
+    if not frame.cell[2].any() or not len(steps):
+        return False
+    moved = frame.positions.copy()
+    moved[order[: int(np.argmax(steps)) + 1]] += frame.cell[2]
+    return gap_A(replace(frame, positions=moved, rigid=None)) is None
 
 
 def _radii(frame: Frame, nearest: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -71,13 +88,14 @@ def _bonds_across_the_cell(frame: Frame, radius: NDArray[np.float64]) -> NDArray
     return np.column_stack(neighbor_list("ij", atoms, BOND_IN_DISTANCES * radius)).astype(np.int64)
 
 
-def _ends(frame: Frame, depth: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Atoms of the two ends."""
+def _ends(frame: Frame, depth: float, bonded: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Atoms of the two ends; single atoms in the vacuum beside the wire are no end of it."""
     z = frame.positions[:, 2]
     if frame.rigid is not None:
         middle = z[frame.rigid].mean() if frame.rigid.any() else 0.0
         left, right = np.flatnonzero(frame.rigid & (z < middle)), np.flatnonzero(frame.rigid & (z >= middle))
         if len(left) and len(right):
             return left, right
-    depth = min(depth, 0.25 * float(np.ptp(z)))
-    return np.flatnonzero(z <= z.min() + depth), np.flatnonzero(z >= z.max() - depth)
+    wire = z[bonded] if bonded.any() else z
+    depth = min(depth, 0.25 * float(np.ptp(wire)))
+    return np.flatnonzero(z <= wire.min() + depth), np.flatnonzero(z >= wire.max() - depth)

@@ -45,5 +45,7 @@ def chosen_range(wanted: int | slice, count: Callable[[], int]) -> range:
 
 def no_such_frame(path: object, index: str, count: int) -> InputError:
     """What to say where a file has none of the chosen frames."""
-    what = "1 frame, numbered 0" if count == 1 else f"{count} frames, numbered 0 to {count - 1}" if count else "no frame at all"
+    what = "1 frame, numbered 0" if count == 1 else f"{count} frames, numbered 0 to {count - 1}"
+    if not count:
+        return InputError(f"{path} holds no frame.")
     return InputError(f"{path} has no frame {index}: it has {what}.")

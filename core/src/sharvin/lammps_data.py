@@ -225,13 +225,13 @@ def _elements(parts: _Sections, names: NDArray[np.str_], species: Sequence[str],
 
     claims: list[Claim] = []
     if labels:
-        claims.append(claim_of_symbols("the labels of its types", by_atom(labels)))
+        claims.append(claim_of_symbols("the file's type labels", by_atom(labels)))
     if masses:
         weights = np.array([masses.get(kind, 0.0) for kind in types.tolist()])
-        claims.append(claim_of_masses("its masses", weights, units))
+        claims.append(claim_of_masses("the file's masses", weights, units))
         symbols = {kind: text for kind, text in comments.items() if text in atomic_numbers}
         if symbols:
-            claims.append(claim_of_symbols("the comments of its masses", by_atom(symbols)))
+            claims.append(claim_of_symbols("the comments of the file's masses", by_atom(symbols)))
     stated = AtomTypes(name, len(types), types, by_atom(labels) if labels else None, _count(parts, "atom types", name))
     elements, contradictions = stated.elements(claims, species)
     for contradiction in contradictions:

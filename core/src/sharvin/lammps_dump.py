@@ -124,23 +124,25 @@ class Dump:
         claims: list[Claim] = []
         labels = None
         if "element" in columns:
-            claims.append(claim_of_symbols("its element column", table[:, columns.index("element")]))
+            claims.append(claim_of_symbols("the file's element column", table[:, columns.index("element")]))
         types = None
         if "type" in columns:
             texts = table[:, columns.index("type")]
-            if all(text.isdigit() for text in set(texts.tolist())):
-                types = texts.astype(np.int64)
+            if all(_is_number(text) and float(text).is_integer() for text in set(texts.tolist())):
+                types = texts.astype(np.float64).astype(np.int64)
             else:
                 labels = texts
         if labels is None and "typelabel" in columns:
             labels = table[:, columns.index("typelabel")]
         if labels is not None:
-            claims.append(claim_of_symbols("the labels of its types", labels))
+            claims.append(claim_of_symbols("the file's type labels", labels))
         if "mass" in columns:
-            claims.append(claim_of_masses("its mass column", _numbers(table, columns, "mass", where), snapshot.units))
-        elements = claims[0].symbols if claims and "element" in columns else np.zeros(0, dtype=str)
-        if not self.species and types is not None and len(np.unique(types)) > 1 and set(elements.tolist()) == {"C"}:
-            self._say("its element column says C of every type, which LAMMPS also writes where dump_modify element was not given")
+            claims.append(claim_of_masses("the file's mass column", _numbers(table, columns, "mass", where), snapshot.units))
+        first = {symbol for claim in claims for symbol in set(claim.symbols.tolist())} if "element" in columns else set()
+        if first == {"C"} and "mass" not in columns and not self.species:
+            self._say(
+                "the file's element column says C throughout, which LAMMPS also writes where dump_modify element was not given"
+            )
         numbers, contradictions = AtomTypes(self.name, len(table), types, labels).elements(claims, self.species)
         for contradiction in contradictions:
             self._say(contradiction)

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from sharvin.atom_types import require_symbols
 from sharvin.atomic import atomically, require_writable, write_bytes
-from sharvin.broken_wires import gap_A
+from sharvin.broken_wires import gap_A, is_joined_through_z
 from sharvin.errors import InputError, ItemError
 from sharvin.executors.threads import one_thread
 from sharvin.fitted_model import FittedModel
@@ -72,7 +72,7 @@ class Request:
             if path.is_dir():
                 raise InputError(f"{path} is a folder, and a file is to be written there; name another one with --out.")
         try:
-            require_writable(table.parent, "the folder of the results,")
+            require_writable(table.parent, "the folder of the results")
         except InputError as error:
             raise InputError(f"{error} Name another place with --out.") from None
         return table
@@ -271,7 +271,12 @@ def _broken(frame: Frame) -> str:
     apart = "" if gap is None else f", its two parts {gap:.1f} Å apart"
     if stated is not None and np.isfinite(stated):
         return f"the wire is broken (neck_width 0){apart}" if stated == 0 else ""
-    return "" if gap is None else f"the wire is broken: no chain of bonds joins its ends{apart}"
+    if gap is None:
+        return ""
+    note = f"the wire is broken: no chain of bonds joins its ends{apart}"
+    if is_joined_through_z(frame):
+        note += "; its ends meet through the cell's boundary along z: if the wire was cut there, unwrap it"
+    return note
 
 
 def _draw(path: Path, done: Sequence[Predicted]) -> None:

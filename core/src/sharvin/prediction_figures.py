@@ -55,11 +55,11 @@ def draw_predictions(curves: Sequence[Curve]) -> Figure:
         axes.set(xlabel="elongation (Å)" if stretched else "frame", ylabel=r"predicted conductance ($G_0$)")
         places = np.concatenate([np.asarray(curve.elongation_A if stretched else curve.frame, dtype=float) for curve in curves])
         if not stretched:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if len(places) and np.ptp(places) == 0:
             axes.set_xlim(places[0] - 0.5, places[0] + 0.5)
         known = any(np.isfinite(curve.conductance_G0).any() for curve in curves)
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]), top=None if known else 1.0)
+        axes.set_ylim(*((min(0.0, axes.get_ylim()[0]), None) if known else (0.0, 1.0)))
         if few or strange:
             axes.legend()
     return figure

@@ -52,8 +52,9 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
         )
     if failed:
         one, place = failed[0]
-        where = f"frame {one.frame[place]} of {one.file}"
-        lines.append(f"{len(failed)} of {total} frames could not be predicted; the first, {where}: {one.notes[place]}")
+        note = one.notes[place]
+        first = "" if str(one.file) in note else f", frame {one.frame[place]} of {one.file}"
+        lines.append(f"{len(failed)} of {total} frames could not be predicted; the first{first}: {note}")
     if unread:
         lines.append(
             f"{len(unread)} of {len(done)} files could not be read, or not to the end; the first after {len(unread[0].frame)} "

@@ -22,12 +22,22 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from sharvin import lammps_data
 from sharvin.atom_types import require_symbols
-from sharvin.errors import InputError, StoreError
+from sharvin.errors import InputError
 from sharvin.frame_numbers import chosen_range, no_such_frame, parsed_index
 from sharvin.frames import Frame
 from sharvin.lammps_dump import Dump, snapshots
-from sharvin.opened_files import HEAD_BYTES, compression, head, opened_bytes, opened_text, reading, require_file, unpacked_name
-from sharvin.store import read_frames
+from sharvin.opened_files import (
+    HEAD_BYTES,
+    compression,
+    head,
+    opened_bytes,
+    opened_text,
+    reading,
+    require_file,
+    unpacked_name,
+)
+from sharvin.own_trajectory import OwnTrajectory
+from sharvin.poscar import prepared
 from sharvin.xyz_frames import structure as xyz_structure
 from sharvin.xyz_frames import xyz_frames
 
@@ -38,6 +48,7 @@ DATA = "lammps-data"
 Anything = TypeVar("Anything")
 XYZ = ("xyz", "extxyz")
 HDF5 = "hdf5"
+POSCAR = "vasp"
 
 
 class Source(Protocol):
@@ -80,11 +91,19 @@ def read_structures(path: Path, index: str = ":", species: Sequence[str] = (), f
 def numbered_structures(
     path: Path, index: str = ":", species: Sequence[str] = (), file_format: str | None = None
 ) -> Iterator[tuple[int, Atoms]]:
-    """Frames of a structure file with their numbers in the file, which negative numbers and ranges do not change.
+    """Frames of a structure file with their numbers in the file, from 0 on, however they are chosen.
 
-    Parameters, errors and warnings are those of :func:`read_structures`.
+    Parameters
+    ----------
+    path, index, species, file_format
+        As in :func:`read_structures`.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_structures`.
     """
-    for number, atoms in _structures_or_errors(path, index, species, file_format):
+    for number, atoms in _structures_or_errors(Path(path), index, species, file_format):
         if isinstance(atoms, InputError):
             raise atoms
         yield number, atoms
@@ -120,12 +139,12 @@ def frames_or_errors(path: Path, index: str = ":", species: Sequence[str] = ()) 
     InputError
         If nothing more of the file can be read.
     """
-    wanted = parsed_index(index)
+    wanted, path = parsed_index(index), Path(path)
     if isinstance(wanted, slice) and wanted.step is not None and wanted.step < 0:
         raise InputError(f"frames are predicted in the order of the file, so the step of {index} must be positive.")
     require_file(path)
     if _is_hdf5(path):
-        own = _OwnTrajectory(path, species)
+        own = OwnTrajectory(path, species)
         yield from _chosen(path, index, own.frames, own.count)
         return
     for number, atoms in _structures_or_errors(path, index, species, None):
@@ -182,9 +201,11 @@ def _source(path: Path, species: Sequence[str], file_format: str | None) -> Sour
         return _DataFile(path, species)
     if kind in XYZ:
         return _XyzFile(path, species)
-    if species:
-        raise InputError(f"species are for LAMMPS files without elements; {path} is {kind}.")
-    return _OwnTrajectory(path, species) if kind == HDF5 else _AseFile(path, kind)
+    if kind == HDF5:
+        return OwnTrajectory(path, species)
+    if species and kind != POSCAR:
+        raise InputError(f"species are for files without elements, such as LAMMPS dumps; {path} is {kind}, so leave them out.")
+    return _AseFile(path, kind, species)
 
 
 class _DumpFile:
@@ -237,47 +258,11 @@ class _DataFile:
                 yield 0, _or_error(self.path, DATA, partial(lammps_data.structure, stream, str(self.path), self.species))
 
 
-class _OwnTrajectory:
-    """A trajectory that a run wrote."""
-
-    def __init__(self, path: Path, species: Sequence[str]) -> None:
-        if species:
-            raise InputError(f"species are for LAMMPS files without elements; {path} is an HDF5 file.")
-        self.path = path
-
-    def count(self) -> int:
-        try:
-            with h5py.File(self.path, "r") as file:
-                if "particles/wire/position/value" in file:
-                    return len(file["particles/wire/position/value"])
-        except (OSError, KeyError, RuntimeError):
-            raise self._damaged() from None
-        raise InputError(f"{self.path} is an HDF5 file without a trajectory of sharvin (particles/wire); write it as extxyz.")
-
-    def frames(self, numbers: range) -> Iterator[tuple[int, Frame]]:
-        self.count()
-        try:
-            for number, frame in enumerate(read_frames(self.path)):
-                if number >= numbers.stop:
-                    return
-                if number in numbers:
-                    yield number, frame
-        except StoreError:
-            raise self._damaged() from None
-
-    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
-        for number, frame in self.frames(numbers):
-            yield number, frame.to_atoms()
-
-    def _damaged(self) -> InputError:
-        return InputError(f"{self.path} is an HDF5 file that is cut off or damaged; copy it again from where it came.")
-
-
 class _AseFile:
     """Whatever else ASE reads."""
 
-    def __init__(self, path: Path, kind: str) -> None:
-        self.path, self.kind = path, kind
+    def __init__(self, path: Path, kind: str, species: Sequence[str]) -> None:
+        self.path, self.kind, self.species = path, kind, species
         if kind not in ioformats or not ioformats[kind].can_read:
             raise InputError(f"the format {kind} of {path} is not known; name it as its format wants (.xyz, .vasp, .traj, …).")
         self.format = ioformats[kind]
@@ -286,8 +271,10 @@ class _AseFile:
         if self.format.single:
             return 1
         if self.kind == "traj" and compression(self.path) is None:
-            with ase.io.Trajectory(str(self.path)) as trajectory:
-                return len(trajectory)
+            count = _or_error(self.path, self.kind, self._length)
+            if isinstance(count, InputError):
+                raise count
+            return count
         return sum(1 for _ in self.structures(range(2**62)))
 
     def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
@@ -296,7 +283,11 @@ class _AseFile:
         stop = None if numbers.stop > 2**61 else numbers.stop
         index = 0 if self.format.single else slice(numbers.start, stop, numbers.step)
         number, step = (0, 1) if self.format.single else (numbers.start, numbers.step)
-        structures = iter(self._read(index))
+        content = _or_error(self.path, self.kind, self._content)
+        if isinstance(content, InputError):
+            yield number, content
+            return
+        structures = iter(ase.io.iread(content, index=index, format=self.kind, do_not_split_by_at_sign=True))
         while True:
             atoms = _or_error(self.path, self.kind, partial(_next, structures))
             if atoms is None:
@@ -306,17 +297,24 @@ class _AseFile:
                 return
             number += step
 
-    def _read(self, index: int | slice) -> Iterator[Atoms]:
-        content: str | StringIO | BytesIO = str(self.path)
-        if self.format.acceptsfd and (not self.format.isbinary or compression(self.path)):
-            if self.format.isbinary:
-                with opened_bytes(self.path) as binary:
-                    content = BytesIO(binary.read())
-            else:
-                with opened_text(self.path) as text:
-                    content = StringIO(text.read())
-            content.name = str(self.path)  # some readers look there for other files
-        yield from ase.io.iread(content, index=index, format=self.kind, do_not_split_by_at_sign=True)
+    def _length(self) -> int:
+        with ase.io.Trajectory(str(self.path)) as trajectory:
+            return len(trajectory)
+
+    def _content(self) -> str | StringIO | BytesIO:
+        """What ASE is to read: the unpacked content, or the name of a file that it opens itself."""
+        content: StringIO | BytesIO
+        if not self.format.acceptsfd or (self.format.isbinary and not compression(self.path)):
+            return str(self.path)
+        if self.format.isbinary:
+            with opened_bytes(self.path) as binary:
+                content = BytesIO(binary.read())
+        else:
+            with opened_text(self.path) as text:
+                whole = text.read()
+            content = StringIO(prepared(whole, str(self.path), self.species) if self.kind == POSCAR else whole)
+        content.name = str(self.path)  # some readers look there for other files
+        return content
 
 
 def _next(structures: Iterator[Atoms]) -> Atoms | None:
@@ -331,6 +329,8 @@ def _or_error(path: Path, kind: str, read: Callable[[], Anything]) -> Anything |
         return read()
     except InputError as error:
         return error
+    except Warning:
+        raise
     except Exception as error:  # ASE's readers raise anything on a malformed file
         reason = " ".join(str(error).split())
         return InputError(f"cannot read {path} as {kind} ({type(error).__name__}: {reason}); is it whole, and of that format?")
