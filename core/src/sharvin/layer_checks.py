@@ -66,6 +66,35 @@ def check_layers(system: TwoTerminal, tolerance: float = LAYER_TOLERANCE) -> Non
         _check_coupling(end, lead, side)
 
 
+def check_supercell(lead: Lead) -> None:
+    """Check that a lead repeats the primitive cell that its `supercell` states.
+
+    Raises
+    ------
+    InputError
+        If `supercell` does not hold every orbital once, or the lead's blocks change under a shift by one cell: by how much.
+    """
+    if lead.supercell is None:
+        return
+    orbitals = np.asarray(lead.supercell.orbitals)
+    if orbitals.ndim != 3 or not np.array_equal(np.sort(orbitals, axis=None), np.arange(lead.size)):
+        raise InputError(
+            f"supercell must hold each of the {lead.size} orbitals of the lead once, counted from 0, as [N1, N2, orbitals of a "
+            f"cell]; its shape is {orbitals.shape}."
+        )
+    order = orbitals.reshape(-1)
+    for axis in (0, 1):
+        shifted = np.roll(orbitals, 1, axis=axis).reshape(-1)
+        for name in ("H00", "H01", "S00", "S01"):
+            block = getattr(lead, name)
+            change = float(np.abs(block[np.ix_(order, order)] - block[np.ix_(shifted, shifted)]).max())
+            if not change <= LAYER_TOLERANCE:
+                raise InputError(
+                    f"{name} of the lead changes by {change:.1e} under a shift by one cell of its supercell; leave supercell "
+                    "out, or mend its order of orbitals."
+                )
+
+
 @dataclass(frozen=True, eq=False)
 class _End:
     """Blocks of a device at one end: layers counted from the outside, and couplings of neighbours, along +z."""
