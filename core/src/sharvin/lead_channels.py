@@ -4,8 +4,8 @@ With *K = E S − H* the Bloch waves ψ(n) = λⁿ u of a lead solve
 
 .. math:: (K_{10} + \lambda K_{00} + \lambda^2 K_{01})\, u = 0,
 
-and a channel is a pair of waves with :math:`|\lambda| = 1`, one in each direction (T. Ando, Phys. Rev. B 44, 8017 (1991)). A lead with a
-:class:`~sharvin.two_terminal.Supercell` is treated in each of its transverse Bloch states.
+and a channel is a pair of waves with :math:`|\lambda| = 1`, one in each direction (T. Ando, Phys. Rev. B 44, 8017 (1991)). A lead
+with a :class:`~sharvin.two_terminal.Supercell` is treated in each of its transverse Bloch states.
 """
 
 from __future__ import annotations

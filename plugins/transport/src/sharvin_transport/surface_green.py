@@ -99,7 +99,8 @@ def decimate(k00: NDArray[Any], k01: NDArray[Any], k10: NDArray[Any]) -> tuple[N
     allowed = _DYSON_ERROR
     if (m := k00.shape[-1]) >= _LARGE:
         # Bloch waves of large leads cost many times a decimation, and one that begins with other chains loses other digits.
-        allowed = min(10 * _DYSON_ERROR, _DYSON_ERROR * m / _LARGE)
+        # Rounding grows with the lead; an error of the equation stands for about ten times that in g.
+        allowed = min(20 * _DYSON_ERROR, _DYSON_ERROR * (m / _LARGE) ** 2)
         for layers in (2, 4):
             again = np.flatnonzero(~(np.maximum(*errors) < allowed))
             if not len(again):
