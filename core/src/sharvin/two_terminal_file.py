@@ -57,8 +57,8 @@ class Device:
 
     def __post_init__(self) -> None:
         weights = [weight for weight, _ in self.samples]
-        if not weights or abs(sum(weights) - 1.0) > 1e-9:
-            raise InputError(f"the weights of a device's k-points must sum to 1, not {sum(weights):g}.")
+        if not weights or min(weights) < 0 or not abs(sum(weights) - 1.0) <= 1e-9:
+            raise InputError(f"the weights of a device's k-points must be positive and must sum to 1, not {sum(weights):g}.")
         atom = self.samples[0][1].atom
         if atom is not None and self.atoms is not None and np.max(atom) >= len(self.atoms):
             raise InputError(
