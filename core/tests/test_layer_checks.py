@@ -66,6 +66,14 @@ def test_a_coupling_is_compared_though_the_device_is_only_nearly_the_lead_s() ->
         check_device(changed(system, "left", H01=H01.T))
 
 
+def test_a_transposed_coupling_is_seen_though_the_scatterer_begins_behind_one_layer() -> None:
+    system = bar(layers=3, scatterer=1)
+    check_device(system)
+    for side in ("left", "right"):
+        with pytest.raises(InputError, match=f"H01 of the {side} lead is transposed"):
+            check_device(changed(system, side, H01=H01.T, S01=S01.T))
+
+
 def test_a_lead_of_another_crystal_is_refused_where_the_device_repeats_its_own() -> None:
     system = bar(layers=7, scatterer=3)
     for blocks, sentence in (

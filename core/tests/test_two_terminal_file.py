@@ -100,6 +100,27 @@ def spoil(path: Path, change: str) -> None:
             group["S/data"][3] = np.nan
         elif change == "indices":
             group["H/indices"][0] = 99
+        elif change == "nan":
+            group["left/S01"][0, 0] = np.nan
+        elif change == "text":
+            del group["left/H00"]
+            group["left/H00"] = np.array([[b"a", b"b"], [b"c", b"d"]])
+        elif change == "group":
+            del group["left/H00"], group["H/indptr"]
+        elif change == "counted from 1":
+            group["H/indptr"][:] += 1
+            group["H/indices"][:] += 1
+        elif change == "fermi energies":
+            group.attrs["fermi_energy"] = np.array([0.1, 0.2])
+        elif change == "fermi nan":
+            group.attrs["fermi_energy"] = np.nan
+        elif change == "repeats":
+            group["left/supercell"][...] = 0
+        elif change == "other repeats":
+            group["left/H01"][0, 0] += 0.01
+        elif change == "devices":
+            del file["devices"]
+            file["devices"] = 1.0
         elif change == "shape":
             del group["left/H01"]
             group["left/H01"] = np.zeros((3, 3))
@@ -117,6 +138,15 @@ def spoil(path: Path, change: str) -> None:
         ("layer", r"outermost left principal layer differs from its lead's H00 by 1\.0e-03"),
         ("finite", "the device's S has elements that are not finite"),
         ("indices", "/H is no CSR matrix of 8 rows"),
+        ("nan", "S01 of the left lead has elements that are not finite numbers"),
+        ("text", "left/H00 must hold numbers, not .S1"),
+        ("group", "is not complete: /devices/0/H lacks indptr of a sparse matrix in CSR form"),
+        ("counted from 1", "/devices/0/H counts rows and columns from 1; indices and indptr count from 0"),
+        ("fermi energies", "attribute fermi_energy of /devices/0 must be one finite number, not array"),
+        ("fermi nan", "attribute fermi_energy of /devices/0 must be one finite number, not nan"),
+        ("repeats", "supercell must hold each of the 2 orbitals of the lead once"),
+        ("other repeats", r"H01 of the lead changes by 1\.0e-02 under a shift by one cell of its supercell"),
+        ("devices", "is no file of H and S"),
         ("shape", "blocks of a lead must be square and of one size"),
     ],
 )
@@ -126,6 +156,62 @@ def test_a_file_that_is_no_device_is_refused_with_the_reason(tmp_path: Path, cha
     spoil(path, change)
     with pytest.raises(InputError, match=sentence):
         read_two_terminal(path)
+
+
+def as_others_write(path: Path, way: str) -> None:
+    """Store a file's content the way other programs do."""
+    with h5py.File(path, "r+") as file:
+        group = file["devices/0"]
+        plain = {"format": "sharvin-two-terminal", "units": "eV"}
+        if way == "arrays of one":
+            for name, text in plain.items():
+                file.attrs[name] = np.array([text], dtype=h5py.string_dtype())
+            file.attrs["version"], group.attrs["fermi_energy"] = np.array([[1.0]]), np.array([0.4], dtype=np.float32)
+        elif way == "bytes of fixed length":
+            for name, text in plain.items():
+                file.attrs[name] = np.bytes_(text.ljust(24, "\0"))
+            file.attrs["version"] = np.array([b"1   "])
+        elif way == "whole numbers":
+            for name in ("S00",):
+                del group[f"left/{name}"]
+                group[f"left/{name}"] = np.eye(2, dtype=np.int8)
+            for name in ("indices", "indptr"):
+                values = group[f"H/{name}"][()].astype(np.float64)
+                del group[f"H/{name}"]
+                group[f"H/{name}"] = values
+        elif way == "compounds":
+            values = group["H/data"][()]
+            pairs = np.zeros(len(values), dtype=[("real", "f8"), ("imag", "f8")])
+            pairs["real"] = values
+            del group["H/data"]
+            group["H/data"] = pairs
+        elif way == "sparse leads":
+            H01 = csr_array(group["left/H01"][()])
+            del group["left/H01"]
+            for name in ("data", "indices", "indptr"):
+                group[f"left/H01/{name}"] = getattr(H01, name)
+
+
+@pytest.mark.parametrize("way", ["arrays of one", "bytes of fixed length", "whole numbers", "compounds", "sparse leads"])
+def test_what_other_programs_write_is_read(tmp_path: Path, way: str) -> None:
+    path, system = tmp_path / "other.h5", device(ring_lead(), 1)
+    write_two_terminal(path, [system])
+    as_others_write(path, way)
+    assert is_two_terminal_file(path)
+    found = read_two_terminal(path)[0].samples[0][1]
+    assert np.array_equal(found.H.toarray(), system.H.toarray()) and np.array_equal(found.left.H01, system.left.H01)
+    assert found.fermi_energy == pytest.approx(0.4, abs=1e-7)
+
+
+@pytest.mark.parametrize("part", [0.2, 0.6, 0.95])
+def test_a_file_that_was_cut_off_is_named(tmp_path: Path, part: float) -> None:
+    whole = tmp_path / "whole.h5"
+    write_two_terminal(whole, [device(ring_lead(), n) for n in range(5)])
+    cut = tmp_path / "cut.h5"
+    cut.write_bytes(whole.read_bytes()[: int(part * whole.stat().st_size)])
+    for read in (is_two_terminal_file, read_two_terminal):
+        with pytest.raises(InputError, match=r"cut\.h5"):
+            read(cut)
 
 
 def test_other_files_are_not_taken_for_one(tmp_path: Path) -> None:

@@ -55,6 +55,9 @@ def check_hermitian(system: TwoTerminal) -> None:
     for side, lead in (("left", system.left), ("right", system.right)):
         for name, unit, block in (("H00", " eV", lead.H00), ("S00", "", lead.S00)):
             _mirror(f"{name} of the {side} lead", unit, block, None)
+        for name, block in (("H01", lead.H01), ("S01", lead.S01)):
+            if not np.isfinite(block).all():
+                raise InputError(f"{name} of the {side} lead has elements that are not finite numbers.")
 
 
 def check_overlap(system: TwoTerminal) -> None:

@@ -25,7 +25,7 @@ Array = NDArray[Any]
 LAYER_TOLERANCE = 1e-6
 """Largest difference of an element of a device's outermost principal layers from the lead's H00 (eV) or S00."""
 _SIMILAR, _SLIGHT = 0.1, 1e-5
-_REPEATED, _DIFFERENT = 1e-6, 1e-3
+_EQUAL, _REPEATED, _DIFFERENT = 1e-6, 1e-6, 1e-3
 _CHANGED: dict[str, Callable[[Array], Array]] = {
     "transposed": lambda block: block.T,
     "transposed and complex conjugated": lambda block: block.conj().T,
@@ -36,8 +36,8 @@ _CHANGED: dict[str, Callable[[Array], Array]] = {
 def check_layers(system: TwoTerminal, tolerance: float = LAYER_TOLERANCE) -> None:
     """Check that the outermost principal layers of a device are its leads', and that the leads' couplings are the device's.
 
-    The coupling is compared where the device's second principal layer resembles the lead's. A device whose scattering region
-    begins behind one principal layer tells nothing about H01.
+    A transposed coupling is found where the device's second principal layer resembles the lead's, or where the device couples its
+    outermost layer by exactly the transpose.
 
     Parameters
     ----------
@@ -64,6 +64,35 @@ def check_layers(system: TwoTerminal, tolerance: float = LAYER_TOLERANCE) -> Non
                     "write the lead's block into the device."
                 )
         _check_coupling(end, lead, side)
+
+
+def check_supercell(lead: Lead) -> None:
+    """Check that a lead repeats the primitive cell that its `supercell` states.
+
+    Raises
+    ------
+    InputError
+        If `supercell` does not hold every orbital once, or the lead's blocks change under a shift by one cell: by how much.
+    """
+    if lead.supercell is None:
+        return
+    orbitals = np.asarray(lead.supercell.orbitals)
+    if orbitals.ndim != 3 or not np.array_equal(np.sort(orbitals, axis=None), np.arange(lead.size)):
+        raise InputError(
+            f"supercell must hold each of the {lead.size} orbitals of the lead once, counted from 0, as [N1, N2, orbitals of a "
+            f"cell]; its shape is {orbitals.shape}."
+        )
+    order = orbitals.reshape(-1)
+    for axis in (0, 1):
+        shifted = np.roll(orbitals, 1, axis=axis).reshape(-1)
+        for name in ("H00", "H01", "S00", "S01"):
+            block = getattr(lead, name)
+            change = float(np.abs(block[np.ix_(order, order)] - block[np.ix_(shifted, shifted)]).max())
+            if not change <= LAYER_TOLERANCE:
+                raise InputError(
+                    f"{name} of the lead changes by {change:.1e} under a shift by one cell of its supercell; leave supercell "
+                    "out, or mend its order of orbitals."
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +123,12 @@ def _check_coupling(end: _End, lead: Lead, side: str) -> None:
     if len(end.H) < 2:
         return
     scale = max(float(np.abs(lead.H00).max()), float(np.abs(lead.H01).max()))
-    if max(_distance(end.H[1], lead.H00) / max(scale, 1e-300), _distance(end.S[1], lead.S00)) > _SIMILAR:
-        return
+    another_layer = max(_distance(end.H[1], lead.H00) / max(scale, 1e-300), _distance(end.S[1], lead.S00)) <= _SIMILAR
+    near = _SIMILAR if another_layer else _EQUAL
     for name, unit, found, block in (("H01", " eV", end.H_next[0], lead.H01), ("S01", "", end.S_next[0], lead.S01)):
         apart, size = _distance(found, block), float(np.abs(block).max())
         for how, change in _CHANGED.items():
-            if apart > _SLIGHT * size and _distance(found, change(block)) < _SIMILAR * min(apart, size):
+            if apart > _SLIGHT * size and _distance(found, change(block)) < near * min(apart, size):
                 raise InputError(
                     f"{name} of the {side} lead is {how}: it differs by {apart:.2g}{unit} from the coupling of the device's two "
                     f"outermost {side} principal layers, and once {how} it fits; {name}[i, j] couples orbital i of a layer to "

@@ -4,8 +4,8 @@ With *K = E S − H* the Bloch waves ψ(n) = λⁿ u of a lead solve
 
 .. math:: (K_{10} + \lambda K_{00} + \lambda^2 K_{01})\, u = 0,
 
-and a channel is a pair of waves with |λ| = 1, one in each direction (T. Ando, Phys. Rev. B 44, 8017 (1991)). A lead with a
-:class:`~sharvin.two_terminal.Supercell` is treated in each of its transverse Bloch states.
+and a channel is a pair of waves with :math:`|\lambda| = 1`, one in each direction (T. Ando, Phys. Rev. B 44, 8017 (1991)). A lead
+with a :class:`~sharvin.two_terminal.Supercell` is treated in each of its transverse Bloch states.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNCLEAR = 1e-4
 _SHIFT = 0.31
 _MOVED_EV = 1e-7
 _VERIFIED = 20
-_PHASES = np.pi * np.array([0.0, 0.17, 0.36, 0.5, 0.64, 0.83, 1.0])
+_PHASES = (1.0, -1.0, 1j, *(np.exp(1j * np.pi * part) for part in (0.17, 0.36, 0.64, 0.83)))
 
 
 def channels(lead: Lead, energies_eV: ArrayLike) -> NDArray[np.int64]:
@@ -63,21 +63,7 @@ def band_ranges(lead: Lead) -> Floats:
     InputError
         If the overlap matrix is not positive definite.
     """
-    ranges = []
-    for _, (h00, h01), (s00, s01) in _transverse_blocks(lead):
-        real = not np.iscomplexobj(h01) and not np.iscomplexobj(s01)
-        levels = []
-        for angle in _PHASES if real else np.concatenate([_PHASES, -_PHASES[1:-1]]):
-            h, s = np.exp(1j * angle) * h01, np.exp(1j * angle) * s01
-            try:
-                levels.append(eigh(h00 + h + h.conj().T, s00 + s + s.conj().T, eigvals_only=True, check_finite=False))
-            except LinAlgError:
-                raise InputError(
-                    "the overlap matrix of the lead is not positive definite; its atoms are too close for this basis, or its "
-                    "principal layer is thinner than the range of the Hamiltonian."
-                ) from None
-        ranges.append(np.column_stack([np.min(levels, axis=0), np.max(levels, axis=0)]))
-    return np.concatenate(ranges)
+    return np.concatenate([list(_widening_ranges(h, s))[-1] for _, h, s in _transverse_blocks(lead)])
 
 
 def check_leads_conduct(system: TwoTerminal, energies_eV: ArrayLike) -> None:
@@ -102,23 +88,24 @@ def check_leads_conduct(system: TwoTerminal, energies_eV: ArrayLike) -> None:
     """
     energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
     energies = energies[np.argsort(np.abs(energies), kind="stable")] + system.fermi_energy
-    known: dict[str, Floats] = {}
+    known: dict[str, Floats | None] = {}
     for side, lead in (("left", system.left), ("right", system.right)):
-        try:
-            ranges = known[lead.key] if lead.key in known else band_ranges(lead)
-        except InputError as error:
-            raise InputError(f"{side} lead: {error}") from None
-        known[lead.key] = ranges
+        if lead.key not in known:
+            try:
+                known[lead.key] = _ranges_without(lead, energies)
+            except InputError as error:
+                raise InputError(f"{side} lead: {error}") from None
+        ranges = known[lead.key]
+        if ranges is None:
+            continue
         width = float(np.ptp(ranges, axis=1).max())
         if width < FLAT_EV:
             raise InputError(
                 f"the {side} electrode does not conduct at any energy: its widest band has {width:.1e} eV, so its layers do not "
                 "touch (isolated atoms at the end, a wire cut along z, or H01 = 0); it is a broken electrode."
             )
-        if not len(energies) or np.any((energies[:, None] >= ranges[:, 0]) & (energies[:, None] <= ranges[:, 1])):
-            continue
         # the ranges come from a few wave vectors, so bands reach a little further
-        if not any(channels(lead, energy)[0] for energy in energies[:_VERIFIED]):
+        if len(energies) and not any(channels(lead, energy)[0] for energy in energies[:_VERIFIED]):
             gap = [ranges[:, 1][ranges[:, 1] < energies[0]], ranges[:, 0][ranges[:, 0] > energies[0]]]
             edges = [gap[0].max(initial=-np.inf) - system.fermi_energy, gap[1].min(initial=np.inf) - system.fermi_energy]
             where = " and ".join(f"{edge:.3g} eV" for edge in edges if np.isfinite(edge))
@@ -128,6 +115,43 @@ def check_leads_conduct(system: TwoTerminal, energies_eV: ArrayLike) -> None:
                 PhysicsWarning,
                 stacklevel=2,
             )
+
+
+def _ranges_without(lead: Lead, energies: Floats) -> Floats | None:
+    """Ranges of all bands, or None as soon as one of the energies is found in a band that is not flat."""
+    found = []
+    for _, h, s in _transverse_blocks(lead):
+        for ranges in _widening_ranges(h, s):
+            wide = ranges[np.ptp(ranges, axis=1) > FLAT_EV]
+            if np.any((energies[:, None] >= wide[:, 0]) & (energies[:, None] <= wide[:, 1])):
+                return None
+        found.append(ranges)
+    return np.concatenate(found)
+
+
+def _widening_ranges(h: tuple[Array, Array], s: tuple[Array, Array]) -> Iterator[Floats]:
+    """Lowest and highest energies [m, 2] of the bands of one transverse state, after each further wave vector."""
+    real = not np.iscomplexobj(h[1]) and not np.iscomplexobj(s[1])
+    ranges: Floats | None = None
+    for phase in _PHASES if real else (*_PHASES, *(np.conj(phase) for phase in _PHASES[2:])):
+        hopping, overlap = phase * h[1], phase * s[1]
+        try:
+            levels = eigh(
+                h[0] + hopping + hopping.conj().T,
+                s[0] + overlap + overlap.conj().T,
+                eigvals_only=True,
+                check_finite=False,
+            )
+        except LinAlgError:
+            raise InputError(
+                "the overlap matrix of the lead is not positive definite; its atoms are too close for this basis, or its "
+                "principal layer is thinner than the range of the Hamiltonian."
+            ) from None
+        if ranges is None:
+            ranges = np.column_stack([levels, levels])
+        else:
+            ranges = np.column_stack([np.minimum(ranges[:, 0], levels), np.maximum(ranges[:, 1], levels)])
+        yield ranges
 
 
 def _transverse_blocks(lead: Lead) -> Iterator[tuple[int, tuple[Array, Array], tuple[Array, Array]]]:

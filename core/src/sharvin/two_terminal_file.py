@@ -20,18 +20,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array
 
 from sharvin.atomic import atomically
 from sharvin.device_checks import check_device
 from sharvin.errors import InputError
-from sharvin.layer_checks import check_layers
+from sharvin.hdf5_values import attribute, finite_number, integers, real_or_complex, sparse_matrix, square_matrix
+from sharvin.layer_checks import check_layers, check_supercell
 from sharvin.two_terminal import Lead, Sample, Supercell, TwoTerminal
 
 FORMAT = "sharvin-two-terminal"
@@ -56,11 +57,13 @@ class Device:
 
     def __post_init__(self) -> None:
         weights = [weight for weight, _ in self.samples]
-        if not weights or abs(sum(weights) - 1.0) > 1e-9:
-            raise InputError(f"the weights of a device's k-points must sum to 1, not {sum(weights):g}.")
+        if not weights or min(weights) < 0 or not abs(sum(weights) - 1.0) <= 1e-9:
+            raise InputError(f"the weights of a device's k-points must be positive and must sum to 1, not {sum(weights):g}.")
         atom = self.samples[0][1].atom
         if atom is not None and self.atoms is not None and np.max(atom) >= len(self.atoms):
-            raise InputError(f"an orbital belongs to atom {np.max(atom)}, but the device has {len(self.atoms)} atoms.")
+            raise InputError(
+                f"an orbital belongs to atom {np.max(atom)}, but the device has {len(self.atoms)} atoms, counted from 0."
+            )
 
 
 def write_two_terminal(path: Path, devices: Iterable[TwoTerminal | Device]) -> None:
@@ -77,9 +80,9 @@ def write_two_terminal(path: Path, devices: Iterable[TwoTerminal | Device]) -> N
             file.attrs.update({"format": FORMAT, "version": VERSION, "units": "eV"})
             group = file.create_group("devices")
             leads: dict[str, h5py.Group] = {}
-            for number, device in enumerate(devices):
+            for index, device in enumerate(devices):
                 plain = Device([(1.0, device)]) if isinstance(device, TwoTerminal) else device
-                _write_device(group.create_group(str(number)), plain, leads)
+                _write_device(group.create_group(str(index)), plain, leads)
 
     atomically(Path(path), write)
 
@@ -97,11 +100,20 @@ def read_two_terminal(path: Path) -> list[Device]:
 
 
 def is_two_terminal_file(path: Path) -> bool:
-    """Whether a file is of this format."""
+    """Whether a file is of this format.
+
+    Raises
+    ------
+    InputError
+        If it is an HDF5 file that cannot be opened, because it was cut off for example.
+    """
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
-    with h5py.File(path, "r") as file:
-        return bool(file.attrs.get("format") == FORMAT)
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(attribute(file, "format") == FORMAT)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path} is a damaged or incomplete HDF5 file: {error}.") from None
 
 
 class TwoTerminalFile:
@@ -121,12 +133,12 @@ class TwoTerminalFile:
         self.path = Path(path)
         self._leads: dict[int, Lead] = {}
         with self._opened() as file:
-            if file.attrs.get("format") != FORMAT or "devices" not in file:
+            if attribute(file, "format") != FORMAT or not isinstance(file.get("devices"), h5py.Group):
                 raise InputError(f'{path} is no file of H and S: it needs the attribute format = "{FORMAT}" and a group devices.')
-            if file.attrs.get("version") != VERSION:
-                raise InputError(f"{path} is of version {file.attrs.get('version')}; this sharvin reads version {VERSION}.")
-            if file.attrs.get("units") != "eV":
-                raise InputError(f'{path} must say units = "eV", not {file.attrs.get("units")!r}; convert its energies.')
+            if (version := attribute(file, "version")) not in (VERSION, str(VERSION)):
+                raise InputError(f"{path} is of version {version}; this sharvin reads version {VERSION}.")
+            if (units := attribute(file, "units")) != "eV":
+                raise InputError(f'{path} must say units = "eV", not {units!r}; convert its energies.')
             names = list(file["devices"])
             if not names or set(names) != {str(number) for number in range(len(names))}:
                 raise InputError(f"the devices of {path} must be numbered 0, 1, …; it has {', '.join(sorted(names)) or 'none'}.")
@@ -154,12 +166,12 @@ class TwoTerminalFile:
             If something is missing or H and S are not those of a device.
         """
         with self._opened() as file:
-            group = file["devices"][str(number)]
             try:
-                atom = group["orbital_atom"][()].astype(np.int64) if "orbital_atom" in group else None
+                group = file["devices"][str(number)]
+                atom = integers(group["orbital_atom"]).astype(np.int64) if "orbital_atom" in group else None
                 if "k_points" in group:
                     points = [group["k_points"][str(k)] for k in range(len(group["k_points"]))]
-                    samples = [(float(point.attrs["weight"]), self._system(point, atom)) for point in points]
+                    samples = [(finite_number(point, "weight"), self._system(point, atom)) for point in points]
                 else:
                     samples = [(1.0, self._system(group, atom))]
                 return Device(samples, _read_atoms(group))
@@ -169,25 +181,27 @@ class TwoTerminalFile:
                 raise InputError(f"{self.path}, device {number}, is not complete: {error.args[0]}.") from None
 
     def _system(self, group: h5py.Group, atom: NDArray[np.int64] | None) -> TwoTerminal:
-        H = _read_matrix(group["H"])
-        S = _read_matrix(group["S"]) if "S" in group else csr_array(eye_array(H.shape[0], format="csr"))
-        system = TwoTerminal(
-            H, S, self._lead(group["left"]), self._lead(group["right"]), float(group.attrs["fermi_energy"]), atom
-        )
+        H = sparse_matrix(group["H"])
+        S = sparse_matrix(group["S"]) if "S" in group else csr_array(eye_array(H.shape[0], format="csr"))
+        left, right = self._lead(group["left"]), self._lead(group["right"])
+        system = TwoTerminal(H, S, left, right, finite_number(group, "fermi_energy"), atom)
         check_device(system)
         check_layers(system, _LAYER_EV)
+        for lead in {id(lead): lead for lead in (left, right)}.values():
+            check_supercell(lead)
         return system
 
     def _lead(self, group: h5py.Group) -> Lead:
         address = int(h5py.h5o.get_info(group.id).addr)
         if address not in self._leads:
-            blocks = [group["H00"][()], group["H01"][()]]
-            missing = [np.eye(len(blocks[0])), np.zeros(blocks[0].shape)]
-            blocks += [group[name][()] if name in group else own for name, own in zip(("S00", "S01"), missing, strict=True)]
-            if blocks[0].ndim != 2 or any(block.shape != (len(blocks[0]),) * 2 for block in blocks):
-                raise InputError(f"the blocks of a lead must be square and of one size, not {[b.shape for b in blocks]}.")
-            supercell = Supercell(group["supercell"][()].astype(np.int64)) if "supercell" in group else None
-            self._leads[address] = Lead(blocks[0], blocks[1], blocks[2], blocks[3], supercell)
+            H00, H01 = (square_matrix(group[name]) for name in ("H00", "H01"))
+            S00 = square_matrix(group["S00"]) if "S00" in group else np.eye(len(H00))
+            S01 = square_matrix(group["S01"]) if "S01" in group else np.zeros(H00.shape)
+            if any(block.shape != H00.shape for block in (H01, S00, S01)):
+                shapes = [block.shape for block in (H00, H01, S00, S01)]
+                raise InputError(f"the blocks of a lead must be square and of one size, not {shapes}.")
+            supercell = Supercell(integers(group["supercell"]).astype(np.int64)) if "supercell" in group else None
+            self._leads[address] = Lead(H00, H01, S00, S01, supercell)
         return self._leads[address]
 
     @contextmanager
@@ -241,26 +255,14 @@ def _write_system(group: h5py.Group, system: TwoTerminal, leads: dict[str, h5py.
             group[side] = leads[key]
 
 
-def _read_matrix(node: h5py.Group | h5py.Dataset) -> csr_array:
-    if isinstance(node, h5py.Dataset):
-        dense: NDArray[Any] = node[()]
-        if dense.ndim != 2 or dense.shape[0] != dense.shape[1]:
-            raise InputError(f"{node.name} must be a square matrix, not of shape {dense.shape}.")
-        return csr_array(dense)
-    n = len(node["indptr"]) - 1
-    try:
-        matrix = csr_array((node["data"][()], node["indices"][()], node["indptr"][()]), shape=(n, n))
-        matrix.check_format(full_check=True)
-    except ValueError as error:
-        raise InputError(f"{node.name} is no CSR matrix of {n} rows and columns: {error}.") from None
-    return matrix
-
-
 def _read_atoms(group: h5py.Group) -> Atoms | None:
     if "atoms" not in group:
         return None
     node = group["atoms"]
     try:
-        return Atoms(node["numbers"][()], positions=node["positions"][()], cell=node["cell"][()], pbc=node["pbc"][()])
-    except (KeyError, ValueError) as error:
+        numbers, positions = integers(node["numbers"]), real_or_complex(node["positions"])
+        if not np.isfinite(positions).all() or np.any(numbers < 0) or np.any(numbers >= len(atomic_numbers)):
+            raise InputError(f"{group.name}/atoms has positions that are not finite, or numbers that are those of no element.")
+        return Atoms(numbers, positions=positions, cell=real_or_complex(node["cell"]), pbc=integers(node["pbc"]).astype(bool))
+    except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{group.name}/atoms needs numbers, positions, cell and pbc: {error}.") from None

@@ -15,6 +15,7 @@ from sharvin.junction import Junction
 from sharvin.lead_channels import channels
 from sharvin.testing import TransportSolverTests
 from sharvin.two_terminal import Lead, TwoTerminal
+from sharvin_transport import surface_green
 from sharvin_transport.configs import DenseOptions, GridTransferOptions, RecursiveGreenOptions, SislOptions, SlaterKosterOptions
 from sharvin_transport.dense import DenseGreen
 from sharvin_transport.grid_transfer import GridTransfer
@@ -159,6 +160,21 @@ def test_in_a_flat_band_there_is_one_clear_error_or_the_transmission_of_the_othe
             assert T[0, 0] == pytest.approx(channels(lead, level)[0], abs=1e-8)
         beside = solver.transmission([system], np.array([level + 1e-5]))
         assert beside[0, 0] == pytest.approx(channels(lead, level + 1e-5)[0], abs=1e-6)
+
+
+def test_a_large_lead_needs_no_bloch_waves_where_the_energy_meets_a_level_of_its_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their QZ costs many times a decimation; one that begins with chains of two layers has its digits there."""
+    m = 100
+    first, second = np.random.default_rng(6).normal(size=(2, m, m)) / np.sqrt(m)
+    h00, h01 = first + first.T, 0.5 * second
+    k00 = (np.linalg.eigvalsh(h00)[m // 2] + 1e-10j) * np.eye(m) - h00
+    blocks = (k00[None], -h01[None].astype(complex), -h01.T[None].astype(complex))
+    assert min(surface_green._doubled(*blocks, 1)[1]) > 1e-8
+    with monkeypatch.context() as patch:
+        patch.delattr("sharvin_transport.surface_green.from_bloch_waves")
+        left, right = surface_green.decimate(*blocks)
+    assert np.abs(right[0] - surface_green.from_bloch_waves(blocks[0][0], blocks[1][0], blocks[2][0])).max() < 1e-9
+    assert surface_green.dyson_error(left, blocks[0], blocks[2], blocks[1])[0] < 1e-10
 
 
 @pytest.mark.parametrize("distance", [1e-3, 2e-3, 5e-3])

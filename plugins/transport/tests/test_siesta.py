@@ -167,3 +167,22 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.TSHS").write_text("hello")
     with pytest.raises(InputError, match="cannot read H and S"):
         create("hamiltonians", "siesta", file=str(tmp_path / "text.TSHS"), left=options["left"])
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.06])
+def test_an_electrode_may_reach_beyond_the_next_cell_by_nothing_that_counts(tmp_path: Path, overlap: float) -> None:
+    options = write(tmp_path, "TSHS", overlap=overlap, impurity=0.5)
+    expected = RGF.transmission([create("hamiltonians", "siesta", **options).device(0).samples[0][1]], ENERGIES)
+    for size in (0.0, 1e-6, 3e-3):
+        far = model(1, overlap=overlap)
+        far.set_nsc([3, 3, 5])
+        for z in (2, -2):
+            far[0, 0, (0, 0, z)] = (size, 0.0) if overlap else size
+        far.write(tmp_path / "far.TSHS")
+        hamiltonian = create("hamiltonians", "siesta", file=options["file"], left=str(tmp_path / "far.TSHS"))
+        if size > 1e-5:
+            with pytest.raises(InputError, match=r"beyond its neighbours along z: H by up to 0\.003 eV and S by up to 0;"):
+                hamiltonian.device(0)
+            continue
+        assert sum(abs(h).nnz for cell, h in zip(hamiltonian._left.cells, hamiltonian._left.H, strict=True) if abs(cell[2]) == 2)
+        assert RGF.transmission([hamiltonian.device(0).samples[0][1]], ENERGIES) == pytest.approx(expected, abs=1e-9)

@@ -14,6 +14,7 @@ from ase.data import atomic_numbers
 from ase.units import Bohr, Hartree
 from sharvin.errors import InputError
 from sharvin.junction import Junction
+from sharvin.lead_channels import band_ranges
 from sharvin.registry import create
 from sharvin_transport.configs import SlaterKosterOptions
 from sharvin_transport.skf_file import read_skf
@@ -271,3 +272,13 @@ def test_a_misspelt_table_gets_a_suggestion() -> None:
     for name in ("ptpb", "PTBP"):
         with pytest.raises(InputError, match=rf"there is no table '{name}' \(did you mean 'ptbp'\?\)"):
             create("hamiltonians", "slater_koster", table=name)
+
+
+def test_a_chain_of_hydrogen_has_one_channel_and_no_level_beside_its_band(tmp_path: Path) -> None:
+    hamiltonian = create("hamiltonians", "slater_koster", table=str(public_set(tmp_path)), fermi_energy_eV=-6.0)
+    atoms = Atoms("H30", positions=[[0, 0, 1.1 * k] for k in range(30)])
+    system = hamiltonian.two_terminal(Junction.detect(atoms, hamiltonian.range_A(atoms.numbers)))
+    bottom, top = band_ranges(system.left).min() + 6.0, band_ranges(system.left).max() + 6.0
+    energies = np.array([bottom - 1.0, bottom + 0.1, 5.99, 6.0 + 1e-5, top - 0.1, top + 1.0])
+    T = create("transport", "rgf").transmission([system], energies)[0]
+    assert system.size == 30 and bottom < 5.9 and pytest.approx([0, 1, 1, 1, 1, 0], abs=1e-7) == T

@@ -38,6 +38,8 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 POSITION_A = 0.05
 """Largest distance between an electrode's atom and the device's atom that it is."""
+NEGLIGIBLE_EV, NEGLIGIBLE = 1e-5, 1e-6
+"""Largest elements of H and S of an electrode beyond the next cell along z that are left out."""
 
 
 class Siesta(StoredHamiltonian):
@@ -206,14 +208,24 @@ class SiestaFile:
         Raises
         ------
         InputError
-            If its cell couples beyond its neighbours along z, or not at all.
+            If its cell couples beyond its neighbours along z by more than 1e-5 eV (or 1e-6 in S), or not at all.
         """
-        if any(abs(cell[2]) > 1 and h.nnz + s.nnz for cell, h, s in zip(self.cells, self.H, self.S, strict=True)):
-            raise InputError(f"the cell of {self.path} couples beyond its neighbours along z; use more layers as the electrode.")
+        beyond = [(h, s) for cell, h, s in zip(self.cells, self.H, self.S, strict=True) if abs(cell[2]) > 1]
+        hopping, overlap = (max((_largest(pair[kind]) for pair in beyond), default=0.0) for kind in (0, 1))
+        if hopping > NEGLIGIBLE_EV or overlap > NEGLIGIBLE:
+            raise InputError(
+                f"the cell of {self.path} couples beyond its neighbours along z: H by up to {hopping:.2g} eV and S by up to "
+                f"{overlap:.2g}; use more layers as the electrode."
+            )
         (h00, s00), (h01, s01) = self.at(k, 0), self.at(k, 1)
-        if not h01.nnz:
+        if max(_largest(h01), _largest(s01)) <= NEGLIGIBLE_EV:
             raise InputError(f"the cell of {self.path} does not couple to the next one along z, so it is no electrode.")
         return Lead(h00.toarray(), h01.toarray(), s00.toarray(), s01.toarray())
+
+
+def _largest(matrix: csr_array) -> float:
+    """Largest absolute value of a matrix."""
+    return float(np.abs(matrix.data).max(initial=0.0))
 
 
 def _read(path: str, fermi_energy_known: bool) -> Any:

@@ -24,7 +24,7 @@ COLUMNS = ("dd_sigma", "dd_pi", "dd_delta", "pd_sigma", "pd_pi", "pp_sigma", "pp
 """Order of the ten integrals in a row of the simple format, first those of H, then those of S."""
 _SIMPLE = np.arange(10)
 _EXTENDED = np.array([7, 8, 9, 12, 13, 14, 15, 17, 18, 19])
-_FEWEST = 8
+_FEWEST, _MOST = 8, 1000
 _ATOM = {False: "E_d E_p E_s, SPE, U_d U_p U_s and f_d f_p f_s", True: "E_f E_d E_p E_s, SPE, U_f to U_s and f_f to f_s"}
 _NEGLIGIBLE = 1e-6
 _NOISE = 1e-3
@@ -89,12 +89,14 @@ def read_skf(path: Path, homonuclear: bool) -> SkfFile:
             f"{path} holds the name of another file, {lines[0][1]!r}: it is a symbolic link that was unpacked as text; put the "
             "file itself in its place."
         )
+    if lines and lines[0][1].startswith("version https://git-lfs"):
+        raise InputError(f"{path} is a pointer of Git LFS, not the file; fetch it with git lfs pull.")
     width, head = 40 if extended else 20, 3 if homonuclear else 2
     try:
         if len(lines) < head:
             raise ValueError(f"it has {len(lines)} lines")
         grid = _numbers(lines[0][1])
-        if len(grid) < 2:
+        if len(grid) < 2 or not np.isfinite(grid[:2]).all():
             raise ValueError(f"line {lines[0][0]} must state the spacing of the grid and its number of points")
         spacing, count = grid[0], int(grid[1])
         onsite, occupations = _atom(*lines[1], extended) if homonuclear else (np.full(3, np.nan), np.full(3, np.nan))
@@ -169,6 +171,8 @@ def _numbers(line: str) -> list[float]:
         found: list[float] = []
     for word in line.replace(",", " ").replace("D", "E").replace("d", "e").split():
         times, _, value = word.rpartition("*")
+        if times.isdigit() and int(times) > _MOST:
+            return found
         try:
             found += [float(re.sub(r"^([+-]?[\d.]+)([+-]\d+)$", r"\1E\2", value))] * (int(times) if times else 1)
         except ValueError:
