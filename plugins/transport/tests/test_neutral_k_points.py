@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,9 +42,7 @@ def reference(h: SlaterKoster, atoms: Atoms) -> Reference:
     return found
 
 
-def test_shifts_of_a_cell_with_k_points_are_those_of_its_supercell(
-    table: str, n1: int, n2: int, loosened: Callable[..., Atoms]
-) -> None:
+def test_shifts_of_a_cell_with_k_points_are_those_of_its_supercell(loosened: Callable[..., Atoms]) -> None:
     small, large = reference(neutral(3, 2), loosened()), reference(neutral(1, 1), loosened(3, 2))
     assert small.system.fermi_energy == pytest.approx(large.system.fermi_energy, abs=1e-6)
     assert np.abs(small.quantity).max() > 0.1
@@ -131,7 +130,7 @@ def test_a_series_with_k_points_starts_from_the_snapshot_before(loosened: Callab
     assert T[0] == pytest.approx(T[1], abs=2e-3) and not np.array_equal(series[1][1][1].H.data, alone[1][1].H.data)
 
 
-def test_shifts_with_k_points_are_learnt_and_predicted(loosened: Callable[..., Atoms]) -> None:
+def test_shifts_with_k_points_are_learnt_and_predicted(loosened: Callable[..., Atoms], tmp_path: Path) -> None:
     h = neutral(3, 2, "predicted")
     first = junction(h, loosened())
     junctions = []
@@ -144,6 +143,9 @@ def test_shifts_with_k_points_are_learnt_and_predicted(loosened: Callable[..., A
     references = [found for found in h.references(junctions) if isinstance(found, Reference)]
     h.learn(junctions, [found.quantity for found in references])
     T = [averaged_transmission(RGF, samples, E_F)[0] for samples in (h.two_terminals(junctions[0]), references[0].samples)]
+    h.save(tmp_path)
+    with pytest.raises(InputError, match=r"learnt with .* and k_points \[3, 2\], not with"):
+        SlaterKoster(SlaterKosterOptions(charge_neutrality="predicted")).load(tmp_path)
     assert h.learnt(junctions[0]) == pytest.approx(references[0].quantity, abs=0.02)
     assert T[0] == pytest.approx(T[1], abs=0.01)
 

@@ -30,7 +30,12 @@ from sharvin_transport.rgf import Interior
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.complex64]
-_LEAF = 160
+LEAF = 160
+"""Size up to which a matrix is inverted by LAPACK."""
+SINGULAR = (
+    "the Green function of the device is singular on the contour; its overlap matrix is not positive definite, so some atoms are "
+    "too close for this table."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,14 +209,11 @@ def selected_inverse(diagonal: list[Singles], above: list[tuple[slice, slice, Si
 def symmetric_inverse(matrix: Singles) -> Singles:
     """Inverse of a complex symmetric matrix by halves: two thirds of the products of a general one, all in matrix products."""
     n = len(matrix)
-    if n <= _LEAF:
+    if n <= LEAF:
         lu, pivots, info = cgetrf(matrix)
         inverse, info_inverse = cgetri(lu, pivots)
         if info or info_inverse:
-            raise ItemError(
-                "the Green function of the device is singular on the contour; its overlap matrix is not positive definite, so "
-                "some atoms are too close for this table."
-            )
+            raise ItemError(SINGULAR)
         return np.asarray(inverse, order="C")
     half = n // 2
     a = symmetric_inverse(matrix[:half, :half])

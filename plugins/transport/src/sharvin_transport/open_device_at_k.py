@@ -25,7 +25,7 @@ from sharvin.two_terminal import TwoTerminal
 
 from sharvin_transport.contour import Contour
 from sharvin_transport.interior import Interior
-from sharvin_transport.open_device import Singles, half_sum, nonzero_span, sums_by_atom
+from sharvin_transport.open_device import LEAF, SINGULAR, Singles, half_sum, nonzero_span, sums_by_atom
 
 Floats = NDArray[np.float64]
 Block = tuple[slice, slice, Singles, Singles]
@@ -224,21 +224,31 @@ def selected_inverse(diagonal: list[Singles], above: list[Block]) -> tuple[list[
 
 
 def inverse_of(matrix: Singles) -> Singles:
-    """Inverse of a general matrix.
+    """Inverse of a matrix whose anti-Hermitian part is definite, by halves and so all in matrix products.
 
     Raises
     ------
     ItemError
         If it is singular.
     """
-    lu, pivots, info = cgetrf(matrix)
-    inverse, info_inverse = cgetri(lu, pivots)
-    if info or info_inverse:
-        raise ItemError(
-            "the Green function of the device is singular on the contour; its overlap matrix is not positive definite, so "
-            "some atoms are too close for this table."
-        )
-    return np.asarray(inverse, order="C")
+    n = len(matrix)
+    if n <= LEAF:
+        lu, pivots, info = cgetrf(matrix)
+        inverse, info_inverse = cgetri(lu, pivots)
+        if info or info_inverse:
+            raise ItemError(SINGULAR)
+        return np.asarray(inverse, order="C")
+    half = n // 2
+    a = inverse_of(matrix[:half, :half])
+    x, y = a @ matrix[:half, half:], matrix[half:, :half] @ a
+    d = inverse_of(matrix[half:, half:] - matrix[half:, :half] @ x)
+    xd = x @ d
+    out = np.empty_like(matrix, order="C")
+    out[:half, :half] = a + xd @ y
+    out[:half, half:] = -xd
+    out[half:, :half] = -(d @ y)
+    out[half:, half:] = d
+    return out
 
 
 def _single(pair: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Singles, Singles]:

@@ -204,7 +204,8 @@ class SlaterKoster:
             own = (path for path in self.options.files() if path != self.options.neutrality_model)
             contents = b"".join(Path(path).expanduser().read_bytes() for path in own)
             name = f"{Path(name).name} {hashlib.blake2b(contents, digest_size=8).hexdigest()}"
-        return f"table {name} and tail_eV {self.options.tail_eV:g}"
+        sampling = f" and k_points {list(self.options.k_points)}" if self.sampled else ""
+        return f"table {name} and tail_eV {self.options.tail_eV:g}{sampling}"
 
     def _check_one_k_point(self) -> None:
         if self.sampled:
