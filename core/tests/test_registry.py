@@ -164,3 +164,11 @@ def test_options_are_checked_before_the_part_is_imported():
 
 def test_targets_name_a_module_and_an_object():
     assert load_target("sharvin.errors:InputError") is InputError
+
+
+def test_the_package_lists_its_public_names():
+    import sharvin
+
+    assert {*sharvin.__all__, "__version__"} <= set(dir(sharvin))
+    assert not {"importlib", "sys", "Any", "TYPE_CHECKING", "_HOMES"} & set(dir(sharvin))
+    assert all(getattr(sharvin, name) for name in sharvin.__all__)
