@@ -17,7 +17,7 @@ import click
 from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.part_checks import lightness_problems, options_problems, record_problems
-from sharvin.registry import known_components, registry
+from sharvin.registry import known_components, load_target, registry
 from sharvin.suggestions import did_you_mean
 
 SUMMARIES = {
@@ -123,7 +123,7 @@ def _filled(template: Traversable, kind: str, names: dict[str, str]) -> str:
 
 
 def test_plugin(name: str) -> int:
-    """Print the checks that hold for any part, applied to every part of an installed plugin.
+    """Print the checks that hold for any part, applied to one part or to every part of an installed plugin.
 
     They cover the records, the option models and the lightness of the plugin. What a part computes is tested by the
     plugin's own tests, which subclass the classes of :mod:`sharvin.testing`.
@@ -131,7 +131,7 @@ def test_plugin(name: str) -> int:
     Parameters
     ----------
     name : str
-        Name of the plugin's entry point, or of its distribution.
+        Name of a part, ``kind/name``, or name of the plugin's entry point or of its distribution.
 
     Returns
     -------
@@ -141,24 +141,22 @@ def test_plugin(name: str) -> int:
     Raises
     ------
     InputError
-        If no such plugin is installed.
+        If nothing of this name is installed, or the plugin that brings it is broken.
     """
     found = registry()
-    plugin = next((plugin for plugin in found.plugins if name in (plugin.name, plugin.distribution)), None)
-    if plugin is None:
-        installed = [plugin.name for plugin in found.plugins]
-        raise InputError(f"no plugin {name!r} is installed{did_you_mean(name, installed)}; installed: {', '.join(installed)}.")
-    if plugin.status != "ok":
-        click.echo(f"{plugin.name}: {plugin.status}: {plugin.reason}")
-        return 1
-    results = {f"plugin {plugin.name} is light": lightness_problems(plugin.name)}
-    for part in (part for parts in found.parts.values() for part in parts.values() if part.distribution == plugin.distribution):
+    parts = found.named(name)
+    owners = {part.plugin for part in parts} or {name}
+    plugins = [plugin for plugin in found.plugins if plugin.name in owners or plugin.distribution in owners]
+    results = {f"plugin {plugin.name} is light": lightness_problems(plugin.name) for plugin in plugins}
+    for part in parts:
         results[f"{part.title}: record"] = record_problems(part)
         if not any(part.component.config in problem for problem in results[f"{part.title}: record"]):
-            results[f"{part.title}: options"] = options_problems(found.options_model(part))
+            results[f"{part.title}: options"] = options_problems(load_target(part.component.config))
     for title, problems in results.items():
         click.echo(f"{'ok     ' if not problems else 'PROBLEM'} {title}")
         for problem in problems:
             click.echo(f"          {problem}")
+    for remark in (remark for plugin in plugins for remark in plugin.remarks):
+        click.echo(f"note: {remark}")
     click.echo("These checks say nothing about the physics: run the plugin's own tests, built on sharvin.testing.")
     return int(any(results.values()))
