@@ -57,7 +57,7 @@ def _rows(model: type[BaseModel], before: str = "", around: tuple[type[BaseModel
     rows, types = [], OptionTypes(model)
     for name, field in model.model_fields.items():
         inner = model_in(field.annotation)
-        default = default_in_words(field).removeprefix("default ")
+        default = "required" if field.is_required() else f"`{default_in_words(field).removeprefix('default ')}`"
         cells = [f"`{before}{name}`", _text(types.of(name)), _text(default), _text(field.description)]
         rows.append(f"| {' | '.join(cells)} |")
         if inner is not None and inner not in (model, *around):
