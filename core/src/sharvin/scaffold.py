@@ -7,6 +7,7 @@ its kind. The templates are ordinary Python in which a few names are replaced.
 from __future__ import annotations
 
 import importlib.util
+import keyword
 import re
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -28,6 +29,7 @@ SUMMARIES = {
     "hamiltonians": "one s orbital an atom, exponentially decaying hopping",
     "transport": "dense Green function solver",
     "regressors": "Gaussian process over the mean features of a structure",
+    "workflows": "mean and spread of the conductance of disordered wires",
     "executors": "threads of this process",
 }
 """What the example of each kind does."""
@@ -38,6 +40,9 @@ RECORD_TYPES = {
     "regressors": 'takes=("per_atom", "per_structure")',
     "transport": 'takes=("two_terminal",)',
 }
+
+TESTED_WITH = {"workflows": ["sharvin-transport>=0.1"]}
+"""Distributions whose parts the tests of an example use."""
 
 
 def new_plugin(folder: Path, name: str, kind: str) -> str:
@@ -71,6 +76,8 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
     distribution = name.replace("_", "-")
     package = name.replace("-", "_")
     part = package.removeprefix("sharvin_")
+    if not part.isidentifier() or keyword.iskeyword(part) or part in ("plugin", "configs"):
+        raise InputError(f"a part cannot be called {part!r}, as its module is named after it: choose another name.")
     if importlib.util.find_spec(package) is not None:
         raise InputError(f"there already is an installed package {package!r}: choose another name.")
     owner = known_components().get(kind, {}).get(part)
@@ -85,14 +92,17 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
         "plugin-distribution": distribution,
         "plugin_package": package,
         "part_name": part,
-        "part_module": "module" if part == "module" else part,
+        "part_module": part,
         "PartName": title,
         "part_summary": SUMMARIES[kind],
         "part_kind": kind,
         "part_key": CONFIG_KEYS[kind],
         "sharvin_transport": f"sharvin_{kind}",
     }
-    _write(root, package, part, kind, names)
+    try:
+        _write(root, package, part, kind, names)
+    except OSError as error:
+        raise InputError(f"cannot write {root}: {error.strerror}; choose another --out.") from None
     return f"{root}: now pip install -e {root}, sharvin plugins list, pytest {root / 'tests'}"
 
 
@@ -103,6 +113,8 @@ def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]
     files = {
         root / "pyproject.toml": templates.joinpath("pyproject.toml"),
         root / "README.md": templates.joinpath("README.md"),
+        root / "LICENSE": templates.joinpath("LICENSE"),
+        root / ".github" / "workflows" / "ci.yml": templates.joinpath("ci.yml"),
         source / "plugin.py": templates.joinpath("plugin.py"),
         source / "configs.py": own.joinpath("configs.py"),
         source / f"{names['part_module']}.py": own.joinpath("part_module.py"),
@@ -111,6 +123,7 @@ def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]
     for path, template in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_filled(template, kind, names), encoding="utf-8")
+    (source / "py.typed").write_text("", encoding="utf-8")
     (source / "__init__.py").write_text(f'"""{SUMMARIES[kind][0].upper()}{SUMMARIES[kind][1:]}."""\n', encoding="utf-8")
 
 
@@ -119,6 +132,9 @@ def _filled(template: Traversable, kind: str, names: dict[str, str]) -> str:
     if template.name == "plugin.py":
         line = f"            {RECORD_TYPES['transport']},\n"
         text = text.replace(line, f"            {RECORD_TYPES[kind]},\n" if kind in RECORD_TYPES else "")
+    if template.name == "pyproject.toml" and kind in TESTED_WITH:
+        more = "".join(f', "{name}"' for name in TESTED_WITH[kind])
+        text = text.replace('"ruff>=0.5"]', f'"ruff>=0.5"{more}]')
     return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], text)
 
 
