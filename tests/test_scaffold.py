@@ -8,8 +8,8 @@ import tomllib
 import pytest
 from ruamel.yaml import YAML
 from scratch_environment import ScratchEnvironment
-from sharvin.hooks import KINDS
 from sharvin.errors import InputError
+from sharvin.hooks import KINDS
 from sharvin.scaffold import SUMMARIES, new_plugin
 from small_study import ROOT
 

@@ -53,6 +53,8 @@ def mistakes(error: ValidationError, model: type[Options]) -> list[tuple[Place, 
     within = {item["loc"][:depth] for item in error.errors() for depth in range(len(item["loc"]))}
     every = [item for item in error.errors() if not (item["type"] == "too_short" and item["loc"] in within)]
     for item in every:
+        if item["type"] == "missing" and isinstance(item["loc"][-1], int):  # an item of a list of a fixed number of them
+            item = {**item, "type": "too_short", "loc": item["loc"][:-1]}
         asked = types.at(item["loc"])
         if asked is None or len(asked[1]) == len(item["loc"]):
             found.append((item["loc"], _sentence(item, model, asked[0] if asked else "")))
