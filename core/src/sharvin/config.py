@@ -50,11 +50,11 @@ class Selection:
         }
 
     def build(self) -> Any:
-        """The component."""
+        """A new component, for one that remembers something from call to call, as a regressor does after its fit."""
         return registry().build(self.kind, self.name, self.options)
 
     def built(self) -> Any:
-        """The component, built once a process and then reused."""
+        """The component, built once per process and then reused; for those that remember nothing."""
         key = json.dumps(self.identity, sort_keys=True)
         if key not in _BUILT:
             _BUILT[key] = self.build()

@@ -1,4 +1,4 @@
-"""Conformance kit for authors of components: one pytest class a kind, to be subclassed in a plugin's own tests.
+"""Conformance kit for authors of components: one pytest class per kind, to be subclassed in a plugin's own tests.
 
 ::
 
