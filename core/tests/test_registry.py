@@ -202,12 +202,16 @@ def test_a_name_is_given_once(plugin):
     assert found.find("transport", "swift").distribution == "first"
 
 
-def test_a_plugin_whose_second_hook_is_wrong_is_absent_altogether(plugin):
-    source = offer("swift") + "\n    @hookimpl\n    def sharvin_regressors():\n        return [None]\n"
+@pytest.mark.parametrize(
+    "second", ["sharvin_regressors():\n        return [None]", "sharvin_regressors(wrong):\n        return []"]
+)
+def test_a_plugin_whose_second_hook_is_wrong_is_absent_altogether(plugin, second):
+    source = offer("swift") + f"\n    @hookimpl\n    def {second}\n"
     found = Registry([plugin("half", source)], disabled=())
     assert only(found).status == "broken"
     assert found.parts["transport"] == {}
     assert found.manager.get_plugin("half") is None
+    assert found.manager.hook.sharvin_transport.get_hookimpls() == []
 
 
 def test_two_distributions_cannot_share_the_name_of_a_plugin(plugin):

@@ -167,11 +167,12 @@ class Registry:
         twice = self.manager.get_name(module)
         if twice is not None:
             raise Refused(f"{found.entry.value} is the plugin {twice} already; it needs no second entry point")
-        self.manager.register(module, found.entry.name)
         try:
+            self.manager.register(module, found.entry.name)
             return list(self._parts_of(module, found))
         except BaseException:
-            self.manager.unregister(module)
+            if self.manager.get_name(module) is not None:  # also after a hook that pluggy refuses
+                self.manager.unregister(module)
             raise
 
     def _parts_of(self, module: Any, found: PluginEntry) -> Iterator[Part]:

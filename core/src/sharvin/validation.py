@@ -64,7 +64,7 @@ def mistakes(error: ValidationError, model: type[Options]) -> list[tuple[Place, 
             continue
         told.add(place)
         depth = len(place)
-        attempts = [one for one in every if one["loc"][:depth] == place]
+        attempts = [one for one in every if one["loc"][:depth] == place and len(one["loc"]) > depth]
         unfit = {one["loc"][depth] for one in attempts if len(one["loc"]) == depth + 1 and one["type"] != "value_error"}
         inside = [one for one in attempts if one["loc"][depth] not in unfit]
         if len({one["loc"][depth] for one in inside}) == 1:  # it is of one of the types, with a mistake within
