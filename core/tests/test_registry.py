@@ -12,6 +12,7 @@ from sharvin import create
 from sharvin.component import SHARVIN_API, Component
 from sharvin.errors import InputError, MissingPackageError, UnknownComponentError
 from sharvin.hooks import CONFIG_KEYS, KINDS
+from sharvin.plugin_entries import nameless_leftover
 from sharvin.registry import Registry, known_components, load_target, registry
 from sharvin.run import versions
 
@@ -174,6 +175,7 @@ def test_leftovers_of_old_installations_harm_nobody(distribution, plugin, monkey
     distribution("leftover-0.1.dist-info", "Name: leftover\nVersion: 0.1\n", mine)
     distribution("leftover-0.2.dist-info", "Name: leftover\nVersion: 0.2\n", mine)
     distribution("leftover_old-0.1.dist-info", entry_points=mine)
+    assert "-info is left over from an uninstallation: delete it" in nameless_leftover()
     found = Registry(disabled=())
     plugins = {plugin.name: plugin for plugin in found.plugins}
     assert len(plugins) == len(found.plugins)

@@ -274,6 +274,13 @@ def main() -> None:
         for line in str(error).splitlines():
             click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except TypeError:
+        from sharvin.plugin_entries import nameless_leftover
+
+        if not nameless_leftover():
+            raise
+        click.echo(f"{click.style('error', fg='red')}: {nameless_leftover()}", err=True)
+        sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -7,9 +7,11 @@ version beside the first. Those that offer no plugin are passed over; those that
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 ENTRY_POINT_GROUP = "sharvin.plugins"
 
@@ -62,6 +64,22 @@ def described(entry: metadata.EntryPoint) -> PluginEntry:
 def installed(name: str) -> metadata.Distribution | None:
     """The distribution of this name that is in use: the first on the path that is no empty leftover; None if there is none."""
     return next((one for one in metadata.distributions(name=name) if _name(one) is not None), None)
+
+
+def nameless_leftover() -> str:
+    """A sentence that names a folder such as ``-umpy-1.0.dist-info`` of an uninstallation that was cut off; empty if there is none.
+
+    With one on the path, :func:`importlib.metadata.entry_points` fails with a TypeError in every package that asks for them, ASE
+    for one.
+    """
+    places = [Path(place) for place in sys.path if place]
+    found = [path for place in places if place.is_dir() for path in place.glob("[-.]*-info")]
+    found = [path for path in found if path.name.startswith("-") or path.name in (".dist-info", ".egg-info")]
+    return (
+        f"Python cannot read what is installed, because {found[0]} is left over from an uninstallation: delete it."
+        if found
+        else ""
+    )
 
 
 def normalised(name: str) -> str:

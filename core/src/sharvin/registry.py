@@ -23,7 +23,7 @@ from sharvin import hooks
 from sharvin.component import SHARVIN_API, Component
 from sharvin.errors import InputError, MissingPackageError, SharvinError, UnknownComponentError
 from sharvin.import_fence import fenced, reason_of
-from sharvin.plugin_entries import PluginEntry, described, installed_entries, normalised
+from sharvin.plugin_entries import PluginEntry, described, installed_entries, nameless_leftover, normalised
 from sharvin.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -294,6 +294,8 @@ class Registry:
         except SharvinError:
             raise
         except (Exception, SystemExit) as error:  # the plugin boundary: its modules may raise anything as they are imported
+            if isinstance(error, TypeError) and nameless_leftover():
+                raise InputError(nameless_leftover()) from error
             raise InputError(
                 f"{part.title} of {part.distribution} is broken: {target} cannot be imported: {reason_of(error)}."
             ) from error
