@@ -7,7 +7,7 @@ from sharvin.testing import WorkflowTests
 
 class TestDisorderedWire(WorkflowTests):
     name = "disordered_wire"
-    measured = ("label_cost", "tables")
+    measured = ("summary", "tables")
     options: ClassVar = {
         "test_samples": 20,
         "cases": [{"name": "box", "training_samples": 40}],

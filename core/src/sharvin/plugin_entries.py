@@ -67,19 +67,16 @@ def installed(name: str) -> metadata.Distribution | None:
 
 
 def nameless_leftover() -> str:
-    """A sentence that names a folder such as ``-umpy-1.0.dist-info`` of an uninstallation that was cut off; empty if there is none.
+    """A sentence on a folder such as ``-umpy-1.0.dist-info``, left by an uninstallation that was cut off; empty if there is none.
 
     With one on the path, :func:`importlib.metadata.entry_points` fails with a TypeError in every package that asks for them, ASE
     for one.
     """
     places = [Path(place) for place in sys.path if place]
-    found = [path for place in places if place.is_dir() for path in place.glob("[-.]*-info")]
-    found = [path for path in found if path.name.startswith("-") or path.name in (".dist-info", ".egg-info")]
-    return (
-        f"Python cannot read what is installed, because {found[0]} is left over from an uninstallation: delete it."
-        if found
-        else ""
-    )
+    for folder in (found for place in places if place.is_dir() for found in place.glob("[-.]*-info")):
+        if folder.name.startswith("-") or folder.name in (".dist-info", ".egg-info"):
+            return f"Python cannot read what is installed, because {folder} is left over from an uninstallation: delete it."
+    return ""
 
 
 def normalised(name: str) -> str:
