@@ -6,6 +6,7 @@ Names below are imported on first use; ``import sharvin`` alone loads nothing he
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,3 +52,9 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'sharvin' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Public names, the modules loaded so far, and what every module has; not what this file imports for itself."""
+    own = {name for name in globals() if not name.startswith("_") and f"sharvin.{name}" in sys.modules}
+    return sorted({*__all__, *own, *(name for name in globals() if name.startswith("__"))})

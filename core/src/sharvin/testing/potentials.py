@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any, ClassVar
 
 import numpy as np
@@ -108,6 +110,15 @@ class PotentialTests(ComponentTests):
         again.calc = used
         assert again.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=self.energy_tolerance_eV)
         np.testing.assert_allclose(again.get_forces(), atoms.get_forces(), atol=self.force_tolerance)
+
+    def test_a_calculator_can_be_copied_and_pickled(self, atoms: Atoms) -> None:
+        """Atoms that were copied with their calculator, or sent to another process, have the same energy and forces."""
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        for again in (copy.deepcopy(atoms), pickle.loads(pickle.dumps(atoms))):
+            assert again.calc is not atoms.calc
+            again.calc.reset()  # what it computes, not what it remembers
+            assert again.get_potential_energy() == pytest.approx(energy, abs=self.energy_tolerance_eV)
+            np.testing.assert_allclose(again.get_forces(), forces, atol=self.force_tolerance)
 
     def test_stress_is_the_strain_derivative_of_the_energy(self, component: Any, atoms: Atoms) -> None:
         """σ = (1/V) dE/dε, for one normal and one shear strain."""

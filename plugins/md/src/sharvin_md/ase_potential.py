@@ -36,7 +36,7 @@ class AsePotential:
             raise InputError(f"calculator {options.calculator} is a {type(self._factory).__name__}, not a class or function.")
 
     def calculator(self) -> Any:
-        """A new calculator.
+        """A new calculator; copies of it, and pickles, are made anew from the options and compute for themselves.
 
         Raises
         ------
@@ -49,4 +49,24 @@ class AsePotential:
             raise InputError(f"calculator {self.options.calculator} rejects its options: {error}.") from None
         if not (hasattr(made, "get_potential_energy") and hasattr(made, "implemented_properties")):
             raise InputError(f"{self.options.calculator} made a {type(made).__name__}, which is not an ASE calculator.")
+        return _made_anew_when_copied(made, self.options)
+
+
+def _calculator(options: AseOptions) -> Any:
+    return AsePotential(options).calculator()
+
+
+def _made_anew_when_copied(made: Any, options: AseOptions) -> Any:
+    """The same calculator, of a subclass that knows how it was made: those of ASE and of others often cannot be pickled."""
+
+    def reduce(self: Any, protocol: int) -> tuple[Any, ...]:
+        return _calculator, (options,)
+
+    kind = type(made)
+    try:
+        made.__class__ = type(
+            kind.__name__, (kind,), {"__reduce_ex__": reduce, "__module__": kind.__module__, "__doc__": kind.__doc__}
+        )
+    except TypeError:  # a class with slots, or not of Python: it is copied as its author meant it to be
         return made
+    return made

@@ -24,6 +24,8 @@ GLOBAL, VECTOR = 0, 1
 class LammpsCalculator(Calculator):
     """Energy (eV), forces (eV/Å) and stress (eV/Å³) of any structure: any cell, any mixture of periodic directions.
 
+    It can be copied and pickled: the LAMMPS instance stays behind, and the copy starts its own when it first computes.
+
     Parameters
     ----------
     potential : Potential
@@ -42,6 +44,9 @@ class LammpsCalculator(Calculator):
         self._potential = potential
         self._system: LammpsSystem | None = None
         self._made_for: tuple[bytes, bytes] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_system": None, "_made_for": None}
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), system_changes: Sequence[str] = all_changes
