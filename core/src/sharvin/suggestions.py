@@ -7,6 +7,11 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """``" (did you mean …?)"`` or nothing."""
-    close = difflib.get_close_matches(name, list(choices), n=2, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(choice) for choice in close)}?)" if close else ""
+    """``" (did you mean …?)"`` or nothing; capitals and hyphens for underscores do not count as differences."""
+    written = {_folded(choice): choice for choice in choices}
+    close = difflib.get_close_matches(_folded(name), list(written), n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(written[choice]) for choice in close)}?)" if close else ""
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_").replace(" ", "_")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from sharvin.errors import InputError
+from sharvin.option_messages import mistakes
 from sharvin.options import Options
-from sharvin.suggestions import did_you_mean
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 
 class ConfigError(InputError):
@@ -28,35 +25,8 @@ def validate_options(model: type[Options], values: dict[str, Any], where: str) -
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = [f"{where}.{explain(item, model)}" for item in error.errors()]
+        problems = [f"{'.'.join(map(str, (where, *path)))}: {sentence}" for path, sentence in mistakes(error, model)]
         raise ConfigError(problems) from None
-
-
-def explain(item: ErrorDetails, model: type[Options]) -> str:
-    """One line on a validation error: the option's name, what is wrong, what may have been meant."""
-    name = ".".join(str(part) for part in item["loc"])
-    fields = _model_at(model, item["loc"][:-1]).model_fields
-    last = str(item["loc"][-1]) if item["loc"] else ""
-    if item["type"] == "extra_forbidden":
-        choices = list(fields)
-        hint = did_you_mean(last, choices) or f"; its options are {', '.join(choices) or 'none'}"
-        return f"{name}: there is no such option{hint}."
-    if item["type"] == "missing":
-        description = (fields[last].description or "").split("\n")[0] if last in fields else ""
-        return f"{name}: this option is required{': ' + description if description else ''}"
-    message = item["msg"].removeprefix("Value error, ").rstrip(".")
-    whole_model = item["type"] == "value_error" and isinstance(item["input"], dict)
-    given = "" if whole_model else f" (given: {item['input']!r})"
-    return f"{name or 'options'}: {message}{given}."
-
-
-def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel]:
-    """Model of the options at a path: that of the elements of a sequence, of the value of a mapping."""
-    for name in path:
-        field = model.model_fields.get(str(name))
-        inner = model_in(field.annotation) if field else None
-        model = inner or model
-    return model
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
