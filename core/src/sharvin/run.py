@@ -50,12 +50,14 @@ def run(config: Config, folder: Path, console: Console, resume: Resume | None = 
     Raises
     ------
     InputError
-        If the folder belongs to another config or another process works in it.
+        If something would stop a step, the folder belongs to another config, or another process works in it.
     RunError
         If too many items fail.
     """
+    from sharvin.preflight import preflight
     from sharvin.report import write_report
 
+    preflight(config)
     with claimed(folder):
         _claim_config(config, folder, update)
         write_json(folder / "versions.json", versions())
