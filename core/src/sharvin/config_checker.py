@@ -5,7 +5,7 @@ Nothing here imports a package that computes. All mistakes are collected, each w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sharvin.config_document import Document
 from sharvin.errors import InputError, MissingPackageError, SharvinError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.option_messages import mistakes
-from sharvin.options import Case, WorkflowOptions
+from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.registry import Registry
 from sharvin.suggestions import did_you_mean
 
@@ -131,10 +131,21 @@ class Checker:
             absent = []
             self.complain(place, str(error))
             return None
-        if not self.elsewhere:
-            for file in absent:
-                self.complain(at(_path_to(options, file)), _no_file(file))
+        if absent and not self.elsewhere:
+            self.complain_of_files(chosen, absent, lambda file: at(_path_to(options, file)))
         return None if absent else Selection(kind, name, chosen)
+
+    def complain_of_files(self, chosen: Options, absent: Sequence[str], at: Callable[[str], tuple[str | int, ...]]) -> None:
+        """Note files that are not there, in the part's own words if it has some."""
+        try:
+            chosen.elements()
+        except InputError as error:
+            self.complain(at(absent[0]), str(error))
+            return
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # readers of users' files
+            pass
+        for file in absent:
+            self.complain(at(file), _no_file(file))
 
     def vary(self, values: Mapping[str, Any]) -> None:
         """Components of the workflow's cases: what a case overrides is laid over what the config chose, and checked like it."""
@@ -262,6 +273,9 @@ class Checker:
             if gives != options.system_type:
                 needed = f"{name} needs {options.system_type} systems"
                 self.complain(places["hamiltonian"], f"{needed}, but {chosen['hamiltonian'].name} gives {gives}.")
+        unclear = "descriptor" in self.document.values and "descriptor" not in self.selections
+        if unclear and not places.get("descriptor"):
+            return
         if "regressor" in chosen and "descriptor" not in chosen and not places.keys().isdisjoint(("descriptor", "regressor")):
             takes = self.record(chosen["regressor"]).takes
             if options.sample_kind in takes:
@@ -289,4 +303,4 @@ def _no_file(path: str) -> str:
     except OSError:
         beside = []
     relative = "" if asked.is_absolute() else f" (relative to {Path.cwd()})"
-    return f"there is no file {path!r}{relative}{did_you_mean(asked.name, beside)}."
+    return f"there is no file {path!r}{relative}{did_you_mean(asked.name, beside, 0.75)}."

@@ -18,6 +18,8 @@ from sharvin.hooks import CONFIG_KEYS
 from sharvin.suggestions import did_you_mean
 from sharvin.validation import ConfigError
 
+SHOWN = 70
+"""Characters of a setting that are repeated."""
 Key = str | int
 KeyPath = tuple[Key, ...]
 
@@ -115,7 +117,7 @@ class Document:
         """
         path, value = _parsed(setting)
         changed = Document(self.source, deepcopy(self.values), dict(self.places), self.profiles)
-        place = Place(f"--set {setting}", layer)
+        place = Place(f"--set {setting if len(setting) <= SHOWN else setting[: SHOWN - 1] + '…'}", layer)
         new = _set(changed.values, path, value, setting)
         changed.places = {at: kept for at, kept in changed.places.items() if at[: len(path)] != path} | dict.fromkeys(new, place)
         return changed

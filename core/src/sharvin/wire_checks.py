@@ -58,6 +58,32 @@ def detect(atoms: Atoms, range_A: float) -> Junction:
         raise
 
 
+def check_rigid(junction: Junction) -> None:
+    """Refuse a wire whose dynamics would move atoms of its leads; one without rigid atoms is none that is held.
+
+    Raises
+    ------
+    InputError
+        If atoms of the outermost principal layers are not rigid: after a few steps they are no ideal lattice any more.
+    """
+    rigid = np.asarray(junction.atoms.arrays.get("rigid", np.zeros(len(junction.atoms))), dtype=bool)
+    if not rigid.any():
+        return
+    for side, atoms, period in (
+        ("left", junction.left, junction.left_period_A),
+        ("right", junction.right, junction.right_period_A),
+    ):
+        heights = junction.atoms.positions[atoms, 2]
+        if not rigid[atoms].all():
+            layers = len(np.unique(heights.round(1)))
+            held = len(np.unique(heights[rigid[atoms]].round(1)))
+            raise InputError(
+                f"the leads of the Hamiltonian take the {layers} outer layers ({period:.2f} Å) of the {side} electrode, of which "
+                f"{held or 'none'} {'are' if held > 1 else 'is'} rigid; the others would leave the ideal lattice as soon as they "
+                f"move: set rigid_layers to {layers} or more."
+            )
+
+
 def _turned(atoms: Atoms, axis: int) -> Atoms:
     """The structure with an axis and z exchanged."""
     order = [0, 1, 2]

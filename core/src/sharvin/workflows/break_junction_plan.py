@@ -23,7 +23,7 @@ from sharvin.protocols import CostedHamiltonian, ForeseeingDynamics
 from sharvin.samples import FeatureRows
 from sharvin.study_plan import RunLength, StudyPlan
 from sharvin.validation import ConfigError
-from sharvin.wire_checks import check_distances, detect
+from sharvin.wire_checks import check_distances, check_rigid, detect
 from sharvin.workflows import break_junction_hamiltonian as teaching
 from sharvin.workflows.break_junction_configs import OWN, BreakJunctionOptions, PullSeries
 
@@ -191,6 +191,7 @@ class Survey:
                         with self.at(wire.structure, said):
                             if id(wire.atoms) not in done:
                                 done[id(wire.atoms)] = detect(wire.atoms, range_A)
+                                check_rigid(done[id(wire.atoms)])
                     if chosen == own:
                         found.append(Wire(wire.option, wire.series, wire.atoms, wire.structure, None, done.get(id(wire.atoms))))
         self.wires = found or self.wires
@@ -233,7 +234,8 @@ class Survey:
             with self.at(place, wire.called, anything="the dynamics"):
                 dynamics = chosen.build()
                 if isinstance(dynamics, ForeseeingDynamics) and key not in lengths:
-                    lengths[key] = dynamics.foresee(wire.atoms, potential, self.measure)
+                    with self.at(wire.structure, wire.called):
+                        lengths[key] = dynamics.foresee(wire.atoms, potential, self.measure)
             found.append(Wire(wire.option, wire.series, wire.atoms, wire.structure, lengths.get(key), wire.junction))
         self.wires = found
 

