@@ -57,7 +57,8 @@ class Document:
         """Where the value at a path was written, or the deepest part of the path that was written at all.
 
         Of several options that a message about a component names, it is where the last layer has set one of them: what a profile
-        or setting changed is more likely to be at fault than what it was laid over.
+        or setting changed is more likely to be at fault than what it was laid over. Of one layer the longest name counts, as short
+        ones are words, too.
         """
         path = tuple(path)
         value: Any = self.values
@@ -68,13 +69,10 @@ class Document:
                 value = None
                 break
         if isinstance(value, dict):
-            named = [
-                self.places[*path, name]
-                for name in value
-                if (*path, name) in self.places and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message)
-            ]
-            if named:
-                return max(named, key=lambda place: place.layer).words
+            named = [name for name in value if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message)]
+            written = [(self.places[*path, name], name) for name in named if (*path, name) in self.places]
+            if written:
+                return max(written, key=lambda one: (one[0].layer, len(one[1])))[0].words
         for length in range(len(path), 0, -1):
             if path[:length] in self.places:
                 return self.places[path[:length]].words
@@ -236,7 +234,7 @@ def _what_is_no_yaml(error: Any) -> str:
 
 def _document(tree: dict[Any, Any], source: str) -> Document:
     places: dict[KeyPath, Place] = {}
-    values = _plain(tree, (), source, places, ())
+    values = _plain(tree, (), source, places)
     profiles = values.pop("profiles", None)
     if profiles is None:
         profiles = {}
@@ -254,26 +252,22 @@ def _document(tree: dict[Any, Any], source: str) -> Document:
     return document
 
 
-def _plain(node: Any, path: KeyPath, source: str, places: dict[KeyPath, Place], within: tuple[int, ...]) -> Any:
+def _plain(node: Any, path: KeyPath, source: str, places: dict[KeyPath, Place]) -> Any:
     """Plain data of a YAML node; notes the lines of all that it holds."""
     from ruamel.yaml.comments import TaggedScalar
     from ruamel.yaml.scalarbool import ScalarBoolean
 
-    if isinstance(node, dict | list):
-        if id(node) in within:
-            raise ConfigError([f"{source}:1: {'.'.join(map(str, path))}: holds itself; remove the alias (*)."])
-        within = (*within, id(node))
     if isinstance(node, dict):
         found = {}
         for key, item in node.items():
             at = (*path, str(key))
             _note(node, key, at, source, places)
-            found[str(key)] = _plain(item, at, source, places, within)
+            found[str(key)] = _plain(item, at, source, places)
         return found
     if isinstance(node, list):
         for number in range(len(node)):
             _note(node, number, (*path, number), source, places)
-        return [_plain(item, (*path, number), source, places, within) for number, item in enumerate(node)]
+        return [_plain(item, (*path, number), source, places) for number, item in enumerate(node)]
     if isinstance(node, TaggedScalar):
         raise ConfigError([f"{source}:1: {'.'.join(map(str, path))}: tags of YAML (!…) have no meaning here; remove it."])
     for kind, base in ((bool, ScalarBoolean), (bool, bool), (int, int), (float, float), (str, str)):
