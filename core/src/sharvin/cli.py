@@ -1,6 +1,6 @@
 """The command line. Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
 
-Imports that cost time are made inside the commands that need them, so that listing and checking stay instant.
+Imports that cost time are made inside the commands that need them, so that listing stays instant.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Document:
         """Where the value at a path was written, or the deepest part of the path that was written at all.
 
         Of several options that a message about a component names, it is where the last layer has set one of them: what a profile
-        or setting changed is more likely to be at fault than what it was laid over. Of one layer the longest name counts, as short
+        or setting changed is more likely to be at fault than what it was laid over. In one layer the longest name counts: short
         ones are words, too.
         """
         path = tuple(path)
