@@ -17,7 +17,7 @@ from sharvin.config import Config, Selection
 from sharvin.config_document import Document
 from sharvin.errors import InputError, MissingPackageError, SharvinError
 from sharvin.hooks import CONFIG_KEYS
-from sharvin.option_messages import mistakes
+from sharvin.option_messages import mistakes, shown
 from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.registry import Registry
 from sharvin.suggestions import did_you_mean
@@ -83,10 +83,11 @@ class Checker:
 
     def whole_number(self, key: str, value: Any) -> int:
         """A setting of the run that counts; 0 if it is wrong."""
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.complain((key,), f"needs a whole number ≥ 0, not {value!r}.")
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        if isinstance(whole, bool) or not isinstance(whole, int) or whole < 0:
+            self.complain((key,), f"needs a whole number ≥ 0, not {shown(value)}.")
             return 0
-        return int(value)
+        return whole
 
     def selection(
         self, key: str, value: Any, place: tuple[str | int, ...], own: Mapping[str, Any] | None = None

@@ -72,6 +72,8 @@ class Survey:
     checked: list[str] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
     feature_bytes: float | None = None
+    cause: Exception | None = None
+    """What foreign code raised first, for who wants its traceback."""
 
     def plan(self) -> StudyPlan:
         """The plan.
@@ -93,7 +95,7 @@ class Survey:
         self.foresee_pulls()
         self.describe()
         if self.problems:
-            raise ConfigError(list(dict.fromkeys(self.problems)))
+            raise ConfigError(list(dict.fromkeys(self.problems))) from self.cause
         return self.summary()
 
     @contextmanager
@@ -108,12 +110,13 @@ class Survey:
         except Exception as error:  # the code of a plugin or of a user's calculator may raise anything
             if not anything:
                 raise
+            self.cause = self.cause or error
             said = str(error).strip().splitlines()
             reason = f"{type(error).__name__}{': ' + said[0] if said else ''}"
             self.problems.append(self.config.problem(place, f"{prefix}{anything} fails: {reason}."))
 
     def check_cases(self) -> None:
-        """Models to compare have names of their own and devices that are there; their Hamiltonians need not learn."""
+        """Models to compare have names of their own and can be made; their Hamiltonians need not learn."""
         chosen, variants = self.config.selections, self.config.variants
         for number, case in enumerate(self.options.compare):
             if case.name == chosen["regressor"].name:
@@ -121,12 +124,12 @@ class Survey:
                 self.problems.append(self.config.problem(("workflow", "compare", number, "name"), sentence))
         asked: list[tuple[Place, Mapping[str, Selection]]] = [(("regressor",), chosen)]
         asked += [(self.config.place_of_case("compare", n, "regressor"), parts) for n, parts in variants["compare"].items()]
-        where: Place
+        made: list[Selection] = []
         for where, parts in asked:
-            options = parts["regressor"].options.model_dump() if "regressor" in parts else {}
-            if options.get("device") == "cuda" or options.get("precision") == "mixed":
-                with self.at(where):
-                    parts["regressor"].build()  # which fails if there is no GPU
+            if "regressor" in parts and parts["regressor"] not in made:
+                made.append(parts["regressor"])
+                with self.at(where, anything="the regressor"):
+                    parts["regressor"].build()  # which fails where there is no GPU that it asks for, say
         for option, name, other in self.other_hamiltonians():
             with self.at(self.config.place_of_case(option, name, "hamiltonian")):
                 if teaching.learns(other.built()):
