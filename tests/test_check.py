@@ -108,6 +108,8 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(sharvin, tmp_path):
         ("seed=one", "whole number"),
         ("transport=kwantum", "there is no transport 'kwantum'"),
         ("workflow.training_pulls=2", "at least 3 training_pulls"),
+        ("workflow.training_pulls=three", "needs a number of pulls, or a list of series"),
+        ("hamiltonian.table={Au-Au: gone.skf}", "hamiltonian.table.Au-Au: there is no file 'gone.skf'"),
         ("regressor=null", "needs the name of a component"),
         ("structure.neck=[3, 3]", "structure.neck: needs 3 values, not [3, 3]"),
         ("hamiltonian={use: square_lattice}", "break_junction needs two_terminal systems, but square_lattice gives grid_wire"),
@@ -198,6 +200,7 @@ def test_check_says_what_a_run_would_do_and_take(sharvin):
     assert result.returncode == 0, result.stderr
     for words in (
         "checked: 1 starting wire of 102 atoms, electrodes for slater_koster, energy and forces of eam, features of soap",
+        "features of soap, a label (3.",
         "would do: 3 training pulls, 20 production pulls, ",
         "labels, 5 fits",
         "time: about ",

@@ -5,7 +5,7 @@ Nothing here imports a package that computes. All mistakes are collected, each w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,8 @@ class Checker:
         kind = KIND_OF[key]
         options = {"use": value} if isinstance(value, str) else value
         if not isinstance(options, dict) or not isinstance(options.get("use"), str):
-            self.complain(place, f"needs the name of a component, for example {key}: {{use: NAME}}.")
+            offered = ", ".join(sorted(self.registry.parts[kind]))
+            self.complain(place, f"needs the name of a component, for example {key}: {{use: NAME}}; installed: {offered}.")
             return None
         options = dict(options)
         name = options.pop("use")
@@ -241,7 +242,7 @@ class Checker:
                 what = "species lack" if key == "descriptor" else "has no parameters for"
                 self.complain(
                     places.get(key) or places["structure"],
-                    f"{chosen[key].name} {what} {', '.join(lacking)}; it covers {', '.join(sorted(covered))}.",
+                    f"{chosen[key].name} {what} {', '.join(lacking)}; it covers {', '.join(sorted(covered)) or 'no element'}.",
                 )
 
     def elements(self, key: str, chosen: Selection | None, places: Mapping[str, tuple[str | int, ...]]) -> frozenset[str] | None:
@@ -289,9 +290,15 @@ class Checker:
                 self.complain(places["regressor"], f"{what}, but {name} gives {options.sample_kind}.")
 
 
-def _path_to(options: Mapping[str, Any], value: str) -> tuple[str, ...]:
-    """Which option holds a path of a file."""
-    return next(((name,) for name, held in options.items() if held == value), ())
+def _path_to(options: Any, value: str) -> tuple[str | int, ...]:
+    """Which option holds a path of a file, down into lists and mappings; empty if none does as it stands."""
+    held: Iterable[tuple[str | int, Any]] = options.items() if isinstance(options, Mapping) else enumerate(options)
+    for name, inner in held:
+        if inner == value:
+            return (name,)
+        if isinstance(inner, Mapping | list) and (found := _path_to(inner, value)):
+            return (name, *found)
+    return ()
 
 
 def _no_file(path: str) -> str:

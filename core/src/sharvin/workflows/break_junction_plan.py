@@ -15,8 +15,10 @@ import numpy as np
 from ase import Atoms
 
 from sharvin import seeds
+from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import Config, Selection
 from sharvin.errors import SharvinError
+from sharvin.executors.threads import one_thread
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.protocols import CostedHamiltonian, ForeseeingDynamics
@@ -29,6 +31,8 @@ from sharvin.workflows.break_junction_configs import OWN, BreakJunctionOptions, 
 
 LARGEST_FORCE_EV_PER_A = 100.0
 """No atom of a wire that holds together feels more."""
+LONGEST_LABEL_SECONDS = 2.0
+"""A label of a starting wire is computed if it takes no longer."""
 BYTES_PER_ATOM = 12
 """Of a stored frame: three coordinates in single precision."""
 KIND = {"training_pulls": "training pulls", "production_pulls": "production pulls"}
@@ -94,6 +98,8 @@ class Survey:
         self.compute_energies()
         self.foresee_pulls()
         self.describe()
+        if self.measure:
+            self.label()
         if self.problems:
             raise ConfigError(list(dict.fromkeys(self.problems))) from self.cause
         return self.summary()
@@ -261,6 +267,24 @@ class Survey:
                         self.feature_bytes = max(self.feature_bytes or 0.0, float(features.rows(0).nbytes))
         if asked:
             self.checked.append(f"features of {', '.join(dict.fromkeys(chosen.name for _, chosen in asked.values()))}")
+
+    def label(self) -> None:
+        """One label of the smallest starting wire, where that takes seconds."""
+        chosen = self.config.selections
+        wires = sorted((wire for wire in self.wires if wire.junction is not None), key=lambda wire: len(wire.atoms))
+        if self.problems or not wires:
+            return
+        wire, hamiltonian = wires[0], chosen["hamiltonian"].built()
+        assert wire.junction is not None
+        known = isinstance(hamiltonian, CostedHamiltonian) and not teaching.learns(hamiltonian)
+        if not known or hamiltonian.label_seconds(wire.junction) > LONGEST_LABEL_SECONDS:
+            return
+        with self.at(("hamiltonian",), f"{wire.called}the starting wire has no label: "), one_thread():
+            (samples,) = sampled_devices(hamiltonian, [wire.junction])
+            if isinstance(samples, Exception):
+                raise samples
+            conductance = float(averaged_transmission(chosen["transport"].built(), samples, np.zeros(1))[0])
+            self.checked.append(f"a label ({conductance:.2f} G0)")
 
     def summary(self) -> StudyPlan:
         """Numbers of pulls, labels and fits, and what they take."""
