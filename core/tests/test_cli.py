@@ -27,7 +27,7 @@ def test_show_documents_every_option():
     ("arguments", "sentence"),
     [
         (["plugins", "show", "break_junctoin"], "did you mean 'break_junction'"),
-        (["check", "nowhere.yaml"], "cannot read the config nowhere.yaml"),
+        (["check", "nowhere.yaml"], "there is no config nowhere.yaml"),
         (["report", "nowhere"], "nowhere"),
         (["run"], "Missing argument"),
         (["run", "a.yaml", "--oot", "x"], "No such option"),

@@ -4,7 +4,7 @@ import sys
 import types
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 from sharvin import config
 from sharvin.component import Component
 from sharvin.config import load_config
@@ -87,6 +87,20 @@ class Layered(Options):
     layers: tuple[Layer, ...] = ()
     """Layers."""
 
+    @model_validator(mode="after")
+    def _slow_if_deep(self):
+        if self.depth > 7 and self.rate >= 1:
+            raise ValueError(f"depth {self.depth} needs a rate below 1")
+        return self
+
+
+class OfFile(Options):
+    path: str
+    """A file."""
+
+    def files(self):
+        return (self.path,)
+
 
 class Trials(WorkflowOptions):
     kinds = ("hamiltonians", "regressors")
@@ -113,6 +127,7 @@ PARTS = {
         ("graph", Plain, {"takes": ("graph",)}),
         ("pictures", Layered, {"takes": ("image",)}),
         ("other_pictures", Plain, {"takes": ("image",)}),
+        ("of_a_file", OfFile, {"takes": ("image",)}),
     ],
     "workflows": [("study", Study, {}), ("trials", Trials, {}), ("comparison", Comparison, {})],
 }
@@ -131,7 +146,7 @@ GOOD = {
 def check(tmp_path, monkeypatch):
     """Load a config written from keys and values against the parts above."""
     module = types.ModuleType("parts_of_this_test")
-    for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "Trials", "Comparison"):
+    for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "OfFile", "Trials", "Comparison"):
         setattr(module, name, globals()[name])
     monkeypatch.setitem(sys.modules, module.__name__, module)
     found = Registry(disabled=())
@@ -180,7 +195,7 @@ def test_settings_on_the_command_line_count_more_than_the_file(check):
         ({"transport": None}, "study needs a transport"),
         ({"sead": "1"}, "did you mean 'seed'"),
         ({"structure": "{use: wire, elemnt: Au}"}, "structure.elemnt: there is no such option (did you mean 'element'?)"),
-        ({"potential": "{use: gold, strength: strong}"}, "potential.strength: Input should be a valid number"),
+        ({"potential": "{use: gold, strength: strong}"}, "potential.strength: needs a number, not 'strong'"),
         ({"max_failures": "-1"}, "max_failures: needs a whole number"),
     ],
 )
@@ -291,8 +306,7 @@ PROFILED = {
     "profiles": """
   fast: {regressor: {depth: 1, layers: [{width: 7}]}, workflow: {trials: [{name: c}]}, seed: 3}
   other: {regressor: {use: other_pictures}}
-  same: {regressor: {use: pictures, rate: 0.25}}
-  wrong: {regressor: {dept: 1}}""",
+  same: {regressor: {use: pictures, rate: 0.25}}""",
 }
 
 
@@ -320,14 +334,50 @@ def test_settings_count_more_than_a_profile(check):
     assert regressor(check("regressor.depth=4", profile="fast", **PROFILED)).depth == 4
 
 
-def test_a_profile_s_mistakes_are_reported_only_where_it_is_chosen(check):
-    check(**PROFILED)
-    assert any("regressor.dept: there is no such option" in problem for problem in problems(check, profile="wrong", **PROFILED))
+ELSEWHERE = """
+  small: {regressor: {dept: 1}}
+  cluster: {regressor: {use: of_a_file, path: /only/there.h5}}"""
+
+
+@pytest.mark.parametrize("profile", [None, "small", "cluster"])
+def test_a_typo_in_a_profile_is_reported_whether_it_is_chosen_or_not(check, profile):
+    found = problems(check, profile=profile, **{**PROFILED, "profiles": ELSEWHERE})
+    assert "study.yaml:9 (profile small): regressor.dept: there is no such option (did you mean 'depth'?)." in found[-1]
+
+
+def test_files_of_a_profile_for_another_machine_are_asked_for_only_where_it_is_chosen(check):
+    there = {**PROFILED, "profiles": ELSEWHERE.replace("dept", "depth")}
+    check(**there)
+    (found,) = problems(check, profile="cluster", **there)
+    assert "study.yaml:10 (profile cluster): regressor.path: there is no file '/only/there.h5'" in found
+
+
+def test_a_mistake_is_reported_where_it_was_written(check):
+    """A case is laid over a profile, that over the config, and a setting over all of them; each answers for its own values."""
+    layered = {**PROFILED, "profiles": "\n  fast: {regressor: {rate: quick}}"}
+    layered["workflow"] = "\n  use: trials\n  trials:\n    - {name: a}\n    - {name: b, regressor: {depth: deep}}"
+    found = problems(check, "regressor.layers=[{width: wide}]", "max_failures=few", profile="fast", **layered)
+    for words in (
+        "study.yaml:9 (profile fast): regressor.rate: needs a number, not 'quick'.",
+        "--set regressor.layers=[{width: wide}]: regressor.layers.0.width: needs a whole number, not 'wide'.",
+        "--set max_failures=few: max_failures: needs a whole number",
+        "study.yaml:5: workflow.trials.1.regressor.depth: needs a whole number, not 'deep'.",
+    ):
+        assert len([problem for problem in found if words in problem]) == 1, (words, found)
+    assert len(found) == 4
+
+
+def test_a_conflict_between_layers_is_the_last_layer_s(check):
+    quarrel = {**PROFILED, "profiles": "\n  deep: {regressor: {depth: 9}}"}
+    (alone,) = problems(check, regressor="{use: pictures,\n  depth: 8, rate: 2}")[:1]
+    assert "study.yaml:8: regressor: depth 8 needs a rate below 1" in alone
+    (found,) = problems(check, "regressor.rate=3", profile="deep", **quarrel)
+    assert found == "--set regressor.rate=3: regressor: depth 9 needs a rate below 1."
 
 
 def test_an_unknown_profile_is_answered_by_those_on_offer(check):
     found = problems(check, profile="slow", **PROFILED)
-    assert len(found) == 1 and "there is no profile 'slow' in this config; it has fast, other, same, wrong." in found[0]
+    assert len(found) == 1 and "there is no profile 'slow' in this config; it has fast, other, same." in found[0]
     assert "it has none" in problems(check, profile="slow")[0]
 
 

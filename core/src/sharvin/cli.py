@@ -1,6 +1,6 @@
 """The command line. Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
 
-Imports that cost time are made inside the commands that need them, so that listing and checking stay instant.
+Imports that cost time are made inside the commands that need them, so that listing stays instant.
 """
 
 from __future__ import annotations
@@ -92,12 +92,16 @@ def run(
 @click.option("--profile", metavar="NAME", help="One of the config's profiles, for example small.")
 @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change one setting of the config; repeatable.")
 def check(config: Path, profile: str | None, settings: tuple[str, ...]) -> None:
-    """Say everything that is wrong with a config, without computing."""
+    """Say everything that is wrong with a config, and what a run would do and take; nothing is written."""
     from sharvin.config import load_config
+    from sharvin.preflight import preflight, workers_of
 
     resolved = load_config(config, settings, profile)
+    plan = preflight(resolved, measure=True)
     chosen = ", ".join(f"{key} {selection.name}" for key, selection in resolved.selections.items())
     click.echo(f"{config}: ok ({chosen})")
+    for line in plan.lines(workers_of(resolved)) if plan else ():
+        click.echo(f"  {line}")
 
 
 @cli.command()

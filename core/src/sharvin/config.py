@@ -13,21 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from sharvin.component import Component
-from sharvin.config_document import lay_profile, line_of, override, plain, read_yaml
-from sharvin.errors import SharvinError
-from sharvin.hooks import CONFIG_KEYS
-from sharvin.options import Case, Options, WorkflowOptions
-from sharvin.registry import Registry, registry
+from sharvin.config_document import Document, read_document
+from sharvin.options import Case, Options
+from sharvin.registry import registry
 from sharvin.source_code import code_identity, importable_beside
-from sharvin.suggestions import did_you_mean
-from sharvin.validation import ConfigError, mistakes
-
-RUN_KEYS = {"seed": int, "max_failures": int}
-DEFAULTS: dict[str, Any] = {"seed": 0, "max_failures": 10, "executor": {"use": "processes"}}
-KIND_OF = {key: kind for kind, key in CONFIG_KEYS.items()}
+from sharvin.validation import ConfigError
 
 
 @dataclass(frozen=True)
@@ -85,11 +75,26 @@ class Config:
     max_failures: int
     selections: Mapping[str, Selection]
     variants: Mapping[str, Mapping[str, Mapping[str, Selection]]] = field(default_factory=dict)
+    document: Document | None = field(default=None, repr=False, compare=False)
+    """What was read, which knows where each value was written; None if the config was made otherwise."""
 
     @property
     def workflow(self) -> Selection:
         """The workflow and its options."""
         return self.selections["workflow"]
+
+    def problem(self, path: Sequence[str | int], sentence: str) -> str:
+        """A sentence on the value at a path, after the place where it was written, such as ``gold.yaml:7: structure: …``."""
+        named = f"{'.'.join(map(str, path))}: {sentence}"
+        return f"{self.document.place(path, sentence)}: {named}" if self.document else f"{self.source}: {named}"
+
+    def place_of_case(self, option: str, name: str, key: str) -> tuple[str | int, ...]:
+        """Path of the component that a case has under a config key: its own if it changes it, otherwise the config's."""
+        cases: Sequence[Case] = getattr(self.workflow.options, option)
+        for number, case in enumerate(cases):
+            if case.name == name and getattr(case, key, None):
+                return "workflow", option, number, key
+        return (key,)
 
     def resolved(self) -> dict[str, Any]:
         """Plain data with every default written out; loading it again gives the same config."""
@@ -116,205 +121,20 @@ def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None =
     ConfigError
         With one line a mistake, each with file, line and where possible a suggestion.
     """
+    from sharvin.config_checker import Checker, mistakes_of_profile  # which needs this module
+
     importable_beside(path)
-    document = read_yaml(path)
-    if isinstance(document, dict):
-        lay_profile(document, profile, str(path))
-    for setting in overrides:
-        override(document, setting)
-    return _Checker(document, str(path), registry()).config()
-
-
-@dataclass
-class _Checker:
-    """Turns a YAML document into a :class:`Config`, collecting problems on the way."""
-
-    document: Any
-    source: str
-    registry: Registry
-    problems: list[str] = field(default_factory=list)
-    selections: dict[str, Selection] = field(default_factory=dict)
-    variants: dict[str, dict[str, dict[str, Selection]]] = field(default_factory=dict)
-
-    def config(self) -> Config:
-        if not isinstance(self.document, dict):
-            raise ConfigError([f"{self.source}:1: a config is a mapping of names to values."])
-        values = {**DEFAULTS, **self.document}
-        if "workflow" not in values:
-            raise ConfigError([f"{self.source}:1: workflow: name the study to run, for example workflow: break_junction."])
-        for key in values:
-            if key not in RUN_KEYS and key not in KIND_OF:
-                hint = did_you_mean(str(key), [*RUN_KEYS, *KIND_OF])
-                self.complain((key,), f"there is no such key{hint}.")
-        for key in KIND_OF:
-            chosen = self.selection(key, values[key], (key,)) if key in values else None
-            if chosen is not None:
-                self.selections[key] = chosen
-        numbers = {key: self.whole_number(key, values[key]) for key in RUN_KEYS}
-        self.check_kinds(values)
-        self.check_parts_fit(self.selections, {key: (key,) for key in self.selections})
-        self.vary(values)
-        if self.problems:
-            raise ConfigError(self.problems)
-        return Config(self.source, selections=self.selections, variants=self.variants, **numbers)
-
-    def complain(self, path: Sequence[Any], message: str) -> None:
-        place = ".".join(str(part) for part in path)
-        self.problems.append(f"{self.source}:{line_of(self.document, path)}: {place}: {message}")
-
-    def whole_number(self, key: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.complain((key,), f"needs a whole number ≥ 0, not {value!r}.")
-            return 0
-        return int(value)
-
-    def selection(self, key: str, value: Any, place: tuple[str | int, ...]) -> Selection | None:
-        """The component that a config key names, checked; None if something is wrong, which is then reported at its place."""
-        kind = KIND_OF[key]
-        options = {"use": value} if isinstance(value, str) else value
-        if not isinstance(options, dict) or not isinstance(options.get("use"), str):
-            self.complain(place, f"needs the name of a component, for example {key}: {{use: NAME}}.")
-            return None
-        options = plain(options)
-        name = options.pop("use")
-        try:
-            part = self.registry.find(kind, name)
-            model = self.registry.options_model(part)
-            self.registry.require_packages(part)
-        except SharvinError as error:
-            self.complain((*place, "use"), str(error))
-            return None
-        try:
-            chosen = model.model_validate(options)
-        except ValidationError as error:
-            for within, sentence in mistakes(error, model):
-                self.complain((*place, *within), sentence)
-            return None
-        missing = [path for path in chosen.files() if not Path(path).expanduser().is_file()]
-        for path in missing:
-            self.complain(place, f"there is no file {path!r} (relative to {Path.cwd()}).")
-        return None if missing else Selection(kind, name, chosen)
-
-    def vary(self, values: Mapping[str, Any]) -> None:
-        """Components of the workflow's cases: what a case overrides is laid over what the config chose, and checked like it."""
-        workflow = self.selections.get("workflow")
-        if workflow is None or not isinstance(workflow.options, WorkflowOptions):
-            return
-        wrong = len(self.problems)
-        for option in workflow.options.cases_options:
-            cases: Sequence[Case] = getattr(workflow.options, option)
-            self.variants[option] = {
-                case.name: self.varied(case, values, ("workflow", option, number)) for number, case in enumerate(cases)
-            }
-            twice = sorted({case.name for case in cases if sum(other.name == case.name for other in cases) > 1})
-            if twice:
-                self.complain(("workflow", option), f"two cases are named {twice[0]}; give each case a name of its own.")
-        whole = all(CONFIG_KEYS[kind] in self.selections for kind in workflow.options.kinds)
-        if whole and len(self.problems) == wrong:
-            options = {
-                option: {name: {key: part.options for key, part in parts.items()} for name, parts in cases.items()}
-                for option, cases in self.variants.items()
-            }
-            for path, sentence in workflow.options.conflicts(options):
-                self.complain(("workflow", *path), sentence)
-
-    def varied(self, case: Case, values: Mapping[str, Any], place: tuple[str | int, ...]) -> dict[str, Selection]:
-        """Components of one case, for every key that it may change."""
-        places: dict[str, tuple[str | int, ...]] = {}
-        chosen = dict(self.selections)
-        for key in case.overrides:
-            override = getattr(case, key)
-            base = {"use": values[key]} if isinstance(values.get(key), str) else values.get(key, {})
-            if override is None:
-                chosen.pop(key, None)
-                places[key] = (*place, key)
-                continue
-            if not override or (key not in self.selections and "use" not in override):
-                continue
-            stands_alone = override.get("use", base.get("use")) != base.get("use")
-            found = self.selection(key, override if stands_alone else {**base, **override}, (*place, key))
-            if found is not None:
-                chosen[key], places[key] = found, (*place, key)
-        self.check_parts_fit(chosen, places)
-        return {key: chosen[key] for key in case.overrides if key in chosen}
-
-    def check_kinds(self, values: Mapping[str, Any]) -> None:
-        """The config must name what its workflow needs and nothing that it would ignore."""
-        workflow = self.selections.get("workflow")
-        if workflow is None or not isinstance(workflow.options, WorkflowOptions):
-            return
-        options = workflow.options
-        for kind in options.kinds:
-            key = CONFIG_KEYS[kind]
-            if key not in values:
-                offered = ", ".join(sorted(self.registry.parts[kind]))
-                self.complain((key,), f"{workflow.name} needs a {key}; installed: {offered}.")
-        used = {CONFIG_KEYS[kind] for kind in (*options.kinds, *options.optional_kinds)} | {"workflow", "executor"}
-        for key in KIND_OF:
-            if key in values and key not in used:
-                self.complain((key,), f"{workflow.name} uses no {key}; remove it.")
-
-    def check_parts_fit(self, chosen: Mapping[str, Selection], places: Mapping[str, tuple[str | int, ...]]) -> None:
-        """Sample kinds, system types and elements of components must fit each other.
-
-        Parameters
-        ----------
-        chosen : mapping of str to Selection
-        places : mapping of str to path
-            The components in question, by key, and those that a case does without; the others are known to fit.
-        """
-        for giver, taker, what in (("descriptor", "regressor", "samples"), ("hamiltonian", "transport", "systems")):
-            if giver in chosen and taker in chosen and (giver in places or taker in places):
-                gives, takes = _record(chosen[giver]).gives, _record(chosen[taker]).takes
-                if gives not in takes:
-                    self.complain(
-                        places.get(taker) or places[giver],
-                        f"{chosen[taker].name} takes {' or '.join(takes)} {what}, but the {giver} "
-                        f"{chosen[giver].name} gives {gives}.",
-                    )
-        workflow = chosen.get("workflow")
-        if workflow is not None and isinstance(workflow.options, WorkflowOptions):
-            self.check_workflow_fits(workflow.name, workflow.options, chosen, places)
-        structure = chosen.get("structure")
-        present = structure.options.elements() if structure else None
-        for key in ("potential", "hamiltonian"):
-            if present is None or key not in places or key not in chosen:
-                continue
-            covered = chosen[key].options.elements()
-            lacking = sorted(present - covered) if covered is not None else []
-            if covered is not None and lacking:
-                self.complain(
-                    places[key],
-                    f"{chosen[key].name} has no parameters for {', '.join(lacking)}; it covers {', '.join(sorted(covered))}.",
-                )
-
-    def check_workflow_fits(
-        self,
-        name: str,
-        options: WorkflowOptions,
-        chosen: Mapping[str, Selection],
-        places: Mapping[str, tuple[str | int, ...]],
-    ) -> None:
-        """The Hamiltonian gives the systems that the workflow needs, and the regressor takes samples that it gets."""
-        if options.system_type and "hamiltonian" in places:
-            gives = _record(chosen["hamiltonian"]).gives
-            if gives != options.system_type:
-                needed = f"{name} needs {options.system_type} systems"
-                self.complain(places["hamiltonian"], f"{needed}, but {chosen['hamiltonian'].name} gives {gives}.")
-        if "regressor" in chosen and "descriptor" not in chosen and not places.keys().isdisjoint(("descriptor", "regressor")):
-            takes = _record(chosen["regressor"]).takes
-            if options.sample_kind in takes:
-                return
-            what = f"{chosen['regressor'].name} takes {' or '.join(takes)} samples"
-            if "descriptors" in (*options.kinds, *options.optional_kinds):
-                place = places.get("descriptor") or (*places["regressor"][:-1], "descriptor")
-                self.complain(place, f"{what}; name a descriptor that gives them.")
-            else:
-                self.complain(places["regressor"], f"{what}, but {name} gives {options.sample_kind}.")
-
-
-def _record(chosen: Selection) -> Component:
-    return registry().find(chosen.kind, chosen.name).component
+    written = read_document(path)
+    document = written.with_profile(profile)
+    for number, setting in enumerate(overrides):
+        document = document.with_setting(setting, number + 2)
+    checker = Checker(document, registry())
+    config = checker.config()
+    others = [name for name in written.profiles if name != profile]
+    problems = checker.problems + [problem for name in others for problem in mistakes_of_profile(written, name, registry())]
+    if config is None or problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return config
 
 
 def _digest_of_file(path: str) -> str:

@@ -2,10 +2,78 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from numbers import Real
+from operator import index
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from sharvin.suggestions import did_you_mean
+
+_PERIODIC_TABLE = """
+H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd
+Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac
+Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
+"""
+SYMBOLS = tuple(_PERIODIC_TABLE.split())
+"""Chemical symbols by atomic number, hydrogen first; here, so that option models need no package that knows them."""
+
+
+def _is_symbol(name: str) -> str:
+    if name not in SYMBOLS:
+        raise ValueError(f"{name!r} is not a chemical symbol{did_you_mean(name, SYMBOLS) if len(name) < 3 else ''}")
+    return name
+
+
+Element = Annotated[str, AfterValidator(_is_symbol)]
+"""Type of an option that is a chemical symbol."""
+
+
+NO_SCHEMAS = ("default", "metadata", "expected", "serialization", "ref", "schema_ref")
+"""Parts of pydantic's schemas that are values."""
+
+
+def _strict_numbers(schema: Any) -> Any:
+    """A pydantic schema whose numbers are strict, down to those inside of it."""
+    if isinstance(schema, list):
+        return [_strict_numbers(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") in ("int", "float") and not schema.get("strict"):
+        before = _as_int if schema["type"] == "int" else _as_float
+        return core_schema.no_info_before_validator_function(before, {**schema, "strict": True})
+    if schema.get("type") == "literal" and any(type(choice) is int for choice in schema["expected"]):
+        return core_schema.no_info_before_validator_function(_no_bool, schema)
+    strict = {name: part if name in NO_SCHEMAS else _strict_numbers(part) for name, part in schema.items()}
+    if schema.get("type") == "model-fields":  # where an option may have any of the names that schemas have
+        strict["fields"] = {name: _strict_numbers(part) for name, part in schema["fields"].items()}
+    return strict
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("needs a number, not true or false")
+    return value
+
+
+def _as_int(value: Any) -> Any:
+    """Whole numbers of any type, 1e3 and NumPy's among them, as int; anything else as it is."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value.is_integer() else value
+    try:
+        return index(value)
+    except TypeError:
+        return value
+
+
+def _as_float(value: Any) -> Any:
+    """Real numbers of any type, NumPy's among them, as float; anything else as it is."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
 
 
 class Options(BaseModel):
@@ -15,6 +83,12 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The model's schema, in which true, false and text are no numbers: pydantic alone takes ``true`` for 1.0."""
+        schema: CoreSchema = _strict_numbers(handler(source))
+        return schema
 
     def elements(self) -> frozenset[str] | None:
         """Chemical symbols this part brings (structures) or can treat (potentials, Hamiltonians); None if not known.

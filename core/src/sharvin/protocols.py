@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
+    from sharvin.config import Config
     from sharvin.context import Context
     from sharvin.errors import InputError, ItemError
     from sharvin.frames import Frame, Frames
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sharvin.junction import Junction
     from sharvin.observables import Observables
     from sharvin.samples import Dataset, Features, Images, Prediction, Samples
+    from sharvin.study_plan import RunLength, StudyPlan
     from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
     from sharvin.two_terminal_file import Device
 
@@ -79,6 +81,21 @@ class Dynamics(Protocol):
         ------
         ItemError
             If the potential returns nan or atoms are lost: this trajectory failed, others may go on.
+        """
+        ...
+
+
+@runtime_checkable
+class ForeseeingDynamics(Dynamics, Protocol):
+    """Dynamics that say beforehand whether and for how long they would run; optional."""
+
+    def foresee(self, atoms: Atoms, potential: Potential, measure: bool) -> RunLength:
+        """About how long `run` is for these atoms; `measure` asks for its time, from a few steps.
+
+        Raises
+        ------
+        InputError
+            If `run` would refuse the atoms.
         """
         ...
 
@@ -139,6 +156,19 @@ class Hamiltonian(Protocol):
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""
+        ...
+
+
+@runtime_checkable
+class CostedHamiltonian(Hamiltonian, Protocol):
+    """A Hamiltonian that knows about how long it takes; optional."""
+
+    def label_seconds(self, junction: Junction) -> float:
+        """About how long H, S and one transmission of such a snapshot take on one core, in seconds, by a rule."""
+        ...
+
+    def reference_seconds(self, junction: Junction) -> float:
+        """The same of a snapshot that a :class:`TrainableHamiltonian` computes in full."""
         ...
 
 
@@ -387,4 +417,28 @@ class Workflow(Protocol):
 
     def run(self, context: Context) -> dict[str, Any]:
         """Run all steps; returns the content of ``results.json``."""
+        ...
+
+
+@runtime_checkable
+class PlanningWorkflow(Workflow, Protocol):
+    """A workflow that finds mistakes before its first step and says what it would do; optional.
+
+    ``sharvin check`` and the start of ``sharvin run`` call it. Of other workflows the parts are built, and that is all.
+    """
+
+    def plan(self, config: Config, measure: bool) -> StudyPlan:
+        """What a run of the config would do, after a look at everything that can be known in seconds.
+
+        Parameters
+        ----------
+        config : Config
+        measure : bool
+            Take short timings, of about a second each, for the estimates; a run does without.
+
+        Raises
+        ------
+        ConfigError
+            With one line a mistake; :meth:`sharvin.config.Config.problem` adds the place in the config.
+        """
         ...

@@ -60,12 +60,14 @@ def run(
     Raises
     ------
     InputError
-        If the folder belongs to another config, cannot be written, or another process works in it.
+        If something would stop a step, the folder belongs to another config, cannot be written, or another process works in it.
     RunError
         If too many items fail.
     """
+    from sharvin.preflight import preflight
     from sharvin.report import write_report
 
+    plan = preflight(config)
     with claimed(folder):
         cache.usable_folder()
         cache.limit_bytes()
@@ -75,6 +77,9 @@ def run(
         with config.selections["executor"].build() as executor:
             context = Context(config, folder, executor, console, resume or Resume(), debug)
             context.log("run started", config=config.source)
+            for note in plan.notes if plan else ():
+                context.log("note", text=note)
+                console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
             content = config.workflow.build().run(context)
         results = {
             "workflow": config.workflow.name,

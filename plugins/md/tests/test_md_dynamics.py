@@ -135,6 +135,15 @@ def test_what_is_no_wire_is_refused():
         create("dynamics", "lammps_pull", speed_m_per_s=1e5)
 
 
+def test_the_length_of_a_run_is_known_before_it(broken):
+    """Of a pull about, as it ends when the wire breaks."""
+    pulling = create("dynamics", "lammps_pull", **FAST).foresee(wire(), gold(), measure=True)
+    assert 0.5 < pulling.frames / len(broken) < 2 and pulling.seconds > 0
+    heating = create("dynamics", "lammps_nvt", equilibration_ps=0.02, duration_ps=0.1, snapshot_every_ps=0.03)
+    length = heating.foresee(wire(), gold(), measure=False)
+    assert (length.frames, length.steps) == (len(list(heating.run(wire(), gold(), 1))), 10 + 3 * 15)
+
+
 def test_a_time_step_far_too_large_is_an_error_of_this_pull():
     with pytest.raises(ItemError):
         pull(wire(), timestep_fs=200, damping_fs=1e5, temperature_K=300, speed_m_per_s=10)

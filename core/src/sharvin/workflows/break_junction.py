@@ -17,15 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.config import Selection
+from sharvin.config import Config, Selection
 from sharvin.context import Context, StepResult
-from sharvin.errors import InputError
 from sharvin.fitted_model import write_fitted_model
 from sharvin.frames import Frames
-from sharvin.junction import Junction
 from sharvin.protocols import TrainableHamiltonian
-from sharvin.seeds import stream
 from sharvin.store import read_frames, read_observables
+from sharvin.study_plan import StudyPlan
 from sharvin.workflows import break_junction_data as data
 from sharvin.workflows import break_junction_hamiltonian as teaching
 from sharvin.workflows import break_junction_steps as steps
@@ -33,6 +31,7 @@ from sharvin.workflows.break_junction_acquisition import Acquisition, acquire
 from sharvin.workflows.break_junction_configs import BreakJunctionOptions
 from sharvin.workflows.break_junction_fits import Fits, Fitted, Model, Plan, Split
 from sharvin.workflows.break_junction_outcome import Baseline, Outcome, Spectrum, Trace, traces_of
+from sharvin.workflows.break_junction_plan import plan
 from sharvin.workflows.break_junction_report import report
 
 Array = NDArray[np.float64]
@@ -51,7 +50,6 @@ class BreakJunction:
         are read from files.
         """
         options = self.options
-        self.preflight(context)
         training = data.pulls(context, "train_pulls", "training_pulls", options.training_pulls)
         production = data.pulls(context, "production_pulls", "production_pulls", options.production_pulls)
         taught = teaching.taught(context, options, training, production)
@@ -80,44 +78,17 @@ class BreakJunction:
         self.write_model(outcome, data.only(domain))
         return report(outcome)
 
-    def preflight(self, context: Context) -> None:
-        """Find out in a second, and not after the pulls, whether the starting structures can be labelled.
+    def plan(self, config: Config, measure: bool) -> StudyPlan:
+        """What a run would do. See :class:`sharvin.protocols.PlanningWorkflow`.
 
         Raises
         ------
-        InputError
-            If one is no junction for the Hamiltonian: electrodes thinner than its range, overlapping atoms …; or something is
-            asked of a Hamiltonian that it cannot do; or a regressor's device is not there.
+        ConfigError
+            If a starting wire is no junction for a Hamiltonian (electrodes thinner than its range, overlapping atoms …) or cannot
+            be pulled or described, the potential gives no energy of it, something is asked of a Hamiltonian that it cannot do, or
+            a device is not there.
         """
-        chosen, variants = context.config.selections, context.config.variants
-        teaching.check_options(self.options, chosen["hamiltonian"])
-        if chosen["regressor"].name in variants["compare"]:
-            raise InputError(
-                f"compare: a case is named {chosen['regressor'].name}, which is what the config's own model is called; name it "
-                "otherwise."
-            )
-        for parts in (chosen, *variants["compare"].values()):
-            asked = parts["regressor"].options.model_dump() if "regressor" in parts else {}
-            if asked.get("device") == "cuda" or asked.get("precision") == "mixed":
-                parts["regressor"].build()  # which fails if there is no GPU
-        for option in ("compare", "spectra"):
-            for name, parts in variants[option].items():
-                other = parts["hamiltonian"]
-                if other != chosen["hamiltonian"] and teaching.learns(other.built()):
-                    raise InputError(
-                        f"{option}: the Hamiltonian of case {name} has to learn, which only the config's own does; choose "
-                        "another charge_neutrality for it."
-                    )
-        for option in ("training_pulls", "production_pulls"):
-            for name, parts in variants[option].items():
-                atoms = parts["structure"].build().build(stream(context.seed("train_pulls"), "structure"))
-                try:
-                    junction = Junction.detect(atoms, chosen["hamiltonian"].built().range_A(atoms.numbers))
-                except InputError as error:
-                    raise InputError(f"{option} {name}: {error}") from None
-                if (words := junction.imperfection()) is not None:
-                    context.log("electrodes not ideal", structure=f"{option} {name}", reason=words)
-                    context.console.print(f"{option} {name}: {words}", highlight=False, markup=False, soft_wrap=True)
+        return plan(config, self.options, measure)
 
     def check_set(
         self, context: Context, production: data.Pulls, taught: StepResult | None

@@ -179,7 +179,11 @@ class BreakJunctionOptions(WorkflowOptions):
     @field_validator("training_pulls", "production_pulls", mode="before")
     @classmethod
     def _a_number_is_a_series(cls, value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool | str | float | Mapping):
+            raise ValueError("needs a number of pulls, or a list of series such as [{name: fast, pulls: 5}]")
+        if not isinstance(value, int):
             return value
         if value < 0:
             raise ValueError(f"a number of pulls is not negative, as {value} is")

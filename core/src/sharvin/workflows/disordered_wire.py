@@ -19,14 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from sharvin import seeds
-from sharvin.config import Selection
+from sharvin.config import Config, Selection
 from sharvin.context import Context, Failure, StepResult
 from sharvin.errors import RunError
 from sharvin.store import read_json, read_table, write_json
+from sharvin.study_plan import StudyPlan
 from sharvin.workflows import disordered_wire_report as reporting
 from sharvin.workflows import disordered_wire_steps as steps
 from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions, Target, WireCase, at_concentration
+from sharvin.workflows.disordered_wire_plan import plan
 from sharvin.workflows.disordered_wire_scores import CaseFits, Scan, WireSet
 
 LEAST_TRAINING = 20
@@ -48,8 +49,7 @@ class DisorderedWire:
 
         Held in memory at once: by a worker the on-site maps that one fit learns from, in single precision.
         """
-        sets = self.wire_sets(context)
-        self.preflight(sets)
+        sets = self.wire_sets(context.config)
         labelled = self.label(context, "transmissions", list(sets.values()), "exact transmissions")
         by_key = dict(zip(sets, labelled, strict=True))
         fits, fitted = self.fit(context, by_key)
@@ -70,30 +70,32 @@ class DisorderedWire:
         """Numbers of training samples of a case, after scaling."""
         return tuple(self.options.wires(number, LEAST_TRAINING) for number in case.training_samples)
 
-    def wire_sets(self, context: Context) -> dict[str, WireSet]:
+    def key_of(self, case: WireCase, config: Config) -> str:
+        """Which wires a case shares with others: equal for the same Hamiltonian and target."""
+        return _key(config.variants["cases"][case.name]["hamiltonian"], case.target)
+
+    def wire_sets(self, config: Config) -> dict[str, WireSet]:
         """Wires that cases share, by Hamiltonian and target: as many as the most demanding of them needs."""
         sets: dict[str, WireSet] = {}
         for case in self.options.cases:
-            hamiltonian = context.config.variants["cases"][case.name]["hamiltonian"]
-            key = _key(hamiltonian, case.target)
+            hamiltonian = config.variants["cases"][case.name]["hamiltonian"]
+            key = self.key_of(case, config)
             needed = self.test + max(self.trained(case))
             if key in sets:
                 needed = max(needed, sets[key].source.total)
-            source = steps.WireSource(hamiltonian, context.config.seed, "wires", needed)
+            source = steps.WireSource(hamiltonian, config.seed, "wires", needed)
             sets[key] = WireSet(source, case.target, self.energies(case.target))
         return sets
 
-    def preflight(self, sets: Mapping[str, WireSet]) -> None:
-        """Find out in a second, and not after hours, whether every ensemble holds as many wires as are needed.
+    def plan(self, config: Config, measure: bool) -> StudyPlan:
+        """What a run would do. See :class:`sharvin.protocols.PlanningWorkflow`.
 
         Raises
         ------
-        InputError
-            If it does not.
+        ConfigError
+            If an ensemble does not hold as many wires as are needed, or a part cannot be made or used.
         """
-        for wires in sets.values():
-            source = wires.source
-            source.hamiltonian.build().sample(1, seeds.stream(source.seed, source.stream), source.total - 1)
+        return plan(config, self, measure)
 
     def label(self, context: Context, step: str, sets: Sequence[WireSet], title: str) -> list[WireSet]:
         """The sets with the files of their exact transmissions, all chunks in one ensemble of items."""

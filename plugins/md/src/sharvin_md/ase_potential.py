@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 from sharvin.errors import InputError
+from sharvin.suggestions import did_you_mean
 
 from sharvin_md.configs import AseOptions
 
@@ -31,7 +33,8 @@ class AsePotential:
         except ImportError as error:
             raise InputError(f"calculator {options.calculator}: cannot import {module}: {error}.") from None
         except AttributeError:
-            raise InputError(f"calculator {options.calculator}: {module} has no {name}.") from None
+            hint = did_you_mean(name, dir(sys.modules[module]))
+            raise InputError(f"calculator {options.calculator}: {module} has no {name}{hint}.") from None
         if not callable(self._factory):
             raise InputError(f"calculator {options.calculator} is a {type(self._factory).__name__}, not a class or function.")
 

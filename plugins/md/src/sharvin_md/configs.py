@@ -6,9 +6,9 @@ import re
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
-from sharvin.options import Options
+from sharvin.options import Element, Options
 
-from sharvin_md.potential_files import SYMBOLS, eam_elements, find_file, is_installed, is_shipped
+from sharvin_md.potential_files import eam_elements, find_file, is_shipped
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -22,7 +22,7 @@ POTASSIUM_MEAM = (10.0, 6.0)
 class NanowireOptions(Options):
     """A neck between two electrodes that fill the cell in x and y; the stacking continues through the neck."""
 
-    element: str = "Au"
+    element: Element = "Au"
     """Chemical symbol."""
     crystal: Literal["fcc", "bcc"] | None = None
     """Crystal structure; the element's own where not given."""
@@ -44,6 +44,11 @@ class NanowireOptions(Options):
     """Outer layers on each side that move as a block; all but one of the electrode's where not given."""
     vacuum_A: NotNegative = 10.0
     """Empty space along z in the cell, half of it on each side."""
+
+    @field_validator("orientation", mode="before")
+    @classmethod
+    def _may_be_a_number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _one_geometry(self) -> Self:
@@ -96,7 +101,7 @@ class FromFileOptions(Options):
     """Which frame of a trajectory, counted from 0, or from the end with −1, −2 …"""
     format: str | None = None
     """ASE's name of the file format; recognised from the file where not given."""
-    species: tuple[str, ...] | None = None
+    species: Annotated[tuple[Element, ...], Field(min_length=1)] | None = None
     """Chemical symbols of the atom types 1, 2 … of a LAMMPS file that states no elements."""
     pbc: tuple[bool, bool, bool] | None = None
     """Periodic directions in place of the file's; a wire is ``[true, true, false]``, which POSCAR and LAMMPS data cannot say."""
@@ -123,7 +128,7 @@ class FromFileOptions(Options):
 class EamOptions(Options):
     """Embedded-atom potential from DYNAMO files; the kind follows from the name: .eam, .eam.alloy or .setfl, .fs."""
 
-    file: str | tuple[str, ...] = "Au_u3.eam"
+    file: str | Annotated[tuple[str, ...], Field(min_length=1)] = "Au_u3.eam"
     """A file that comes with LAMMPS, by name, or your own, by path; several .eam files, one an element, mix by EAM's own rule."""
 
     def names(self) -> tuple[str, ...]:
@@ -145,7 +150,7 @@ class MeamOptions(Options):
     With neither, LAMMPS' built-in 4 Å would silently give zero energy for large atoms.
     """
 
-    species: tuple[str, ...] = ("K",)
+    species: Annotated[tuple[Element, ...], Field(min_length=1)] = ("K",)
     """Elements that occur; each is an entry of the library."""
     library: str = "library.meam"
     """A library that comes with LAMMPS, by name, or your own, by path."""
@@ -210,7 +215,7 @@ SECOND_MOMENT = {
 class SecondMomentOptions(Options):
     """Tight-binding potential in the second-moment approximation, of silver, gold, potassium or with parameters of your own."""
 
-    element: str = "K"
+    element: Element = "K"
     """Chemical symbol. Ag, Au and K need nothing else."""
     repulsion_eV: Positive | None = None
     """A, the repulsion of two atoms at ``distance_A``, for one of them."""
@@ -229,8 +234,6 @@ class SecondMomentOptions(Options):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.element not in SYMBOLS:
-            raise ValueError(f"{self.element!r} is not a chemical symbol")
         given = [value is not None for value in self._own()]
         if any(given) and not all(given):
             missing = [name for name, there in zip(SecondMomentParameters._fields, given, strict=True) if not there]
@@ -261,14 +264,6 @@ class AseOptions(Options):
     """Dotted path of the class or function that makes it, such as ``ase.calculators.emt.EMT``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Arguments passed to it by name."""
-
-    @field_validator("calculator")
-    @classmethod
-    def _package_is_there(cls, value: str) -> str:
-        package = value.split(".")[0]
-        if not is_installed(package):
-            raise ValueError(f"the package {package!r} is not installed here")
-        return value
 
     def modules(self) -> tuple[str, ...]:
         """The module of the calculator."""

@@ -9,6 +9,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 from sharvin.errors import InputError
 from sharvin.structure_files import read_structures
+from sharvin.wire_checks import check_distances
 
 from sharvin_md.configs import FromFileOptions
 
@@ -41,10 +42,18 @@ class FromFile:
         marked = [name for name in ("electrode", "rigid") if name in atoms.arrays]
         if marked:
             raise InputError(f"{options.path} already has an array {marked[0]!r}; remove it or electrode_layers.")
+        check_distances(atoms)
         layer = layers_along_z(atoms.positions[:, 2], options.layer_tolerance_A)
         count, wanted = int(layer.max()) + 1, options.electrode_layers
         if 2 * wanted > count:
-            raise InputError(f"{options.path} has {count} layers along z, too few for two electrodes of {wanted} layers.")
+            across = [int(layers_along_z(atoms.positions[:, axis], options.layer_tolerance_A).max()) + 1 for axis in (0, 1)]
+            axis = int(np.argmax(across))
+            name, few = "xy"[axis], f"{count} layers" if count > 1 else "1 layer"
+            turn = f"; the wire seems to lie along {name} ({across[axis]} layers): exchange {name} and z in the file"
+            raise InputError(
+                f"{options.path} has {few} along z, too few for two electrodes of {wanted} layers"
+                f"{turn if across[axis] >= 2 * wanted else ''}."
+            )
         rigid = options.rigid_layers if options.rigid_layers is not None else max(1, wanted - 1)
         sides = np.where(layer < wanted, -1, np.where(layer >= count - wanted, 1, 0)).astype(np.int8)
         atoms.set_array("electrode", sides)

@@ -23,6 +23,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, reference_states
 from numpy.typing import NDArray
 from sharvin.errors import InputError
+from sharvin.wire_checks import check_distances
 
 from sharvin_md.configs import NanowireOptions
 
@@ -81,6 +82,10 @@ class Nanowire:
         cell[2, 2] = (total - 1) * spacing + options.vacuum_A
         coordinates = np.concatenate(positions)
         atoms = Atoms([options.element] * len(coordinates), positions=coordinates, cell=cell, pbc=(True, True, False))
+        try:
+            check_distances(atoms)
+        except InputError as error:
+            raise InputError(f"nanowire: lattice_constant {self.lattice_constant:g}: {error}") from None
         atoms.set_array("electrode", np.concatenate(sides))
         atoms.set_array("rigid", np.concatenate(rigid))
         return atoms

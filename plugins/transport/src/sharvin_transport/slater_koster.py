@@ -27,6 +27,7 @@ from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, TwoTerm
 
 from sharvin_transport.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.device_matrix import assemble, outer_orbitals, padded, present_orbitals
+from sharvin_transport.label_cost import label_seconds
 from sharvin_transport.neutrality import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
 from sharvin_transport.pairs import find_pairs, merge_images
@@ -78,6 +79,14 @@ class SlaterKoster:
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
         return self._orbitals.range_A(numbers)
+
+    def label_seconds(self, junction: Junction) -> float:
+        """About how long a snapshot takes on one core, in seconds."""
+        return label_seconds(junction, len(self.k_points), self.options.charge_neutrality == "local")
+
+    def reference_seconds(self, junction: Junction) -> float:
+        """The same of a snapshot whose shifts are solved, to learn from them."""
+        return label_seconds(junction, len(self.k_points), neutral=True)
 
     def two_terminal(self, junction: Junction) -> TwoTerminal:
         """Device and leads of a junction; the outermost principal layers take the bulk lead's blocks.
