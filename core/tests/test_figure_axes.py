@@ -92,16 +92,16 @@ def test_the_colour_bar_of_few_traces_is_readable(tmp_path: Path, kept: list[Fig
 
 def test_the_logarithmic_2d_histogram_counts_decades_and_says_what_it_leaves_out(tmp_path: Path) -> None:
     x, g = [np.arange(4.0)] * 2, [[3.0, 1.0, 0.9, 0.011], [2.0, 1.0, 0.0, 0.02]]
-    plot_log_elongation_histogram(tmp_path, x, g, bins_per_decade=10)
+    plot_log_elongation_histogram(tmp_path, x, g, ruptures_A=[3.0, 3.0])
     data = figures.read_data(tmp_path / "figures" / "log_elongation_histogram.csv")
     assert data["counts"].sum() == 7
     ratio = np.unique(data["conductance_G0"])[1:] / np.unique(data["conductance_G0"])[:-1]
     np.testing.assert_allclose(ratio, 10**0.1)
-    assert "1 points lie outside" in figures.list_figures(tmp_path)[0]["caption"]
+    assert "Outside the range shown: 1 of 8 points." in figures.list_figures(tmp_path)[0]["caption"]
 
 
 def test_snapshots_far_apart_leave_no_empty_columns_between_them(tmp_path: Path) -> None:
-    for step, width in ((0.2, 0.5), (0.5, 0.5), (1.0, 1.0), (1.005, 1.0), (1.2, 1.5)):
+    for step, width in ((0.2, 0.5), (1.005, 1.0)):
         plot_elongation_histogram(tmp_path, [step * np.arange(9)], [np.linspace(4, 1, 9)])
         data = figures.read_data(tmp_path / "figures" / "elongation_histogram.csv")
         assert np.diff(np.unique(data["elongation_from_rupture_A"]))[0] == pytest.approx(width)

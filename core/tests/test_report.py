@@ -70,7 +70,8 @@ def test_a_reader_finds_the_study_in_the_report(tmp_path: Path) -> None:
     page = Page(write_report(run_folder(tmp_path / "gold")))
     for told in (
         "Break junction: gold", RESULTS["summary"], "12,345", "0.0713 G0", "histogram peak near 1 G0 0.981 G0",
-        "CPU time of one exact label 6.25 s", "atoms of a labelled structure 304", "A line", "Straight.", "Errors", "By pull.", "None: every item of every step finished.",
+        "CPU time of one exact label 6.25 s", "atoms of a labelled structure 304",
+        "A line", "Straight.", "Errors", "By pull.", "None: every item of every step finished.",
         "train_pulls 30.0 s", "labels 2 min 0 s", "all steps 2 min 30 s", "seed 17", "packages · numpy 2.0.0",
         "workflow: break_junction",
     ):  # fmt: skip

@@ -139,7 +139,7 @@ def _plot_2d(
         f"(dashed); bins of {width:g} Å and {bins_in_words}, white where no trace passed."
     )
     if found.outside:
-        caption += f" {found.outside:,} points lie outside the range shown."
+        caption += f" Outside the range shown: {found.outside:,} of {found.outside + int(found.counts.sum()):,} points."
     return save_figure(folder, name, figure, _columns(found, logarithmic), title, caption)
 
 
