@@ -78,6 +78,30 @@ def test_a_reader_finds_the_study_in_the_report(tmp_path: Path) -> None:
         assert re.sub(r"\s+", "", told) in re.sub(r"\s+", "", page.text), told
 
 
+def test_cards_say_what_a_reader_understands_and_nothing_that_a_table_tells(tmp_path: Path) -> None:
+    changes = {
+        "split_by": "both",
+        "recalibration": {"a": 1.0, "b_G0": 0.2, "pulls": 4, "snapshots": 30},
+        "plateau_window_G0": [1.0, 2.5],
+        "peak_in_window": {"position_G0": 1.72, "height": 1.0},
+        "scale": 1,
+        "bright_K": 7.5,
+        "unknown": float("nan"),
+    }
+    page = Page(write_report(run_folder(tmp_path / "run", **changes)))
+    cards = page.text.split("at 0.98 G0.")[1].split("Figures")[0]
+    for told in (
+        "the test set holds pulls never learnt from",
+        "plateau window 1–2.5 G0",
+        "peak of the histogram 1.72 G0",
+        "bright 7.5 K",
+    ):
+        assert told.replace(" ", "") in cards.replace(" ", ""), cards
+    assert "unknown–" in cards.replace(" ", "") and "nan" not in page.text.lower()
+    for left_out in ("both", "recalibration", "scale", "near 1 G0"):
+        assert left_out not in cards, cards
+
+
 def test_the_report_is_self_contained(tmp_path: Path) -> None:
     folder = run_folder(tmp_path / "run")
     path = write_report(folder)

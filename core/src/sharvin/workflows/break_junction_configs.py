@@ -210,7 +210,7 @@ class BreakJunctionOptions(WorkflowOptions):
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> Self:
-        if self.plateau_window_G0[1] > self.max_conductance_G0:
+        if "plateau_window_G0" in self.model_fields_set and self.plateau_window_G0[1] > self.max_conductance_G0:
             raise ValueError(
                 f"plateau_window_G0 reaches to {self.plateau_window_G0[1]:g} G0 and the histogram to max_conductance_G0 = "
                 f"{self.max_conductance_G0:g} only; raise max_conductance_G0 or lower the window"
