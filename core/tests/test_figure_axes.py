@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sharvin import figures
 from sharvin.figure_axes import frame_axis, from_zero, plain_log_ticks, whole_number_ticks
+from sharvin.prediction_figures import draw_predictions
+from sharvin.transmission_figures import draw_transmission
 from sharvin.workflows.break_junction_elongation_figures import plot_elongation_histogram, plot_log_elongation_histogram
 from sharvin.workflows.break_junction_histogram_figures import plot_histograms_by_condition, plot_plateau_lengths
 from sharvin.workflows.break_junction_profile_figures import plot_conductance_profile
@@ -68,6 +71,23 @@ def test_frames_are_whole_numbers_and_one_frame_is_one_tick() -> None:
         assert axes.get_xlim()[0] < min(frames) <= max(frames) < axes.get_xlim()[1]
         if len(frames) == 1:
             assert places == [frames[0]] and np.ptp(axes.get_xlim()) == 1.0
+
+
+@dataclass
+class Curve:
+    label: str = "wire.xyz"
+    frame: list[int] = field(default_factory=lambda: [3])
+    elongation_A: list[float] = field(default_factory=lambda: [float("nan")])
+    conductance_G0: list[float] = field(default_factory=lambda: [0.9])
+    std_G0: list[float] = field(default_factory=lambda: [0.1])
+    score: list[float] = field(default_factory=lambda: [0.5])
+
+
+def test_a_single_frame_has_no_axis_of_fractions_of_a_frame() -> None:
+    grid, rows = np.zeros(1), np.ones((1, 1))
+    assert texts(draw_transmission(grid, rows, "one").axes[0].xaxis) == ["0"]
+    assert texts(draw_predictions([Curve()]).axes[0].xaxis) == ["3"]
+    assert draw_predictions([Curve(elongation_A=[2.0])]).axes[0].get_xlim() == (1.5, 2.5)
 
 
 def test_counted_quantities_have_whole_ticks_and_what_is_all_zero_has_an_axis_of_one() -> None:

@@ -71,6 +71,13 @@ def frame_axis(axes: Axes, frames: ArrayLike) -> None:
         whole_number_ticks(axes.xaxis)
 
 
+def room_for_one(axes: Axes, x: ArrayLike, room: float = 0.5) -> None:
+    """Widen the x axis to `room` on either side where all values are the same, so that it is not 1 % of a unit wide."""
+    values = np.asarray(x, dtype=float)
+    if values.size and float(np.ptp(values)) == 0.0:
+        axes.set_xlim(float(values[0]) - room, float(values[0]) + room)
+
+
 def from_zero(axes: Axes, highest: float, least_top: float = 1.0) -> None:
     """Let y run from 0 to a tenth above the highest value, and to `least_top` where all values are 0."""
     axes.set_ylim(0.0, 1.1 * highest if math.isfinite(highest) and highest > 0 else least_top)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from matplotlib.figure import Figure
 
+from sharvin.figure_axes import frame_axis, room_for_one
 from sharvin.figures import CYCLE, GREY, VERMILLION, new_figure, style
 
 MAX_CURVES = 5
@@ -51,7 +52,11 @@ def draw_predictions(curves: Sequence[Curve]) -> Figure:
         if strange:
             label = "outside the training distribution"
             axes.plot(*np.transpose(strange), "o", markerfacecolor="none", color=VERMILLION, markersize=7, label=label)
-        axes.set(xlabel="elongation (Å)" if stretched else "frame", ylabel=r"predicted conductance ($G_0$)")
+        axes.set(xlabel="elongation (Å)", ylabel=r"predicted conductance ($G_0$)")
+        if stretched:
+            room_for_one(axes, np.concatenate([np.asarray(curve.elongation_A) for curve in curves]))
+        else:
+            frame_axis(axes, np.concatenate([np.asarray(curve.frame) for curve in curves]))
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         if few or strange:
             axes.legend()

@@ -12,9 +12,9 @@ from ase.geometry import find_mic
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from sharvin.figure_axes import frame_axis
 from sharvin.figures import BLUE, GREY, INK, VERMILLION, new_figure, style
 from sharvin.observables import Observables
 
@@ -33,8 +33,8 @@ def draw_transmission(grid: Floats, rows: Floats, title: str) -> Figure:
         axes = figure.add_subplot()
         if len(grid) == 1:
             axes.plot(np.arange(len(rows)), rows[:, 0], "o-", markersize=3)
-            axes.set(xlabel="frame", ylabel=rf"transmission at $E - E_\mathrm{{F}}$ = {grid[0]:g} eV")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_ylabel(rf"transmission at $E - E_\mathrm{{F}}$ = {grid[0]:g} eV")
+            frame_axis(axes, np.arange(len(rows)))
         else:
             shown = _chosen(len(rows), MAX_CURVES)
             for colour, number in zip(_colours(len(shown)), shown, strict=True):
@@ -86,8 +86,8 @@ def draw_observables(seen: Sequence[Observables], title: str) -> Figure:
             curves = tuple(np.array([getattr(one, name)[0] for one in seen]) for name in ("transmission", "dos_per_eV", "fano"))
             _panels((top, middle, bottom), np.arange(float(len(seen))), curves, BLUE, "total", "o-")
             _channels(top, np.arange(float(len(seen))), channels, ".-")
+            frame_axis(bottom, np.arange(len(seen)))
             bottom.set_xlabel(rf"frame, at $E - E_\mathrm{{F}}$ = {energies[0]:g} eV")
-            bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
         top.set(ylabel="transmission", title=title)
         middle.set_ylabel("states / (eV · spin)")
         bottom.set_ylabel("Fano factor")
