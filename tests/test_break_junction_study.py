@@ -384,6 +384,7 @@ def test_snapshots_that_cannot_be_labelled_are_left_out_and_counted(study, copie
     assert lost > 2 and found["n_labelled"] == whole["n_labelled"] - lost
     assert f"({lost} more could not be labelled and were left out)" in found["summary"]
     assert len(found["failures"]) == lost
+    assert "model_errors" not in {entry["name"] for entry in list_figures(folder)}, "this profile compares no models"
     assert all("the solver gave a transmission that is not a number" in failure["reason"] for failure in found["failures"])
     assert np.isfinite([found["mae_train_G0"], found["mae_test_G0"]]).all()
 

@@ -68,6 +68,14 @@ def test_figures_are_listed_in_order_and_replaced_in_place(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
+def test_figures_of_an_earlier_config_do_not_stay(tmp_path: Path) -> None:
+    figures.save_figure(tmp_path, "first", simple_figure(), {}, "", "")
+    (tmp_path / "figures" / "my_own.png").write_bytes(b"kept")
+    figures.clear_figures(tmp_path)
+    assert figures.list_figures(tmp_path) == [] and [path.name for path in (tmp_path / "figures").iterdir()] == ["my_own.png"]
+    figures.clear_figures(tmp_path / "nothing there")
+
+
 def test_the_same_figure_gives_the_same_bytes_whatever_the_users_style(tmp_path: Path) -> None:
     one = figures.save_figure(tmp_path / "a", "same", simple_figure(), {}, "", "").read_bytes()
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "lines.linewidth": 9}):

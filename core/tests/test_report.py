@@ -102,6 +102,20 @@ def test_cards_say_what_a_reader_understands_and_nothing_that_a_table_tells(tmp_
         assert left_out not in cards, cards
 
 
+def test_a_column_has_equally_many_decimals_and_no_nan(tmp_path: Path) -> None:
+    rows = [[0.593, 1.0, 1e-9, float("nan"), 3], [0.09, -0.086, 2.0, 12.5, 12000], [None, 1.0, 3.0, float("inf"), -1]]
+    tables = [{"title": "t", "columns": list("abcde"), "rows": rows}]
+    text = write_report(run_folder(tmp_path / "run", tables=tables)).read_text(encoding="utf-8")
+    shown = [
+        re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split('id="tables"')[1].split("<tbody>")[1].split("<tr>")[1:4]
+    ]
+    assert shown == [
+        ["0.593", "1.000", "1e-09", "–", "3"],
+        ["0.090", "−0.086", "2", "12.5", "12,000"],
+        ["–", "1.000", "3", "∞", "−1"],
+    ]
+
+
 def test_the_report_is_self_contained(tmp_path: Path) -> None:
     folder = run_folder(tmp_path / "run")
     path = write_report(folder)

@@ -200,6 +200,14 @@ def plot_learning_curves(folder: Path, curves: Mapping[str, Sequence[float]], *,
     return save_figure(folder, name, figure, data, "Learning curves", caption)
 
 
+def clear_figures(folder: Path) -> None:
+    """Delete the figures that ``figures.json`` lists, so that those of an earlier config do not stay in the report."""
+    for entry in list_figures(folder):
+        for key in ("png", "csv"):
+            (folder / "figures" / Path(entry[key]).name).unlink(missing_ok=True)
+    (folder / "figures" / "figures.json").unlink(missing_ok=True)
+
+
 def list_figures(folder: Path) -> list[dict[str, str]]:
     """Entries of ``figures/figures.json`` in order: name, title, caption, png, csv. Empty if there are no figures yet.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -229,11 +229,25 @@ def _table(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         rows = [list(row) for row in table["rows"]]
         columns = [str(column) for column in table["columns"]]
         numeric = [all(isinstance(row[at], int | float) or row[at] is None for row in rows) for at in range(len(columns))]
-        cells = [[_number(cell) for cell in row] for row in rows]
+        by_column = [_column([row[at] for row in rows]) for at in range(len(columns))]
+        cells = [list(row) for row in zip(*by_column, strict=True)] if columns else []
         title, caption = str(table["title"]), str(table.get("caption", ""))
     except (KeyError, TypeError, IndexError) as error:
         raise InputError(f"a table in {folder / 'results.json'} is damaged ({error!r}); run the study again.") from None
     return {"title": title, "caption": caption, "columns": columns, "rows": cells, "numeric": numeric}
+
+
+def _column(cells: Sequence[Any]) -> list[str]:
+    """The cells of a column as text, numbers with equally many decimals where that needs few digits."""
+    texts = [_number(cell) for cell in cells]
+    numbers = [cell for cell in cells if isinstance(cell, float) and math.isfinite(cell)]
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    if not numbers or any("e" in text for text in texts) or max(map(abs, numbers)) * 10**decimals >= 1e7:
+        return texts
+    return [
+        f"{cell:,.{decimals}f}".replace("-", "−") if isinstance(cell, float) and math.isfinite(cell) else text
+        for cell, text in zip(cells, texts, strict=True)
+    ]
 
 
 def _steps(seconds: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -261,13 +275,14 @@ def _number(value: Any, digits: int = 4) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}".replace("-", "−")
     if isinstance(value, float):
         if not math.isfinite(value):
             return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
         if 10.0**digits <= abs(value) < 1e7:
-            return f"{value:,.0f}"
-        return f"{value:.{digits}g}"
+            return f"{value:,.0f}".replace("-", "−")
+        mantissa, exponent, power = f"{value:.{digits}g}".partition("e")
+        return mantissa.replace("-", "−") + exponent + power
     return str(value)
 
 

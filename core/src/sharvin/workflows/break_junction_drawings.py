@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin.config import Selection
-from sharvin.figures import plot_learning_curves, plot_parity
+from sharvin.figures import clear_figures, plot_learning_curves, plot_parity
 from sharvin.histogram_comparison import OverlapMatrix, overlap_matrix
 from sharvin.histograms import conductance_histogram, peak_in_window, pooled
 from sharvin.store import read_observables, read_trajectory
@@ -47,6 +47,7 @@ def draw(outcome: Outcome, estimates: StudyErrors, matrix: OverlapMatrix | None)
 
     `estimates` and `matrix` (the overlaps of the production wires) are those of ``results.json``.
     """
+    clear_figures(outcome.context.folder)
     own = outcome.own
     traces = list(outcome.traces[own.plan.model.name])
     if traces:
