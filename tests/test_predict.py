@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sharvin as library
 from sharvin.applicability_domain import Domain
+from sharvin.broken_wires import gap_A
 from sharvin.errors import InputError
 from sharvin.fitted_model import FittedModel
 from sharvin.frames import Frames
@@ -45,7 +46,7 @@ def predict(run, *files, **options):
 
 
 def conductances(path):
-    return np.array([float(row["conductance_G0"]) for row in read(path)])
+    return np.array([float(row["conductance_G0"] or "nan") for row in read(path)])
 
 
 @pytest.fixture
@@ -75,6 +76,9 @@ def test_the_run_and_the_command_predict_the_same(sharvin, finished, pull, tmp_p
     assert (tmp_path / "g.png").stat().st_size > 5000
     broken = len(rows) - len(predicted["snapshot"])
     assert [row["frame"] for row in rows if "broken" in row["note"]] == [str(len(rows) - broken + i) for i in range(broken)]
+    assert [row["frame"] for row in rows if not row["conductance_G0"]] == [
+        row["frame"] for row in rows if "broken" in row["note"]
+    ]
     assert f"{broken} of {len(rows)} frames are of a broken wire" in " ".join(result.stdout.split())
 
 
@@ -109,9 +113,53 @@ def test_chosen_frames_keep_their_numbers(finished, pull, structures, tmp_path, 
     predict(finished, pull, out=tmp_path / "all.csv")
     expected = conductances(tmp_path / "all.csv")[numbers]
     for path, species in ((pull, None), (tmp_path / "w.extxyz", None), (tmp_path / "w.dump", "Au")):
-        predict(finished, path, index=index, species=species, out=tmp_path / "g.csv")
-        assert [int(row["frame"]) for row in read(tmp_path / "g.csv")] == numbers
+        predict(finished, path, frames=index, species=species, out=tmp_path / "g.csv")
+        assert [int(row["frame"]) for row in read(tmp_path / "g.csv")] == [range(len(structures))[number] for number in numbers]
         np.testing.assert_allclose(conductances(tmp_path / "g.csv"), expected, atol=1e-5)
+
+
+def test_a_broken_wire_is_found_by_its_bonds_as_the_study_finds_it(finished, pull, structures, tmp_path, capsys):
+    for frame in read_trajectory(pull):
+        unmarked = replace(frame, rigid=None, scalars={})
+        assert (gap_A(unmarked) is not None) == (gap_A(frame) is not None) == (frame.scalars["neck_width"] == 0)
+    apart = structures[0].copy()
+    apart.info.clear()
+    apart.positions[apart.positions[:, 2] > apart.positions[:, 2].mean(), 2] += 6.0
+    ase.io.write(tmp_path / "gap.extxyz", [structures[0], apart])
+    predict(finished, tmp_path / "gap.extxyz")
+    whole, broken = read(tmp_path / "gap-predicted.csv")
+    assert whole["conductance_G0"] and not whole["note"] and not broken["conductance_G0"]
+    assert broken["note"].startswith("the wire is broken: no chain of bonds joins its ends, its two parts ")
+    ase.io.write(tmp_path / "gap.extxyz", apart)
+    predict(finished, tmp_path / "gap.extxyz")
+    assert "1 of 1 frames are of a broken wire" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_cannot_be_read_is_recorded_and_the_rest_is_predicted(finished, structures, tmp_path, capsys):
+    few = structures[:3]
+    ase.io.write(tmp_path / "a.extxyz", few)
+    ase.io.write(tmp_path / "c.extxyz", few)
+    write_dump(tmp_path / "b.dump", few)
+    lines = (tmp_path / "b.dump").read_text().splitlines(keepends=True)
+    (tmp_path / "b.dump").write_text("".join(lines[:-20]))
+    (tmp_path / "cut.traj").write_bytes(b"- of Ulm")
+    (tmp_path / "silver.extxyz").write_text((tmp_path / "c.extxyz").read_text().replace("\nAu", "\nAg", 1))
+    text = (tmp_path / "c.extxyz").read_text()
+    (tmp_path / "c.extxyz").write_text(text.replace("\nAu ", "\nXx ", 1))
+    names = ["a.extxyz", "cut.traj", "c.extxyz", "silver.extxyz"]
+    predict(finished, *(tmp_path / name for name in names), out=tmp_path / "g.csv")
+    rows = read(tmp_path / "g.csv")
+    expected = [("a.extxyz", "012"), ("cut.traj", "0"), ("c.extxyz", "012"), ("silver.extxyz", "012")]
+    assert [(row["file"], row["frame"]) for row in rows] == [(str(tmp_path / name), n) for name, ns in expected for n in ns]
+    failed = [place for place, row in enumerate(rows) if not row["conductance_G0"]]
+    assert failed == [3, 4, 7]
+    notes = ["cannot read", "an atom 'Xx', which is no chemical element", "knows nothing of Ag"]
+    assert all(note in rows[place]["note"] for note, place in zip(notes, failed, strict=True))
+    predict(finished, tmp_path / "b.dump", species="Au", out=tmp_path / "g.csv")
+    *good, last = read(tmp_path / "g.csv")
+    assert all(row["conductance_G0"] for row in good) and last["frame"] == "2"
+    assert f"announces {len(few[2])} atoms and holds {len(few[2]) - 20}" in last["note"]
+    assert "1 of 3 frames could not be predicted; the first, frame 2" in " ".join(capsys.readouterr().out.split())
 
 
 def test_strange_frames_are_named(finished, structures, tmp_path, capsys):
@@ -135,7 +183,9 @@ def test_members_that_agree_state_the_floor(finished, changed, pull, tmp_path):
     assert json.loads((finished / "model.json").read_text())["recalibration"] is None, "one network states no deviation"
     folder = changed(members=[place, place], recalibration={"a": 3.0, "b_G0": 0.25})
     predict(folder, pull, out=tmp_path / "g.csv")
-    assert {float(row["std_G0"]) for row in read(tmp_path / "g.csv")} == {0.25}, "they agree, so what is left is the floor"
+    assert {float(row["std_G0"]) for row in read(tmp_path / "g.csv") if not row["note"]} == {0.25}, (
+        "they agree, so what is left is the floor"
+    )
 
 
 def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished, pull, structures, tmp_path, capsys):
@@ -175,18 +225,23 @@ def test_mistakes_get_one_sentence(finished, structures, tmp_path):
     older = tmp_path / "older"
     shutil.copytree(unfinished, older)
     shutil.copy(finished / "results.json", older)
-    wire = tmp_path / "w.extxyz"
+    wire, folder = tmp_path / "w.extxyz", tmp_path / "folder"
+    (folder / "g.png").mkdir(parents=True)
     for run, path, options, sentence in [
         (tmp_path / "nowhere", wire, {}, "is no run folder"),
         (unfinished, wire, {}, "is not finished"),
         (older, wire, {}, "has no model.json"),
         (finished, tmp_path / "silver.extxyz", {}, "silver.extxyz, frame 0: the model was trained on Au and knows nothing of Ag"),
-        (finished, tmp_path / "nonsense.extxyz", {}, "cannot read"),
+        (finished, tmp_path / "nonsense.extxyz", {}, "is cut off: it announces 3 atoms and holds 0"),
         (finished, tmp_path / "stored.h5", {}, "without a trajectory"),
         (finished, tmp_path / "nothing.xyz", {}, "there is no structure file"),
-        (finished, wire, {"index": "5"}, "has no frame 5"),
-        (finished, wire, {"index": "::-1"}, "must be positive"),
-        (finished, wire, {"species": "Au"}, "species are for LAMMPS files"),
+        (finished, wire, {"frames": "5"}, "has no frame 5: it has 2 frames, numbered 0 to 1"),
+        (finished, wire, {"frames": "::-1"}, "must be positive"),
+        (finished, wire, {"species": "Au"}, "species name the atom types of LAMMPS files"),
+        (finished, wire, {"species": "Au,Xx"}, "'Xx' is not a chemical element"),
+        (finished, tmp_path, {}, "is a folder"),
+        (finished, wire, {"out": tmp_path / "w.extxyz" / "g.csv"}, "cannot be written"),
+        (finished, wire, {"out": folder / "g.csv"}, "g.png is a folder"),
         (finished, wire, {"electrode_layers": 2}, "leave --electrode-layers out"),
         (finished, wire, {"device": "abacus"}, "abacus"),
         (finished, wire, {"out": tmp_path / "g.png"}, "--out names a CSV file"),

@@ -6,7 +6,11 @@ import ase.io
 import numpy as np
 import pytest
 import sharvin
-from sharvin.transmission import parse_energies
+from sharvin import Junction
+from sharvin import create as sharvin_create
+from sharvin.brillouin import averaged_transmission, sampled_devices
+from sharvin.transmission_conditions import parse_energies
+from sharvin.transmission_figures import draw_transmission
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +67,8 @@ def test_a_range_of_frames_of_a_lammps_dump(sharvin, wire, expected, tmp_path):
     result = sharvin("transmission", tmp_path / "pull.dump", "--species", "Au", "--frames", "1:3", "--out", tmp_path / "t")
     assert result.returncode == 0, result.stderr
     header, table = read(tmp_path / "t.csv")
-    assert header == ["energy_eV", "transmission_frame_0", "transmission_frame_1"]
+    assert header == ["energy_eV", "transmission_frame_1", "transmission_frame_2"], "frames keep their numbers in the file"
     np.testing.assert_allclose(table, [[0.0, expected[1], expected[1]]], atol=1e-4)
-    assert "frame" in result.stdout
 
 
 def test_a_broken_wire_does_not_conduct(sharvin, wire, tmp_path):
@@ -110,9 +113,96 @@ def test_what_is_no_junction_gets_one_sentence(sharvin, wire, tmp_path, spoil, w
     assert not (tmp_path / "t.csv").exists()
 
 
+def apart(wire):
+    """Single atoms far outside both ends: they are no electrode."""
+    for end in (-1.0, 1.0):
+        atoms = wire[[0]]
+        atoms.positions[0, 2] = wire.positions[:, 2].mean() + end * (np.ptp(wire.positions[:, 2]) / 2 + 12.0)
+        wire.extend(atoms)
+
+
+def along_x(wire):
+    wire.positions = wire.positions[:, [2, 0, 1]]
+    wire.cell = wire.cell.array[[2, 0, 1]][:, [2, 0, 1]]
+    wire.pbc = [False, True, True]
+
+
+@pytest.mark.parametrize(("spoil", "words"), [(apart, "left end of the wire"), (along_x, "runs along x")])
+def test_an_end_that_is_no_electrode_is_refused(sharvin, wire, tmp_path, spoil, words):
+    spoiled = wire.copy()
+    spoil(spoiled)
+    ase.io.write(tmp_path / "wire.extxyz", spoiled)
+    result = sharvin("transmission", tmp_path / "wire.extxyz")
+    assert result.returncode == 2 and words in result.stderr
+
+
+def test_what_was_understood_is_said_before_the_result(sharvin, wire, tmp_path):
+    ase.io.write(tmp_path / "wire.extxyz", wire)
+    result = sharvin("transmission", tmp_path / "wire.extxyz")
+    said = result.stdout[: result.stdout.index("Transmission at")]
+    for words in (
+        "Au",
+        "4 atomic layers",
+        "3 × 3 transverse cells",
+        "x (8.",
+        "Γ only",
+        "--neutrality local",
+        "E_F",
+        "channels left",
+    ):
+        assert words in " ".join(said.split()), words
+    assert "give --k-points 3x3" in result.stderr
+    assert not (tmp_path / "wire-transmission.png").exists(), "one number is no picture"
+
+
+def test_k_points_and_neutrality_are_two_words(sharvin, wire, tmp_path):
+    ase.io.write(tmp_path / "wire.extxyz", wire)
+    arguments = ["--k-points", "1x2", "--neutrality", "local", "--set", "hamiltonian.neutrality_tolerance=0.02"]
+    result = sharvin("transmission", tmp_path / "wire.extxyz", *arguments, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "1 × 2 around Γ, 2 computed" in result.stdout
+    options = {"k_points": [1, 2], "charge_neutrality": "local", "neutrality_tolerance": 0.02}
+    hamiltonian = sharvin_create("hamiltonians", "slater_koster", **options)
+    samples = next(sampled_devices(hamiltonian, [Junction.detect(wire, hamiltonian.range_A(wire.numbers))]))
+    expected = averaged_transmission(sharvin_create("transport", "rgf"), samples, np.zeros(1))
+    np.testing.assert_allclose(read(tmp_path / "wire-transmission.csv")[1][0, 1], expected[0], atol=1e-4)
+
+
+def test_a_frame_that_is_no_junction_is_left_out_and_named(sharvin, wire, expected, tmp_path):
+    wrong = wire.copy()
+    overlapping(wrong)
+    ase.io.write(tmp_path / "pull.extxyz", [wire, wrong, wire])
+    result = sharvin("transmission", tmp_path / "pull.extxyz", "--lead-layers", "2")
+    assert result.returncode == 0, result.stderr
+    assert "left out: frame 1" in result.stdout and "overlap" in result.stdout
+    header, table = read(tmp_path / "pull-transmission.csv")
+    assert header == ["energy_eV", "transmission_frame_0", "transmission_frame_2"]
+    np.testing.assert_allclose(table[0, 1:], expected[1], atol=1e-4)
+
+
+def test_electrodes_that_are_not_ideal_are_named_with_what_it_means_for_the_result(sharvin, wire, tmp_path):
+    shifted = wire.copy()
+    layers = np.unique(np.round(wire.positions[:, 2], 2))
+    shifted.positions[np.abs(wire.positions[:, 2] - layers[1]) < 0.1, 2] += 0.01
+    ase.io.write(tmp_path / "wire.extxyz", shifted)
+    result = sharvin("transmission", tmp_path / "wire.extxyz")
+    assert result.returncode == 0, result.stderr
+    said = " ".join(result.stderr.split())
+    assert "the electrodes are not ideal" in said and "T(E_F) is" in said and "repeat the outermost layers" in said
+
+
+def test_output_that_cannot_be_written_is_said_before_computing(sharvin, wire, tmp_path):
+    ase.io.write(tmp_path / "wire.extxyz", wire)
+    (tmp_path / "file").write_text("")
+    result = sharvin("transmission", tmp_path / "wire.extxyz", "--out", tmp_path / "file" / "t")
+    assert result.returncode == 2 and "cannot be written" in result.stderr and "leads" not in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--k-points", "3y3"], "such as 3x3"),
+        (["--k-points", "0x3"], "such as 3x3"),
         (["--hamiltonian", "slater_coster"], "did you mean 'slater_koster'"),
         (["--set", "hamiltonian.tabel=nrl"], "did you mean 'table'"),
         (["--set", "potential.file=x"], "--set takes hamiltonian.OPTION=VALUE"),
@@ -133,6 +223,14 @@ def test_types_without_elements_are_not_guessed(sharvin, wire, tmp_path):
     write_dump(tmp_path / "pull.dump", [wire])
     result = sharvin("transmission", tmp_path / "pull.dump")
     assert result.returncode == 2 and "has atom types but no elements" in result.stderr
+
+
+def test_a_transmission_that_spans_decades_is_drawn_on_a_logarithmic_axis():
+    grid, T = np.linspace(-1, 1, 41), np.logspace(-4, 0, 41)[None]
+    scales = [draw_transmission(grid, T, [7], "", scale).axes[0].get_yscale() for scale in ("auto", "linear", "log")]
+    assert scales == ["log", "linear", "log"]
+    assert draw_transmission(grid, 1.0 + T, [7], "").axes[0].get_yscale() == "linear"
+    assert draw_transmission(grid, 0.0 * T, [7], "", "log").axes[0].get_yscale() == "linear", "zero has no logarithm"
 
 
 def test_a_grid_includes_both_ends():

@@ -199,9 +199,22 @@ def test_failed_items_are_recorded_with_their_reason_and_the_rest_goes_on(tmp_pa
     assert mended.computed == 3 and not mended.failures
 
 
-def test_a_bug_in_an_item_is_a_failed_item(tmp_path):
-    _, made = run(tmp_path / "a", a_bug)
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_a_bug_in_an_item_is_a_failed_item_whose_traceback_is_kept(tmp_path, executor):
+    _, made = run(tmp_path / "a", a_bug, executor=executor)
     assert [failure.reason for failure in made.failures] == ["ZeroDivisionError: a bug"]
+    logged = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
+    traceback = next(line["traceback"] for line in logged if line["event"] == "item failed")
+    assert 'raise ZeroDivisionError("a bug")' in traceback and "in a_bug" in traceback
+    assert "in a_bug" not in made.console.file.getvalue()
+
+
+def test_debugging_shows_the_traceback(tmp_path):
+    with create("executors", "serial") as workers:
+        made = context(tmp_path, workers)
+        made.debug = True
+        made.ensemble("draw", a_bug, [(5, i) for i in range(2)], {})
+    assert "in a_bug" in made.console.file.getvalue()
 
 
 def test_a_worker_that_dies_takes_one_item_with_it(tmp_path):
@@ -228,8 +241,10 @@ def test_too_many_failures_end_the_run(tmp_path):
 
 
 def test_an_ensemble_of_failures_is_no_result(tmp_path):
-    with pytest.raises(RunError, match="every item of step draw failed"):
+    with pytest.raises(RunError, match=r"every item of step draw failed.*a bug$"):
         run(tmp_path / "a", a_bug, count=1)
+    with pytest.raises(RunError, match="once the cause is mended, run again with --retry-failed"):
+        run(tmp_path / "a", draw, count=1)
 
 
 def test_wrong_input_ends_the_run_and_is_not_recorded_as_a_failed_item(tmp_path):

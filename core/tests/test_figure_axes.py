@@ -85,7 +85,7 @@ class Curve:
 
 def test_a_single_frame_has_no_axis_of_fractions_of_a_frame() -> None:
     grid, rows = np.zeros(1), np.ones((1, 1))
-    assert texts(draw_transmission(grid, rows, "one").axes[0].xaxis) == ["0"]
+    assert texts(draw_transmission(grid, rows, [4], "one").axes[0].xaxis) == ["4"]
     assert texts(draw_predictions([Curve()]).axes[0].xaxis) == ["3"]
     assert draw_predictions([Curve(elongation_A=[2.0])]).axes[0].get_xlim() == (1.5, 2.5)
 

@@ -35,6 +35,9 @@ def test_the_device_is_the_disorder_between_two_clean_slices() -> None:
         (np.zeros((0, 3)), 1.0, "shape"),
         (np.full((2, 2), np.nan), 1.0, "finite"),
         (np.zeros((2, 2)), 0.0, "positive"),
+        (np.full((2, 2), 0.3 + 0.1j), 1.0, "on-site energies of a grid wire must be real numbers, not complex128"),
+        (np.zeros((2, 2)), 1.0 + 0.2j, "the hopping t of a grid wire must be real numbers"),
+        (np.array([["a", "b"]]), 1.0, "must be real numbers"),
     ],
 )
 def test_nonsense_is_refused(onsite: np.ndarray, t: float, why: str) -> None:

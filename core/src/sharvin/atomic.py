@@ -1,14 +1,15 @@
-"""Files and folders that are whole or not there: written under a temporary name, then renamed."""
+"""Files and folders that are whole or not there: written under a temporary name, then renamed. What cannot be is said before."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from sharvin.errors import StoreError
+from sharvin.errors import InputError, StoreError
 
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -17,7 +18,7 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises
     ------
     StoreError
-        If the disk is full.
+        If the disk is full or the folder closed for writing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -30,9 +31,33 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
                 f"no space left on the disk of {path.parent}: free some and run the same command again; "
                 "what was finished is kept."
             ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StoreError(f"{path} cannot be written: {error.strerror}.") from None
         raise
     finally:
         remove(temporary)
+
+
+def require_writable(folder: Path, what: str) -> None:
+    """Make a folder if it is not there, and write and delete an empty file in it.
+
+    Parameters
+    ----------
+    folder : Path
+    what : str
+        What the folder is for, at the beginning of the message: "the run folder".
+
+    Raises
+    ------
+    InputError
+        If that fails, so that the user hears of it before anything is computed.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{what} {folder} cannot be written: {error.strerror}.") from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -8,17 +8,44 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
+import warnings
+from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sharvin import __version__
-from sharvin.errors import InputError, SharvinError
+from sharvin.errors import InputError, PhysicsWarning, SharvinError
 from sharvin.hooks import KINDS
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group whose commands all know ``--debug``."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Register a command and give it the option."""
+        if not isinstance(cmd, click.Group):
+            text = "Show the traceback of an error, and of items that fail."
+            cmd.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, callback=_set_debug, help=text))
+        super().add_command(cmd, name)
+
+
+@dataclass
+class Session:
+    """What holds for a whole call of the command line."""
+
+    debug: bool = False
+
+
+def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    session = context.find_root().ensure_object(Session)
+    session.debug = session.debug or value
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sharvin")
 def cli() -> None:
     """Machine-learned quantum transport through atomic-scale wires."""
@@ -53,7 +80,8 @@ def run(
     resolved = load_config(config, settings, profile)
     folder = out or Path("runs") / (f"{config.stem}-{profile}" if profile else config.stem)
     console = Console()
-    results = run_config(resolved, folder, console, Resume(repair, retry_failed), update)
+    debug = click.get_current_context().find_root().ensure_object(Session).debug
+    results = run_config(resolved, folder, console, Resume(repair, retry_failed), update, debug)
     if results.get("summary"):
         console.print(results["summary"], highlight=False)
     console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
@@ -112,6 +140,29 @@ def report(folder: Path) -> None:
 @click.option(
     "--bias", metavar="V[,V…]", help="Also the current at these biases, at each --temperature (0 K without); a list, or A:B:STEP."
 )
+@click.option(
+    "--k-points",
+    metavar="N1xN2",
+    help="Divisions of the transverse Brillouin zone of a periodic junction, such as 3x3.",
+)
+@click.option(
+    "--neutrality",
+    type=click.Choice(["none", "local"]),
+    help="local: shift on-site energies until every atom of the contact holds its valence electrons; some ten times the work.",
+)
+@click.option(
+    "--lead-layers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Atomic layers in one period of the leads. Default: the period is found, from two whole ones at each end.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["auto", "linear", "log"]),
+    default="auto",
+    show_default=True,
+    help="Axis of T(E); auto is logarithmic where T falls below a hundredth of its largest value.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Beginning of the names of all files. Default: FILE-transmission.")
 def transmission(**options: Any) -> None:
     """T(E) of a wire's structure file (xyz, LAMMPS data or dump, POSCAR, whatever ASE reads) or of a file of H and S."""
@@ -123,7 +174,9 @@ def transmission(**options: Any) -> None:
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("files", type=click.Path(path_type=Path, dir_okay=False), nargs=-1, required=True)
-@click.option("--index", default=":", show_default=True, metavar="INDEX", help="Frames: a number, or a range A:B:STEP.")
+@click.option(
+    "--frames", default=":", show_default=True, metavar="INDEX", help="Frames of each file: a number or a range A:B:STEP."
+)
 @click.option("--species", metavar="EL[,EL…]", help="Elements of the atom types of LAMMPS files, in order.")
 @click.option(
     "--electrode-layers",
@@ -141,7 +194,35 @@ def predict(**options: Any) -> None:
     predict_files(Request(**options))
 
 
-@cli.group()
+@cli.group("cache", cls=Commands)
+def cache_commands() -> None:
+    """What is kept between runs: surface Green functions of leads, Fermi energies, generated potential files."""
+
+
+@cache_commands.command("info")
+def cache_info() -> None:
+    """Say where the cache is, what it holds, and how large it may become."""
+    from sharvin.cache import cache_folder, limit_bytes, usage
+
+    folder = cache_folder()
+    if folder is None:
+        click.echo("The cache is off: SHARVIN_CACHE=off.")
+        return
+    held = usage()
+    click.echo(f"{folder}: {sum(one.bytes for one in held) / 1e6:.1f} MB of at most {limit_bytes() / 1e6:.0f} MB")
+    for one in held:
+        click.echo(f"  {one.name:<24} {one.entries:>6} entries {one.bytes / 1e6:>10.1f} MB")
+
+
+@cache_commands.command("clear")
+def cache_clear() -> None:
+    """Delete what the cache holds; it is computed again when it is needed."""
+    from sharvin.cache import clear
+
+    click.echo(f"freed {clear() / 1e6:.1f} MB")
+
+
+@cli.group(cls=Commands)
 def plugins() -> None:
     """Installed plugins and their parts."""
 
@@ -256,8 +337,14 @@ def test_plugin(name: str) -> None:
 
 def main() -> None:
     """Entry point: errors become one clear sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no Å shows a question mark
+    warnings.showwarning = _show_warning
+    warnings.simplefilter("once", PhysicsWarning)
+    session = Session()
     try:
-        cli(standalone_mode=False)
+        cli(standalone_mode=False, obj=session)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -265,9 +352,19 @@ def main() -> None:
         click.echo("Interrupted; the same command resumes.", err=True)
         sys.exit(130)
     except SharvinError as error:
+        if session.debug:
+            traceback.print_exc()
         for line in str(error).splitlines():
             click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    """A warning about the physics as one line; others, which are for developers, as Python shows them."""
+    if issubclass(category, PhysicsWarning):
+        click.echo(f"{click.style('warning', fg='yellow')}: {message}", err=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))

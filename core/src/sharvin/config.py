@@ -21,6 +21,7 @@ from sharvin.errors import SharvinError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.registry import Registry, registry
+from sharvin.source_code import code_identity, importable_beside
 from sharvin.suggestions import did_you_mean
 from sharvin.validation import ConfigError, explain
 
@@ -39,12 +40,17 @@ class Selection:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What a step's key depends on: name, version, options, and the content of the user's files."""
+        """What a step's key depends on: name, version, options, and the content of the user's files and modules.
+
+        Of a part under development it holds the source, too: see :mod:`sharvin.source_code`.
+        """
         part = registry().find(self.kind, self.name)
         contents = {path: _digest_of_file(path) for path in self.options.files()}
+        code = {module: code_identity(module) for module in (part.component.target.partition(":")[0], *self.options.modules())}
         return {
             "component": f"{part.distribution}:{self.kind}/{self.name}",
             "version": part.version,
+            "code": code,
             "options": self.options.model_dump(mode="json"),
             "files": contents,
         }
@@ -99,7 +105,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None =
     Parameters
     ----------
     path : Path
-        YAML file.
+        YAML file. Modules in its folder can be imported from then on: a calculator beside the config.
     overrides : sequence of str
         ``a.b=value`` settings applied on top, values in YAML.
     profile : str, optional
@@ -110,6 +116,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None =
     ConfigError
         With one line a mistake, each with file, line and where possible a suggestion.
     """
+    importable_beside(path)
     document = read_yaml(path)
     if isinstance(document, dict):
         lay_profile(document, profile, str(path))

@@ -1,6 +1,7 @@
 """The run: its folder, seeds, executor, store, log, and steps that are computed once.
 
-A step's key is the hash of all it depends on: its components with their versions and options, and the keys of its inputs.
+A step's key is the hash of all it depends on: its components with their versions and options, the code that is under
+development (:mod:`sharvin.source_code`), and the keys of its inputs.
 What a key already has in the store is not computed again, so a killed run resumes where it was, and a changed line of
 the config recomputes only what depends on it.
 """
@@ -15,6 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from traceback import format_exc
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from sharvin.errors import InputError, ItemError, RunError, SharvinError, StoreE
 from sharvin.progress import progress_bar
 from sharvin.protocols import Executor
 from sharvin.registry import registry
+from sharvin.source_code import code_identity
 from sharvin.store import read_json, verify, write_json
 
 
@@ -78,6 +81,8 @@ class Context:
         Entered already.
     console : rich.console.Console
     resume : Resume
+    debug : bool
+        Show the tracebacks of failed items on the console, which the log keeps in any case.
     """
 
     config: Config
@@ -85,6 +90,7 @@ class Context:
     executor: Executor
     console: Console = field(default_factory=Console)
     resume: Resume = field(default_factory=Resume)
+    debug: bool = False
     seconds_of: dict[str, dict[str, float]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     computed: int = 0
@@ -150,7 +156,7 @@ class Context:
         InputError
             If an item fails because of the input, a damaged store file or a full disk: the run ends, nothing is lost.
         """
-        key = self._key(step, depends_on)
+        key = self._key(step, function, depends_on)
         folder = self.folder / "store" / f"{step}-{key[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
         if items_depend_on is None:
@@ -171,7 +177,8 @@ class Context:
         ]
         self.failures.extend(failures)
         if paths and len(failures) == len(paths):
-            raise RunError(f"every item of step {step} failed; the first: {failures[0].reason}")
+            again = "" if waiting else "; once the cause is mended, run again with --retry-failed"
+            raise RunError(f"every item of step {step} failed; the first: {failures[0].reason}{again}")
         identity = key if items_depend_on is None else _digest({"step": key, "items": names})
         result = StepResult(step, identity, [path if path.exists() else None for path in paths], failures, len(waiting))
         self._finished(result, detail)
@@ -179,7 +186,7 @@ class Context:
 
     def single(self, step: str, function: Callable[[Path], None], depends_on: Mapping[str, Any]) -> StepResult:
         """Run a step in this process that writes one folder, or skip it if the folder is there."""
-        key = self._key(step, depends_on)
+        key = self._key(step, function, depends_on)
         folder = self.folder / "store" / f"{step}-{key[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "output"
@@ -204,8 +211,12 @@ class Context:
                 if entry.name != "seconds.json":
                     remove(entry)
 
-    def _key(self, step: str, depends_on: Mapping[str, Any]) -> str:
-        return _digest({"step": step, "seed": self.config.seed, **depends_on})
+    def _key(self, step: str, function: Callable[..., None], depends_on: Mapping[str, Any]) -> str:
+        inner = function
+        while isinstance(inner, partial):
+            inner = inner.func
+        code = code_identity(inner.__module__, data_files=False)
+        return _digest({"step": step, "seed": self.config.seed, "code": code, **depends_on})
 
     def _compute(
         self,
@@ -227,15 +238,17 @@ class Context:
             for outcome in outcomes:
                 advance(1)
                 number, path = numbers[outcome.index], items[outcome.index][2]
-                reason = outcome.error
+                reason, where = outcome.error, ""
                 if reason is None and outcome.value is not None:
-                    verdict, reason = outcome.value
+                    verdict, reason, where = outcome.value
                     if verdict is not ItemError:
                         raise verdict(reason)
                 if reason is None:
                     continue
-                write_json(_failure_file(path), {"reason": reason})
-                self.log("item failed", step=step, item=number, reason=reason)
+                write_json(_failure_file(path), {"reason": reason, "traceback": where})
+                self.log("item failed", step=step, item=number, reason=reason, traceback=where)
+                if self.debug and where:
+                    self.console.print(f"item {number} of step {step} failed:\n{where}", highlight=False, markup=False)
                 failed += 1
                 if failed > self.config.max_failures:
                     raise RunError(
@@ -302,12 +315,17 @@ def _failure_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.failed.json")
 
 
-def _run_item(function: Callable[[Any, Path], None], item: tuple[Any, Path]) -> tuple[type[SharvinError], str] | None:
-    """Compute one item in a worker; None, or the kind of error and the reason. Only an ItemError leaves the run going."""
+def _run_item(function: Callable[[Any, Path], None], item: tuple[Any, Path]) -> tuple[type[SharvinError], str, str] | None:
+    """Compute one item in a worker; None, or the kind of error, the reason and the traceback.
+
+    Only an ItemError leaves the run going. It stands for errors of code that is not ours, too: plugins and the user's modules.
+    """
     task, path = item
     try:
         function(task, path)
     except SharvinError as error:
         kind = next(kind for kind in (ItemError, StoreError, InputError, SharvinError) if isinstance(error, kind))
-        return kind, str(error)
+        return kind, str(error), format_exc()
+    except Exception as error:  # the worker boundary: the traceback would be lost on the way to the run's log
+        return ItemError, f"{type(error).__name__}: {error}", format_exc()
     return None

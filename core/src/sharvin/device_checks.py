@@ -1,8 +1,9 @@
-"""Whether H and S are Hermitian and S positive definite: :func:`check_device` says what is not, and where.
+"""Whether H and S are Hermitian, S positive definite and the leads the device's: what is not, and where.
 
-Devices of up to :data:`CHECKED_ORBITALS` orbitals are checked whenever they are made, in less than a millisecond. For 2736
-orbitals that would cost as much as their transmission does, so larger ones are checked where they enter: by ``sharvin
+H and S of devices of up to :data:`CHECKED_ORBITALS` orbitals are checked whenever they are made, in less than a millisecond. For
+2736 orbitals that would cost as much as their transmission does, so larger ones are checked where they enter: by ``sharvin
 transmission``, in the conformance kit and, H and S against their mirror images, in the first snapshot of each series of labels.
+:func:`check_device` also compares the leads with the device.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
 from scipy.sparse import csr_array
 
 from sharvin.errors import InputError
+from sharvin.layer_checks import check_layers
 
 if TYPE_CHECKING:
     from sharvin.two_terminal import TwoTerminal
@@ -32,10 +34,12 @@ def check_device(system: TwoTerminal) -> None:
     Raises
     ------
     InputError
-        If H or S is not Hermitian (which orbitals, by how much), or S not positive definite (which atoms are too close).
+        If H or S is not Hermitian (which orbitals, by how much), S not positive definite (which atoms are too close), or a lead
+        not that of the device (:func:`sharvin.layer_checks.check_layers`).
     """
     check_hermitian(system)
     check_overlap(system)
+    check_layers(system)
 
 
 def check_hermitian(system: TwoTerminal) -> None:

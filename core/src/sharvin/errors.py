@@ -2,6 +2,8 @@
 
 The command line maps them to exit codes: :class:`InputError` 2, any other :class:`SharvinError` 1. Every message is one
 clear sentence that says what is wrong, where, and what to do next.
+
+A :class:`PhysicsWarning` is no error: the result is what was asked for, and the user should know of its limits.
 """
 
 from __future__ import annotations
@@ -33,3 +35,10 @@ class StoreError(InputError):
 
 class ItemError(SharvinError):
     """One item of an ensemble failed; it is recorded with its reason and the ensemble goes on."""
+
+
+class PhysicsWarning(UserWarning):
+    """A limit of the physics behind a result that a user may not expect; raised with :func:`warnings.warn`.
+
+    The message is one clear sentence. The command line shows it as one line, each message once.
+    """

@@ -34,6 +34,12 @@ class GridWire:
     t: float = 1.0
 
     def __post_init__(self) -> None:
+        for name, value in (("on-site energies", self.onsite), ("the hopping t", self.t)):
+            if np.asarray(value).dtype.kind not in "fiub":
+                raise InputError(
+                    f"{name} of a grid wire must be real numbers, not {np.asarray(value).dtype}; complex on-site energies and "
+                    "hoppings need a TwoTerminal."
+                )
         onsite = np.ascontiguousarray(self.onsite, dtype=np.float64)
         if onsite.ndim < 2 or 0 in onsite.shape[-2:]:
             raise InputError(

@@ -10,6 +10,11 @@ amplitudes (Datta, *Electronic Transport in Mesoscopic Systems*, 1995, ch. 3; Pa
 
 All numbers are for one spin: a device without spin has twice the density of states, and the conductance G0 T with
 G0 = 2e²/h counts both spins.
+
+Of a device that is sampled at transverse k-points with weights :math:`w_k` they are means over k
+(:func:`sharvin.brillouin.averaged_observables`), per cell; the Fano factor is that of the sums,
+
+.. math:: F = \frac{\sum_k w_k \sum_n T_n(k) [1 - T_n(k)]}{\sum_k w_k \sum_n T_n(k)} .
 """
 
 from __future__ import annotations
@@ -30,10 +35,11 @@ class Observables:
     ----------
     energies_eV : float64[n_energies]
         Relative to the Fermi energy.
-    open_channels : int64[n_energies, 2]
-        Propagating channels of the left and the right lead.
+    open_channels : int64 or float64 [n_energies, 2]
+        Propagating channels of the left and the right lead; of several k-points their mean numbers.
     eigenchannels : float64[n_energies, n_channels]
-        Transmissions 0 ≤ T_n ≤ 1 of the eigenchannels, largest first; zeros fill up rows with fewer channels.
+        Transmissions 0 ≤ T_n ≤ 1 of the eigenchannels, largest first; zeros fill up rows with fewer channels. Of several k-points
+        the mean over k of the n-th largest.
     ldos_left_per_eV, ldos_right_per_eV : float64[n_energies, n_atoms]
         States per eV and spin on each atom (Mulliken) that are filled from the left and from the right lead.
     bonds : int64[n_bonds, 2]
@@ -44,16 +50,22 @@ class Observables:
     wave_functions : complex128[n_energies, n_orbitals, n_channels] or None
         Eigenchannels that come from the left, in the order of `eigenchannels`: the n-th carries the current T_n, and
         :math:`\sum_n \psi_n \psi_n^\dagger` is their part of the spectral function A_L. Zeros fill up as there.
+    k_weights : float64[n_k] or None
+        Weights of the k-points of a mean, their sum is 1; None for one device.
+    k_eigenchannels : float64[n_k, n_energies, n_channels] or None
+        The eigenchannels at each k-point of a mean, largest first.
     """
 
     energies_eV: Floats
-    open_channels: NDArray[np.int64]
+    open_channels: NDArray[np.int64] | Floats
     eigenchannels: Floats
     ldos_left_per_eV: Floats
     ldos_right_per_eV: Floats
     bonds: NDArray[np.int64]
     bond_currents: Floats
     wave_functions: NDArray[np.complex128] | None = None
+    k_weights: Floats | None = None
+    k_eigenchannels: Floats | None = None
 
     @property
     def transmission(self) -> Floats:
@@ -74,7 +86,10 @@ class Observables:
     def fano(self) -> Floats:
         """Fano factor of the shot noise at zero temperature, float64[n_energies]; nan where nothing is transmitted."""
         T = self.transmission
-        noise = (self.eigenchannels * (1.0 - self.eigenchannels)).sum(axis=1)
+        if self.k_weights is None or self.k_eigenchannels is None:
+            noise = (self.eigenchannels * (1.0 - self.eigenchannels)).sum(axis=1)
+        else:
+            noise = self.k_weights @ (self.k_eigenchannels * (1.0 - self.k_eigenchannels)).sum(axis=2)
         return np.asarray(np.divide(noise, T, out=np.full(len(T), np.nan), where=T > 0.0))
 
     def current_from(self, atoms: NDArray[np.bool_]) -> Floats:

@@ -28,6 +28,10 @@ class Options(BaseModel):
         """Paths of user files: they must exist before the run starts, and their content enters the keys of the steps."""
         return ()
 
+    def modules(self) -> tuple[str, ...]:
+        """Full names of the user's modules that compute: their source or version enters the keys of the steps."""
+        return ()
+
 
 class Case(Options):
     """One of several cases of a study: a name, and options of the config's components that are its own.

@@ -1,6 +1,8 @@
 """``sharvin predict``: conductances of the frames of anybody's files by the model of a finished run; a table, CSV and a picture.
 
-Frames are read, described, predicted and written 16 at a time; of a file of any length only the predicted numbers are kept.
+Frames are read, described, predicted and written 16 at a time; of a file of any length only the predicted numbers are kept. A
+frame that cannot be read or predicted is recorded with its reason, and the others are predicted. A broken wire has no prediction,
+as in a study, whose broken snapshots are neither labelled nor predicted: it conducts by tunnelling, which no model learnt.
 """
 
 from __future__ import annotations
@@ -8,33 +10,37 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
-from sharvin.atomic import atomically, write_bytes
-from sharvin.errors import InputError, ItemError, StoreError
+from sharvin.atom_types import require_symbols
+from sharvin.atomic import atomically, require_writable, write_bytes
+from sharvin.broken_wires import gap_A
+from sharvin.errors import InputError, ItemError
 from sharvin.executors.threads import one_thread
 from sharvin.fitted_model import FittedModel
 from sharvin.frames import Frame, Frames
+from sharvin.opened_files import require_file
+from sharvin.predicted_frames import HEADER, Predicted
+from sharvin.prediction_tables import print_predictions
 from sharvin.progress import progress_bar
 from sharvin.registry import registry
 from sharvin.rigid_ends import ideal_layers, outer_layers
 from sharvin.run import load_yaml
-from sharvin.structure_files import numbered_frames
+from sharvin.structure_files import frames_or_errors, parsed_index
 
 BATCH = 16
-BROKEN = "the wire is broken (neck_width 0)"
-SHOWN = 20
-"""So many frames, or files, are listed one by one."""
+REORDERED_A = 1.5
+"""Rigid atoms that moved this far against the others of their end are other atoms, listed in another order."""
 
-HEADER = ("file", "frame", "elongation_A", "conductance_G0", "std_G0", "domain_score", "outside", "note")
+
+class WrongOptionError(InputError):
+    """An option that suits none of the frames."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Request:
 
     run: Path
     files: Sequence[Path]
-    index: str = ":"
+    frames: str = ":"
     species: str | None = None
     electrode_layers: int | None = None
     device: str | None = None
@@ -59,45 +65,17 @@ class Request:
             raise InputError(f"--out {path} is one of the files to read.")
         return path
 
-
-@dataclass
-class Predicted:
-    """What was predicted of one file: lists of the same length, nan where there is nothing."""
-
-    file: Path
-    label: str
-    """Name in tables and legends."""
-    frame: list[int] = field(default_factory=list)
-    elongation_A: list[float] = field(default_factory=list)
-    conductance_G0: list[float] = field(default_factory=list)
-    std_G0: list[float] = field(default_factory=list)
-    score: list[float] = field(default_factory=list)
-    notes: dict[int, str] = field(default_factory=dict)
-    """Why a frame has no prediction, or should have none, by its place in the lists."""
-    fewer_atoms: int = 0
-    """Frames with fewer atoms than any of the training."""
-    more_atoms: int = 0
-    """Frames with more atoms than any of the training."""
-    broken: int = 0
-    """Frames whose neck_width is 0."""
-
-    @property
-    def failed(self) -> list[int]:
-        """Places of the frames without a prediction."""
-        return [place for place, G in enumerate(self.conductance_G0) if np.isnan(G)]
-
-    @property
-    def outside(self) -> list[bool]:
-        """Whether each frame lies outside the training distribution."""
-        return [score > 1.0 for score in self.score]
-
-    def rows(self, start: int) -> Iterator[list[Any]]:
-        """Lines of the CSV file from a place on."""
-        for i in range(start, len(self.frame)):
-            numbers = (self.elongation_A[i], self.conductance_G0[i], self.std_G0[i], self.score[i])
-            outside = "" if np.isnan(self.score[i]) else int(self.score[i] > 1.0)
-            cells = ["" if np.isnan(number) else number for number in numbers]
-            yield [self.file, self.frame[i], *cells, outside, self.notes.get(i, "")]
+    def require_results(self) -> Path:
+        """Where the table goes, if it and the picture can be written there."""
+        table = self.csv_file
+        for path in (table, table.with_suffix(".png")):
+            if path.is_dir():
+                raise InputError(f"{path} is a folder, and a file is to be written there; name another one with --out.")
+        try:
+            require_writable(table.parent, "the folder of the results,")
+        except InputError as error:
+            raise InputError(f"{error} Name another place with --out.") from None
+        return table
 
 
 def predict_files(request: Request) -> None:
@@ -106,12 +84,14 @@ def predict_files(request: Request) -> None:
     Raises
     ------
     InputError
-        If the run, a file or an option is wrong, or a frame holds what the model cannot take; which file and frame, and why.
+        If the run or an option is wrong, a file is not there, nothing can be written, or there is no frame that can be read and
+        predicted; which file and frame, and why.
     """
-    target = request.csv_file
+    target = request.require_results()
+    parsed_index(request.frames)
     for path in request.files:
-        if not path.is_file():
-            raise InputError(f"there is no structure file {path}.")
+        if path.is_dir() or not path.exists():
+            require_file(path)  # one that is there and cannot be read is recorded, and the others are predicted
     model = FittedModel.load(request.run, request.device)
     work = _Work(request, model)
     done: list[Predicted] = []
@@ -127,13 +107,15 @@ def predict_files(request: Request) -> None:
                     for count in work.predict(done[-1]):
                         writer.writerows(done[-1].rows(len(done[-1].frame) - count))
                         advance(count)
+                    if done[-1].unread:
+                        writer.writerow(done[-1].last_row())
+        if work.first_error is not None and not any(np.isfinite(one.conductance_G0).any() or one.broken for one in done):
+            raise work.first_error
 
     atomically(target, write)
     _draw(target.with_suffix(".png"), done)
-    _report(Console(), model, done)
+    print_predictions(Console(), model, done)
     Console().print(f"Wrote {target}, {target.with_suffix('.png')}", markup=False, highlight=False, soft_wrap=True)
-    if all(len(one.failed) == len(one.frame) for one in done):
-        raise ItemError(f"none of the frames could be predicted; the first: {done[0].notes[0]}")
 
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:
@@ -149,76 +131,101 @@ class _Work:
 
     def __init__(self, request: Request, model: FittedModel) -> None:
         self.request, self.model = request, model
-        self.species = request.species.split(",") if request.species else ()
+        self.species = require_symbols(request.species.split(",")) if request.species else ()
         self.needs_marks: bool | None = None
+        self.first_error: InputError | ItemError | None = None
         self._marked: Frame | None = None
 
     def predict(self, result: Predicted) -> Iterator[int]:
         """Fill the result batch by batch; gives the number of frames in each."""
         self._marked = None
-        frames = self._read(result.file)
-        while batch := list(islice(frames, BATCH)):
-            numbers = [number for number, _ in batch]
+        frames = frames_or_errors(result.file, self.request.frames, self.species)
+        while True:
+            batch: list[tuple[int, Frame | InputError]] = []
             try:
-                self._batch(result, batch)
+                for one in islice(frames, BATCH):
+                    batch.append(one)  # those before an error are kept
             except InputError as error:
-                where = f"frame {numbers[0]}" if len(batch) == 1 else f"frames {numbers[0]} to {numbers[-1]}"
-                raise InputError(f"{result.file}, {where}: {error}") from None
-            yield len(batch)
+                self._note(error)
+                result.unread = str(error)
+            self._predict_readable(result, batch)
+            if batch:
+                yield len(batch)
+            if len(batch) < BATCH or result.unread:
+                return
 
-    def _read(self, path: Path) -> Iterator[tuple[int, Frame]]:
-        try:
-            yield from numbered_frames(path, self.request.index, self.species)
-        except StoreError:
-            raise InputError(f"cannot read {path}: the trajectory is damaged.") from None
+    def _predict_readable(self, result: Predicted, batch: Sequence[tuple[int, Frame | InputError]]) -> None:
+        """Predict the whole wires of a batch at once, and record the other frames, all in their order."""
+        whole: list[tuple[int, Frame]] = []
+        for number, frame in batch:
+            if isinstance(frame, InputError):
+                self._note(frame)
+                self._append(result, number, None, str(frame))
+                continue
+            note = _broken(frame)
+            self._append(result, number, frame, note)
+            if note:
+                result.broken.add(len(result.frame) - 1)
+            else:
+                whole.append((len(result.frame) - 1, frame))
+        if whole:
+            self._batch(result, whole)
 
     def _batch(self, result: Predicted, batch: Sequence[tuple[int, Frame]]) -> None:
-        """A batch at once; frame by frame if one of them is broken, so that it alone is left out."""
+        """A batch at once; frame by frame if one of them is refused, so that it alone is left out."""
         try:
             self._add(result, batch)
-        except ItemError as error:
+        except WrongOptionError:
+            raise
+        except (InputError, ItemError) as error:
             if len(batch) > 1:
                 for one in batch:
                     self._batch(result, [one])
                 return
-            number, frame = batch[0]
-            result.notes[len(result.frame)] = str(error)
-            self._append(result, number, frame, (np.nan, np.nan, np.nan))
+            place = batch[0][0]
+            result.notes[place] = str(error)
+            where = f"{result.file}, frame {result.frame[place]}"
+            self._note(type(error)(f"{where}: {error}"))
+
+    def _note(self, error: InputError | ItemError) -> None:
+        self.first_error = self.first_error or error
 
     def _add(self, result: Predicted, batch: Sequence[tuple[int, Frame]]) -> None:
         frames = Frames(frame for _, frame in batch)
         self.model.require_elements(frames)
         judged = self.model.predict(Frames(self._ready(frame) for frame in frames))
-        nothing = np.full(len(batch), np.nan)
-        std = nothing if judged.prediction.std is None else judged.prediction.std
-        scores = nothing if judged.scores is None else judged.scores
-        for (number, frame), *numbers in zip(batch, judged.prediction.mean, std, scores, strict=True):
-            self._append(result, number, frame, numbers)
+        for at, (place, _) in enumerate(batch):
+            result.conductance_G0[place] = float(judged.prediction.mean[at])
+            if judged.prediction.std is not None:
+                result.std_G0[place] = float(judged.prediction.std[at])
+            if judged.scores is not None:
+                result.score[place] = float(judged.scores[at])
 
-    def _append(self, result: Predicted, number: int, frame: Frame, numbers: Sequence[float]) -> None:
-        if frame.scalars.get("neck_width") == 0.0:
-            result.broken += 1
-            result.notes.setdefault(len(result.frame), BROKEN)
+    def _append(self, result: Predicted, number: int, frame: Frame | None, note: str) -> None:
+        """A frame without a prediction."""
+        if note:
+            result.notes[len(result.frame)] = note
         result.frame.append(number)
-        result.elongation_A.append(frame.scalars.get("elongation_A", np.nan))
-        for column, value in zip((result.conductance_G0, result.std_G0, result.score), numbers, strict=True):
-            column.append(float(value))
-        result.fewer_atoms += len(frame) < self.model.atoms[0]
-        result.more_atoms += len(frame) > self.model.atoms[1]
+        result.elongation_A.append(np.nan if frame is None else frame.scalars.get("elongation_A", np.nan))
+        for column in (result.conductance_G0, result.std_G0, result.score):
+            column.append(np.nan)
+        if frame is not None:
+            result.fewer_atoms += len(frame) < self.model.atoms[0]
+            result.more_atoms += len(frame) > self.model.atoms[1]
 
     def _ready(self, frame: Frame) -> Frame:
         """The frame with its rigid atoms marked, if the model needs them: as the file says, or found in its first frame."""
         if self.needs_marks is None:
             self.needs_marks = self._cannot_do_without(replace(frame, rigid=None))
             if not self.needs_marks and self.request.electrode_layers is not None:
-                raise InputError("this model does not ask which atoms are rigid; leave --electrode-layers out.")
+                raise WrongOptionError("this model does not ask which atoms are rigid; leave --electrode-layers out.")
         if not self.needs_marks:
             return frame
         if frame.rigid is not None:
             if self.request.electrode_layers is not None:
-                raise InputError("the file itself says which atoms are rigid; leave --electrode-layers out.")
+                raise WrongOptionError("the file itself says which atoms are rigid; leave --electrode-layers out.")
             return frame
-        if self._marked is None or not np.array_equal(self._marked.numbers, frame.numbers):
+        if self._marked is None or not _in_the_same_order(self._marked, frame):
             self._marked = replace(frame, rigid=self._rigid(frame))
         return replace(frame, rigid=self._marked.rigid)
 
@@ -243,6 +250,30 @@ class _Work:
             ) from None
 
 
+def _in_the_same_order(marked: Frame, frame: Frame) -> bool:
+    """Whether the rigid atoms of a frame are those of another, which moved as blocks; unsorted dumps list other atoms there."""
+    if not np.array_equal(marked.numbers, frame.numbers):
+        return False
+    assert marked.rigid is not None
+    moved = frame.positions - marked.positions
+    middle = np.mean(marked.positions[:, 2])
+    for side in (marked.positions[:, 2] < middle, marked.positions[:, 2] >= middle):
+        block = moved[marked.rigid & side]
+        if len(block) and np.abs(block - np.median(block, axis=0)).max() > REORDERED_A:
+            return False
+    return True
+
+
+def _broken(frame: Frame) -> str:
+    """What to note of a broken wire; nothing of a whole one."""
+    stated = frame.scalars.get("neck_width")
+    gap = gap_A(frame)
+    apart = "" if gap is None else f", its two parts {gap:.1f} Å apart"
+    if stated is not None and np.isfinite(stated):
+        return f"the wire is broken (neck_width 0){apart}" if stated == 0 else ""
+    return "" if gap is None else f"the wire is broken: no chain of bonds joins its ends{apart}"
+
+
 def _draw(path: Path, done: Sequence[Predicted]) -> None:
     from io import BytesIO
 
@@ -253,64 +284,3 @@ def _draw(path: Path, done: Sequence[Predicted]) -> None:
     with style():
         draw_predictions(done).savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
     write_bytes(path, picture.getvalue())
-
-
-def _report(console: Console, model: FittedModel, done: Sequence[Predicted]) -> None:
-    """A table of a few frames, or one line a file, and what to beware of."""
-    console.print(_frames(done) if sum(len(one.frame) for one in done) <= SHOWN else _summary(done))
-    console.print(f"Mean absolute error in the validation set of the run: {model.validation_mae_G0:.3f} G0.", highlight=False)
-    for line in _warnings(model, done):
-        console.print(f"[yellow]warning[/yellow]: {escape(line)}", highlight=False, soft_wrap=True)
-
-
-def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
-    """What makes predictions unreliable, one sentence each."""
-    total = sum(len(one.frame) for one in done)
-    outside, broken = sum(sum(one.outside) for one in done), sum(one.broken for one in done)
-    fewer, more = sum(one.fewer_atoms for one in done), sum(one.more_atoms for one in done)
-    failed = [(one, place) for one in done for place in one.failed]
-    lines = []
-    if model.domain is None:
-        lines.append("the run has no training distribution, so nobody knows which frames are like those it learnt from.")
-    if outside:
-        lines.append(f"{outside} of {total} frames lie outside the training distribution (score above 1): do not rely on them.")
-    if fewer:
-        lines.append(
-            f"{fewer} of {total} frames have fewer atoms than any training frame ({model.atoms[0]}): is that the whole wire?"
-        )
-    if more:
-        lines.append(
-            f"{more} of {total} frames have more atoms than any training frame ({model.atoms[1]}): a model that takes the "
-            "maximum over atoms can bear that, one that takes their mean cannot."
-        )
-    if broken:
-        lines.append(f"{broken} of {total} frames are of a broken wire (neck_width 0), and the training holds none.")
-    if failed:
-        one, place = failed[0]
-        where = f"frame {one.frame[place]} of {one.file}"
-        lines.append(f"{len(failed)} of {total} frames could not be predicted; the first, {where}: {one.notes[place]}")
-    return lines
-
-
-def _frames(done: Sequence[Predicted]) -> Table:
-    table = Table(Column("file", overflow="fold"), "frame", "G (G0)", "± (G0)", "score", "")
-    for one in done:
-        for i, number in enumerate(one.frame):
-            cells = (f"{x:.3f}" if np.isfinite(x) else "" for x in (one.conductance_G0[i], one.std_G0[i]))
-            score = f"{one.score[i]:.2f}" if np.isfinite(one.score[i]) else ""
-            table.add_row(escape(one.label), str(number), *cells, score, "outside" if one.outside[i] else "")
-    return table
-
-
-def _summary(done: Sequence[Predicted]) -> Table:
-    table = Table(Column("file", overflow="fold"), "frames", "first G (G0)", "lowest", "highest", "mean ±", "outside")
-    for one in done[:SHOWN]:
-        G, std = np.array(one.conductance_G0), np.array(one.std_G0)
-        good = G[np.isfinite(G)]
-        numbers = (good[0], good.min(), good.max()) if len(good) else ()
-        spread = f"{std[np.isfinite(std)].mean():.3f}" if np.isfinite(std).any() else ""
-        cells = [f"{x:.3f}" for x in numbers] or ["", "", ""]
-        table.add_row(escape(one.label), str(len(G)), *cells, spread, str(sum(one.outside)))
-    if len(done) > SHOWN:
-        table.add_row(f"{len(done) - SHOWN} more files", "", "", "", "", "", "")
-    return table

@@ -53,11 +53,13 @@ def draw_predictions(curves: Sequence[Curve]) -> Figure:
             label = "outside the training distribution"
             axes.plot(*np.transpose(strange), "o", markerfacecolor="none", color=VERMILLION, markersize=7, label=label)
         axes.set(xlabel="elongation (Å)", ylabel=r"predicted conductance ($G_0$)")
+        places = np.concatenate([np.asarray(curve.elongation_A if stretched else curve.frame, dtype=float) for curve in curves])
         if stretched:
-            room_for_one(axes, np.concatenate([np.asarray(curve.elongation_A) for curve in curves]))
+            room_for_one(axes, places)
         else:
-            frame_axis(axes, np.concatenate([np.asarray(curve.frame) for curve in curves]))
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+            frame_axis(axes, places)
+        known = any(np.isfinite(curve.conductance_G0).any() for curve in curves)
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]), top=None if known else 1.0)
         if few or strange:
             axes.legend()
     return figure

@@ -170,6 +170,18 @@ class SampledHamiltonian(Hamiltonian, Protocol):
 
 
 @runtime_checkable
+class SampledSeriesHamiltonian(SampledHamiltonian, Protocol):
+    """A Hamiltonian that computes the k-points of a snapshot faster from those of the one before; optional.
+
+    The rules of :class:`SeriesHamiltonian` hold.
+    """
+
+    def two_terminals_series(self, junctions: Iterable[Junction]) -> Iterator[Sequence[Sample] | InputError | ItemError]:
+        """The k-points of each junction, or the reason why it has none, in order; the same atoms in all of them."""
+        ...
+
+
+@runtime_checkable
 class StoredHamiltonian(SampledHamiltonian, Protocol):
     """H and S that another program computed, with the structures they belong to; the record says ``takes=("file",)``.
 
@@ -226,10 +238,18 @@ class TrainableHamiltonian(SeriesHamiltonian, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A snapshot that a :class:`TrainableHamiltonian` computed in full: its device, and float64[n] of the quantity to learn."""
+    """A snapshot that a :class:`TrainableHamiltonian` computed in full: its device, and float64[n] of the quantity to learn.
+
+    ``samples`` are the device's k-points with their weights, `system` the first of them; by default `system` is the only one.
+    """
 
     system: TwoTerminal
     quantity: NDArray[np.float64]
+    samples: Sequence[Sample] = ()
+
+    def __post_init__(self) -> None:
+        if not self.samples:
+            object.__setattr__(self, "samples", ((1.0, self.system),))
 
 
 @runtime_checkable

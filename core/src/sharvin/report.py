@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from sharvin.atomic import write_bytes
+from sharvin.atomic import require_writable, write_bytes
 from sharvin.errors import InputError
 from sharvin.figures import list_figures
 
@@ -107,10 +107,11 @@ def write_report(folder: Path) -> Path:
     Raises
     ------
     InputError
-        If the folder is no run folder, its run has not finished, or one of its files is damaged.
+        If the folder is no run folder or cannot be written, its run has not finished, or one of its files is damaged.
     """
     folder = Path(folder)
     results = _read_results(folder)
+    require_writable(folder, "the run folder")
     html = (
         _environment()
         .get_template("report.html.j2")

@@ -7,7 +7,7 @@ The folder holds ``config.yaml`` (resolved), ``versions.json``, ``results.json``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from io import StringIO
@@ -18,9 +18,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from sharvin.atomic import write_bytes
+from sharvin import cache, compiled
+from sharvin.atomic import require_writable, write_bytes
 from sharvin.config import Config
-from sharvin.context import Context, Resume
+from sharvin.context import Context, Failure, Resume
 from sharvin.errors import InputError
 from sharvin.registry import registry
 from sharvin.store import write_json
@@ -29,7 +30,14 @@ NOT_IN_RESULTS = ("executor", "max_failures")
 """Config keys that no result depends on; a run may be resumed with others."""
 
 
-def run(config: Config, folder: Path, console: Console, resume: Resume | None = None, update: bool = False) -> dict[str, Any]:
+def run(
+    config: Config,
+    folder: Path,
+    console: Console,
+    resume: Resume | None = None,
+    update: bool = False,
+    debug: bool = False,
+) -> dict[str, Any]:
     """Run a config in a folder, or what of it is not there yet.
 
     Parameters
@@ -41,6 +49,8 @@ def run(config: Config, folder: Path, console: Console, resume: Resume | None = 
     resume : Resume
     update : bool
         Accept a folder that belongs to another config and recompute what differs.
+    debug : bool
+        Show the tracebacks of failed items, which ``log.jsonl`` keeps in any case.
 
     Returns
     -------
@@ -50,17 +60,20 @@ def run(config: Config, folder: Path, console: Console, resume: Resume | None = 
     Raises
     ------
     InputError
-        If the folder belongs to another config or another process works in it.
+        If the folder belongs to another config, cannot be written, or another process works in it.
     RunError
         If too many items fail.
     """
     from sharvin.report import write_report
 
     with claimed(folder):
+        cache.usable_folder()
+        cache.limit_bytes()
+        compiled.announce()
         _claim_config(config, folder, update)
         write_json(folder / "versions.json", versions())
         with config.selections["executor"].build() as executor:
-            context = Context(config, folder, executor, console, resume or Resume())
+            context = Context(config, folder, executor, console, resume or Resume(), debug)
             context.log("run started", config=config.source)
             content = config.workflow.build().run(context)
         results = {
@@ -76,16 +89,29 @@ def run(config: Config, folder: Path, console: Console, resume: Resume | None = 
         context.log("run finished", computed=context.computed)
     if context.computed == 0:
         console.print("Everything was there already; nothing was recomputed.")
+    if context.failures:
+        _name_failures(context.failures, folder, console)
     return results
+
+
+def _name_failures(failures: Sequence[Failure], folder: Path, console: Console) -> None:
+    steps = ", ".join(f"{sum(f.step == step for f in failures)} of {step}" for step in dict.fromkeys(f.step for f in failures))
+    console.print(
+        f"Left out, because they failed: {steps}; the first: {failures[0].reason}\nReasons and tracebacks are in "
+        f"{folder / 'log.jsonl'}. Once the cause is mended, run again with --retry-failed.",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """Work in a run folder alone."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the run folder {folder}: {error.strerror}.") from None
+    require_writable(folder, "the run folder")
+    for inner in ("store", "figures"):
+        if (folder / inner).exists():
+            require_writable(folder / inner, "in the run folder,")
     try:
         with FileLock(folder / ".lock", timeout=0):
             yield

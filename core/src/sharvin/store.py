@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sharvin.atomic import atomically, write_bytes
 from sharvin.errors import ItemError, StoreError
 from sharvin.frames import Frame, Frames
+from sharvin.hdf5_texts import text, texts
 
 COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
@@ -66,7 +67,7 @@ def write_table(path: Path, columns: Mapping[str, NDArray[Any]], notes: Mapping[
 def read_table(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Arrays and notes of :func:`write_table`."""
     with opened(path) as file:
-        return {name: dataset[()] for name, dataset in file.items()}, json.loads(file.attrs["notes"])
+        return {name: dataset[()] for name, dataset in file.items()}, json.loads(text(file.attrs["notes"]))
 
 
 def write_trajectory(path: Path, frames: Iterable[Frame], batch: int = 64) -> None:
@@ -132,7 +133,7 @@ def read_frames(path: Path, batch: int = 64) -> Iterator[Frame]:
         atoms = file["particles/wire"]
         numbers = atoms["species"][()]
         reference = atoms["reference"][()]
-        pbc = np.array([boundary == "periodic" for boundary in atoms["box"].attrs["boundary"]])
+        pbc = np.array([boundary == "periodic" for boundary in texts(atoms["box"].attrs["boundary"])])
         rigid = atoms["rigid"][()] if "rigid" in atoms else None
         names = list(file["observables"]) if "observables" in file else []
         for start in range(0, len(atoms["position/value"]), batch):

@@ -1,28 +1,53 @@
-"""Structures from files: whatever ASE reads, LAMMPS data and dump files whose atom types need elements, and our trajectories."""
+"""Structures from files: LAMMPS data and dump files, xyz, whatever else ASE reads, and trajectories of sharvin's own runs.
+
+Every reader gives frames with their numbers in the file, one after the other, so a file may be of any length. A frame that is cut
+off or malformed is an error that names it; of a dump or an xyz file the frames after it can still be read.
+"""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from io import StringIO
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
+import ase.io
 import h5py
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
-from ase.io import iread
-from ase.io.formats import UnknownFileTypeError, filetype
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
-from sharvin.errors import InputError
+from sharvin import lammps_data
+from sharvin.atom_types import require_symbols
+from sharvin.errors import InputError, StoreError
+from sharvin.frame_numbers import chosen_range, no_such_frame, parsed_index
 from sharvin.frames import Frame
+from sharvin.lammps_dump import Dump, snapshots
+from sharvin.opened_files import HEAD_BYTES, compression, head, opened_bytes, opened_text, reading, require_file, unpacked_name
 from sharvin.store import read_frames
+from sharvin.xyz_frames import structure as xyz_structure
+from sharvin.xyz_frames import xyz_frames
+
+__all__ = ["frames_or_errors", "numbered_frames", "numbered_structures", "parsed_index", "read_structures"]
 
 DUMP = "lammps-dump-text"
 DATA = "lammps-data"
+Anything = TypeVar("Anything")
+XYZ = ("xyz", "extxyz")
+HDF5 = "hdf5"
+
+
+class Source(Protocol):
+    """A file of structures."""
+
+    def count(self) -> int:
+        """Number of frames."""
+
+    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
+        """Frames by ascending numbers, or why they cannot be read; ends where the file does."""
 
 
 def read_structures(path: Path, index: str = ":", species: Sequence[str] = (), file_format: str | None = None) -> Iterator[Atoms]:
@@ -31,67 +56,45 @@ def read_structures(path: Path, index: str = ":", species: Sequence[str] = (), f
     Parameters
     ----------
     path : Path
-        xyz, extxyz, POSCAR, traj, LAMMPS data or dump …
+        xyz, extxyz, POSCAR, traj, LAMMPS data or dump, HDF5 trajectory of a run …; text may be compressed by gzip, bzip2 or xz.
     index : str
         Which frames: a number, or a range ``start:stop:step`` as in Python.
     species : sequence of str
-        Elements of LAMMPS atom types 1, 2, …; needed where the file does not state them.
+        Elements of LAMMPS atom types 1, 2, …; needed where the file does not state them, and taken where it says something else.
     file_format : str, optional
         ASE's name of the format; recognised from the file if not given.
 
     Raises
     ------
     InputError
-        If the file is missing, unreadable, has no such frame, or its elements are not known.
+        If the file is missing, unreadable or cut off, has no such frame, or its elements are not known.
+
+    Warns
+    -----
+    PhysicsWarning
+        If the file contradicts the species, or itself, or leaves something to be assumed.
     """
-    if not path.is_file():
-        raise InputError(f"there is no structure file {path}.")
-    for symbol in species:
-        if symbol not in atomic_numbers or symbol == "X":
-            raise InputError(f"{symbol!r} is not a chemical element; the species of a LAMMPS file are symbols such as Au, Ag.")
-    parsed_index(index)
-    kind = file_format or _format_of(path)
-    options = _lammps_options(path, kind, species)
-    count = 0
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # readers warn of what they ignore, such as velocities without units
-            for atoms in _structures(path, index, kind, options):
-                count += 1
-                _check(path, atoms)
-                atoms.calc = None
-                yield atoms
-    except InputError:
-        raise
-    except (IndexError, StopIteration):
-        raise InputError(f"{path} has no frame {index}.") from None
-    except Exception as error:  # ASE's readers raise anything on a malformed file
-        raise InputError(f"cannot read {path} as {kind}: {type(error).__name__}: {error}.") from None
-    if not count:
-        raise InputError(f"{path} has no frame {index}.")
+    return (atoms for _, atoms in numbered_structures(path, index, species, file_format))
 
 
-def parsed_index(index: str) -> int | slice:
-    """A number, or a range ``start:stop:step``, as frames are chosen.
+def numbered_structures(
+    path: Path, index: str = ":", species: Sequence[str] = (), file_format: str | None = None
+) -> Iterator[tuple[int, Atoms]]:
+    """Frames of a structure file with their numbers in the file, which negative numbers and ranges do not change.
 
-    Raises
-    ------
-    InputError
-        If it is neither.
+    Parameters, errors and warnings are those of :func:`read_structures`.
     """
-    if re.fullmatch(r"-?\d+", index):
-        return int(index)
-    if not re.fullmatch(r"(-?\d*):(-?\d*)(:-?[1-9]\d*|:)?", index):
-        raise InputError(f"frames are chosen by a number or a range start:stop:step, not {index!r}.")
-    return slice(*(int(part) if part else None for part in index.split(":")))
+    for number, atoms in _structures_or_errors(path, index, species, file_format):
+        if isinstance(atoms, InputError):
+            raise atoms
+        yield number, atoms
 
 
 def numbered_frames(path: Path, index: str = ":", species: Sequence[str] = ()) -> Iterator[tuple[int, Frame]]:
-    """Frames of a file with their numbers, read as they are asked for: of a structure file, or of a trajectory of a run.
+    """Frames of a file with their numbers in it, read as they are asked for: of a structure file, or of a trajectory of a run.
 
-    Numbers count as the range does: from −10 on where it starts at −10. Along z, the direction of transport, structures from
-    elsewhere are not periodic: the leads continue them, which most formats cannot say. The scalars ``elongation_A`` and
-    ``neck_width`` are kept.
+    Along z, the direction of transport, structures from elsewhere are not periodic: the leads continue them, which most formats
+    cannot say. The scalars ``elongation_A`` and ``neck_width`` are kept.
 
     Parameters
     ----------
@@ -103,14 +106,30 @@ def numbered_frames(path: Path, index: str = ":", species: Sequence[str] = ()) -
     InputError
         As :func:`read_structures`.
     """
+    for number, frame in frames_or_errors(path, index, species):
+        if isinstance(frame, InputError):
+            raise frame
+        yield number, frame
+
+
+def frames_or_errors(path: Path, index: str = ":", species: Sequence[str] = ()) -> Iterator[tuple[int, Frame | InputError]]:
+    """As :func:`numbered_frames`, with the reason in place of a frame that cannot be read.
+
+    Raises
+    ------
+    InputError
+        If nothing more of the file can be read.
+    """
     wanted = parsed_index(index)
     if isinstance(wanted, slice) and wanted.step is not None and wanted.step < 0:
         raise InputError(f"frames are predicted in the order of the file, so the step of {index} must be positive.")
-    first, step = (wanted, 1) if isinstance(wanted, int) else (wanted.start or 0, wanted.step or 1)
-    own = path.is_file() and h5py.is_hdf5(path)
-    frames = _own_frames(path, wanted, species) if own else map(_frame, read_structures(path, index, species))
-    for place, frame in enumerate(frames):
-        yield first + place * step, frame
+    require_file(path)
+    if _is_hdf5(path):
+        own = _OwnTrajectory(path, species)
+        yield from _chosen(path, index, own.frames, own.count)
+        return
+    for number, atoms in _structures_or_errors(path, index, species, None):
+        yield number, atoms if isinstance(atoms, InputError) else _frame(atoms)
 
 
 def _frame(atoms: Atoms) -> Frame:
@@ -120,89 +139,242 @@ def _frame(atoms: Atoms) -> Frame:
     return Frame.from_atoms(atoms, **scalars)
 
 
-def _own_frames(path: Path, wanted: int | slice, species: Sequence[str]) -> Iterator[Frame]:
-    """Chosen frames of a trajectory that a run wrote, 64 of them in memory."""
+def _structures_or_errors(
+    path: Path, index: str, species: Sequence[str], file_format: str | None
+) -> Iterator[tuple[int, Atoms | InputError]]:
+    source = _source(path, require_symbols(species), file_format)
+    for number, atoms in _chosen(path, index, source.structures, source.count):
+        if not isinstance(atoms, InputError):
+            wrong = _wrong(atoms)
+            if wrong:
+                yield number, InputError(f"frame {number} of {path} {wrong}.")
+                continue
+            atoms.calc = None
+        yield number, atoms
+
+
+def _chosen(
+    path: Path, index: str, read: Callable[[range], Iterator[tuple[int, Anything]]], count: Callable[[], int]
+) -> Iterator[tuple[int, Anything]]:
+    """Frames by a number or a range, in its order."""
+    with reading(path):
+        numbers = chosen_range(parsed_index(index), count)
+        found = False
+        if numbers.step < 0:
+            backwards = list(read(numbers[::-1]))[::-1]
+            found = bool(backwards)
+            yield from backwards
+        elif len(numbers):
+            for one in read(numbers):
+                found = True
+                yield one
+        if not found:
+            raise no_such_frame(path, index, count())
+
+
+def _source(path: Path, species: Sequence[str], file_format: str | None) -> Source:
+    require_file(path)
+    with reading(path):
+        kind = file_format or _format_of(path)
+    if kind == DUMP:
+        return _DumpFile(path, species)
+    if kind == DATA:
+        return _DataFile(path, species)
+    if kind in XYZ:
+        return _XyzFile(path, species)
     if species:
-        raise InputError(f"species are for LAMMPS files without elements; {path} is an HDF5 file.")
-    with h5py.File(path, "r") as file:
-        if "particles/wire/position/value" not in file:
-            raise InputError(f"{path} is an HDF5 file without a trajectory of sharvin (particles/wire).")
-        count = len(file["particles/wire/position/value"])
-    every = range(count)
-    if isinstance(wanted, int) and not -count <= wanted < count:
-        raise InputError(f"{path} has no frame {wanted}.")
-    chosen = every[wanted : wanted + 1 or None] if isinstance(wanted, int) else every[wanted]
-    if not len(chosen):
-        raise InputError(f"{path} has no frame in the range asked for; it has {count}.")
-    yield from islice(read_frames(path), chosen.start, chosen.stop, chosen.step)
+        raise InputError(f"species are for LAMMPS files without elements; {path} is {kind}.")
+    return _OwnTrajectory(path, species) if kind == HDF5 else _AseFile(path, kind)
 
 
-def _structures(path: Path, index: str, kind: str, options: dict[str, Any]) -> Iterator[Atoms]:
-    """ASE's structures; those of a dump from one snapshot's lines at a time, as ASE would hold the whole file."""
-    wanted = parsed_index(index)
-    backwards = isinstance(wanted, slice) and any(
-        part is not None and part < 0 for part in (wanted.start, wanted.stop, wanted.step)
-    )
-    if kind != DUMP or isinstance(wanted, int) or backwards:
-        yield from iread(path, index=index, format=kind, **options)
-        return
-    for text in islice(_snapshots(path), wanted.start, wanted.stop, wanted.step):
-        yield from iread(StringIO(text), index=0, format=kind, **options)
+class _DumpFile:
+    def __init__(self, path: Path, species: Sequence[str]) -> None:
+        self.path, self.dump = path, Dump(str(path), species)
+
+    def count(self) -> int:
+        with opened_text(self.path) as stream:
+            return sum(1 for _ in snapshots(stream))
+
+    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
+        with opened_text(self.path) as stream:
+            for number, snapshot in enumerate(snapshots(stream)):
+                if number >= numbers.stop:
+                    return
+                if number in numbers:
+                    yield number, _or_error(self.path, DUMP, partial(self.dump.structure, snapshot, number))
 
 
-def _snapshots(path: Path) -> Iterator[str]:
-    """Text of each snapshot of a LAMMPS dump."""
-    lines: list[str] = []
-    with path.open(encoding="utf-8") as stream:
-        for line in stream:
-            if line.startswith("ITEM: TIMESTEP") and lines:
-                yield "".join(lines)
-                lines = []
-            lines.append(line)
-    if lines:
-        yield "".join(lines)
+class _XyzFile:
+    def __init__(self, path: Path, species: Sequence[str]) -> None:
+        self.path, self.species = path, species
+
+    def count(self) -> int:
+        with opened_text(self.path) as stream:
+            return sum(1 for _ in xyz_frames(stream))
+
+    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
+        with opened_text(self.path) as stream:
+            for number, frame in enumerate(xyz_frames(stream)):
+                if number >= numbers.stop:
+                    return
+                if number in numbers:
+                    yield (
+                        number,
+                        _or_error(self.path, XYZ[0], partial(xyz_structure, frame, str(self.path), number, self.species)),
+                    )
+
+
+class _DataFile:
+    def __init__(self, path: Path, species: Sequence[str]) -> None:
+        self.path, self.species = path, species
+
+    def count(self) -> int:
+        return 1
+
+    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
+        if 0 in numbers:
+            with opened_text(self.path) as stream:
+                yield 0, _or_error(self.path, DATA, partial(lammps_data.structure, stream, str(self.path), self.species))
+
+
+class _OwnTrajectory:
+    """A trajectory that a run wrote."""
+
+    def __init__(self, path: Path, species: Sequence[str]) -> None:
+        if species:
+            raise InputError(f"species are for LAMMPS files without elements; {path} is an HDF5 file.")
+        self.path = path
+
+    def count(self) -> int:
+        try:
+            with h5py.File(self.path, "r") as file:
+                if "particles/wire/position/value" in file:
+                    return len(file["particles/wire/position/value"])
+        except (OSError, KeyError, RuntimeError):
+            raise self._damaged() from None
+        raise InputError(f"{self.path} is an HDF5 file without a trajectory of sharvin (particles/wire); write it as extxyz.")
+
+    def frames(self, numbers: range) -> Iterator[tuple[int, Frame]]:
+        self.count()
+        try:
+            for number, frame in enumerate(read_frames(self.path)):
+                if number >= numbers.stop:
+                    return
+                if number in numbers:
+                    yield number, frame
+        except StoreError:
+            raise self._damaged() from None
+
+    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
+        for number, frame in self.frames(numbers):
+            yield number, frame.to_atoms()
+
+    def _damaged(self) -> InputError:
+        return InputError(f"{self.path} is an HDF5 file that is cut off or damaged; copy it again from where it came.")
+
+
+class _AseFile:
+    """Whatever else ASE reads."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path, self.kind = path, kind
+        if kind not in ioformats or not ioformats[kind].can_read:
+            raise InputError(f"the format {kind} of {path} is not known; name it as its format wants (.xyz, .vasp, .traj, …).")
+        self.format = ioformats[kind]
+
+    def count(self) -> int:
+        if self.format.single:
+            return 1
+        if self.kind == "traj" and compression(self.path) is None:
+            with ase.io.Trajectory(str(self.path)) as trajectory:
+                return len(trajectory)
+        return sum(1 for _ in self.structures(range(2**62)))
+
+    def structures(self, numbers: range) -> Iterator[tuple[int, Atoms | InputError]]:
+        if self.format.single and 0 not in numbers:
+            return
+        stop = None if numbers.stop > 2**61 else numbers.stop
+        index = 0 if self.format.single else slice(numbers.start, stop, numbers.step)
+        number, step = (0, 1) if self.format.single else (numbers.start, numbers.step)
+        structures = iter(self._read(index))
+        while True:
+            atoms = _or_error(self.path, self.kind, partial(_next, structures))
+            if atoms is None:
+                return
+            yield number, atoms
+            if isinstance(atoms, InputError):
+                return
+            number += step
+
+    def _read(self, index: int | slice) -> Iterator[Atoms]:
+        content: str | StringIO | BytesIO = str(self.path)
+        if self.format.acceptsfd and (not self.format.isbinary or compression(self.path)):
+            if self.format.isbinary:
+                with opened_bytes(self.path) as binary:
+                    content = BytesIO(binary.read())
+            else:
+                with opened_text(self.path) as text:
+                    content = StringIO(text.read())
+            content.name = str(self.path)  # some readers look there for other files
+        yield from ase.io.iread(content, index=index, format=self.kind, do_not_split_by_at_sign=True)
+
+
+def _next(structures: Iterator[Atoms]) -> Atoms | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # readers warn of what they ignore, such as velocities without units
+        return next(structures, None)
+
+
+def _or_error(path: Path, kind: str, read: Callable[[], Anything]) -> Anything | InputError:
+    """What is read, or why it cannot be."""
+    try:
+        return read()
+    except InputError as error:
+        return error
+    except Exception as error:  # ASE's readers raise anything on a malformed file
+        reason = " ".join(str(error).split())
+        return InputError(f"cannot read {path} as {kind} ({type(error).__name__}: {reason}); is it whole, and of that format?")
+
+
+def _is_hdf5(path: Path) -> bool:
+    with reading(path):
+        return bool(h5py.is_hdf5(path))
 
 
 def _format_of(path: Path) -> str:
-    head = _head(path)
-    if head.startswith("ITEM:"):
+    if h5py.is_hdf5(path):
+        return HDF5
+    text = head(path)
+    if re.match(r"(\s*(#.*)?\n)*\s*ITEM:", text):
         return DUMP
-    if "atom types" in head and "xlo xhi" in head:
+    if re.search(r"^\s*\d+\s+atoms\b", text, re.M) and re.search(r"\s(xlo\s+xhi|avec)\b", text):
         return DATA
-    try:
-        return str(filetype(str(path)))
-    except UnknownFileTypeError:
-        raise InputError(f"the format of {path} is not known; name it as its format wants (.xyz, .vasp, .traj, …).") from None
-
-
-def _head(path: Path) -> str:
-    with path.open("rb") as stream:
-        return stream.read(4096).decode("utf-8", errors="replace")
-
-
-def _lammps_options(path: Path, kind: str, species: Sequence[str]) -> dict[str, Any]:
-    """Reader options of LAMMPS files; their atom types are never guessed to be elements."""
-    if kind not in (DUMP, DATA):
-        if species:
-            raise InputError(f"species are for LAMMPS files without elements; {path} is {kind}.")
-        return {}
-    if kind == DUMP:
-        columns = re.search(r"ITEM: ATOMS(.*)", _head(path))
-        stated = columns is not None and "element" in columns.group(1).split()
+    if "\x00" in text:
+        with opened_bytes(path) as stream:
+            beginning = BytesIO(stream.read(HEAD_BYTES))
     else:
-        stated = "Masses" in path.read_text(encoding="utf-8", errors="replace")
-    if not species and not stated:
-        raise InputError(f"{path} has atom types but no elements: name them with species, the symbols of types 1, 2, ….")
-    if kind == DUMP:
-        if species and stated:
-            raise InputError(f"{path} has an element column; leave the species out.")
-        return {"specorder": list(species)} if species else {}
-    numbers = {number + 1: atomic_numbers[symbol] for number, symbol in enumerate(species)}
-    return {"Z_of_type": numbers, "atom_style": "atomic"} if species else {"atom_style": "atomic"}
+        beginning = BytesIO(text.encode())
+    beginning.name = unpacked_name(path)
+    try:
+        kind = str(filetype(beginning))
+    except UnknownFileTypeError:
+        kind = ""
+    if kind not in ioformats:
+        if text.split("\n", 1)[0].strip().isdigit():
+            return XYZ[0]
+        raise InputError(f"the format of {path} is not known; name it as its format wants (.xyz, .vasp, .traj, …).")
+    return kind
 
 
-def _check(path: Path, atoms: Atoms) -> None:
+def _wrong(atoms: Atoms) -> str:
+    """What is wrong with a frame; nothing if nothing is."""
     if len(atoms) == 0:
-        raise InputError(f"{path} has a frame without atoms.")
+        return "has no atoms"
     if not np.isfinite(atoms.positions).all():
-        raise InputError(f"{path} has positions that are not numbers.")
+        return "has positions that are not numbers"
+    if (atoms.numbers == 0).any():
+        return "has atoms X, which are no chemical element"
+    flat = [
+        axis for axis, vector, periodic in zip("xy", atoms.cell.array, atoms.pbc, strict=False) if periodic and not vector.any()
+    ]
+    return f"is periodic along {flat[0]} and has no cell vector there" if flat else ""

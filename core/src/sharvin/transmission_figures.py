@@ -12,9 +12,10 @@ from ase.geometry import find_mic
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from sharvin.figure_axes import frame_axis
+from sharvin.figure_axes import frame_axis, plain_log_ticks
 from sharvin.figures import BLUE, GREY, INK, VERMILLION, new_figure, style
 from sharvin.observables import Observables
 
@@ -22,27 +23,52 @@ Floats = NDArray[np.float64]
 
 MAX_CURVES = 8
 MAX_PANELS = 4
+LOGARITHMIC_BELOW = 0.01
+"""T(E) is drawn on a logarithmic axis where it falls below this part of its largest value."""
+NO_TRANSMISSION = 1e-10
+"""Below this T is rounding, and no logarithmic axis reaches there."""
+SHOWN_CHANNEL = 0.01
+"""Eigenchannels that never transmit more than this are not drawn."""
 CURRENT_DRAWN = 0.01
 """Bonds that carry less than this part of the largest current of a picture are not drawn."""
 
 
-def draw_transmission(grid: Floats, rows: Floats, title: str) -> Figure:
-    """T(E) of up to eight frames; with one energy, T against the frame."""
+def draw_transmission(grid: Floats, rows: Floats, numbers: Sequence[int], title: str, scale: str = "auto") -> Figure:
+    """T(E) of up to eight frames; with one energy, T against the frame.
+
+    Parameters
+    ----------
+    grid : float64[n_energies]
+        E − E_F in eV.
+    rows : float64[n_frames, n_energies]
+    numbers : sequence of int
+        Of the frames in their file.
+    title : str
+    scale : {"auto", "linear", "log"}
+        Of the transmission; ``auto`` is logarithmic where T falls below a hundredth of its largest value.
+    """
+    positive = rows[rows > NO_TRANSMISSION]
+    wide = positive.size > 0 and float(positive.min()) < LOGARITHMIC_BELOW * float(rows.max())
     with style():
         figure = new_figure()
         axes = figure.add_subplot()
         if len(grid) == 1:
-            axes.plot(np.arange(len(rows)), rows[:, 0], "o-", markersize=3)
+            axes.plot(numbers, rows[:, 0], "o-", markersize=3)
             axes.set_ylabel(rf"transmission at $E - E_\mathrm{{F}}$ = {grid[0]:g} eV")
-            frame_axis(axes, np.arange(len(rows)))
+            frame_axis(axes, numbers)
         else:
             shown = _chosen(len(rows), MAX_CURVES)
-            for colour, number in zip(_colours(len(shown)), shown, strict=True):
-                axes.plot(grid, rows[number], color=colour, label=f"frame {number}")
+            for colour, row in zip(_colours(len(shown)), shown, strict=True):
+                axes.plot(grid, rows[row], color=colour, label=f"frame {numbers[row]}")
             _fermi_energy(axes)
             axes.set(xlabel=r"$E - E_\mathrm{F}$ (eV)", ylabel="transmission")
             _legend(axes, len(shown))
-        axes.set_ylim(bottom=0.0)
+        if positive.size and (scale == "log" or (scale == "auto" and wide)):
+            axes.set_yscale("log")
+            axes.set_ylim(max(float(positive.min()) / 2, NO_TRANSMISSION), 2 * float(positive.max()))
+            plain_log_ticks(axes.yaxis)
+        else:
+            axes.set_ylim(bottom=0.0)
         axes.set_title(title)
         return figure
 
@@ -62,17 +88,21 @@ def draw_curves(x: Floats, curves: Floats, names: Sequence[str], labels: tuple[s
         return figure
 
 
-def draw_observables(seen: Sequence[Observables], title: str) -> Figure:
-    """Transmission with its eigenchannels, density of states and Fano factor, over the energy or, of one energy, the frames."""
+def draw_observables(seen: Sequence[Observables], numbers: Sequence[int], title: str) -> Figure:
+    """Transmission with its eigenchannels, density of states and Fano factor, over the energy or, of one energy, the frames.
+
+    Of one frame at one energy, the eigenchannels as bars.
+    """
     energies = seen[0].energies_eV
+    if len(energies) == 1 and len(seen) == 1:
+        return _bars_of_channels(seen[0], numbers[0], title)
     with style():
         figure = new_figure(6.4, 7.2)
         top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=[1.6, 1.0, 0.8])
         if len(energies) > 1:
             shown = _chosen(len(seen), MAX_CURVES)
-            for colour, number in zip(_colours(len(shown)) if len(shown) > 1 else [BLUE], shown, strict=True):
-                one = seen[number]
-                name = f"frame {number}"
+            for colour, row in zip(_colours(len(shown)) if len(shown) > 1 else [BLUE], shown, strict=True):
+                one, name = seen[row], f"frame {numbers[row]}"
                 _panels((top, middle, bottom), energies, (one.transmission, one.dos_per_eV, one.fano), colour, name)
             if len(shown) == 1:
                 _channels(top, energies, seen[0].eigenchannels)
@@ -84,9 +114,10 @@ def draw_observables(seen: Sequence[Observables], title: str) -> Figure:
             most = max(one.eigenchannels.shape[1] for one in seen)
             channels = np.array([np.pad(one.eigenchannels[0], (0, most - one.eigenchannels.shape[1])) for one in seen])
             curves = tuple(np.array([getattr(one, name)[0] for one in seen]) for name in ("transmission", "dos_per_eV", "fano"))
-            _panels((top, middle, bottom), np.arange(float(len(seen))), curves, BLUE, "total", "o-")
-            _channels(top, np.arange(float(len(seen))), channels, ".-")
-            frame_axis(bottom, np.arange(len(seen)))
+            frames = np.asarray(numbers, dtype=np.float64)
+            _panels((top, middle, bottom), frames, curves, BLUE, "total", "o-")
+            _channels(top, frames, channels, ".-")
+            frame_axis(bottom, numbers)
             bottom.set_xlabel(rf"frame, at $E - E_\mathrm{{F}}$ = {energies[0]:g} eV")
         top.set(ylabel="transmission", title=title)
         middle.set_ylabel("states / (eV · spin)")
@@ -99,7 +130,25 @@ def draw_observables(seen: Sequence[Observables], title: str) -> Figure:
         return figure
 
 
-def draw_currents(structures: Sequence[Atoms], seen: Sequence[Observables], row: int, title: str) -> Figure:
+def _bars_of_channels(one: Observables, number: int, title: str) -> Figure:
+    channels = one.eigenchannels[0][one.eigenchannels[0] > SHOWN_CHANNEL]
+    with style():
+        figure = new_figure()
+        axes = figure.add_subplot()
+        axes.bar(np.arange(1, len(channels) + 1), channels, color=BLUE, width=0.6)
+        axes.set(xlabel="eigenchannel", ylabel="transmission", ylim=(0.0, 1.05), xlim=(0.4, max(len(channels), 4) + 0.6))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        T, F, D = one.transmission[0], one.fano[0], one.dos_per_eV[0]
+        axes.set_title(
+            rf"{title}, frame {number}, $E - E_\mathrm{{F}}$ = {one.energies_eV[0]:g} eV:"
+            f"\nT = {T:.4g}, Fano factor {F:.3g}, {D:.4g} states / (eV · spin)"
+        )
+        return figure
+
+
+def draw_currents(
+    structures: Sequence[Atoms], seen: Sequence[Observables], row: int, numbers: Sequence[int], title: str
+) -> Figure:
     """Bond currents at one energy in up to four frames, seen along y: the wider the line, the larger the current.
 
     Atoms are as dark as their density of states from the left lead is high. Blue currents flow to the right (+z), red ones back.
@@ -114,7 +163,9 @@ def draw_currents(structures: Sequence[Atoms], seen: Sequence[Observables], row:
         for axes, number in zip(panels, shown, strict=True):
             _atoms_and_currents(axes, structures[number], seen[number], row)
             T, energy = seen[number].transmission[row], seen[number].energies_eV[row]
-            axes.set_title(rf"{title}, frame {number}: $T$ = {T:.3g} at $E - E_\mathrm{{F}}$ = {energy:g} eV", fontsize=10)
+            axes.set_title(
+                rf"{title}, frame {numbers[number]}: $T$ = {T:.3g} at $E - E_\mathrm{{F}}$ = {energy:g} eV", fontsize=10
+            )
         panels[-1].set_xlabel("z (Å)")
         return figure
 
@@ -180,7 +231,7 @@ def _panels(panels: tuple[Any, Any, Any], x: Floats, curves: Sequence[Floats], c
 def _channels(axes: Any, x: Floats, channels: Floats, line: str = "-") -> None:
     """The eigenchannels that matter, thin and below their sum."""
     for n, channel in enumerate(channels.T):
-        if channel.max() > 0.01:
+        if channel.max() > SHOWN_CHANNEL:
             axes.plot(x, channel, line, color=INK if n % 2 == 0 else GREY, linewidth=0.8, markersize=3)
 
 

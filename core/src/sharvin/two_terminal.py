@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from sharvin.device_checks import CHECKED_ORBITALS, check_device
+from sharvin.device_checks import CHECKED_ORBITALS, check_hermitian, check_overlap
 from sharvin.errors import InputError
 
 Matrix = NDArray[np.float64] | NDArray[np.complex128]
@@ -88,7 +88,7 @@ class Lead:
 class TwoTerminal:
     """Device between two leads.
 
-    A small one is checked when it is made; for large ones :func:`sharvin.device_checks.check_device` does that.
+    H and S of a small one are checked when it is made; :func:`sharvin.device_checks.check_device` checks all of any size.
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ class TwoTerminal:
         if self.atom is not None and (np.shape(self.atom) != (n,) or np.min(self.atom) < 0):
             raise InputError(f"a device of {n} orbitals needs the number of an atom for each of them, or none at all.")
         if n <= CHECKED_ORBITALS:
-            check_device(self)
+            check_hermitian(self)
+            check_overlap(self)
 
     @property
     def size(self) -> int:

@@ -31,7 +31,8 @@ from scipy.sparse import csr_array, eye_array
 from sharvin.atomic import atomically
 from sharvin.device_checks import check_device
 from sharvin.errors import InputError
-from sharvin.two_terminal import Lead, Matrix, Sample, Supercell, TwoTerminal
+from sharvin.layer_checks import check_layers
+from sharvin.two_terminal import Lead, Sample, Supercell, TwoTerminal
 
 FORMAT = "sharvin-two-terminal"
 VERSION = 1
@@ -174,7 +175,7 @@ class TwoTerminalFile:
             H, S, self._lead(group["left"]), self._lead(group["right"]), float(group.attrs["fermi_energy"]), atom
         )
         check_device(system)
-        check_layers(system)
+        check_layers(system, _LAYER_EV)
         return system
 
     def _lead(self, group: h5py.Group) -> Lead:
@@ -198,20 +199,6 @@ class TwoTerminalFile:
             raise InputError(f"there is no file {self.path}.") from None
         except (OSError, RuntimeError) as error:
             raise InputError(f"cannot read {self.path} as HDF5: {error}.") from None
-
-
-def check_layers(system: TwoTerminal) -> None:
-    """Raise :class:`InputError` unless the outermost principal layers of a device are its leads'."""
-    n, left, right = system.size, system.left.size, system.right.size
-    for name, matrix in (("H", system.H), ("S", system.S)):
-        for side, lead, part in (("left", system.left, slice(0, left)), ("right", system.right, slice(n - right, n))):
-            block: Matrix = lead.H00 if name == "H" else lead.S00
-            deviation = np.abs(matrix[part][:, part].toarray() - block).max()
-            if not deviation <= _LAYER_EV:
-                raise InputError(
-                    f"the outermost {side} principal layer differs from its lead's {name}00 by {deviation:.1e}; "
-                    "write the lead's block into the device."
-                )
 
 
 def _write_device(group: h5py.Group, device: Device, leads: dict[str, h5py.Group]) -> None:

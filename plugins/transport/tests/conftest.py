@@ -48,6 +48,20 @@ def point_contact(element: str = "Au", a: float = 4.08, bond: float = 2.7, seed:
     return Atoms(f"{element}{len(xyz)}", positions=xyz, cell=[3 * d, 3 * d, top + 12], pbc=[True, True, False])
 
 
+def loosened_crystal(n1: int = 1, n2: int = 1) -> Atoms:
+    """Gold (100), n1 × n2 atoms a layer, whose middle layer is moved, so that it scatters in the same way in every cell.
+
+    Its lengths have few digits, so that no rounding of the electrodes tells one cell from another.
+    """
+    d, spacing, layers = 2.885, 2.04, 11
+    positions = [[0.5 * (k % 2) * d, 0.5 * (k % 2) * d, k * spacing] for k in range(layers)]
+    atoms = Atoms(f"Au{layers}", positions=positions, cell=[d, d, 40.0], pbc=[True, True, False]).repeat((n1, n2, 1))
+    z = np.unique(np.round(atoms.positions[:, 2], 3))
+    middle = np.abs(atoms.positions[:, 2] - z[len(z) // 2]) < 0.1
+    atoms.positions[middle] += [0.3, 0.15, 0.4]
+    return atoms
+
+
 @pytest.fixture(scope="session")
 def bulk() -> Callable[..., Atoms]:
     return bulk_wire
@@ -56,3 +70,8 @@ def bulk() -> Callable[..., Atoms]:
 @pytest.fixture(scope="session")
 def contact() -> Callable[..., Atoms]:
     return point_contact
+
+
+@pytest.fixture(scope="session")
+def loosened() -> Callable[..., Atoms]:
+    return loosened_crystal

@@ -12,6 +12,7 @@ from scipy.sparse import block_array, csr_array, eye_array
 from sharvin.errors import InputError, RunError
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
+from sharvin.lead_channels import channels
 from sharvin.testing import TransportSolverTests
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_transport.configs import DenseOptions, GridTransferOptions, RecursiveGreenOptions, SislOptions, SlaterKosterOptions
@@ -30,6 +31,7 @@ DECIMATION = RecursiveGreen(RecursiveGreenOptions())
 EIGENMODES = RecursiveGreen(RecursiveGreenOptions(surface="eigenmodes"))
 TORCH = RecursiveGreen(RecursiveGreenOptions(surface="eigenmodes", backend="torch"))
 DENSE = DenseGreen(DenseOptions())
+SISL = SislTransport(SislOptions())
 
 
 class TestRgfWithEigenmodes(TransportSolverTests):
@@ -118,10 +120,45 @@ def test_decimation_refuses_a_band_edge_that_its_broadening_hides(width: int) ->
     wire = GridWire(np.zeros((3, width)))
     edge = 2 - 2 * np.cos(np.pi * np.arange(1, width + 1) / (width + 1))
     for number, energy in enumerate(edge):
-        with pytest.raises(RunError, match=r"the left lead .* on a band edge; move the energy"):
-            DECIMATION.transmission([wire], np.array([energy]))
+        for solver in (DECIMATION, DENSE, SISL):
+            with pytest.raises(RunError, match=r"the left lead .* on a band edge; move the energy"):
+                solver.transmission([wire], np.array([energy]))
         T = DECIMATION.transmission([wire], energy + np.array([-1e-6, 1e-6]))[0]
         assert pytest.approx([width - number, width - number - 1], abs=1e-7) == T
+
+
+def flat_leads() -> dict[str, tuple[Lead, float]]:
+    """Leads with a flat band, and its energy: alone, beside a wide band, mixed with it, and made by interference."""
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))[0]
+    blocks = {
+        "alone": ([[0.5]], [[0.0]], 0.5),
+        "beside a band": (np.diag([0.0, 3.5]), np.diag([-1.0, 0.0]), 3.5),
+        "inside a band": (np.diag([0.0, 0.5]), np.diag([-1.0, 0.0]), 0.5),
+        "mixed": (turn @ np.diag([0.0, 0.5, 1.0]) @ turn.T, turn @ np.diag([-1.0, 0.0, 0.0]) @ turn.T, 0.5),
+        "interference": ([[0.0, 1.0], [1.0, 0.0]], -np.ones((2, 2)), -1.0),
+    }
+    one = {name: len(h00) for name, (h00, _, _) in blocks.items()}
+    return {
+        name: (Lead(np.array(h00), np.array(h01), np.eye(one[name]), np.zeros((one[name],) * 2)), level)
+        for name, (h00, h01, level) in blocks.items()
+    }
+
+
+@pytest.mark.parametrize("name", flat_leads())
+def test_in_a_flat_band_there_is_one_clear_error_or_the_transmission_of_the_other_bands(name: str) -> None:
+    lead, level = flat_leads()[name]
+    one, up = np.eye(4), np.eye(4, k=1)
+    H = np.kron(one, lead.H00) + np.kron(up, lead.H01) + np.kron(up.T, lead.H01.T)
+    system = TwoTerminal(csr_array(H), csr_array(np.eye(len(H))), lead, lead)
+    for solver in (DECIMATION, EIGENMODES, DENSE, SISL):
+        try:
+            T = solver.transmission([system], np.array([level]))
+        except RunError as error:
+            assert "move the energy by 1e-" in str(error)
+        else:
+            assert T[0, 0] == pytest.approx(channels(lead, level)[0], abs=1e-8)
+        beside = solver.transmission([system], np.array([level + 1e-5]))
+        assert beside[0, 0] == pytest.approx(channels(lead, level + 1e-5)[0], abs=1e-6)
 
 
 @pytest.mark.parametrize("distance", [1e-3, 2e-3, 5e-3])

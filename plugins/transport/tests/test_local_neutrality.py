@@ -39,15 +39,15 @@ def transmission(system: TwoTerminal) -> float:
 
 def shifts_of(h: SlaterKoster, junction: Junction) -> np.ndarray:
     """Shifts of the atoms between the principal layers, in the order of the snapshot."""
-    system, inside = h._device_of(junction)
-    return h._neutral(system, junction, inside, None)[1].values
+    samples, inside = h._devices_of(junction)
+    return h._neutral(samples, junction, inside, None)[1].values
 
 
 def open_device(h: SlaterKoster, junction: Junction, points: int) -> tuple[OpenDevice, int]:
     system, inside = h._device_of(junction)
     atom = np.full(system.size, -1)
     atom[system.left.size : system.size - system.right.size] = np.repeat(np.arange(len(inside)), 9)
-    lowest = h._bottom(system.left, junction.atoms.numbers)
+    lowest = h._bottom([system.left], junction.atoms.numbers)
     contour = Contour.semicircle(lowest, system.fermi_energy, points)
     assert system.left.supercell is not None
     surfaces = [
@@ -62,7 +62,7 @@ def test_every_atom_of_an_infinite_crystal_is_neutral_by_itself(table: str, bulk
     h, atoms = hamiltonian(table), bulk(layers=12)
     junction = junction_of(atoms, h)
     system, inside = h._device_of(junction)
-    contour = Contour.semicircle(h._bottom(system.left, atoms.numbers), system.fermi_energy, 10)
+    contour = Contour.semicircle(h._bottom([system.left], atoms.numbers), system.fermi_energy, 10)
     populations = lead_populations(system.left, contour, *LeadContour().surfaces(system.left, contour))
     assert populations.reshape(-1, 9).sum(axis=1) == pytest.approx(AU, abs=1e-5)
     assert np.abs(shifts_of(h, junction)).max() == 0.0
@@ -132,8 +132,8 @@ def test_a_chain_of_gold_between_pyramids_has_one_channel_and_atoms_with_few_nei
 ) -> None:
     h, atoms = hamiltonian(table), contact(bond=bond)
     junction = junction_of(atoms, h)
-    system, inside = h._device_of(junction)
-    shifted, shifts = h._neutral(system, junction, inside, None)
+    samples, inside = h._devices_of(junction)
+    ((_, shifted),), shifts = h._neutral(samples, junction, inside, None)
     assert 0.9 < transmission(shifted) < 1.05
     chain = np.flatnonzero(np.isin(np.sort(inside), np.arange(49, 52)))
     assert shifts.values[chain].min() > 0.2 and shifts.values.max() < 3.5 and shifts.values.min() > -0.5
@@ -163,9 +163,9 @@ def test_a_shift_of_all_energies_changes_no_population(contact: Callable[..., At
     system, inside = h._device_of(junction)
     atom = np.full(system.size, -1)
     atom[system.left.size : system.size - system.right.size] = np.repeat(np.arange(len(inside)), 9)
-    bottom = h._bottom(system.left, junction.atoms.numbers)
+    bottom = h._bottom([system.left], junction.atoms.numbers)
     found = [
-        h._neutrality.shifts(moved, [""] * len(inside), np.full(len(inside), AU), atom, bottom + energy, None)
+        h._neutrality.shifts([(1.0, moved)], [""] * len(inside), np.full(len(inside), AU), atom, bottom + energy, None)
         for energy, moved in ((0.0, system), (1.25, system.shifted(1.25)))
     ]
     assert found[0].values == pytest.approx(found[1].values, abs=1e-3)

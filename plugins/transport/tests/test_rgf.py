@@ -15,7 +15,8 @@ from sharvin.two_terminal import Lead, Supercell, TwoTerminal
 from sharvin_transport.configs import RecursiveGreenOptions, SislOptions, SlaterKosterOptions
 from sharvin_transport.contact import Contacts
 from sharvin_transport.interior import Interior, partition
-from sharvin_transport.lead_bands import fold, lead_fermi_energy, open_channels, unfold
+from sharvin_transport.lead_bands import fold, open_channels, unfold
+from sharvin_transport.lead_filling import lead_fermi_energy
 from sharvin_transport.rgf import RecursiveGreen
 from sharvin_transport.sisl_btd import SislTransport
 from sharvin_transport.slater_koster import SlaterKoster
@@ -211,9 +212,7 @@ def test_transverse_bloch_states_are_only_a_faster_way(contact: Callable[..., At
     plain = Lead(system.left.H00, system.left.H01, system.left.S00, system.left.S01)
     same = TwoTerminal(system.H, system.S, plain, plain, system.fermi_energy)
     assert transmission(same, 0.1) == pytest.approx(transmission(system, 0.1), abs=1e-8)
-    assert lead_fermi_energy(plain, 11.0 * 36, 300.0, 6) == pytest.approx(
-        lead_fermi_energy(system.left, 11.0 * 36, 300.0, 6), abs=1e-8
-    )
+    assert lead_fermi_energy(plain, 11.0 * 36, 300.0) == pytest.approx(lead_fermi_energy(system.left, 11.0 * 36, 300.0), abs=1e-8)
     assert open_channels(plain, 0.0) == open_channels(system.left, 0.0)
 
 

@@ -1,7 +1,8 @@
-"""`.skf` files tabulated from a table give its H, S and transmission back; the order of two elements is the file's."""
+"""`.skf` files tabulated from a table give its H, S and transmission back; what public sets are like is read as it is meant."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.registry import create
 from sharvin_transport.configs import SlaterKosterOptions
+from sharvin_transport.skf_file import read_skf
 from sharvin_transport.slater_koster import SlaterKoster
 from sharvin_transport.tables import CHANNELS
 
@@ -123,3 +125,149 @@ def test_elements_and_files_are_known_beforehand(folder: Path) -> None:
     options = SlaterKosterOptions(table=str(folder))
     assert options.elements() == {"Au", "Ag", "H"} and len(options.files()) == 9
     assert SlaterKosterOptions(table={"Au-Au": "my/gold.skf"}).files() == ("my/gold.skf",)
+
+
+# Rows of public sets (mio, 3ob …): d, p and s integrals of sizes like those of carbon and hydrogen, decaying with distance.
+SIZES = dict(zip(IN_FILE, (0.1, -0.1, 0.02, 0.2, -0.1, 0.3, -0.2, -0.2, 0.35, -0.5), strict=True))
+ATOMS = {
+    "C": "0.0 -0.19435511 -0.50489172 -0.04547908 0.387425 0.364696 0.364696 0.0 2.0 2.0",
+    "H": "0.0 0.000039 -0.23860040, -0.0330, 0.3471 0.4919 0.419500 0.0 0.0 1.0",  # as in mio: a p energy and no p orbitals
+    "S": "0.021602 -0.25760 -0.63000 -0.4 3*0.3288 0.0 4.0 2.0",
+    "Ca": "3*0.0 -0.4 3*0.3 0.0 0.0 2.0",
+}
+ORBITALS = {"C": "sp", "H": "s", "S": "spd", "Ca": "sp"}
+
+
+def public(pair: str, placeholders: int = 19, points: int = 500, scale: float = 1.0, exchanged: bool = False) -> list[str]:
+    """Lines of a file as public sets have them: rows of 20*1.0 at short distances, columns of absent shells zero."""
+    one, other = pair.split("-")[:: -1 if exchanged else 1]
+    r = 0.02 * np.arange(1, points)
+    lines = [f"0.02, {points},1", *([ATOMS[one]] if one == other else []), "1.008,\t19*1.0,"]
+    columns = [
+        SIZES[c] * scale * np.exp(-(r**2) / 8) if c[0] in ORBITALS[one] and c[1] in ORBITALS[other] else 0.0 * r for c in IN_FILE
+    ]
+    rows = np.concatenate([columns, -0.8 * np.array(columns)]).T
+    lines += ["20*1.0,\t\t"] * placeholders + [" ".join(f"{x:.12e}" for x in row) for row in rows[placeholders:]]
+    return [*lines, "Spline", "12 0.05", "0 0 -1"]
+
+
+def public_set(folder: Path, elements: str = "C H") -> Path:
+    folder.mkdir(exist_ok=True)
+    for a, b in product(elements.split(), repeat=2):
+        (folder / f"{a}-{b}.skf").write_text("\n".join(public(f"{a}-{b}")))
+    return folder
+
+
+def test_shells_are_those_with_electrons_or_integrals_that_are_no_placeholders(tmp_path: Path) -> None:
+    files = SlaterKoster(SlaterKosterOptions(table=str(public_set(tmp_path / "set", "C H S Ca"))))
+    assert dict(files.table.orbitals) == {6: 4, 1: 1, 16: 9, 20: 4}
+    assert dict(files.table.electrons) == {6: 4.0, 1: 1.0, 16: 6.0, 20: 2.0}
+    methane = Atoms("CH4", positions=[[0, 0, 0], *(0.63 * np.array([[1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]]))])
+    bloch = files.bloch(methane)
+    assert bloch.H_R.shape == (1, 8, 8) and np.abs(np.linalg.eigvals(np.linalg.solve(bloch.S_R[0], bloch.H_R[0]))).min() > 1.0
+    alone = SlaterKosterOptions(table=str(tmp_path / "set" / "C-C.skf"))
+    assert dict(SlaterKoster(alone).table.orbitals) == {6: 4}
+
+
+def test_placeholders_are_never_taken_for_integrals(tmp_path: Path) -> None:
+    (tmp_path / "C-C.skf").write_text("\n".join(public("C-C", placeholders=60)))
+    table = SlaterKoster(SlaterKosterOptions(table=str(tmp_path))).table
+    r = np.array([0.7, 1.4])
+    expected = -0.5 * Hartree * np.exp(-((r / Bohr) ** 2) / 8)
+    assert table.radial(6, 6, r)[0][0] == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(InputError, match=r"C-C\.skf begins at 0\.65 Å, but a C and a C atom are 0\.50 Å apart"):
+        table.radial(6, 6, np.array([0.5]))
+    (tmp_path / "C-C.skf").write_text("\n".join(public("C-C", placeholders=495)))
+    with pytest.raises(InputError, match="has no integrals: 495 of its 499 rows are placeholders"):
+        SlaterKoster(SlaterKosterOptions(table={"C-C": str(tmp_path / "C-C.skf")}))
+
+
+def test_fortran_s_ways_of_writing_numbers_are_read(tmp_path: Path) -> None:
+    (tmp_path / "C-C.skf").write_text("\n".join(public("C-C")))
+    expected = read_skf(tmp_path / "C-C.skf", True)
+    plain = public("C-C")
+    ways = {
+        "exponents": "\n".join([line.replace("e-", "D-").replace("e+", "d+") for line in plain[:-3]]),
+        "three digits": "\n".join(plain).replace("0.000000000000e+00", "0.123-105"),
+        "commas and tabs": "\n".join([*plain[:3], *(line.replace(" ", ",\t") for line in plain[3:])]),
+        "carriage returns": "\r\n".join(plain),
+        "byte-order mark": "\ufeff" + "\n".join(plain),
+        "comments and empty lines": "\n".join(["# the set mio", plain[0] + " ! grid", "", *plain[1:50], "! half", *plain[50:]]),
+    }
+    for name, text in ways.items():
+        (tmp_path / "C-C.skf").write_bytes(text.encode())
+        read = read_skf(tmp_path / "C-C.skf", True)
+        assert read.integrals == pytest.approx(expected.integrals, abs=1e-12), name
+        assert np.array_equal(read.onsite, expected.onsite) and read.electrons == 4.0, name
+    (tmp_path / "C-C.skf").write_bytes(gzip.compress("\n".join(plain).encode()))
+    assert np.array_equal(read_skf(tmp_path / "C-C.skf", True).integrals, expected.integrals)
+
+
+def test_the_extended_format_is_read_where_it_has_no_f_orbitals(tmp_path: Path) -> None:
+    lines = public("C-C")
+    (tmp_path / "C-C.skf").write_text("\n".join(lines))
+    expected = read_skf(tmp_path / "C-C.skf", True)
+
+    def wide(line: str, f: str) -> str:
+        if line.startswith("20*"):
+            return "40*1.0"
+        halves = [line.split()[:10], line.split()[10:]]
+        return " ".join(" ".join([*[f] * 7, *h[:3], f, f, h[3], h[4], h[5], h[6], f, h[7], h[8], h[9]]) for h in halves)
+
+    for f, message in (("0.0", None), ("0.3", None), ("0.{}", r"has f orbitals \(the extended \.skf format, @\)")):
+        atom = "0.0 " + lines[1].replace(" 0.387425", " 0.4 0.387425").replace(" 0.0 2.0 2.0", " 0.0 0.0 2.0 2.0")
+        rows = [wide(line, f.format(100 + k)) for k, line in enumerate(lines[3:502])]
+        (tmp_path / "C-C.skf").write_text("\n".join(["@", lines[0], atom, lines[2], *rows]))
+        if message is None:
+            assert np.array_equal(read_skf(tmp_path / "C-C.skf", True).integrals, expected.integrals)
+        else:
+            with pytest.raises(InputError, match=message):
+                read_skf(tmp_path / "C-C.skf", True)
+
+
+def test_one_odd_file_does_not_block_a_set(tmp_path: Path) -> None:
+    folder = public_set(tmp_path)
+    for odd in ("H-N_short.skf", "C-H.skf.bak", "README", "README-first.skf", "c-h.skf", "CH.skf", "C-H-C.skf", "Xy-Zz.skf"):
+        (folder / odd).write_text("not a table")
+    (folder / "Au-Au.skf").write_text("damaged")
+    (folder / "H-N.skf").symlink_to(folder / "nowhere.skf")
+    options = SlaterKosterOptions(table=str(folder))
+    assert options.elements() == {"C", "H", "Au"} and len(options.files()) == 5
+    files = SlaterKoster(options)
+    assert files.range_A(np.array([6, 1])) > 2.0
+    with pytest.raises(InputError, match=r"Au-Au\.skf is not of the simple \.skf format"):
+        files.range_A(np.array([79]))
+    (folder / "C-H.skf").write_text("H-C.skf\n")
+    with pytest.raises(InputError, match=r"C-H\.skf holds the name of another file, 'H-C\.skf': it is a symbolic link"):
+        SlaterKoster(SlaterKosterOptions(table=str(folder), tail_eV=2e-5)).range_A(np.array([6, 1]))
+    (folder / "C-H.skf").unlink()
+    with pytest.raises(InputError, match=r"no parameters for C with H: the file C-H\.skf is missing"):
+        SlaterKoster(SlaterKosterOptions(table=str(folder))).range_A(np.array([6, 1]))
+
+
+def test_two_files_of_a_pair_must_say_the_same(tmp_path: Path) -> None:
+    folder = public_set(tmp_path)
+    (folder / "H-C.skf").write_text("\n".join(public("H-C", scale=1.05)))
+    sentence = r"H-C\.skf and .*C-H\.skf contradict each other: ss_sigma of H, .* at 0\.80 Å; take both files from one set"
+    with pytest.raises(InputError, match=sentence):
+        SlaterKoster(SlaterKosterOptions(table=str(folder))).range_A(np.array([1, 6]))
+    for pair in ("H-C", "C-H"):
+        (folder / f"{pair}.skf").write_text("\n".join(public(pair, exchanged=True)))
+    with pytest.raises(InputError, match=r"seem to be exchanged: H-C\.skf has no sp_sigma integral"):
+        SlaterKoster(SlaterKosterOptions(table=str(folder), tail_eV=2e-5)).range_A(np.array([1, 6]))
+
+
+def test_small_differences_of_the_two_files_do_not_make_atoms_order_matter(tmp_path: Path) -> None:
+    folder = public_set(tmp_path)
+    (folder / "H-C.skf").write_text("\n".join(public("H-C", points=450, scale=1.0001)))
+    files = SlaterKoster(SlaterKosterOptions(table=str(folder), tail_eV=3e-5))
+    one = files.bloch(Atoms("CH", positions=[[0, 0, 0], [0.2, 0.3, 1.0]])).H_R[0]
+    other = files.bloch(Atoms("HC", positions=[[0.2, 0.3, 1.0], [0, 0, 0]])).H_R[0]
+    order = [1, 2, 3, 4, 0]
+    assert np.abs(one - other[np.ix_(order, order)]).max() < 1e-14
+
+
+def test_a_misspelt_table_gets_a_suggestion() -> None:
+    for name in ("ptpb", "PTBP"):
+        with pytest.raises(InputError, match=rf"there is no table '{name}' \(did you mean 'ptbp'\?\)"):
+            create("hamiltonians", "slater_koster", table=name)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sharvin.brillouin import averaged_transmission, samples_of_junction
 from sharvin.config import Selection
 from sharvin.context import Context, Failure, StepResult
 from sharvin.errors import InputError, ItemError, RunError
@@ -52,7 +53,7 @@ def reference(task: ReferenceTask, path: Path) -> None:
             reasons[str(number)] = str(found)
             continue
         numbers.append(number)
-        conductances.append(float(solver.transmission([found.system], np.zeros(1))[0, 0]))
+        conductances.append(float(averaged_transmission(solver, found.samples, np.zeros(1))[0]))
         quantities.append(found.quantity)
     if not numbers:
         raise ItemError(f"no snapshot could be computed in full; the first: {next(iter(reasons.values()))}")
@@ -152,8 +153,8 @@ def _learn(
     with one_thread():
         hamiltonian.learn([junctions[i] for i in known], [quantities[i] for i in known])
         learnt = [hamiltonian.learnt(junctions[i]) for i in held_out]
-        systems = [hamiltonian.two_terminal(junctions[i]) for i in held_out]
-        predicted = [float(solver.transmission([system], np.zeros(1))[0, 0]) for system in systems]
+        sampled = [samples_of_junction(hamiltonian, junctions[i]) for i in held_out]
+        predicted = [float(averaged_transmission(solver, samples, np.zeros(1))[0]) for samples in sampled]
     if not all(np.isfinite(values).all() for values in (*learnt, predicted)):
         raise RunError("the Hamiltonian has learnt values that are not numbers; look at the reference snapshots.")
     (folder / "model").mkdir()

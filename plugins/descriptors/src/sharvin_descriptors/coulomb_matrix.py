@@ -17,8 +17,8 @@ from itertools import product
 
 import numpy as np
 from ase.geometry.minkowski_reduction import minkowski_reduce
-from numba import njit
 from numpy.typing import NDArray
+from sharvin.compiled import njit
 from sharvin.errors import ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Features
@@ -113,7 +113,7 @@ class CoulombMatrix:
         return matrix
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _distances(
     positions: NDArray[np.float64], vectors: NDArray[np.float64], inverse: NDArray[np.float64], shifts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -141,7 +141,7 @@ def _distances(
     return result
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _upper_triangle(matrix: NDArray[np.float64], order: NDArray[np.int64], result: NDArray[np.float64]) -> None:
     place = 0
     for column in range(len(order)):

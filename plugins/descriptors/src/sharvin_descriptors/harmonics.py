@@ -16,17 +16,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+from sharvin.compiled import njit
 
 Real = NDArray[Any]
 
 GROUP = 8
 """Vectors are worked on in whole groups of this many, so that loops over them have no remainder."""
 
-compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"}
-)
+compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 """Fused multiply-add is allowed, a changed order of sums is not."""
 
 

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+from sharvin.compiled import njit
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(cache=True, nogil=True, error_model="numpy")
+_compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(nogil=True, error_model="numpy")
 
 
 class Parameters(NamedTuple):

@@ -270,6 +270,10 @@ class AseOptions(Options):
             raise ValueError(f"the package {package!r} is not installed here")
         return value
 
+    def modules(self) -> tuple[str, ...]:
+        """The module of the calculator."""
+        return (self.calculator.rpartition(".")[0],)
+
 
 class ThermostatOptions(Options):
     """What runs at a temperature share."""

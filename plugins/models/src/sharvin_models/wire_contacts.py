@@ -206,7 +206,7 @@ class WireBuilder:
             return known.junction.with_positions(frame.to_atoms())
         atoms = frame.to_atoms()
         try:
-            nearest = _nearest(Junction.detect(atoms, 0.1).electrodes()[1])
+            nearest = _nearest(Junction.detect(atoms, 0.0).electrodes()[1])
             junction = Junction.detect(atoms, self.bonds.reach * nearest)
             self._check(*junction.electrodes()[1:])
         except InputError as error:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 from sharvin.options import Options
+from sharvin.suggestions import did_you_mean
 
 TABLES = {name: Path(__file__).parent / "data" / f"slater_koster_{name}.json" for name in ("ptbp", "nrl")}
+_SYMBOL = (
+    "(A[cglmrstu]|B[aehikr]?|C[adeflmnorsu]?|D[bsy]|E[rsu]|F[elmr]?|G[ade]|H[efgos]?|I[nr]?|Kr?|L[airuv]|M[cdgnot]|N[abdehiop]?|"
+    "O[gs]?|P[abdmortu]?|R[abefghnu]|S[bcegimnr]?|T[abcehilms]|U|V|W|Xe|Yb?|Z[nr])"
+)
+_PAIR = re.compile(f"{_SYMBOL}-{_SYMBOL}")
 
 
 class TableOptions(Options):
@@ -17,12 +24,22 @@ class TableOptions(Options):
 
     table: str | dict[str, str] = "ptbp"
     """Parameters: `ptbp` (H, C, N, O, S, Na, Al, K, Ni, Cu, Pd, Ag, Pt, Au, all pairs), `nrl` (Au or Cu), the path of a
-    JSON file of the same form as either, a folder of DFTB's `.skf` files named `Au-Ag.skf`, or such files one by one,
-    `{Au-Au: my/gold.skf}`."""
+    JSON file of the same form as either, a folder of DFTB's `.skf` files named `Au-Ag.skf` (other names are ignored), or such
+    files one by one, `{Au-Au: my/gold.skf}`."""
 
     tail_eV: PositiveFloat = Field(default=1e-5, le=1e-2)
     """The cutoff of each pair of elements is where its hoppings have fallen below this (and its overlaps below a tenth of it, per
     eV); over the last 0.5 Å they are brought smoothly to zero."""
+
+    @field_validator("table")
+    @classmethod
+    def _is_there(cls, table: str | dict[str, str]) -> str | dict[str, str]:
+        if isinstance(table, str) and re.fullmatch(r"\w*", table) and table not in TABLES and not Path(table).exists():
+            raise ValueError(
+                f"there is no table {table!r}{did_you_mean(table.lower(), TABLES)}; give {' or '.join(TABLES)}, a JSON file or a "
+                "folder of .skf files"
+            )
+        return table
 
     @property
     def table_name(self) -> str:
@@ -34,9 +51,12 @@ class TableOptions(Options):
         if isinstance(self.table, dict):
             return {pair: str(Path(path).expanduser()) for pair, path in self.table.items()}
         folder = Path(self.table).expanduser()
+        if folder.suffix == ".skf" and folder.is_file() and _PAIR.fullmatch(folder.stem):
+            return {folder.stem: str(folder)}
         if self.table in TABLES or not folder.is_dir():
             return None
-        return {path.stem: str(path) for path in sorted(folder.glob("*-*.skf"))}
+        # Backups, notes and alternatives (H-N_short.skf) lie beside the files of a set.
+        return {path.stem: str(path) for path in sorted(folder.glob("*.skf")) if _PAIR.fullmatch(path.stem) and path.is_file()}
 
     def elements(self) -> frozenset[str] | None:
         if (files := self.skf_files()) is not None:
@@ -56,14 +76,16 @@ class TableOptions(Options):
 
 class SlaterKosterOptions(TableOptions):
     fermi_energy_eV: float | None = None
-    """Fermi energy on the table's scale; by default the filling of the lead's bands by its valence electrons gives it."""
+    """Fermi energy on the table's scale; by default the filling of the lead's bands by its valence electrons gives it.
+    Between different electrodes it ignores their contact potential."""
 
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
 
     k_points: tuple[PositiveInt, PositiveInt] = (1, 1)
-    """Divisions of the transverse Brillouin zone of a junction that is periodic in x and y: a Γ-centred grid over which T is
-    averaged. T stays that of one cell, and the electrodes are filled at all of these k-points."""
+    """Divisions of the transverse Brillouin zone of a junction that is periodic in x and y: a Γ-centred grid, [3, 3] the same
+    states as Γ of the 3 × 3 supercell. T is averaged over it and stays that of one cell; the electrodes are filled, and atoms are
+    made neutral, at all of these k-points."""
 
     charge_neutrality: Literal["none", "local", "predicted"] = "none"
     """`local` shifts the on-site energies of every atom between the principal layers until it holds its valence electrons
@@ -89,10 +111,6 @@ class SlaterKosterOptions(TableOptions):
             raise ValueError(
                 f"fermi_energy_eV and charge_neutrality: {self.charge_neutrality} exclude each other, because the leads are "
                 "neutral at one Fermi energy only; leave fermi_energy_eV out"
-            )
-        if self.charge_neutrality != "none" and self.k_points != (1, 1):
-            raise ValueError(
-                f"charge_neutrality: {self.charge_neutrality} populates the device at Γ only; leave k_points out, or use none"
             )
         if self.charge_neutrality == "none":
             changed = self._changed("neutrality_tolerance", "neutrality_iterations", "contour_points")

@@ -15,6 +15,7 @@ The Fermi energy that goes with a contour is the one at which the lead, integrat
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,33 +107,59 @@ def _surfaces(lead: Lead, contour: Contour) -> dict[str, NDArray[Any]]:
 def lead_populations(lead: Lead, contour: Contour, left: Complexes, right: Complexes) -> Floats:
     """Mulliken populations of the orbitals of the infinite lead, float64[m], m orbitals of its primitive transverse cell.
 
-    `left` and `right` are its surface Green functions on the contour.
+    `left` and `right` are its surface Green functions on the contour. A complex lead stands for k and −k.
     """
     h00, h01, s00, s01 = bloch_states(lead)
     h10, s10 = (b.conj().transpose(0, 2, 1) for b in (h01, s01))
     total = np.zeros(h00.shape[1])
+    one_of_a_pair = np.iscomplexobj(lead.H00)
     for z, weight, g_left, g_right in zip(contour.nodes, contour.weights, left, right, strict=True):
         k00, to_right, to_left = z * s00 - h00, z * s01 - h01, z * s10 - h10
         down, up = to_left @ g_left, to_right @ g_right
         green = np.linalg.inv(k00 - down @ to_right - up @ to_left)
-        total += (weight * np.einsum("kab,kba->a", green, s00 - down @ s01 - up @ s10)).imag
+        held = np.einsum("kab,kba->a", green, s00 - down @ s01 - up @ s10)
+        if one_of_a_pair:
+            overlap = s00 - s01 @ g_right @ to_left - s10 @ g_left @ to_right
+            held = 0.5 * (held + np.einsum("kab,kba->a", overlap, green))
+        total += (weight * held).imag
     return np.asarray(total / len(h00))
 
 
-def neutral_fermi_energy(lead: Lead, electrons: float, guess_eV: float, bottom_eV: float, points: int) -> float:
+def sampled_populations(
+    leads: Sequence[tuple[float, Lead]], contour: Contour, surfaces: Sequence[tuple[Complexes, Complexes]]
+) -> Floats:
+    """Mean over k-points (weight, lead at k) of :func:`lead_populations`, float64[n] of all orbitals of a principal layer."""
+    mean = np.zeros(leads[0][1].size)
+    for (weight, lead), (left, right) in zip(leads, surfaces, strict=True):
+        populations = lead_populations(lead, contour, left, right)
+        if lead.supercell is None:
+            mean += weight * populations
+        else:
+            mean[lead.supercell.orbitals] += weight * populations
+    return mean
+
+
+def neutral_fermi_energy(
+    leads: Sequence[tuple[float, Lead]], electrons: float, guess_eV: float, bottom_eV: float, points: int
+) -> float:
     """Fermi energy in eV at which the infinite lead holds `electrons` a principal layer on the contour's own nodes.
+
+    `leads` are its transverse k-points: (weight, lead at k), weights of sum 1.
 
     Raises
     ------
     InputError
         If there is none within 0.5 eV of the guess.
     """
-    cells = lead.supercell.repeats[0] * lead.supercell.repeats[1] if lead.supercell else 1
 
     def excess(fermi: float) -> float:
         contour = Contour.semicircle(bottom_eV, fermi, points)
-        surfaces = _surfaces(lead, contour)
-        return float(lead_populations(lead, contour, surfaces["left"], surfaces["right"]).sum() * cells - electrons)
+        total = 0.0
+        for weight, lead in leads:
+            surfaces = _surfaces(lead, contour)
+            cells = lead.supercell.repeats[0] * lead.supercell.repeats[1] if lead.supercell else 1
+            total += weight * float(lead_populations(lead, contour, surfaces["left"], surfaces["right"]).sum() * cells)
+        return total - electrons
 
     width = 0.02
     while excess(guess_eV - width) > 0 or excess(guess_eV + width) < 0:

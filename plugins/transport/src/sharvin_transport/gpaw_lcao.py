@@ -31,6 +31,7 @@ from sharvin.junction import Electrode, Junction
 from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal
 
 from sharvin_transport.configs import GpawOptions
+from sharvin_transport.spin import warn_of_magnetism
 
 Floats = NDArray[np.float64]
 NEXT_NEIGHBOUR_EV = 1e-2
@@ -75,6 +76,7 @@ class GpawLcao:
         junction, left, right = junction.electrodes()
         if left.key != right.key:
             raise InputError("GPAW's leads must be the same crystal at both ends; the contact potential is not computed.")
+        warn_of_magnetism(junction.atoms.numbers, "gpaw_lcao")
         lead, fermi = self._lead(left)
         atoms = junction.atoms
         inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))

@@ -1,4 +1,4 @@
-r"""Bands of a lead: its transverse Bloch states, Fermi energy and number of open channels.
+r"""Bands of a lead: its transverse Bloch states and number of open channels.
 
 A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transverse Bloch states: with *c = (i, j)* the cells,
 :math:`A(k) = \sum_c e^{2\pi i k \cdot c} A_{0 \mu, c \nu}` for k = (a/N1, b/N2).
@@ -6,17 +6,13 @@ A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, eig, eigh
-from scipy.optimize import brentq
-from sharvin.errors import InputError
+from scipy.linalg import eig
 from sharvin.two_terminal import Lead, Supercell
 
-KB_EV_PER_K = 8.617333262e-5
 Complexes = NDArray[np.complex128]
 
 
@@ -85,65 +81,6 @@ def kept_states(lead: Lead) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     opposite = (-(index // n2) % n1) * n2 + (-(index % n2)) % n2
     keep = index[index <= opposite]
     return keep, np.where(keep == opposite[keep], 1.0, 2.0)
-
-
-def lead_fermi_energy(lead: Lead, electrons: float, smearing_K: float, samples: int = 24) -> float:
-    """Fermi energy of a lead in eV: its bands at transverse Γ hold `electrons` a principal layer.
-
-    Bands are sampled at `samples` midpoints of half the Brillouin zone along z (E(k) = E(−k)) and filled by a Fermi function.
-
-    Raises
-    ------
-    InputError
-        If the overlap matrix is not positive definite.
-    """
-    return sampled_fermi_energy([(1.0, lead)], electrons, smearing_K, samples)
-
-
-def sampled_fermi_energy(leads: Sequence[tuple[float, Lead]], electrons: float, smearing_K: float, samples: int = 24) -> float:
-    """Fermi energy in eV of a lead that is sampled at transverse k-points: (weight, lead at k), weights of sum 1.
-
-    Raises
-    ------
-    InputError
-        If an overlap matrix is not positive definite, or there are more electrons than states.
-    """
-    levels = [_levels(lead, samples) for _, lead in leads]
-    e = np.concatenate([energies for energies, _ in levels])
-    n = np.concatenate([weight * held for (weight, _), (_, held) in zip(leads, levels, strict=True)])
-    kt = KB_EV_PER_K * smearing_K
-    if not 0 < electrons < n.sum():
-        raise InputError(f"{electrons:g} electrons do not fit into the {n.sum():g} states of the lead's principal layer.")
-
-    def excess(mu: float) -> float:
-        return float(n @ (0.5 - 0.5 * np.tanh((e - mu) / (2 * kt)))) - electrons
-
-    return float(brentq(excess, e.min() - 1.0, e.max() + 1.0, xtol=1e-10))
-
-
-def _levels(lead: Lead, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Band energies of a lead along z and the electrons that each can hold."""
-    h00, h01, s00, s01, weights = bloch_blocks(lead)
-    real = not np.iscomplexobj(lead.H00)
-    samples = samples if real else 2 * samples
-    kz = (np.arange(samples) + 0.5) / samples * (0.5 if real else 1.0)
-    energies, occupation = [], []
-    for k in kz:
-        phase = np.exp(2j * np.pi * k)
-        for a, weight in enumerate(weights):
-            # E(k) of the states (k_t, k_z) and (k_t, −k_z) differ for k_t ≠ Γ; the kept half of k_t stands for both signs.
-            for p in (phase, phase.conjugate()) if real and weight == 2 else (phase,):
-                h, s = h01[a] * p, s01[a] * p
-                try:
-                    e = eigh(h00[a] + h + h.conj().T, s00[a] + s + s.conj().T, eigvals_only=True, check_finite=False)
-                except LinAlgError:
-                    raise InputError(
-                        "the overlap matrix of the lead is not positive definite; its atoms are too close for this table, or its "
-                        "principal layer is thinner than the range of the Hamiltonian."
-                    ) from None
-                energies.append(e)
-                occupation.append(np.full(len(e), 2.0 * (weight / 2 if real and weight == 2 else weight) / samples))
-    return np.concatenate(energies), np.concatenate(occupation)
 
 
 def open_channels(lead: Lead, energy_eV: float, tolerance: float = 1e-6) -> int:

@@ -60,7 +60,7 @@ class LeadModes:
         Raises
         ------
         RunError
-            If the energy is on a band edge of the lead.
+            If the energy is on a band edge of the lead, or in a flat band.
         """
         h00, h01, s00, s01, _ = bloch_blocks(lead)
         k00, k01 = energy_eV * s00 - h00, energy_eV * s01 - h01
@@ -78,6 +78,11 @@ class LeadModes:
                 raise RunError(
                     f"the {side} lead has a band edge {np.abs(bands - energy_eV).min():.1e} eV from {energy_eV:.9g} eV, where "
                     "its waves cannot be told apart; move the energy by 1e-6 eV."
+                ) from None
+            except np.linalg.LinAlgError:
+                raise RunError(
+                    f"the {side} lead has a flat band at {energy_eV:.9g} eV, a level that no layer shares with the next; "
+                    "move the energy by 1e-6 eV."
                 ) from None
             channels[k] = len(speed)
             velocities[k, : len(speed)] = speed

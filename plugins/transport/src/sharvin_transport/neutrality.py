@@ -7,11 +7,15 @@ self-consistent potential, because screening acts within an atom's distance (J. 
 
 The equations are solved by Broyden's method (Math. Comput. 19, 577 (1965)), from the exact response ∂n/∂U at the start; it is
 computed again only where the residual does not fall to half. A step that raises the residual is not taken.
+
+Where transverse k-points are sampled, populations and response are their means, and one set of shifts holds for all of them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,16 +23,25 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sharvin.cache import ContentCache
 from sharvin.errors import InputError, ItemError
-from sharvin.two_terminal import Lead, TwoTerminal
+from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
-from sharvin_transport.contour import BELOW_BANDS_EV, Contour, LeadContour, lead_populations, lowest_level, neutral_fermi_energy
+from sharvin_transport.contour import (
+    BELOW_BANDS_EV,
+    Contour,
+    LeadContour,
+    lowest_level,
+    neutral_fermi_energy,
+    sampled_populations,
+)
 from sharvin_transport.lead_bands import fold
 from sharvin_transport.open_device import OpenDevice, Singles
+from sharvin_transport.open_device_at_k import OpenDeviceAtK, Populated, SampledDevice
 
 Floats = NDArray[np.float64]
 LEAD_CHARGE = 0.02
 """Largest charge of an atom of a lead that passes as neutral."""
 _LARGEST_STEP_EV = 1.0
+_SURFACES_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,25 +76,33 @@ class LocalNeutrality:
         self._leads = LeadContour()
         self._fermi_energies = ContentCache("neutral_fermi_energy")
         self._bottoms: dict[tuple[str, float], float] = {}
-        self._surfaces: dict[tuple[str, str, str], Singles] = {}
+        self._surfaces: OrderedDict[tuple[str, str, str], Singles] = OrderedDict()
 
     def bottom(self, lead: Lead, lowest_onsite_eV: float) -> float:
-        """Where the contour begins, in eV; the same for all snapshots."""
+        """Where the contour begins for a lead, in eV; the same for all snapshots."""
         key = (lead.key, lowest_onsite_eV)
         if key not in self._bottoms:
             self._bottoms[key] = min(lowest_level(lead), lowest_onsite_eV) - BELOW_BANDS_EV
         return self._bottoms[key]
 
-    def fermi_energy(self, lead: Lead, electrons: Floats, cell: NDArray[np.int64], guess_eV: float, bottom_eV: float) -> float:
+    def fermi_energy(
+        self,
+        leads: Sequence[tuple[float, Lead]],
+        electrons: Floats,
+        atom: NDArray[np.int64],
+        guess_eV: float,
+        bottom_eV: float,
+    ) -> float:
         """Fermi energy in eV at which the lead is neutral on the contour that ends there.
 
         Parameters
         ----------
-        lead : Lead
+        leads : sequence of (float, Lead)
+            Weight of each transverse k-point, and the lead there.
         electrons : float64[n]
-            Valence electrons of the atoms of the lead's primitive transverse cell.
-        cell : int64[m]
-            For each orbital of that cell the number of its atom.
+            Valence electrons of the atoms of a principal layer.
+        atom : int64[m]
+            For each orbital of the layer the number of its atom.
         guess_eV, bottom_eV : float
 
         Raises
@@ -89,20 +110,21 @@ class LocalNeutrality:
         InputError
             If the lead's atoms are charged in spite of that, because they are not equivalent.
         """
-        folded = lead.supercell.orbitals.tobytes() if lead.supercell else b""
-        repeats = int(np.prod(lead.supercell.repeats)) if lead.supercell else 1
-        total = float(electrons.sum()) * repeats
-        content = f"1 {lead.key} {total!r} {guess_eV!r} {bottom_eV!r} {self.points}".encode() + folded
+        keys = " ".join(lead.key for _, lead in leads)
+        folded = b"".join(lead.supercell.orbitals.tobytes() for _, lead in leads if lead.supercell)
+        weights = " ".join(repr(weight) for weight, _ in leads)
+        total = float(electrons.sum())
+        content = f"2 {keys} {weights} {total!r} {guess_eV!r} {bottom_eV!r} {self.points}".encode() + folded
         key = hashlib.blake2b(content, digest_size=20).hexdigest()
 
         def compute() -> dict[str, Floats]:
-            fermi = neutral_fermi_energy(lead, total, guess_eV, bottom_eV, self.points)
+            fermi = neutral_fermi_energy(leads, total, guess_eV, bottom_eV, self.points)
             contour = Contour.semicircle(bottom_eV, fermi, self.points)
-            populations = lead_populations(lead, contour, *self._leads.surfaces(lead, contour))
+            populations = sampled_populations(leads, contour, [self._leads.surfaces(lead, contour) for _, lead in leads])
             return {"fermi_energy_eV": np.array(fermi), "populations": populations}
 
         arrays = self._fermi_energies.get_or_compute(key, compute)
-        charges = electrons - np.bincount(cell, arrays["populations"], len(electrons))
+        charges = electrons - np.bincount(atom, arrays["populations"], len(electrons))
         if np.abs(charges).max() > LEAD_CHARGE:
             raise InputError(
                 f"the atoms of a lead carry charges up to {np.abs(charges).max():.2f} e of their own; local charge neutrality "
@@ -112,7 +134,7 @@ class LocalNeutrality:
 
     def shifts(
         self,
-        system: TwoTerminal,
+        samples: Sequence[Sample],
         names: list[str],
         electrons: Floats,
         atom: NDArray[np.int64],
@@ -123,8 +145,9 @@ class LocalNeutrality:
 
         Parameters
         ----------
-        system : TwoTerminal
-            Without shifts, its Fermi energy that of :meth:`fermi_energy`.
+        samples : sequence of (float, TwoTerminal)
+            Weight and device of each transverse k-point, of k and −k one; without shifts, the Fermi energy that of
+            :meth:`fermi_energy`.
         names : list of str
             The atoms between the leads, as messages call them.
         electrons : float64[atoms]
@@ -140,12 +163,19 @@ class LocalNeutrality:
         ItemError
             If they do not converge.
         """
-        contour = Contour.semicircle(bottom_eV, system.fermi_energy, self.points)
-        surfaces = (self._folded(system.left, "left", contour), self._folded(system.right, "right", contour))
-        device = OpenDevice(system, atom, contour, surfaces)
+        contour = Contour.semicircle(bottom_eV, samples[0][1].fermi_energy, self.points)
+        opened = [self._opened(system, atom, contour) for _, system in samples]
+        device = opened[0] if len(opened) == 1 else SampledDevice(tuple(weight for weight, _ in samples), tuple(opened))
         return self._solve(device, names, electrons, start)
 
-    def _solve(self, device: OpenDevice, names: list[str], electrons: Floats, start: Shifts | None) -> Shifts:
+    def _opened(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour) -> Populated:
+        surfaces = (self._folded(system.left, "left", contour), self._folded(system.right, "right", contour))
+        leads = (system.left.H00, system.left.S00, system.right.H00, system.right.S00)
+        if any(np.iscomplexobj(matrix) for matrix in (system.H.data, system.S.data, *leads)):
+            return OpenDeviceAtK(system, atom, contour, surfaces)
+        return OpenDevice(system, atom, contour, surfaces)
+
+    def _solve(self, device: Populated, names: list[str], electrons: Floats, start: Shifts | None) -> Shifts:
         values = np.zeros(len(electrons)) if start is None else start.values
         inverse = None if start is None else start.inverse_response
         excess = device.populations(values) - electrons
@@ -179,20 +209,22 @@ class LocalNeutrality:
             f"has a charge of {-excess[i]:+.4f} e; raise neutrality_iterations."
         )
 
-    def _inverse(self, device: OpenDevice, values: Floats) -> Floats:
+    def _inverse(self, device: Populated, values: Floats) -> Floats:
         return np.asarray(np.linalg.inv(device.response(values)))
 
     def _folded(self, lead: Lead, side: str, contour: Contour) -> Singles:
         """Surface Green functions of a lead in real space, complex64[n_points, m, m]."""
         key = (lead.key, side, contour.key)
         if key not in self._surfaces:
-            while len(self._surfaces) > 1:
-                del self._surfaces[next(iter(self._surfaces))]
             states = self._leads.surfaces(lead, contour)[0 if side == "left" else 1]
             folded = np.empty((len(states), lead.size, lead.size), dtype=np.complex64)
             for p, state in enumerate(states):
                 folded[p] = state[0] if lead.supercell is None else fold(state, lead.supercell)
+            kept = sum(other.nbytes for other in self._surfaces.values())
+            while len(self._surfaces) > 1 and kept + folded.nbytes > _SURFACES_BYTES:
+                kept -= self._surfaces.popitem(last=False)[1].nbytes
             self._surfaces[key] = folded
+        self._surfaces.move_to_end(key)
         return self._surfaces[key]
 
 
@@ -202,9 +234,9 @@ def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> Two
     H, S = system.H, system.S
     added = half[S.indices]
     added += np.repeat(half, np.diff(S.indptr))
-    added *= S.data
+    added = added * S.data
     if np.array_equal(H.indptr, S.indptr) and np.array_equal(H.indices, S.indices):
-        added += H.data
+        added = added + H.data
         moved = csr_array((added, S.indices, S.indptr), shape=S.shape)
     else:
         moved = csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape))

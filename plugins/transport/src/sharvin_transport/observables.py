@@ -69,12 +69,12 @@ def observables(
         energies_eV=energies,
         open_channels=np.array([one.open_channels for one in found], dtype=np.int64).reshape(-1, 2),
         eigenchannels=np.array([np.pad(one.eigenchannels, (0, most - len(one.eigenchannels))) for one in found]).reshape(
-            -1, most
+            len(energies), most
         ),
-        ldos_left_per_eV=np.array([one.weights[0] for one in found]).reshape(-1, n_atoms),
-        ldos_right_per_eV=np.array([one.weights[1] for one in found]).reshape(-1, n_atoms),
+        ldos_left_per_eV=np.array([one.weights[0] for one in found]).reshape(len(energies), n_atoms),
+        ldos_right_per_eV=np.array([one.weights[1] for one in found]).reshape(len(energies), n_atoms),
         bonds=device.bonds,
-        bond_currents=np.array([one.currents for one in found]).reshape(-1, n_bonds),
+        bond_currents=np.array([one.currents for one in found]).reshape(len(energies), n_bonds),
         wave_functions=waves,
     )
 

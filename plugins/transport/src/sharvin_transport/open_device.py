@@ -46,7 +46,7 @@ class Contact:
     def of(cls, coupling: tuple[NDArray[Any], NDArray[Any]], surface: Singles, contour: Contour) -> Contact:
         """From the coupling (H, S) of the device to a lead's layer and its Green functions [n_points, m, m]."""
         used = (coupling[0] != 0) | (coupling[1] != 0)
-        rows, columns = _span(used.any(axis=1)), _span(used.any(axis=0))
+        rows, columns = nonzero_span(used.any(axis=1)), nonzero_span(used.any(axis=0))
         h, s = (np.ascontiguousarray(part[rows, columns], dtype=np.float32) for part in coupling)
         r = len(s)
         both = np.concatenate([s, h])
@@ -97,7 +97,7 @@ class OpenDevice:
         self._above = []
         for h, s in interior.above:
             used = (h != 0) | (s != 0)
-            rows, columns = _span(used.any(axis=1)), _span(used.any(axis=0))
+            rows, columns = nonzero_span(used.any(axis=1)), nonzero_span(used.any(axis=0))
             self._above.append((rows, columns, *_single((h[rows, columns], s[rows, columns]))))
         self._left = Contact.of(interior.left, surfaces[0], contour)
         self._right = Contact.of(interior.right, surfaces[1], contour)
@@ -105,8 +105,8 @@ class OpenDevice:
     def populations(self, shifts: Floats) -> Floats:
         """Mulliken populations float64[atoms] with shifts float64[atoms] in eV."""
         u = self._orbital_shifts(shifts)
-        h_diagonal = [h + _half_sum(s, part, part) for (h, s), part in zip(self._diagonal, u, strict=True)]
-        h_above = [h + _half_sum(s, u[b][rows], u[b + 1][columns]) for b, (rows, columns, h, s) in enumerate(self._above)]
+        h_diagonal = [h + half_sum(s, part, part) for (h, s), part in zip(self._diagonal, u, strict=True)]
+        h_above = [h + half_sum(s, u[b][rows], u[b + 1][columns]) for b, (rows, columns, h, s) in enumerate(self._above)]
         total = [np.zeros(len(part)) for part in u]
         for p in range(len(self.contour.nodes)):
             z, weight = np.complex64(self.contour.nodes[p]), self.contour.weights[p]
@@ -142,7 +142,7 @@ class OpenDevice:
             i, j = _moved(rows, self.bounds[b]), _moved(columns, self.bounds[b + 1])
             h[i, j], s[i, j], h[j, i], s[j, i] = next_h, next_s, next_h.T, next_s.T
         flat = np.concatenate(u)
-        h += _half_sum(s, flat, flat)
+        h += half_sum(s, flat, flat)
         total = np.zeros((self.atoms, self.atoms))
         for p, (z, weight) in enumerate(zip(self.contour.nodes, self.contour.weights, strict=True)):
             k = np.complex64(z) * s - h
@@ -163,13 +163,19 @@ class OpenDevice:
         return [flat[a:b] for a, b in zip(self.bounds[:-1], self.bounds[1:], strict=True)]
 
     def _by_atom(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Sums over the orbitals of each atom that takes a shift, along the first axis; an atom's orbitals are contiguous."""
-        chosen = np.flatnonzero(self.atom >= 0)
-        atom = self.atom[chosen]
-        starts = np.flatnonzero(np.diff(atom, prepend=-1))
-        out = np.empty((self.atoms, *values.shape[1:]), dtype=values.dtype)
-        out[atom[starts]] = np.add.reduceat(values[chosen], starts, axis=0)
-        return out
+        return sums_by_atom(values, self.atom, self.atoms)
+
+
+def sums_by_atom(values: NDArray[Any], atom: NDArray[np.int64], atoms: int) -> NDArray[Any]:
+    """Sums over the orbitals of each of so many atoms that take a shift, along the first axis.
+
+    `atom` int64[n] is the atom of each orbital, −1 for none; an atom's orbitals are contiguous.
+    """
+    chosen = np.flatnonzero(atom >= 0)
+    starts = np.flatnonzero(np.diff(atom[chosen], prepend=-1))
+    out = np.empty((atoms, *values.shape[1:]), dtype=values.dtype)
+    out[atom[chosen][starts]] = np.add.reduceat(values[chosen], starts, axis=0)
+    return out
 
 
 def selected_inverse(diagonal: list[Singles], above: list[tuple[slice, slice, Singles]]) -> tuple[list[Singles], list[Singles]]:
@@ -237,7 +243,8 @@ def _real_times(real: NDArray[np.float32], matrix: Singles) -> Singles:
     return parts.view(np.complex64).reshape(len(real), m)
 
 
-def _half_sum(s: NDArray[np.float32], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
+def half_sum(s: NDArray[Any], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[Any]:
+    """What shifts u of the rows and v of the columns, in eV, add to H where the overlap is s."""
     return np.asarray(s * (0.5 * (u[:, None] + v[None, :])))
 
 
@@ -246,7 +253,8 @@ def _single(pair: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[np.float32
     return h.astype(np.float32), s.astype(np.float32)
 
 
-def _span(used: NDArray[np.bool_]) -> slice:
+def nonzero_span(used: NDArray[np.bool_]) -> slice:
+    """From the first to the last true element."""
     places = np.flatnonzero(used)
     return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
 

@@ -20,6 +20,10 @@ from sharvin.two_terminal import Lead, TwoTerminal
 from sisl_toolbox.btd import BlochElectrode, DeviceGreen
 
 from sharvin_transport.configs import SislOptions
+from sharvin_transport.surface_green import needs_broadening, no_surface
+
+_LEVEL = 1e-3
+"""A level of a lead that no layer shares with the next has a surface Green function of about 1/η."""
 
 
 class SislTransport:
@@ -44,7 +48,8 @@ class SislTransport:
             If a Hamiltonian is complex.
         RunError
             If a self-energy does not fulfil its Dyson equation: where the energy meets a level of a chain of 1, 3, 7 … layers,
-            sisl's recursion loses its digits. Or if a block of its partition of the device has a level at E.
+            sisl's recursion loses its digits. Or if E is on a band edge of a lead, or in a flat band, or if a block of sisl's
+            partition of the device has a level there.
         """
         energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
         out = np.empty((number_of_systems(systems), len(energies)))
@@ -54,7 +59,7 @@ class SislTransport:
                 absolute = float(energy + system.fermi_energy)
                 for lead, direction, electrode in zip((system.left, system.right), "-+", green.elecs, strict=True):
                     if (lead.key, direction, absolute) not in self._checked:
-                        _check_dyson(lead, direction, electrode.self_energy(absolute), absolute + 1j * self.options.eta_eV)
+                        _check_self_energy(lead, direction, electrode, absolute, self.options.eta_eV)
                         self._checked.add((lead.key, direction, absolute))
                 try:
                     out[row, column] = np.real(green.transmission(absolute, "left", "right"))
@@ -91,15 +96,31 @@ class _CachedSelfEnergy(sisl.RecursiveSI):
         return self._cache.get_or_compute(key, lambda: {"sigma": compute(E, *args, **kwargs)})["sigma"]
 
 
-def _check_dyson(lead: Lead, direction: str, sigma: NDArray[np.complex128], z: complex) -> None:
-    k00, k01 = z * lead.S00 - lead.H00, z * lead.S01 - lead.H01
-    k10 = z * lead.S01.conj().T - lead.H01.conj().T
-    outward, inward = (k10, k01) if direction == "-" else (k01, k10)
-    error = np.abs(outward @ np.linalg.solve(k00 - sigma, inward) - sigma).max() / max(1.0, np.abs(sigma).max())
-    if not error < 1e-6:
-        raise RunError(
-            f"sisl's self-energy has an error of {error:.1e} at {z.real:.6f} eV; move the energy by 1e-4 eV or use rgf."
-        )
+def _check_self_energy(lead: Lead, direction: str, electrode: Any, energy_eV: float, eta_eV: float) -> None:
+    """Refuse a self-energy that does not fulfil its Dyson equation, or is that of a band edge or of a flat band."""
+
+    def surface(eta_eV: float, sigma: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        z = energy_eV + 1j * eta_eV
+        k00, k01 = z * lead.S00 - lead.H00, z * lead.S01 - lead.H01
+        k10 = z * lead.S01.conj().T - lead.H01.conj().T
+        outward, inward = (k10, k01) if direction == "-" else (k01, k10)
+        green = np.linalg.inv(k00 - sigma)
+        error = np.abs(outward @ green @ inward - sigma).max() / max(1.0, np.abs(sigma).max())
+        if not error < 1e-6:
+            raise RunError(
+                f"sisl's self-energy has an error of {error:.1e} at {z.real:.6f} eV; move the energy by 1e-4 eV or use rgf."
+            )
+        return np.asarray(green[None])
+
+    side = "left" if direction == "-" else "right"
+    try:
+        green = surface(eta_eV, electrode.self_energy(energy_eV))
+        quarter = 0.25 * eta_eV
+        edge = needs_broadening(green, lambda: surface(quarter, electrode.self_energy(energy_eV + 1j * quarter)), eta_eV)
+    except np.linalg.LinAlgError:
+        raise no_surface(side, energy_eV) from None
+    if edge or np.abs(green).max() > _LEVEL / eta_eV:
+        raise no_surface(side, energy_eV)
 
 
 def _real(matrix: csr_array) -> csr_matrix:

@@ -3,12 +3,14 @@
 A junction's device is [left principal layer | centre | right principal layer]. The principal layers take the blocks of the
 ideal bulk lead exactly; everything that touches the centre comes from the snapshot's positions. On-site energies are the
 table's, moved by the shifts of local charge neutrality where that is asked for: solved for each snapshot
-(:mod:`~sharvin_transport.neutrality`) or predicted by a model (:mod:`~sharvin_transport.neutrality_model`).
+(:mod:`~sharvin_transport.neutrality`) or predicted by a model (:mod:`~sharvin_transport.neutrality_model`). Of several transverse
+k-points each has a device and leads of its own; Fermi energy and shifts are common to them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,25 +20,24 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sharvin.brillouin import monkhorst_pack
-from sharvin.cache import ContentCache
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import InputError, ItemError, PhysicsWarning
 from sharvin.junction import Electrode, Junction
 from sharvin.protocols import Reference
-from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, Supercell, TwoTerminal
+from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, TwoTerminal
 
 from sharvin_transport.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.device_matrix import assemble, outer_orbitals, padded, present_orbitals
-from sharvin_transport.lead_bands import invariance_error, sampled_fermi_energy
 from sharvin_transport.neutrality import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
 from sharvin_transport.pairs import find_pairs, merge_images
 from sharvin_transport.skf import load_skf
+from sharvin_transport.spin import warn_of_magnetism
+from sharvin_transport.table_leads import TableLeads, phases, transverse_cells
 from sharvin_transport.table_orbitals import TableOrbitals
 from sharvin_transport.tables import Table, load_table
 from sharvin_transport.too_close import check_positive, check_spheres
 
 Floats = NDArray[np.float64]
-INVARIANCE_EV = 1e-8
 ALIGNMENT_EV = 0.02
 MODEL_FILE = "neutrality.npz"
 
@@ -58,13 +59,21 @@ class SlaterKoster:
         self.options = options
         self.table: Table = _table(options)
         self._orbitals = TableOrbitals(self.table)
-        self.k_points, self.k_weights = monkhorst_pack(*options.k_points)
-        self._leads: dict[bytes, tuple[list[Lead], float]] = {}
-        self._fermi_energies = ContentCache("fermi_energy")
+        self._leads = TableLeads(self._orbitals, *monkhorst_pack(*options.k_points), options.smearing_K)
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
         self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
             self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self._origin())
+
+    @property
+    def k_points(self) -> Floats:
+        """Transverse k-points float64[n_k, 2] in units of the reciprocal cell vectors, of k and −k one."""
+        return self._leads.k_points
+
+    @property
+    def k_weights(self) -> Floats:
+        """Their weights float64[n_k], of sum 1."""
+        return self._leads.weights
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers couple."""
@@ -81,10 +90,8 @@ class SlaterKoster:
         ItemError
             If atoms of this snapshot overlap, or its shifts do not converge.
         """
-        if self.options.charge_neutrality == "predicted":
-            return self._device_of(junction, self.learnt(junction))[0]
-        system, inside = self._device_of(junction)
-        return system if self.options.charge_neutrality == "none" else self._neutral(system, junction, inside, None)[0]
+        self._check_one_k_point()
+        return self.two_terminals(junction)[0][1]
 
     def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
         """Devices of similar geometries of the same atoms, or the reason why there is none, in order.
@@ -92,13 +99,39 @@ class SlaterKoster:
         With local charge neutrality the shifts of each one start from those of the one before, the first one's from zero, so
         a result depends, within the tolerance, on where its series began. Predicted shifts need no series.
         """
+        self._check_one_k_point()
+        for samples in self.two_terminals_series(junctions):
+            yield samples if isinstance(samples, Exception) else samples[0][1]
+
+    @property
+    def sampled(self) -> bool:
+        """Whether `k_points` asks for more than Γ."""
+        return len(self.k_weights) > 1
+
+    def two_terminals(self, junction: Junction) -> list[Sample]:
+        """Weight and device of each transverse k-point, of k and −k one.
+
+        Raises
+        ------
+        InputError
+            As :meth:`two_terminal`, and if the junction is not periodic where `k_points` divides.
+        ItemError
+            As :meth:`two_terminal`.
+        """
+        if self.options.charge_neutrality == "predicted":
+            return self._devices_of(junction, self.learnt(junction))[0]
+        samples, inside = self._devices_of(junction)
+        return samples if self.options.charge_neutrality == "none" else self._neutral(samples, junction, inside, None)[0]
+
+    def two_terminals_series(self, junctions: Iterable[Junction]) -> Iterator[Sequence[Sample] | InputError | ItemError]:
+        """The k-points of :meth:`two_terminals` of similar geometries, in a series as :meth:`two_terminal_series`."""
         if self.options.charge_neutrality == "local":
             for reference in self.references(junctions):
-                yield reference.system if isinstance(reference, Reference) else reference
+                yield reference.samples if isinstance(reference, Reference) else reference
             return
         for junction in junctions:
             try:
-                result: TwoTerminal | InputError | ItemError = self.two_terminal(junction)
+                result: Sequence[Sample] | InputError | ItemError = self.two_terminals(junction)
             except (InputError, ItemError) as error:
                 result = error
             yield result
@@ -116,14 +149,15 @@ class SlaterKoster:
     def references(self, junctions: Iterable[Junction]) -> Iterator[Reference | InputError | ItemError]:
         """Devices with converged shifts in series, and these shifts in eV, or the reason why there are none.
 
-        The shifts float64[n] are those of the n atoms between the principal layers, in the order of the snapshot.
+        The shifts float64[n] are those of the n atoms between the principal layers, in the order of the snapshot, and hold for
+        all k-points.
         """
         shifts: Shifts | None = None
         for junction in junctions:
             try:
-                system, inside = self._device_of(junction)
-                system, shifts = self._neutral(system, junction, inside, shifts)
-                result: Reference | InputError | ItemError = Reference(system, shifts.values)
+                samples, inside = self._devices_of(junction)
+                samples, shifts = self._neutral(samples, junction, inside, shifts)
+                result: Reference | InputError | ItemError = Reference(samples[0][1], shifts.values, samples)
             except (InputError, ItemError) as error:
                 shifts, result = None, error
             yield result
@@ -172,42 +206,30 @@ class SlaterKoster:
             name = f"{Path(name).name} {hashlib.blake2b(contents, digest_size=8).hexdigest()}"
         return f"table {name} and tail_eV {self.options.tail_eV:g}"
 
-    @property
-    def sampled(self) -> bool:
-        """Whether `k_points` asks for more than Γ."""
-        return len(self.k_weights) > 1
-
-    def two_terminals(self, junction: Junction) -> list[Sample]:
-        """Weight and device of each transverse k-point, of k and −k one.
-
-        Raises
-        ------
-        InputError
-            As :meth:`two_terminal`, and if the junction is not periodic where `k_points` divides.
-        ItemError
-            As :meth:`two_terminal`.
-        """
-        if not self.sampled:
-            return [(1.0, self.two_terminal(junction))]
-        for axis, divisions in enumerate(self.options.k_points):
-            if divisions > 1 and not junction.atoms.pbc[axis]:
-                raise InputError(
-                    f"k_points {list(self.options.k_points)} divides the Brillouin zone along {'xy'[axis]}, where the junction "
-                    "is not periodic; use 1 there, or make the structure periodic."
-                )
-        return list(zip(map(float, self.k_weights), self._devices_of(junction)[0], strict=True))
-
-    def _device_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[TwoTerminal, NDArray[np.int64]]:
-        """The device, without shifts or with those of :meth:`learnt`, and the atoms between the principal layers in its order."""
+    def _check_one_k_point(self) -> None:
         if self.sampled:
             raise InputError(
                 f"k_points {list(self.options.k_points)} needs one device a k-point; use two_terminals and average T."
             )
-        systems, inside = self._devices_of(junction, shifts)
-        return systems[0], inside
 
-    def _devices_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[list[TwoTerminal], NDArray[np.int64]]:
+    def _device_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[TwoTerminal, NDArray[np.int64]]:
+        """The device at Γ, without shifts or with given ones, and the atoms between the principal layers in its order."""
+        self._check_one_k_point()
+        samples, inside = self._devices_of(junction, shifts)
+        return samples[0][1], inside
+
+    def _check_periodic(self, atoms: Atoms) -> None:
+        for axis, divisions in enumerate(self.options.k_points):
+            if divisions > 1 and not atoms.pbc[axis]:
+                raise InputError(
+                    f"k_points {list(self.options.k_points)} divides the Brillouin zone along {'xy'[axis]}, where the junction "
+                    "is not periodic; use 1 there, or make the structure periodic."
+                )
+
+    def _devices_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[list[Sample], NDArray[np.int64]]:
         """The device at each k-point, and the atoms between the principal layers in its order."""
+        self._check_periodic(junction.atoms)
+        warn_of_magnetism(junction.atoms.numbers, "slater_koster")
         atoms = junction.atoms
         reach = self.range_A(atoms.numbers)
         junction, left, right = junction.electrodes()
@@ -217,15 +239,8 @@ class SlaterKoster:
                     f"the {side} principal layer is {electrode.period_A:.2f} Å thick, the Hamiltonian reaches {reach:.2f} Å; "
                     "detect the junction with the Hamiltonian's range_A."
                 )
-        leads = [self._leads_at_k(electrode)[0] for electrode in (left, right)]
-        fermi = [self._leads_at_k(electrode)[1] for electrode in (left, right)]
-        if self.options.charge_neutrality != "none":
-            fermi = [self._neutral_fermi_energy(electrode, atoms) for electrode in (left, right)]
-        if abs(fermi[0] - fermi[1]) > ALIGNMENT_EV:
-            raise InputError(
-                f"the Fermi energies of the two leads, {fermi[0]:.3f} and {fermi[1]:.3f} eV, differ; the contact potential of "
-                "different crystals is not computed, so both electrodes must be the same crystal (or set fermi_energy_eV)."
-            )
+        level = self._fermi_energy(left, right, atoms)
+        leads = [self._leads.of(electrode).at_k for electrode in (left, right)]
         inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
         inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
         order = np.concatenate([junction.left, inside, junction.right])
@@ -241,26 +256,25 @@ class SlaterKoster:
         if shifts is not None:
             moved[zone == 0] = shifts[np.argsort(np.argsort(inside))]
         sides = list(zip(leads[0], leads[1], strict=True))
-        offsets = np.concatenate([_transverse_cells(left), np.zeros((len(inside), 2)), _transverse_cells(right)])
+        offsets = np.concatenate([transverse_cells(left), np.zeros((len(inside), 2)), transverse_cells(right)])
         matrices = self._device(atoms, order, positions, zone, sides, offsets, moved)
         atom = np.repeat(order, self._orbitals.count(np.asarray(atoms.numbers)[order]))
-        level = 0.5 * (fermi[0] + fermi[1])
         systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
-        return systems, inside
+        return list(zip(map(float, self.k_weights), systems, strict=True)), inside
 
     def _neutral(
-        self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64], start: Shifts | None
-    ) -> tuple[TwoTerminal, Shifts]:
+        self, samples: Sequence[Sample], junction: Junction, inside: NDArray[np.int64], start: Shifts | None
+    ) -> tuple[list[Sample], Shifts]:
         """The device with neutral atoms; shifts are kept in the order of the atoms in the snapshot, not in the device."""
         if len(inside) == 0:
-            return system, Shifts.none()
-        ordered, atom = self._shifted_atoms(system, junction, inside)
+            return list(samples), Shifts.none()
+        ordered, atom = self._shifted_atoms(samples[0][1], junction, inside)
         numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)
         electrons = self._orbitals.electrons(numbers[ordered])
-        bottom = self._bottom(system.left, numbers)
+        bottom = self._bottom([system.left for _, system in samples], numbers)
         names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
-        shifts = self._neutrality.shifts(system, names, electrons, atom, bottom, start)
-        return shifted(system, atom, shifts.values), shifts
+        shifts = self._neutrality.shifts(samples, names, electrons, atom, bottom, start)
+        return [(weight, shifted(system, atom, shifts.values)) for weight, system in samples], shifts
 
     def _shifted_atoms(
         self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64]
@@ -272,74 +286,47 @@ class SlaterKoster:
         atom[system.left.size : system.size - system.right.size] = np.repeat(rank, self._orbitals.count(numbers[inside]))
         return ordered, atom
 
-    def _neutral_fermi_energy(self, electrode: Electrode, atoms: Atoms) -> float:
-        lead, guess = self._lead(electrode)
-        numbers = np.asarray(atoms.numbers, dtype=np.int64)
-        cell = electrode.numbers if lead.supercell is None else electrode.numbers[electrode.order[0, 0]]
-        orbital = np.repeat(np.arange(len(cell)), self._orbitals.count(cell))
-        return self._neutrality.fermi_energy(lead, self._orbitals.electrons(cell), orbital, guess, self._bottom(lead, numbers))
+    def _fermi_energy(self, left: Electrode, right: Electrode, atoms: Atoms) -> float:
+        """The common Fermi energy of the leads in eV."""
+        given = self.options.fermi_energy_eV
+        if given is not None and left.key == right.key:
+            return given
+        if self.options.charge_neutrality == "none":
+            own = [self._leads.fermi_energy(electrode) for electrode in (left, right)]
+        else:
+            own = [self._neutral_fermi_energy(electrode, atoms) for electrode in (left, right)]
+        if abs(own[0] - own[1]) <= ALIGNMENT_EV:
+            return 0.5 * (own[0] + own[1]) if given is None else given
+        if given is None:
+            raise InputError(
+                f"the Fermi energies of the two leads, {own[0]:.3f} and {own[1]:.3f} eV, differ; the contact potential of "
+                "different crystals is not computed, so both electrodes must be the same crystal; fermi_energy_eV sets one Fermi "
+                "energy for both and ignores the contact potential, so that at least one lead is charged."
+            )
+        warnings.warn(
+            f"the leads are filled at {own[0]:.3f} eV (left) and {own[1]:.3f} eV (right) on the table's scale; fermi_energy_eV "
+            f"{given:g} ignores the contact potential of {abs(own[0] - own[1]):.3f} eV between them, by which the bands of "
+            "one lead are off against the other's.",
+            PhysicsWarning,
+            stacklevel=2,
+        )
+        return given
 
-    def _bottom(self, lead: Lead, numbers: NDArray[np.int64]) -> float:
+    def _neutral_fermi_energy(self, electrode: Electrode, atoms: Atoms) -> float:
+        lead, numbers = self._leads.of(electrode), electrode.numbers
+        atom = np.repeat(np.arange(len(numbers)), self._orbitals.count(numbers))
+        guess = self._leads.fermi_energy(electrode)
+        bottom = self._bottom(lead.at_k, np.asarray(atoms.numbers, dtype=np.int64))
+        return self._neutrality.fermi_energy(lead.samples, self._orbitals.electrons(numbers), atom, guess, bottom)
+
+    def _bottom(self, leads: Sequence[Lead], numbers: NDArray[np.int64]) -> float:
         """Where the contour of a device of these elements begins."""
         lowest = min(float(self.table.onsite(int(z), np.zeros(1)).min()) for z in np.unique(numbers))
-        return self._neutrality.bottom(lead, lowest)
+        return min(self._neutrality.bottom(lead, lowest) for lead in leads)
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""
         return self._orbitals.bloch(atoms)
-
-    def _lead(self, electrode: Electrode) -> tuple[Lead, float]:
-        """Lead at Γ and its Fermi energy, one object for all snapshots."""
-        leads, fermi = self._leads_at_k(electrode)
-        return leads[0], fermi
-
-    def _leads_at_k(self, electrode: Electrode) -> tuple[list[Lead], float]:
-        """Lead at each k-point and its Fermi energy, one object for all snapshots."""
-        if electrode.key not in self._leads:
-            crystal = electrode.crystal()
-            bloch = self.bloch(crystal)
-            along = bloch.translations[:, 2]
-            if np.abs(along).max() > 1 and np.abs(bloch.H_R[np.abs(along) > 1]).max() > 0.0:
-                raise InputError(
-                    "a principal layer couples beyond its neighbours; it must be thicker than the Hamiltonian's range."
-                )
-            leads = [self._lead_at(electrode, bloch, k) for k in self.k_points]
-            fermi = self.options.fermi_energy_eV
-            if fermi is None:
-                fermi = self._fermi_energy(leads, bloch.electrons)
-            self._leads[electrode.key] = (leads, fermi)
-        return self._leads[electrode.key]
-
-    def _lead_at(self, electrode: Electrode, bloch: BlochHamiltonian, k: Floats) -> Lead:
-        along = bloch.translations[:, 2]
-        blocks: list[Matrix] = []
-        for matrix in (bloch.H_R, bloch.S_R):
-            for shift in (0, 1):
-                chosen = along == shift
-                cells = bloch.translations[chosen, :2]
-                blocks.append(np.tensordot(_phases(cells, k), matrix[chosen], 1) if k.any() else matrix[chosen].sum(axis=0))
-        if k.any():
-            gauge = np.repeat(_phases(_transverse_cells(electrode), k), self._orbitals.count(electrode.numbers))
-            blocks = [gauge.conj()[:, None] * block * gauge for block in blocks]
-        lead = Lead(H00=blocks[0], H01=blocks[1], S00=blocks[2], S01=blocks[3])
-        if electrode.order.shape[:2] != (1, 1):
-            supercell = Supercell(_orbital_order(electrode, self._orbitals.count(electrode.numbers)))
-            if invariance_error(lead, supercell) < INVARIANCE_EV:
-                lead = Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
-        return lead
-
-    def _fermi_energy(self, leads: list[Lead], electrons: float) -> float:
-        smearing = self.options.smearing_K
-        samples = list(zip(map(float, self.k_weights), leads, strict=True))
-        folded = b"".join(lead.supercell.orbitals.tobytes() for lead in leads if lead.supercell)
-        keys = " ".join(lead.key for lead in leads)
-        content = f"1 {keys} {electrons!r} {smearing!r}".encode() + folded
-        key = hashlib.blake2b(content, digest_size=20).hexdigest()
-
-        def compute() -> dict[str, NDArray[np.float64]]:
-            return {"fermi_energy_eV": np.array(sampled_fermi_energy(samples, electrons, smearing))}
-
-        return float(self._fermi_energies.get_or_compute(key, compute)["fermi_energy_eV"])
 
     def _device(
         self,
@@ -371,7 +358,7 @@ class SlaterKoster:
             phased: tuple[Matrix, ...] = (hopping, overlap)
             if k.any():
                 shift = pairs.image[:, :2] + offsets[pairs.second] - offsets[pairs.first]
-                phase = _phases(shift, k)[:, None, None]
+                phase = phases(shift, k)[:, None, None]
                 phased = (phase * hopping, phase * overlap)
             first, second, merged = merge_images(pairs, len(numbers), phased)
             matrices = []
@@ -401,28 +388,3 @@ def _table(options: SlaterKosterOptions) -> Table:
     if (files := options.skf_files()) is not None:
         return load_skf(options.table_name, tuple(sorted(files.items())), options.tail_eV)
     return load_table(TABLES.get(options.table_name, Path(options.table_name)), options.table_name, options.tail_eV)
-
-
-def _transverse_cells(electrode: Electrode) -> Floats:
-    """Where in the transverse cell, as fractions of it, the primitive cell of each atom is, float64[n, 2].
-
-    Orbitals of the electrodes take the Bloch phase of that place, so that shifts by primitive cells leave the lead as it is.
-    """
-    n1, n2, _ = electrode.order.shape
-    place = np.stack(np.meshgrid(np.arange(n1) / n1, np.arange(n2) / n2, indexing="ij"), axis=-1)
-    found = np.empty((len(electrode.numbers), 2))
-    found[electrode.order] = place[:, :, None, :]
-    return found
-
-
-def _phases(cells: NDArray[np.int64] | Floats, k: Floats) -> NDArray[np.complex128]:
-    """Bloch phases of transverse cells [n, 2] at k, in units of the reciprocal vectors."""
-    return np.asarray(np.exp(2j * np.pi * (cells @ k)))
-
-
-def _orbital_order(electrode: Electrode, count: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Orbital indices [N1, N2, orbitals of the primitive cell]."""
-    start = np.cumsum(count) - count
-    n1, n2, _ = electrode.order.shape
-    cells = [np.concatenate([start[a] + np.arange(count[a]) for a in cell]) for cell in electrode.order.reshape(n1 * n2, -1)]
-    return np.array(cells, dtype=np.int64).reshape(n1, n2, -1)

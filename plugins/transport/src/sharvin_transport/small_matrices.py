@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from sharvin.compiled import njit
 
 from sharvin_transport.row_products import (
     LANES,
@@ -32,7 +32,7 @@ NEGLIGIBLE = 1e-280
 """Numbers below this are nothing."""
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def subtract_row(target: Array, r: int, a: float, b: float, source: Array, k: int, start: int, end: int) -> None:
     """Row r of `target` less (a + ib) times row k of `source`, columns start…end."""
     for j in range(start, end):
@@ -40,7 +40,7 @@ def subtract_row(target: Array, r: int, a: float, b: float, source: Array, k: in
         target[1, r, j] -= a * source[1, k, j] + b * source[0, k, j]
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def subtract_rows(
     target: Array, first: int, last: int, left: Array, column: int, right: Array, row: int, depth: int, start: int, stop: int
 ) -> None:
@@ -56,7 +56,7 @@ def subtract_rows(
         r += 1
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def multiply_rows(target: Array, left: Array, right: Array) -> None:
     """All rows of both parts of `target` become those of `left` times the real `right` [W, stride]."""
     width, stride = right.shape
@@ -69,7 +69,7 @@ def multiply_rows(target: Array, left: Array, right: Array) -> None:
         r += 1
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def factor_panel(panel: Array, first: int, columns: int, matrix: Array, right: Array) -> None:
     """LU of `columns` columns from `first` on, held in `panel` [2, 8, W] with rows contiguous; rows of all three are exchanged.
 
@@ -97,7 +97,7 @@ def factor_panel(panel: Array, first: int, columns: int, matrix: Array, right: A
         eliminate_below(panel, q, first, columns, stride, panel.shape[1] * stride)
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def eliminate_narrow(matrix: Array, right: Array) -> None:
     """LU with partial pivoting of a small `matrix` in place, its row operations done to `right`; 1/pivot on the diagonal."""
     width = matrix.shape[1]
@@ -124,7 +124,7 @@ def eliminate_narrow(matrix: Array, right: Array) -> None:
             subtract_row(right, r, a, b, right, k, 0, width)
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def eliminate(matrix: Array, right: Array, panel: Array) -> None:
     """LU with partial pivoting of `matrix` in place, eight columns at a time, its row operations done to `right`."""
     width, stride = matrix.shape[1], matrix.shape[2]
@@ -149,7 +149,7 @@ def eliminate(matrix: Array, right: Array, panel: Array) -> None:
             subtract_rows(target, end, width, matrix, first, target, first, columns, start, stride)
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def scale_row(right: Array, r: int, x: float, y: float, stop: int) -> None:
     """Row r times x + iy, columns before `stop`."""
     for j in range(stop):
@@ -157,7 +157,7 @@ def scale_row(right: Array, r: int, x: float, y: float, stop: int) -> None:
         right[0, r, j], right[1, r, j] = a * x - b * y, a * y + b * x
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def substitute_narrow(matrix: Array, right: Array) -> None:
     """Back substitution after :func:`eliminate_narrow`: `right` becomes matrix⁻¹ right."""
     width = matrix.shape[1]
@@ -167,7 +167,7 @@ def substitute_narrow(matrix: Array, right: Array) -> None:
         scale_row(right, k, matrix[0, k, k], matrix[1, k, k], width)
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def substitute(matrix: Array, right: Array, triangle: bool) -> None:
     """Back substitution after :func:`eliminate`: `right` becomes matrix⁻¹ right, of a `triangle` up to its diagonal blocks."""
     width, stride = matrix.shape[1], matrix.shape[2]
@@ -184,7 +184,7 @@ def substitute(matrix: Array, right: Array, triangle: bool) -> None:
                 subtract_rows(right, first, half, matrix, half, right, half, end - half, 0, stop)
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def solve(matrix: Array, right: Array, panel: Array, triangle: bool) -> None:
     """`right` becomes matrix⁻¹ right, of a `triangle` at least the lower one; `matrix` is lost."""
     if matrix.shape[1] < NARROW:
@@ -195,7 +195,7 @@ def solve(matrix: Array, right: Array, panel: Array, triangle: bool) -> None:
         substitute(matrix, right, triangle)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def symmetrise(right: Array) -> float:
     """Copy the lower triangle of a symmetric matrix into the upper one.
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,17 +196,29 @@ class SurfaceGreens:
 
             try:
                 left, right = at(self.eta_eV)
-                exact = self.eta_eV <= _SMOOTHING_EV
-                if exact and doubtful(left, self.eta_eV) and is_on_band_edge(left, at(0.25 * self.eta_eV)[0], self.eta_eV):
-                    raise RunError("the broadening is all that makes a channel.")
             except RunError:
-                raise RunError(
-                    f"the {side} lead has no stable surface Green function at {energy_eV:.9g} eV, on a band edge; "
-                    "move the energy by 1e-6 eV or raise eta_eV."
-                ) from None
+                raise no_surface(side, energy_eV) from None
+            if needs_broadening(left, lambda: at(0.25 * self.eta_eV)[0], self.eta_eV):
+                raise no_surface(side, energy_eV)
             return {"left": left, "right": right}
 
         return self._cache.get_or_compute(key, compute)
+
+
+def no_surface(side: str, energy_eV: float) -> RunError:
+    """The error that a lead has no surface Green function at an absolute energy, because a band begins or is flat there."""
+    return RunError(
+        f"the {side} lead has no stable surface Green function at {energy_eV:.9g} eV, on a band edge; "
+        "move the energy by 1e-6 eV or raise eta_eV."
+    )
+
+
+def needs_broadening(blocks: NDArray[Any], sharper: Callable[[], NDArray[Any]], eta_eV: float) -> bool:
+    """Whether a surface Green function [n, m, m] is that of a band edge, smoothed by η alone; an η above 1e-6 eV is meant to.
+
+    `sharper` computes it for a quarter of η, and is called where a channel is doubtful.
+    """
+    return eta_eV <= _SMOOTHING_EV and doubtful(blocks, eta_eV) and is_on_band_edge(blocks, sharper(), eta_eV)
 
 
 def _strengths(blocks: NDArray[Any]) -> NDArray[np.float64]:

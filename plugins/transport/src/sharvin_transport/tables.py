@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,15 @@ class Table(ABC):
     name : str
     elements : tuple of int
         Atomic numbers.
-    orbitals : dict
-        Atomic number → orbitals an atom: 1 (s), 4 (sp) or 9 (spd).
-    electrons : dict
+    orbitals : mapping
+        Atomic number → orbitals per atom: 1 (s), 4 (sp) or 9 (spd).
+    electrons : mapping
         Atomic number → valence electrons.
     """
 
     name: str
-    orbitals: dict[int, int]
-    electrons: dict[int, float]
+    orbitals: Mapping[int, int]
+    electrons: Mapping[int, float]
     tail_eV: float
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from sharvin.compiled import njit
 
 from sharvin_transport.row_products import LANES, advance_rows
 from sharvin_transport.small_matrices import NARROW, NEGLIGIBLE, multiply_rows, solve, symmetrise
@@ -23,7 +23,7 @@ WHOLE, DOUBTFUL, STRONG, AGREEMENT = 64, 1e-9, 10.0, 1e-3
 """Most slices at a time; transmissions and scatterers for which T is computed twice, and how well the two must agree."""
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def propagate(
     onsite: Array, energy: float, first: int, last: int, levels: Array, inside: Array, inner: Array, outer: Array
 ) -> None:
@@ -51,7 +51,7 @@ def propagate(
         inner, outer = outer, inner
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def to_modes(psi: Array, modes: Array, out: Array) -> None:
     """Write ψᵀ V into `out`: the solutions in the transverse modes of the left lead."""
     width = psi.shape[1]
@@ -68,7 +68,7 @@ def to_modes(psi: Array, modes: Array, out: Array) -> None:
                     out[part, c, m] += a * modes[i, m]
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def incoming(behind: Array, first: Array, factors: Array) -> None:
     """(ψ_0 − F ψ_1)ᵀ into `behind`, both in the left lead's modes: amplitudes of the incoming waves and their decaying kin."""
     width = behind.shape[1]
@@ -79,7 +79,7 @@ def incoming(behind: Array, first: Array, factors: Array) -> None:
             behind[1, c, m] -= a * factors[1, m] + b * factors[0, m]
 
 
-@njit(cache=True, fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
 def overlap(a: Array, b: Array, part: int, row: int, width: int) -> float:
     """Scalar product of a row of two arrays."""
     total = 0.0
@@ -88,7 +88,7 @@ def overlap(a: Array, b: Array, part: int, row: int, width: int) -> float:
     return total
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def flux(inverse: Array, spectral: Array, diagonal: bool, velocities: Array, images: Array) -> float:
     """4 Σ_p s_p q_p† B q_p with q_p the row p of `inverse` and s the sines of the open modes (0 of closed ones)."""
     width = inverse.shape[1]
@@ -106,7 +106,7 @@ def flux(inverse: Array, spectral: Array, diagonal: bool, velocities: Array, ima
     return 4.0 * total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def reflection_asymmetry(inverse: Array, first: Array) -> float:
     """Asymmetry of G_11 = ψ_1 (ψ_0 − F ψ_1)⁻¹ between a few modes, relative to its largest element among them."""
     width = inverse.shape[1]
@@ -132,7 +132,7 @@ def reflection_asymmetry(inverse: Array, first: Array) -> float:
     return difference / largest
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def next_stride(stride: int, error: float, tolerance: float) -> int:
     """Slices until the next restabilisation, from the error that `stride` slices made: growth is a constant a slice."""
     floor, target = 2e-16, 0.02 * tolerance
@@ -140,7 +140,7 @@ def next_stride(stride: int, error: float, tolerance: float) -> int:
     return int(min(max(np.log(target / floor) / rate, 1.0), stride + 4.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def begin(psi: Array, outer: Array, spectral: Array, modes: Array, factors: Array) -> None:
     """Outgoing waves of the right lead on its last common slice, ψ_L = V, and the next one, ψ_{L+1} = V λ."""
     width = psi.shape[1]
@@ -152,7 +152,7 @@ def begin(psi: Array, outer: Array, spectral: Array, modes: Array, factors: Arra
         spectral[c, c] = factors[1, c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def resume(psi: Array, outer: Array, ratio: Array) -> None:
     """ψ_n = 1 and ψ_{n+1} = R."""
     width = psi.shape[1]
@@ -163,7 +163,7 @@ def resume(psi: Array, outer: Array, ratio: Array) -> None:
         psi[0, c, c] = 1.0
 
 
-@njit(cache=True, fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
 def first_stride(onsite: Array, energy: float) -> int:
     """Slices before the first restabilisation, a guess: strong scatterers make solutions grow apart sooner."""
     total = 0.0
@@ -173,7 +173,7 @@ def first_stride(onsite: Array, energy: float) -> int:
     return max(int(13.0 - 1.8 * total / onsite.size), 5)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def next_attempt(steps: int, probing: bool) -> tuple[int, bool]:
     """Slices to try after `steps` failed, and whether single ones failed already: a level of the rest may be close to E there."""
     if probing:
@@ -183,7 +183,7 @@ def next_attempt(steps: int, probing: bool) -> tuple[int, bool]:
     return steps // 2, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def load(psi: Array, outer: Array, spectral: Array, ratio: Array, fresh: bool, modes: Array, factors: Array) -> None:
     """Wave functions from which the recursion sets out, and the B of their flux."""
     if fresh:
@@ -193,7 +193,7 @@ def load(psi: Array, outer: Array, spectral: Array, ratio: Array, fresh: bool, m
     spectral[:] = ratio[1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def arrive(inner: Array, outer: Array, first: Array, behind: Array, modes: Array, factors: Array, panel: Array) -> float:
     """Solve for the incoming modes into `inner`, from ψ_0 in it and ψ_1 in `outer`; returns the asymmetry of the reflection."""
     to_modes(outer, modes, first)
@@ -206,7 +206,7 @@ def arrive(inner: Array, outer: Array, first: Array, behind: Array, modes: Array
     return reflection_asymmetry(inner, first)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def transmit(
     onsite: Array,
     energy: float,
@@ -251,7 +251,7 @@ def transmit(
                 stride, forced = 1, True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def strongest(onsite: Array, energy: float) -> float:
     """Largest |ε − E|: about the factor by which solutions may grow apart in one slice."""
     largest = 0.0
@@ -261,7 +261,7 @@ def strongest(onsite: Array, energy: float) -> float:
     return largest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def transmit_surely(
     onsite: Array,
     energy: float,
@@ -289,7 +289,7 @@ def transmit_surely(
         value, cap = again, cap // 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def transmit_range(
     onsite: Array,
     energies: Array,

@@ -1,0 +1,83 @@
+"""Whether a wire is broken: no chain of bonds joins its two ends.
+
+The rule is that of a study's ``neck_width`` of 0. Two atoms are bonded up to 1.207 (half-way between first and second neighbours
+of an fcc crystal) of the sum of their radii; a radius is half of the median distance from an atom of the element to the nearest
+other atom, and no less than the covalent radius where there are several elements, whose atoms need not touch their own kind.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ase.data import covalent_radii
+from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from sharvin.frames import Frame
+
+BOND_IN_DISTANCES = (1 + np.sqrt(2)) / 2
+END_IN_BONDS = 2.0
+"""Depth of an end of the wire whose rigid atoms are not known, in bond lengths."""
+
+
+def gap_A(frame: Frame) -> float | None:
+    """Distance (Å) between the nearest atoms of the two parts of a broken wire along z; None for a whole wire.
+
+    Parameters
+    ----------
+    frame : Frame
+        With its rigid atoms marked, those at low and at high z are the ends; otherwise all atoms near the lowest and highest.
+    """
+    if len(frame) < 2:
+        return None
+    tree = cKDTree(frame.positions)
+    radius = _radii(frame, np.asarray(tree.query(frame.positions, k=2)[0])[:, 1])
+    longest = 2 * BOND_IN_DISTANCES * float(radius.max())
+    pairs = tree.query_pairs(longest, output_type="ndarray")
+    distance = np.linalg.norm(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], axis=1)
+    bonds = pairs[distance <= BOND_IN_DISTANCES * radius[pairs].sum(axis=1)]
+    left, right = _ends(frame, END_IN_BONDS * longest)
+    part = _parts(len(frame), bonds)
+    if frame.pbc[:2].any() and not np.intersect1d(part[left], part[right]).size:
+        part = _parts(len(frame), np.concatenate([bonds, _bonds_across_the_cell(frame, radius)]))
+    if np.intersect1d(part[left], part[right]).size:
+        return None
+    lower, upper = np.isin(part, part[left]), np.isin(part, part[right])
+    return float(np.min(cKDTree(frame.positions[lower]).query(frame.positions[upper])[0]))
+
+
+def _radii(frame: Frame, nearest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radius of each atom."""
+    radius = np.empty(len(frame))
+    kinds = np.unique(frame.numbers)
+    for z in kinds:
+        found = float(np.median(nearest[frame.numbers == z])) / 2
+        radius[frame.numbers == z] = found if len(kinds) == 1 else max(found, float(covalent_radii[z]))
+    return radius
+
+
+def _parts(count: int, bonds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the part of the bond graph that each atom belongs to."""
+    graph = coo_array((np.ones(len(bonds), dtype=np.int8), (bonds[:, 0], bonds[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _bonds_across_the_cell(frame: Frame, radius: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Pairs of bonded atoms, also through the sides of the cell."""
+    atoms = frame.to_atoms()
+    atoms.pbc = [*frame.pbc[:2], False]
+    return np.column_stack(neighbor_list("ij", atoms, BOND_IN_DISTANCES * radius)).astype(np.int64)
+
+
+def _ends(frame: Frame, depth: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Atoms of the two ends."""
+    z = frame.positions[:, 2]
+    if frame.rigid is not None:
+        middle = z[frame.rigid].mean() if frame.rigid.any() else 0.0
+        left, right = np.flatnonzero(frame.rigid & (z < middle)), np.flatnonzero(frame.rigid & (z >= middle))
+        if len(left) and len(right):
+            return left, right
+    depth = min(depth, 0.25 * float(np.ptp(z)))
+    return np.flatnonzero(z <= z.min() + depth), np.flatnonzero(z >= z.max() - depth)

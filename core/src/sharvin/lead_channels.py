@@ -1,0 +1,185 @@
+r"""Open channels and band ranges of leads, and whether electrodes conduct at all: :func:`check_leads_conduct`.
+
+With *K = E S − H* the Bloch waves ψ(n) = λⁿ u of a lead solve
+
+.. math:: (K_{10} + \lambda K_{00} + \lambda^2 K_{01})\, u = 0,
+
+and a channel is a pair of waves with |λ| = 1, one in each direction (T. Ando, Phys. Rev. B 44, 8017 (1991)). A lead with a
+:class:`~sharvin.two_terminal.Supercell` is treated in each of its transverse Bloch states.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import LinAlgError, eig, eigh
+
+from sharvin.errors import InputError, PhysicsWarning
+from sharvin.two_terminal import Lead, TwoTerminal
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+FLAT_EV = 1e-3
+"""Widest band of a lead whose layers do not touch."""
+_UNIT_CIRCLE = 1e-6
+_UNCLEAR = 1e-4
+_SHIFT = 0.31
+_MOVED_EV = 1e-7
+_VERIFIED = 20
+_PHASES = np.pi * np.array([0.0, 0.17, 0.36, 0.5, 0.64, 0.83, 1.0])
+
+
+def channels(lead: Lead, energies_eV: ArrayLike) -> NDArray[np.int64]:
+    """Number of open channels of a lead, int64[n_energies].
+
+    Parameters
+    ----------
+    lead : Lead
+    energies_eV : float[n_energies]
+        Absolute, not from the Fermi energy. On a band edge the channel that begins there is counted; in a flat band, the channels
+        of the other bands.
+
+    Notes
+    -----
+    Costs one diagonalisation of a matrix twice as large as the lead, or as its primitive cell, per energy.
+    """
+    blocks = list(_transverse_blocks(lead))
+    energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
+    return np.array([sum(weight * _count(h, s, float(e)) for weight, h, s in blocks) for e in energies], dtype=np.int64)
+
+
+def band_ranges(lead: Lead) -> Floats:
+    """Lowest and highest energy of each band along z, float64[n_bands, 2] in eV, from seven wave vectors in half the zone.
+
+    Of two opposite transverse Bloch states of a real lead, whose bands are the same, one is given.
+
+    Raises
+    ------
+    InputError
+        If the overlap matrix is not positive definite.
+    """
+    ranges = []
+    for _, (h00, h01), (s00, s01) in _transverse_blocks(lead):
+        real = not np.iscomplexobj(h01) and not np.iscomplexobj(s01)
+        levels = []
+        for angle in _PHASES if real else np.concatenate([_PHASES, -_PHASES[1:-1]]):
+            h, s = np.exp(1j * angle) * h01, np.exp(1j * angle) * s01
+            try:
+                levels.append(eigh(h00 + h + h.conj().T, s00 + s + s.conj().T, eigvals_only=True, check_finite=False))
+            except LinAlgError:
+                raise InputError(
+                    "the overlap matrix of the lead is not positive definite; its atoms are too close for this basis, or its "
+                    "principal layer is thinner than the range of the Hamiltonian."
+                ) from None
+        ranges.append(np.column_stack([np.min(levels, axis=0), np.max(levels, axis=0)]))
+    return np.concatenate(ranges)
+
+
+def check_leads_conduct(system: TwoTerminal, energies_eV: ArrayLike) -> None:
+    """Refuse electrodes whose layers do not touch, and warn of those that have no band at the energies asked for.
+
+    Parameters
+    ----------
+    system : TwoTerminal
+    energies_eV : float[n_energies]
+        From the system's Fermi energy.
+
+    Raises
+    ------
+    InputError
+        If no band of a lead is wider than 1e-3 eV, so that nothing can flow at any energy: which lead, and how wide its widest
+        band is.
+
+    Warns
+    -----
+    PhysicsWarning
+        If a lead has bands, but none at any of the energies: it is an insulator there.
+    """
+    energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
+    energies = energies[np.argsort(np.abs(energies), kind="stable")] + system.fermi_energy
+    known: dict[str, Floats] = {}
+    for side, lead in (("left", system.left), ("right", system.right)):
+        try:
+            ranges = known[lead.key] if lead.key in known else band_ranges(lead)
+        except InputError as error:
+            raise InputError(f"{side} lead: {error}") from None
+        known[lead.key] = ranges
+        width = float(np.ptp(ranges, axis=1).max())
+        if width < FLAT_EV:
+            raise InputError(
+                f"the {side} electrode does not conduct at any energy: its widest band has {width:.1e} eV, so its layers do not "
+                "touch (isolated atoms at the end, a wire cut along z, or H01 = 0); it is a broken electrode."
+            )
+        if not len(energies) or np.any((energies[:, None] >= ranges[:, 0]) & (energies[:, None] <= ranges[:, 1])):
+            continue
+        # the ranges come from a few wave vectors, so bands reach a little further
+        if not any(channels(lead, energy)[0] for energy in energies[:_VERIFIED]):
+            gap = [ranges[:, 1][ranges[:, 1] < energies[0]], ranges[:, 0][ranges[:, 0] > energies[0]]]
+            edges = [gap[0].max(initial=-np.inf) - system.fermi_energy, gap[1].min(initial=np.inf) - system.fermi_energy]
+            where = " and ".join(f"{edge:.3g} eV" for edge in edges if np.isfinite(edge))
+            warnings.warn(
+                f"the {side} lead has no band at any of the energies asked for, so T = 0 there; its nearest bands end at {where} "
+                "from the Fermi energy. An insulating lead does that, and so does a broken electrode: look at its atoms.",
+                PhysicsWarning,
+                stacklevel=2,
+            )
+
+
+def _transverse_blocks(lead: Lead) -> Iterator[tuple[int, tuple[Array, Array], tuple[Array, Array]]]:
+    """Weight, (H00, H01) and (S00, S01) of each transverse Bloch state; of k and −k one where the lead is real."""
+    blocks = [np.asarray(block) for block in (lead.H00, lead.H01, lead.S00, lead.S01)]
+    if lead.supercell is None:
+        yield 1, (blocks[0], blocks[1]), (blocks[2], blocks[3])
+        return
+    orbitals = lead.supercell.orbitals
+    n1, n2, m = orbitals.shape
+    rows = [block[orbitals[0, 0]][:, orbitals.reshape(-1)].reshape(m, n1, n2, m) for block in blocks]
+    states = [np.fft.ifft2(row, axes=(1, 2)).transpose(1, 2, 0, 3) * (n1 * n2) for row in rows]
+    real = not any(np.iscomplexobj(block) for block in blocks)
+    for i in range(n1):
+        for j in range(n2):
+            opposite = (-i % n1, -j % n2)
+            if real and opposite < (i, j):
+                continue
+            own = [state[i, j] for state in states]
+            if real and opposite == (i, j):
+                own = [block.real for block in own]
+            yield 2 if real and opposite != (i, j) else 1, (own[0], own[1]), (own[2], own[3])
+
+
+def _count(h: tuple[Array, Array], s: tuple[Array, Array], energy: float) -> int:
+    """Open channels of one transverse state."""
+    for moved in (energy, energy + _MOVED_EV):
+        k00, k01 = moved * s[0] - h[0], moved * s[1] - h[1]
+        scale = max(float(np.abs(k00).max()), float(np.abs(k01).max()), 1e-300)
+        found = _unit_circle(k00 / scale, k01 / scale)
+        if found is not None:
+            return found
+    return 0  # a level that no layer shares with the next, and no band beside it
+
+
+def _unit_circle(k00: Array, k01: Array) -> int | None:
+    """Half the number of waves with |λ| = 1; None where every λ is a solution, or where waves cannot be told apart."""
+    m = len(k00)
+    one, zero = np.eye(m), np.zeros((m, m))
+    first, second = np.block([[zero, one], [-k01.conj().T, -k00]]), np.block([[one, zero], [zero, k01]])
+    try:
+        inverse = np.linalg.solve(first - _SHIFT * second, second)
+        if not np.abs(inverse).max() < 1e10:
+            return None
+        mu = np.linalg.eigvals(inverse)
+    except LinAlgError:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.abs(np.log(np.abs(_SHIFT + 1.0 / mu)))
+    if np.any((distance > _UNIT_CIRCLE) & (distance < _UNCLEAR)) or np.count_nonzero(distance < _UNIT_CIRCLE) % 2:
+        # the inverse has lost digits, or the energy is close to a band edge: QZ is slower and exact
+        alpha, beta = eig(first, second, right=False, homogeneous_eigvals=True, check_finite=False)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distance = np.abs(np.log(np.abs(alpha) / np.abs(beta)))
+    return None if (number := int(np.count_nonzero(distance < _UNIT_CIRCLE))) % 2 else number // 2
