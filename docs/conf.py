@@ -1,5 +1,6 @@
 """Sphinx configuration; the tables of parts and options are written from the registry at every build."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -22,3 +23,15 @@ html_theme = "furo"
 html_title = "sharvin"
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+
+
+def shapes_as_literals(app, what, name, obj, options, lines):
+    """Sphinx takes each word of a type for the name of a class, also ``n`` and ``size`` in the shape of an array."""
+    for number, line in enumerate(lines):
+        field = re.match(r"(\s*:(?:r?type|vartype)[^:]*:\s*)(.*\S)", line)
+        if field and re.search(r"\w\s?\[|of length", field[2]) and "`" not in field[2]:
+            lines[number] = f"{field[1]}``{field[2]}``"
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", shapes_as_literals, priority=900)  # after napoleon has made fields of sections

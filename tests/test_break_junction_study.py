@@ -18,6 +18,7 @@ from rich.console import Console
 from sharvin import cli
 from sharvin.config import load_config
 from sharvin.errors import ItemError, RunError
+from sharvin.figures import list_figures, read_data
 from sharvin.predict import Request, predict_files
 from sharvin.run import run
 from sharvin.store import read_json, read_table, read_trajectory
@@ -179,13 +180,57 @@ def test_every_comparison_has_its_figure(study):
         "learning_curves_of_fits",
         "calibration",
         "histograms_of_wires",
-        "plateau_lengths",
         "log_histogram",
+        "log_elongation_histogram",
         "conductance_profile",
         "transmission_cases",
     ):
         assert name in pictures, pictures
     assert any(name.startswith("histograms_of_models") for name in pictures)
+    assert "plateau_lengths" not in pictures, "no trace of this study has a plateau at 1 G0, so there is none to draw"
+
+
+def test_a_number_has_one_interval_in_results_and_figures(study):
+    models = {
+        (one["model"], one["fit"], one.get("split_by")): one["errors"] for one in read_json(study / "results.json")["models"]
+    }
+    intervals = {
+        (name, test, "random" if by == "snapshot" else "group"): one["mae_95_percent_G0"]
+        for (name, fit, by), tests in models.items()
+        for test, one in tests.items()
+        if not fit.endswith(" pulls")
+    }
+    drawn = read_data(study / "figures" / "model_errors.csv")
+    keys = list(zip(drawn["model"], drawn["test_set"], drawn["split"], strict=True))
+    assert set(keys) == set(intervals)
+    for key, lower, upper in zip(keys, drawn["mae_lower_G0"], drawn["mae_upper_G0"], strict=True):
+        assert ([lower, upper] == intervals[key]) or (intervals[key] is None and np.isnan(lower)), key
+    curve = read_data(study / "figures" / "error_training_pulls.csv")
+    own = models["fc_maxpool", "as configured", "pull"]["short"]["mae_95_percent_G0"]
+    assert [curve["short mae_lower_G0"][-1], curve["short mae_upper_G0"][-1]] == own
+    overlaps, pairs = (
+        read_json(study / "results.json")["overlap_of_histograms"],
+        read_data(study / "figures" / "histograms_of_wires.csv"),
+    )
+    assert pairs["overlap"].tolist() == [overlaps["overlap"][i][j] for i, j in ((0, 1), (0, 2), (1, 2))]
+
+
+def test_every_trace_is_in_one_table_with_its_labels(study):
+    with (study / "traces.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    found = read_json(study / "results.json")
+    production = [row for row in rows if row["pulls"] == "production"]
+    labelled = [row for row in rows if row["pulls"] == "training"]
+    assert (len(production), len(labelled)) == (found["n_predicted"], found["n_labelled"])
+    assert {"elongation_A", "exact_G0", "predicted_G0", "predicted_std_G0", "neck_width_atoms"} < set(rows[0])
+    assert {row["series"] for row in production} == {"short", "long", "short, fast"}
+    checked = [row for row in production if row["exact_G0"]]
+    assert len(checked) == 9 and all(row["part"] == "check" for row in checked)
+    test = [row for row in labelled if row["part"] == "test"]
+    mae = np.mean([abs(float(row["exact_G0"]) - float(row["predicted_G0"])) for row in test])
+    assert mae == pytest.approx(found["mae_test_G0"], rel=1e-12)
+    elongation = [float(row["elongation_A"]) for row in production if row["series"] == "long"]
+    assert elongation == sorted(elongation) and all(float(row["predicted_std_G0"]) > 0 for row in rows)
 
 
 def test_spectra_at_more_k_points_are_other_spectra_of_one_snapshot(study):
@@ -208,16 +253,27 @@ def test_the_same_study_again_recomputes_nothing(study, copied, config):
     said = go_on(config, folder)
     assert not [line for line in said.values() if "items, done" in line]
     assert results(folder) == results(study)
+    steps_said = {name.split(" (")[0] for name, line in said.items() if "nothing to compute" in line}
+    assert steps_said | {"features"} == set(read_json(study / "results.json")["seconds"]), "one name for a step"
+    assert {path.name.rpartition("-")[0] for path in folder.glob("store/*-*")} >= steps_said
 
 
-def test_another_name_of_a_case_recomputes_no_fit_and_changes_no_error(study, copied, config):
+def test_another_name_of_a_case_and_another_window_recompute_no_fit_and_change_no_error(study, copied, config):
     folder = copied()
     config_of_this_test = folder.with_name("renamed.yaml")
     config_of_this_test.write_text(STUDY.replace("name: slower", "name: a tenth of the rate"))
-    assert "nothing to compute" in go_on(config_of_this_test, folder)["fit"]
-    before, after = (read_json(path / "results.json")["models"][4] for path in (study, folder))
+    said = go_on(config_of_this_test, folder, "workflow.plateau_window_G0=[1.8,3.0]")
+    assert "nothing to compute" in said["fit"]
+    first, second = (read_json(path / "results.json") for path in (study, folder))
+    before, after = first["models"][4], second["models"][4]
     assert (before["model"], after["model"]) == ("slower", "a tenth of the rate")
     assert before["errors"] == after["errors"]
+    assert first["peak_near_1G0"] == second["peak_near_1G0"] and second["plateau_window_G0"] == [1.8, 3.0]
+    assert first["wires"][0]["plateau_A"]["mean"] < second["wires"][0]["plateau_A"]["mean"], "the model predicts about 2 G0"
+    columns = [column for table in second["tables"] for column in table["columns"]]
+    assert "length at 1.8–3 G0 (Å)" in columns and not any("0.5–1.5" in column for column in columns)
+    captions = " ".join(entry["caption"] for entry in list_figures(folder))
+    assert "between 1.8 and 3 G0" in captions and "between 0.5 and 1.5 G0" not in captions
 
 
 def test_a_study_killed_during_its_fits_goes_on_to_the_same_results_with_another_number_of_workers(study, copied, config, cache):
@@ -328,6 +384,7 @@ def test_snapshots_that_cannot_be_labelled_are_left_out_and_counted(study, copie
     assert lost > 2 and found["n_labelled"] == whole["n_labelled"] - lost
     assert f"({lost} more could not be labelled and were left out)" in found["summary"]
     assert len(found["failures"]) == lost
+    assert "model_errors" not in {entry["name"] for entry in list_figures(folder)}, "this profile compares no models"
     assert all("the solver gave a transmission that is not a number" in failure["reason"] for failure in found["failures"])
     assert np.isfinite([found["mae_train_G0"], found["mae_test_G0"]]).all()
 

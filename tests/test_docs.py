@@ -52,3 +52,10 @@ def test_the_architecture_names_every_hook():
 def test_links_between_files_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)#:\s]+)\)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target
+
+
+def test_the_manual_is_built_with_warnings_as_errors_whenever_the_tests_run():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^test:.*\bdocs\b", makefile, flags=re.MULTILINE)
+    assert re.search(r"sphinx -W -E .*\bdocs\b", makefile), "-E: a page read before would hide its warnings"
+    assert "-r docs/requirements.txt" in (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")

@@ -184,8 +184,8 @@ def test_members_that_agree_state_the_floor(finished, changed, pull, tmp_path):
     assert json.loads((finished / "model.json").read_text())["recalibration"] is None, "one network states no deviation"
     folder = changed(members=[place, place], recalibration={"a": 3.0, "b_G0": 0.25})
     predict(folder, pull, out=tmp_path / "g.csv")
-    stated = {row["std_G0"] for row in read(tmp_path / "g.csv") if "broken" not in row["note"]}
-    assert stated == {"0.25"}, "they agree, so what is left is the floor"
+    stated = {float(row["std_G0"]) for row in read(tmp_path / "g.csv") if "broken" not in row["note"]}
+    assert stated == {0.25}, "they agree, so what is left is the floor"
 
 
 def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished, pull, structures, tmp_path, capsys):

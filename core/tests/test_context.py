@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,26 @@ def run(folder, function=draw, count=6, executor="serial", max_failures=10, resu
 
 def content(result):
     return [None if path is None else path.read_bytes() for path in result.paths]
+
+
+def test_a_step_has_one_name_on_the_console_the_bar_in_log_store_and_report(tmp_path, monkeypatch):
+    titles = []
+
+    @contextmanager
+    def bar(title, *_, **__):
+        titles.append(title)
+        yield lambda n: None
+
+    monkeypatch.setattr("sharvin.context.progress_bar", bar)
+    with create("executors", "serial") as workers:
+        made = context(tmp_path / "a", workers)
+        made.ensemble("draw_all", draw, [(5, 0)], {})
+        made.ensemble("draw_all", draw, [(6, 0)], {"other": 1}, detail="the others")
+    said = [line.split(":")[0] for line in made.console.file.getvalue().splitlines()]
+    assert said == titles == ["draw_all", "draw_all (the others)"]
+    logged = {json.loads(line)["step"] for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()}
+    stored = {path.name.rpartition("-")[0] for path in (tmp_path / "a" / "store").iterdir()}
+    assert logged == stored == set(made.seconds) == {"draw_all"}
 
 
 def test_one_worker_and_many_give_the_same_bytes(tmp_path):

@@ -13,6 +13,11 @@ from sharvin import figures, histograms
 from sharvin.errors import InputError
 from sharvin.figures import plot_learning_curves, plot_parity
 from sharvin.workflows import break_junction_figures as plots
+from sharvin.workflows.break_junction_elongation_figures import (
+    plot_elongation_histogram,
+    plot_log_elongation_histogram,
+    plot_traces,
+)
 
 
 def simple_figure() -> matplotlib.figure.Figure:
@@ -63,6 +68,14 @@ def test_figures_are_listed_in_order_and_replaced_in_place(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
+def test_figures_of_an_earlier_config_do_not_stay(tmp_path: Path) -> None:
+    figures.save_figure(tmp_path, "first", simple_figure(), {}, "", "")
+    (tmp_path / "figures" / "my_own.png").write_bytes(b"kept")
+    figures.clear_figures(tmp_path)
+    assert figures.list_figures(tmp_path) == [] and [path.name for path in (tmp_path / "figures").iterdir()] == ["my_own.png"]
+    figures.clear_figures(tmp_path / "nothing there")
+
+
 def test_the_same_figure_gives_the_same_bytes_whatever_the_users_style(tmp_path: Path) -> None:
     one = figures.save_figure(tmp_path / "a", "same", simple_figure(), {}, "", "").read_bytes()
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "lines.linewidth": 9}):
@@ -91,15 +104,16 @@ def test_every_figure_of_a_break_junction_study_is_drawn_without_pyplot(tmp_path
     wire.set_array("electrode", np.sign(np.round((wire.positions[:, 2] - 11.0) / 8.0)).astype(np.int8))
     paths = [
         plots.plot_conductance_histogram(tmp_path, g, np.random.default_rng(3), training_G0=g[0], resamples=50),
-        plots.plot_elongation_histogram(tmp_path, x, g),
-        plots.plot_traces(tmp_path, x, g, max_traces=3),
+        plot_elongation_histogram(tmp_path, x, g),
+        plot_log_elongation_histogram(tmp_path, x, g),
+        plot_traces(tmp_path, x, g, max_traces=3),
         plots.plot_training_pull(tmp_path, x[0], exact, g[0], widths[0], held_out=True),
         plot_parity(tmp_path, {"train": (g[0], g[0] + 0.1), "validation": ([], []), "test": (g[1], g[1])}),
         plot_learning_curves(tmp_path, {"train_mae": [1.0, 0.5], "validation_mae": [1.2, 0.7], "train_loss": [3.0, 0.0]}),
         plots.plot_neck_widths(tmp_path, np.concatenate(widths), np.concatenate(g)),
         plots.plot_wire(tmp_path, [wire, wire, wire], [0.0, 1.0, 2.0], [4.0, 2.0, 1.0]),
     ]
-    assert len(figures.list_figures(tmp_path)) == len(paths) == 8
+    assert len(figures.list_figures(tmp_path)) == len(paths) == 9
     for path in paths:
         width, height = size_of(path)
         assert 600 <= width <= 1300 and 300 <= height <= 1500, path.name

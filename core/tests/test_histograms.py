@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sharvin import histograms
 from sharvin.errors import InputError
+from sharvin.resampling import mean_over_traces
 
 
 def staircase(steps: list[tuple[float, int]], spacing_A: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +140,34 @@ def test_bootstrap_is_set_by_its_generator_and_needs_two_traces() -> None:
     np.testing.assert_array_equal(first, second)
     with pytest.raises(InputError, match="at least 2 traces"):
         histograms.bootstrap(traces[:1], edges, np.random.default_rng(7))
+
+
+def test_a_number_has_one_interval_however_often_it_is_taken() -> None:
+    """Two figures and a table that share a generator state the same interval, and it covers the mean as often as it should."""
+    rng = np.random.default_rng(11)
+    edges = histograms.linear_edges(0.5, 6.0)
+    traces = [gold_like(np.random.default_rng(seed)) for seed in range(5)]
+    lengths = [float(len(trace)) for trace in traces]
+    np.testing.assert_array_equal(*(histograms.bootstrap(traces, edges, rng, 20) for _ in range(2)))
+    assert mean_over_traces(lengths, rng) == mean_over_traces(lengths, rng)
+    assert np.isnan(mean_over_traces([1.0], rng).lower) and mean_over_traces([1.0], rng).mean == 1.0
+    weighted = mean_over_traces([0.0, 1.0], rng, weights=[1.0, 3.0])
+    assert (weighted.mean, weighted.lower, weighted.upper) == (0.75, 0.0, 1.0)
+    covered = [mean_over_traces(rng.normal(size=40), rng, resamples=200) for _ in range(200)]
+    assert np.mean([found.lower <= 0.0 <= found.upper for found in covered]) == pytest.approx(0.95, abs=0.05)
+    with pytest.raises(InputError, match="at least one trace"):
+        mean_over_traces([], rng)
+
+
+def test_the_peak_is_looked_for_in_the_plateau_window() -> None:
+    """A platinum-like histogram peaks near 1.7 G0, where the window of gold has nothing."""
+    rng = np.random.default_rng(12)
+    values = np.concatenate([rng.normal(1.7, 0.15, 4000), rng.uniform(0.0, 6.0, 4000)])
+    histogram = histograms.conductance_histogram(values)
+    assert histograms.peak_in_window(histogram) == histograms.find_peak(histogram), "the default is the peak near 1 G0"
+    assert histograms.peak_in_window(histogram) is None
+    found = histograms.peak_in_window(histogram, (1.0, 2.5))
+    assert found is not None and found.position_G0 == pytest.approx(1.7, abs=0.05)
 
 
 def test_overlap_is_1_for_equal_shapes_and_0_for_disjoint_ones() -> None:

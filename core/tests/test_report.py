@@ -70,11 +70,50 @@ def test_a_reader_finds_the_study_in_the_report(tmp_path: Path) -> None:
     page = Page(write_report(run_folder(tmp_path / "gold")))
     for told in (
         "Break junction: gold", RESULTS["summary"], "12,345", "0.0713 G0", "histogram peak near 1 G0 0.981 G0",
-        "label cost: atoms 304", "A line", "Straight.", "Errors", "By pull.", "None: every item of every step finished.",
-        "train pulls 30.0 s", "labels 2 min 0 s", "all steps 2 min 30 s", "seed 17", "packages · numpy 2.0.0",
+        "CPU time of one exact label 6.25 s", "atoms of a labelled structure 304",
+        "A line", "Straight.", "Errors", "By pull.", "None: every item of every step finished.",
+        "train_pulls 30.0 s", "labels 2 min 0 s", "all steps 2 min 30 s", "seed 17", "packages · numpy 2.0.0",
         "workflow: break_junction",
     ):  # fmt: skip
         assert re.sub(r"\s+", "", told) in re.sub(r"\s+", "", page.text), told
+
+
+def test_cards_say_what_a_reader_understands_and_nothing_that_a_table_tells(tmp_path: Path) -> None:
+    changes = {
+        "split_by": "both",
+        "recalibration": {"a": 1.0, "b_G0": 0.2, "pulls": 4, "snapshots": 30},
+        "plateau_window_G0": [1.0, 2.5],
+        "peak_in_window": {"position_G0": 1.72, "height": 1.0},
+        "scale": 1,
+        "bright_K": 7.5,
+        "unknown": float("nan"),
+    }
+    page = Page(write_report(run_folder(tmp_path / "run", **changes)))
+    cards = page.text.split("at 0.98 G0.")[1].split("Figures")[0]
+    for told in (
+        "the test set holds pulls never learnt from",
+        "plateau window 1–2.5 G0",
+        "peak of the histogram 1.72 G0",
+        "bright 7.5 K",
+    ):
+        assert told.replace(" ", "") in cards.replace(" ", ""), cards
+    assert "unknown–" in cards.replace(" ", "") and "nan" not in page.text.lower()
+    for left_out in ("both", "recalibration", "scale", "near 1 G0"):
+        assert left_out not in cards, cards
+
+
+def test_a_column_has_equally_many_decimals_and_no_nan(tmp_path: Path) -> None:
+    rows = [[0.593, 1.0, 1e-9, float("nan"), 3], [0.09, -0.086, 2.0, 12.5, 12000], [None, 1.0, 3.0, float("inf"), -1]]
+    tables = [{"title": "t", "columns": list("abcde"), "rows": rows}]
+    text = write_report(run_folder(tmp_path / "run", tables=tables)).read_text(encoding="utf-8")
+    shown = [
+        re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split('id="tables"')[1].split("<tbody>")[1].split("<tr>")[1:4]
+    ]
+    assert shown == [
+        ["0.593", "1.000", "1e-09", "–", "3"],
+        ["0.090", "−0.086", "2", "12.5", "12,000"],
+        ["–", "1.000", "3", "∞", "−1"],
+    ]
 
 
 def test_the_report_is_self_contained(tmp_path: Path) -> None:

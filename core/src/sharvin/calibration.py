@@ -24,7 +24,8 @@ from scipy.stats import norm, rankdata
 
 from sharvin.errors import InputError
 from sharvin.histograms import band
-from sharvin.prediction_errors import Predicted, pull_weights
+from sharvin.prediction_errors import Predicted
+from sharvin.resampling import bootstrap_weights
 
 Array = NDArray[np.float64]
 
@@ -115,7 +116,7 @@ def _intervals(
     squares, sizes = np.zeros((predicted.pulls, bins)), np.zeros((predicted.pulls, bins))
     np.add.at(squares, (pull, bin_of), predicted.error_G0**2)
     np.add.at(sizes, (pull, bin_of), 1.0)
-    weights = pull_weights(predicted.pulls, rng, resamples)
+    weights = bootstrap_weights(predicted.pulls, rng, resamples)
     drawn = weights @ sizes
     rmse = np.sqrt((weights @ squares) / np.where(drawn > 0, drawn, np.nan))
     ends = [band(column[np.isfinite(column)], level) for column in rmse.T]

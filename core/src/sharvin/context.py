@@ -125,7 +125,7 @@ class Context:
         tasks: Sequence[Any] | Callable[[], Sequence[Any]],
         depends_on: Mapping[str, Any],
         suffix: str = ".h5",
-        title: str = "",
+        detail: str = "",
         items_depend_on: Sequence[Mapping[str, Any]] | None = None,
     ) -> StepResult:
         """Run independent items, each of which writes one file, and skip those that have theirs.
@@ -143,8 +143,8 @@ class Context:
             Everything that the files depend on and that is not in the key of the run's seed.
         suffix : str
             "" where `function` writes a folder.
-        title : str
-            For the progress bar; default the name of the step.
+        detail : str
+            What of the step this is, where a study has several of them: shown in brackets behind the step's name.
         items_depend_on : sequence of mapping, optional
             What each item depends on besides. Its file is then named after that and not after its number: items may change
             places, and those that stay what they were are kept. No two may be equal.
@@ -169,7 +169,7 @@ class Context:
         waiting = [i for i, path in enumerate(paths) if not path.exists() and not _failure_file(path).exists()]
         made: Sequence[Any] = [] if not waiting else tasks() if callable(tasks) else tasks
         with self._timed(step, folder, len(waiting)):
-            self._compute(step, title or step, function, [(i, made[i], paths[i]) for i in waiting], len(paths))
+            self._compute(step, _called(step, detail), function, [(i, made[i], paths[i]) for i in waiting], len(paths))
         failures = [
             Failure(step, i, read_json(_failure_file(path))["reason"])
             for i, path in enumerate(paths)
@@ -181,7 +181,7 @@ class Context:
             raise RunError(f"every item of step {step} failed; the first: {failures[0].reason}{again}")
         identity = key if items_depend_on is None else _digest({"step": key, "items": names})
         result = StepResult(step, identity, [path if path.exists() else None for path in paths], failures, len(waiting))
-        self._finished(result)
+        self._finished(result, detail)
         return result
 
     def single(self, step: str, function: Callable[[Path], None], depends_on: Mapping[str, Any]) -> StepResult:
@@ -285,12 +285,13 @@ class Context:
                 write_json(record, {"seconds": total})
             self.seconds_of.setdefault(step, {})[folder.name] = total if computed else before
 
-    def _finished(self, result: StepResult) -> None:
+    def _finished(self, result: StepResult, detail: str = "") -> None:
         self.computed += result.computed
         state = "done" if result.computed else "nothing to compute"
         failed = f", {len(result.failures)} failed" if result.failures else ""
         self.console.print(
-            f"{result.step}: {len(result.paths)} items, {state}{failed} ({self.seconds[result.step]:.1f} s)", highlight=False
+            f"{_called(result.step, detail)}: {len(result.paths)} items, {state}{failed} ({self.seconds[result.step]:.1f} s)",
+            highlight=False,
         )
         self.log("step finished", **{**asdict(result), "paths": len(result.paths)})
         for watcher in registry().manager.hook.sharvin_step_finished.get_hookimpls():
@@ -303,6 +304,11 @@ class Context:
 
 def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=20).hexdigest()
+
+
+def _called(step: str, detail: str) -> str:
+    """One name of a step for bar and console, the one that log, store and report have."""
+    return f"{step} ({detail})" if detail else step
 
 
 def _failure_file(path: Path) -> Path:

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sharvin.atomic import write_bytes
 from sharvin.errors import InputError
+from sharvin.figure_axes import plain_log_ticks, whole_number_ticks
 
 BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
 """Colours that colour-blind readers tell apart (Okabe and Ito, 2008)."""
@@ -188,13 +189,23 @@ def plot_learning_curves(folder: Path, curves: Mapping[str, Sequence[float]], *,
                 axes.plot(np.arange(1, len(curve) + 1), curve, color=colour, marker=marker, label=part or None)
             if all(np.all(curve > 0) for curve in by_set.values()):
                 axes.set_yscale("log")
+                plain_log_ticks(axes.yaxis)
             if any(by_set):
-                axes.legend(loc="upper right")
+                axes.legend(loc="best")
             axes.set(xlabel="epoch", ylabel=_with_unit(quantity))
+            whole_number_ticks(axes.xaxis)
     longest = max(len(values) for values in curves.values())
     caption = f"Error of the model on each set of structures during {longest} epochs of training."
     data: dict[str, ArrayLike] = {"epoch": np.arange(1, longest + 1), **curves}
     return save_figure(folder, name, figure, data, "Learning curves", caption)
+
+
+def clear_figures(folder: Path) -> None:
+    """Delete the figures that ``figures.json`` lists, so that those of an earlier config do not stay in the report."""
+    for entry in list_figures(folder):
+        for key in ("png", "csv"):
+            (folder / "figures" / Path(entry[key]).name).unlink(missing_ok=True)
+    (folder / "figures" / "figures.json").unlink(missing_ok=True)
 
 
 def list_figures(folder: Path) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from sharvin.errors import InputError
+from sharvin.resampling import bootstrap_weights
 
 Array = NDArray[np.float64]
 
@@ -133,9 +134,32 @@ def log_conductance_histogram(
 
     Conductances of zero lie outside every logarithmic range and are counted in ``outside``.
     """
+    return count(conductances_G0, log_edges(bins_per_decade, min_G0, max_G0))
+
+
+def log_edges(bins_per_decade: int, min_G0: float, max_G0: float) -> Array:
+    """Bin edges in G0, equal in log10 G, from `min_G0` up to the first that reaches `max_G0`."""
     if not (bins_per_decade > 0 and 0 < min_G0 < max_G0):
         raise InputError(f"a logarithmic histogram needs 0 < min_G0 < max_G0 and bins, not {min_G0:g} and {max_G0:g} G0.")
-    return count(conductances_G0, 10.0 ** linear_edges(1.0 / bins_per_decade, math.log10(max_G0), math.log10(min_G0)))
+    return np.asarray(10.0 ** linear_edges(1.0 / bins_per_decade, math.log10(max_G0), math.log10(min_G0)))
+
+
+def decades_of(conductances_G0: ArrayLike) -> tuple[float, float]:
+    """Whole decades in G0 that hold all but the lowest thousandth of the positive conductances.
+
+    At least 0.1 to 10 G0, and at most from 1e-6 G0.
+
+    Raises
+    ------
+    InputError
+        If none is positive.
+    """
+    values = _finite(conductances_G0, "conductances")
+    positive = values[values > 0]
+    if not positive.size:
+        raise InputError("a logarithmic histogram needs positive conductances, but there is none.")
+    least, most = (math.log10(float(np.quantile(positive, share))) for share in (0.001, 1.0))
+    return 10.0 ** min(-1, max(-6, math.floor(least))), 10.0 ** max(1, math.ceil(most))
 
 
 def rupture_elongation(elongation_A: ArrayLike, conductance_G0: ArrayLike, threshold_G0: float = 0.5) -> float:
@@ -164,6 +188,7 @@ def elongation_histogram_2d(
     before_A: float = 15.0,
     after_A: float = 2.0,
     max_G0: float = 8.0,
+    conductance_edges_G0: Array | None = None,
     ruptures_A: Sequence[float] | None = None,
 ) -> Histogram2D:
     """Two-dimensional histogram of traces aligned at rupture, which is elongation zero.
@@ -179,6 +204,8 @@ def elongation_histogram_2d(
         zero, counts as unbroken.
     max_G0 : float
         Upper end of the conductance range, which begins at 0.
+    conductance_edges_G0 : float64[n_y + 1], optional
+        Edges of the conductance bins in place of `bin_width_G0` and `max_G0`, such as :func:`log_edges`.
     ruptures_A : sequence of float, optional
         Elongation in Å at which each trace breaks, where it is known from the geometry. Default: :func:`rupture_elongation`.
     """
@@ -186,7 +213,7 @@ def elongation_histogram_2d(
         ruptures_A = [rupture_elongation(x, g) for x, g in zip(elongations_A, conductances_G0, strict=True)]
     after = linear_edges(elongation_bin_A, after_A) if after_A > 0 else np.zeros(1)
     x_edges = np.concatenate([-linear_edges(elongation_bin_A, before_A)[:0:-1], after])
-    y_edges = linear_edges(bin_width_G0, max_G0)
+    y_edges = linear_edges(bin_width_G0, max_G0) if conductance_edges_G0 is None else conductance_edges_G0
     aligned, values = [np.empty(0)], [np.empty(0)]
     for elongation, conductance, rupture in zip(elongations_A, conductances_G0, ruptures_A, strict=True):
         x, g = _trace(elongation, conductance)
@@ -251,8 +278,18 @@ def find_peak(
     return best
 
 
+PLATEAU_G0 = (0.5, 1.5)
+"""Window of the last plateau of noble and alkali metals: one open channel."""
+
+
+def peak_in_window(histogram: Histogram, window_G0: tuple[float, float] = PLATEAU_G0) -> Peak | None:
+    """:func:`find_peak` in the inner four fifths of a window, so that a slope at its edge is no peak."""
+    lower, upper = window_G0
+    return find_peak(histogram, near_G0=0.5 * (lower + upper), within_G0=0.4 * (upper - lower))
+
+
 def plateau_lengths(
-    elongations_A: Sequence[ArrayLike], conductances_G0: Sequence[ArrayLike], window_G0: tuple[float, float] = (0.5, 1.5)
+    elongations_A: Sequence[ArrayLike], conductances_G0: Sequence[ArrayLike], window_G0: tuple[float, float] = PLATEAU_G0
 ) -> Array:
     """Elongation in Å that each trace spends with its conductance inside a window, float64[n_traces].
 
@@ -279,13 +316,14 @@ def bootstrap(traces_G0: Sequence[ArrayLike], edges: Array, rng: np.random.Gener
     edges : float64[n_bins + 1]
         Bin edges in G0.
     rng : numpy.random.Generator
+        Left as it was: equal traces have equal resamples in every figure and table.
     resamples : int
     """
     n = len(traces_G0)
     if n < 2:
         raise InputError(f"a bootstrap over traces needs at least 2 traces, not {n}.")
     by_trace = np.stack([count(trace, edges).counts for trace in traces_G0])
-    return np.asarray(rng.multinomial(n, np.full(n, 1.0 / n), size=resamples) @ by_trace, dtype=np.int64)
+    return np.asarray(bootstrap_weights(n, rng, resamples) @ by_trace, dtype=np.int64)
 
 
 def band(resampled: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:

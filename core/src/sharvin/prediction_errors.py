@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sharvin.errors import InputError
 from sharvin.histograms import band
+from sharvin.resampling import bootstrap_weights
 
 Array = NDArray[np.float64]
 
@@ -86,7 +87,7 @@ class ErrorEstimate:
 def mean_absolute_error(
     predicted: Predicted, rng: np.random.Generator, *, resamples: int = 1000, level: float = 0.95
 ) -> ErrorEstimate:
-    """Mean absolute error over snapshots, with the bootstrap interval over pulls.
+    """Mean absolute error over snapshots, with the bootstrap interval over pulls; `rng` is left as it was.
 
     Raises
     ------
@@ -100,11 +101,6 @@ def mean_absolute_error(
     lower = upper = float("nan")
     if predicted.pulls > 1:
         sums, sizes = np.bincount(place, weights=absolute), np.bincount(place)
-        weights = pull_weights(predicted.pulls, rng, resamples)
+        weights = bootstrap_weights(predicted.pulls, rng, resamples)
         lower, upper = (float(end) for end in band((weights @ sums) / (weights @ sizes), level))
     return ErrorEstimate(float(absolute.mean()), lower, upper, predicted.pulls, len(predicted))
-
-
-def pull_weights(pulls: int, rng: np.random.Generator, resamples: int) -> NDArray[np.int64]:
-    """How often each pull occurs in every resampled ensemble, int64[resamples, pulls]."""
-    return np.asarray(rng.multinomial(pulls, np.full(pulls, 1.0 / pulls), size=resamples), dtype=np.int64)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from sharvin.figure_axes import frame_axis, room_for_one
 from sharvin.figures import CYCLE, GREY, VERMILLION, new_figure, style
 
 MAX_CURVES = 5
@@ -52,12 +52,12 @@ def draw_predictions(curves: Sequence[Curve]) -> Figure:
         if strange:
             label = "outside the training distribution"
             axes.plot(*np.transpose(strange), "o", markerfacecolor="none", color=VERMILLION, markersize=7, label=label)
-        axes.set(xlabel="elongation (Å)" if stretched else "frame", ylabel=r"predicted conductance ($G_0$)")
+        axes.set(xlabel="elongation (Å)", ylabel=r"predicted conductance ($G_0$)")
         places = np.concatenate([np.asarray(curve.elongation_A if stretched else curve.frame, dtype=float) for curve in curves])
-        if not stretched:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        if len(places) and np.ptp(places) == 0:
-            axes.set_xlim(places[0] - 0.5, places[0] + 0.5)
+        if stretched:
+            room_for_one(axes, places)
+        else:
+            frame_axis(axes, places)
         known = any(np.isfinite(curve.conductance_G0).any() for curve in curves)
         axes.set_ylim(*((min(0.0, axes.get_ylim()[0]), None) if known else (0.0, 1.0)))
         if few or strange:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,48 @@ from sharvin.atomic import require_writable, write_bytes
 from sharvin.errors import InputError
 from sharvin.figures import list_figures
 
-KEY_NUMBERS = {
-    "n_traces": "production pulls",
-    "n_predicted": "predicted conductances",
-    "n_labelled": "exact labels",
-    "mae_train_G0": "mean absolute error, training set",
-    "mae_validation_G0": "mean absolute error, validation set",
-    "mae_test_G0": "mean absolute error, test set",
-    "split_by": "sets split by",
-    "peak_near_1G0": "histogram peak near 1 G0",
-}
-"""What the best-known entries of ``results.json`` are called; others are shown under their own names."""
 
-TOLD_ELSEWHERE = frozenset({"workflow", "summary", "seed", "seconds", "failures", "tables"})
+@dataclass(frozen=True)
+class KeyNumber:
+    """What an entry of ``results.json`` is called on its card, its unit, and what its words mean."""
+
+    label: str
+    unit: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+KEY_NUMBERS = {
+    "n_traces": KeyNumber("production pulls"),
+    "n_predicted": KeyNumber("predicted conductances"),
+    "n_labelled": KeyNumber("exact labels"),
+    "mae_train_G0": KeyNumber("mean absolute error, training set", "G0"),
+    "mae_validation_G0": KeyNumber("mean absolute error, validation set", "G0"),
+    "mae_test_G0": KeyNumber("mean absolute error, test set", "G0"),
+    "split_by": KeyNumber(
+        "the test set holds",
+        words={
+            "group": "pulls never learnt from",
+            "sample": "snapshots of pulls learnt from",
+            "both": "pulls never learnt from",
+        },
+    ),
+    "peak_in_window": KeyNumber("peak of the histogram", "G0"),
+    "plateau_window_G0": KeyNumber("plateau window", "G0"),
+    "peak_near_1G0": KeyNumber("histogram peak near 1 G0", "G0"),
+    "label_cost.cpu_seconds_each": KeyNumber("CPU time of one exact label", "s"),
+    "label_cost.atoms": KeyNumber("atoms of a labelled structure"),
+    "label_cost.orbitals": KeyNumber("orbitals of a labelled structure"),
+    "n_wires": KeyNumber("disordered wires"),
+    "n_transmissions": KeyNumber("exact transmissions"),
+    "test_samples": KeyNumber("wires in the test set"),
+    "scale": KeyNumber("numbers of wires, as a share of the config's"),
+    "label_cost.cpu_seconds_per_transmission": KeyNumber("CPU time of one exact transmission", "s"),
+}
+"""The best-known entries of ``results.json``, those within others as ``outer.inner``; others are shown under their own names."""
+
+TOLD_ELSEWHERE = frozenset({"workflow", "summary", "seed", "seconds", "failures", "tables", "recalibration", "timing"})
+"""Entries that sections and tables of the report tell."""
+
 UNITS = {
     "_m_per_s": "m/s",
     "_GPa": "GPa",
@@ -140,25 +170,35 @@ def _read_text(path: Path) -> str | None:
 
 def _key_numbers(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(name, value with unit) of the known entries in their order, then of the others; lists are told by tables and figures."""
-    names = [name for name in KEY_NUMBERS if name in results]
-    names += [name for name in results if name not in KEY_NUMBERS and name not in TOLD_ELSEWHERE]
-    shown: list[tuple[str, str]] = []
-    for name in names:
-        value = results[name]
+    found: dict[str, Any] = {}
+    for name, value in results.items():
+        if name in TOLD_ELSEWHERE or _says_nothing(name, value, results):
+            continue
         if isinstance(value, Mapping) and "position_G0" in value:  # a histogram's peak
-            value = value["position_G0"]
-        if isinstance(value, Mapping):
+            found[name] = value["position_G0"]
+        elif isinstance(value, Mapping):
             if not any(isinstance(part, Mapping | list) for part in value.values()):
-                shown += [_key_number(part, value[part], f"{name.replace('_', ' ')}: ") for part in value]
-        elif not isinstance(value, list):
-            shown.append(_key_number(name, value))
-    return shown
+                found |= {f"{name}.{part}": of_part for part, of_part in value.items()}
+        elif not isinstance(value, list) or name in KEY_NUMBERS:
+            found[name] = value
+    names = [name for name in KEY_NUMBERS if name in found] + [name for name in found if name not in KEY_NUMBERS]
+    return [_key_number(name, found[name]) for name in names]
 
 
-def _key_number(name: str, value: Any, before: str = "") -> tuple[str, str]:
+def _says_nothing(name: str, value: Any, results: Mapping[str, Any]) -> bool:
+    """Whether another card says the same, or the value is what a reader assumes."""
+    return (name == "peak_near_1G0" and "peak_in_window" in results) or (name == "scale" and value == 1)
+
+
+def _key_number(name: str, value: Any) -> tuple[str, str]:
     suffix, unit = next(((suffix, unit) for suffix, unit in UNITS.items() if name.endswith(suffix)), ("", ""))
-    label = KEY_NUMBERS.get(name, name.removesuffix(suffix).replace("_", " "))
-    return before + label, "not found" if value is None else f"{_number(value, digits=3)} {unit}".rstrip()
+    known = KEY_NUMBERS.get(name) or KeyNumber(name.removesuffix(suffix).replace("_", " ").replace(".", ": "), unit)
+    if value is None:
+        return known.label, "not found"
+    if isinstance(value, list):
+        return known.label, f"{'–'.join(_number(one, digits=3) for one in value)} {known.unit}".rstrip()
+    text = known.words.get(value, value) if isinstance(value, str) else _number(value, digits=3)
+    return known.label, f"{text} {known.unit}".rstrip()
 
 
 def _figure(folder: Path, entry: Mapping[str, str]) -> ReportFigure:
@@ -190,17 +230,31 @@ def _table(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         rows = [list(row) for row in table["rows"]]
         columns = [str(column) for column in table["columns"]]
         numeric = [all(isinstance(row[at], int | float) or row[at] is None for row in rows) for at in range(len(columns))]
-        cells = [[_number(cell) for cell in row] for row in rows]
+        by_column = [_column([row[at] for row in rows]) for at in range(len(columns))]
+        cells = [list(row) for row in zip(*by_column, strict=True)] if columns else []
         title, caption = str(table["title"]), str(table.get("caption", ""))
     except (KeyError, TypeError, IndexError) as error:
         raise InputError(f"a table in {folder / 'results.json'} is damaged ({error!r}); run the study again.") from None
     return {"title": title, "caption": caption, "columns": columns, "rows": cells, "numeric": numeric}
 
 
+def _column(cells: Sequence[Any]) -> list[str]:
+    """The cells of a column as text, numbers with equally many decimals where that needs few digits."""
+    texts = [_number(cell) for cell in cells]
+    numbers = [cell for cell in cells if isinstance(cell, float) and math.isfinite(cell)]
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    if not numbers or any("e" in text for text in texts) or max(map(abs, numbers)) * 10**decimals >= 1e7:
+        return texts
+    return [
+        f"{cell:,.{decimals}f}".replace("-", "−") if isinstance(cell, float) and math.isfinite(cell) else text
+        for cell, text in zip(cells, texts, strict=True)
+    ]
+
+
 def _steps(seconds: Mapping[str, float]) -> list[dict[str, Any]]:
     longest = max([*seconds.values(), 1e-9])
     return [
-        {"name": name.replace("_", " "), "duration": _duration(value), "percent": round(100 * value / longest, 1)}
+        {"name": name, "duration": _duration(value), "percent": round(100 * value / longest, 1)}
         for name, value in seconds.items()
     ]
 
@@ -222,11 +276,14 @@ def _number(value: Any, digits: int = 4) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}".replace("-", "−")
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
         if 10.0**digits <= abs(value) < 1e7:
-            return f"{value:,.0f}"
-        return f"{value:.{digits}g}"
+            return f"{value:,.0f}".replace("-", "−")
+        mantissa, exponent, power = f"{value:.{digits}g}".partition("e")
+        return mantissa.replace("-", "−") + exponent + power
     return str(value)
 
 

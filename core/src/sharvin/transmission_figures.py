@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from sharvin.figure_axes import frame_axis, plain_log_ticks
 from sharvin.figures import BLUE, GREY, INK, VERMILLION, new_figure, style
 from sharvin.observables import Observables
 
@@ -53,8 +54,8 @@ def draw_transmission(grid: Floats, rows: Floats, numbers: Sequence[int], title:
         axes = figure.add_subplot()
         if len(grid) == 1:
             axes.plot(numbers, rows[:, 0], "o-", markersize=3)
-            axes.set(xlabel="frame", ylabel=rf"transmission at $E - E_\mathrm{{F}}$ = {grid[0]:g} eV")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_ylabel(rf"transmission at $E - E_\mathrm{{F}}$ = {grid[0]:g} eV")
+            frame_axis(axes, numbers)
         else:
             shown = _chosen(len(rows), MAX_CURVES)
             for colour, row in zip(_colours(len(shown)), shown, strict=True):
@@ -65,6 +66,7 @@ def draw_transmission(grid: Floats, rows: Floats, numbers: Sequence[int], title:
         if positive.size and (scale == "log" or (scale == "auto" and wide)):
             axes.set_yscale("log")
             axes.set_ylim(max(float(positive.min()) / 2, NO_TRANSMISSION), 2 * float(positive.max()))
+            plain_log_ticks(axes.yaxis)
         else:
             axes.set_ylim(bottom=0.0)
         axes.set_title(title)
@@ -115,8 +117,8 @@ def draw_observables(seen: Sequence[Observables], numbers: Sequence[int], title:
             frames = np.asarray(numbers, dtype=np.float64)
             _panels((top, middle, bottom), frames, curves, BLUE, "total", "o-")
             _channels(top, frames, channels, ".-")
+            frame_axis(bottom, numbers)
             bottom.set_xlabel(rf"frame, at $E - E_\mathrm{{F}}$ = {energies[0]:g} eV")
-            bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
         top.set(ylabel="transmission", title=title)
         middle.set_ylabel("states / (eV · spin)")
         bottom.set_ylabel("Fano factor")

@@ -98,7 +98,7 @@ class BreakJunction:
             return None
         drawn = data.drawn_snapshots(production, self.options.check_snapshots, context.rng("check_labels"))
         hamiltonian = context.config.selections["hamiltonian"]
-        labels = data.label(context, "check_labels", drawn, hamiltonian, taught, title="NEGF labels of the check set")
+        labels = data.label(context, "check_labels", drawn, hamiltonian, taught)
         return drawn, labels
 
     def labels(
@@ -154,10 +154,10 @@ class BreakJunction:
                 continue
             hamiltonian = context.config.variants["compare"][case.name]["hamiltonian"]
             tested = snapshots.take(fitted.plan.split.test)
-            test = data.label(context, "baseline", tested, hamiltonian, title=f"{case.name}, test snapshots")
+            test = data.label(context, "baseline", tested, hamiltonian, detail=case.name)
             checked = None
             if check is not None:
-                checked = data.label(context, "baseline_check", check[0], hamiltonian, title=f"{case.name}, check set")
+                checked = data.label(context, "baseline_check", check[0], hamiltonian, detail=case.name)
             found.append(Baseline(case.name, test, checked))
         return found
 
@@ -210,7 +210,7 @@ class BreakJunction:
             | ({"learnt": taught.key} if taught is not None and hamiltonian == own else {})
             for name, hamiltonian in cases.items()
         ]
-        result = context.ensemble("spectra", steps.spectrum, tasks, depends_on, title="spectra T(E)", items_depend_on=items)
+        result = context.ensemble("spectra", steps.spectrum, tasks, depends_on, items_depend_on=items)
         return [
             Spectrum.read(name, path, int(pull), snapshot)
             for name, path in zip(cases, result.paths, strict=True)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sharvin import histograms
+from sharvin.errors import InputError
 from sharvin.figures import GREY, INK, new_figure, save_figure, style
-from sharvin.histogram_comparison import OverlapMatrix, overlap_matrix
+from sharvin.histogram_comparison import OverlapMatrix
 from sharvin.histograms import pooled
 from sharvin.workflows.break_junction_histogram_figures import (
     CONDUCTANCE,
@@ -27,8 +28,9 @@ from sharvin.workflows.break_junction_histogram_figures import (
     counted,
     draw_histogram,
     refuse_empty,
-    whole_above,
 )
+
+Array = NDArray[np.float64]
 
 OVERLAID = 4
 """Up to as many histograms share one panel; more have one each, with the first one behind it in grey."""
@@ -38,10 +40,10 @@ def plot_histogram_comparison(
     folder: Path,
     *,
     series: Mapping[str, Traces],
+    matrix: OverlapMatrix,
+    edges: Array,
     rng: np.random.Generator,
     paired: bool = False,
-    bin_width_G0: float = 0.1,
-    max_G0: float | None = None,
     resamples: int = 1000,
     name: str = "histogram_comparison",
     title: str = "Histograms compared",
@@ -53,20 +55,20 @@ def plot_histogram_comparison(
     folder : Path
     series : mapping of str to sequence of float64[n_points]
         Conductances in G0, one array a trace: of several wires, or of several models on one wire. The first is the reference.
+    matrix : OverlapMatrix
+        Of these series over these bins, as :func:`sharvin.histogram_comparison.overlap_matrix` gives it.
+    edges : float64[n_bins + 1]
+        Equal bins in G0.
     rng : numpy.random.Generator
-        For bootstrap and exchange of traces.
+        For the bands.
     paired : bool
-        Whether all series hold the same pulls in the same order, as of several models on one wire; see
-        :func:`sharvin.histogram_comparison.overlap_matrix`.
-    max_G0 : float, optional
-        Default: the next whole G0 above every conductance.
+        Whether all series hold the same pulls in the same order, as of several models on one wire, for the caption.
     title : str
         Of the figure in the report.
     """
     refuse_empty("a comparison of histograms", series)
-    top = whole_above(series.values()) if max_G0 is None else max_G0
-    edges = histograms.linear_edges(bin_width_G0, top)
-    matrix = overlap_matrix(series, edges, rng, paired=paired, resamples=resamples)
+    if tuple(series) != matrix.labels:
+        raise InputError(f"the overlaps are those of {', '.join(matrix.labels)}, and the histograms of {', '.join(series)}.")
     n = len(series)
     cell = 0.95 if n <= OVERLAID else 0.8
     data: dict[str, ArrayLike] = {"bin_lower_G0": edges[:-1], "bin_upper_G0": edges[1:]}
@@ -93,7 +95,9 @@ def plot_histogram_comparison(
         _draw_overlaps(right.subplots(), matrix)
     data |= _overlap_columns(matrix)
     outside = sum(histogram.outside for histogram in shown.values())
-    return save_figure(folder, name, figure, data, title, _caption(matrix, bin_width_G0, outside, resamples, paired=paired))
+    return save_figure(
+        folder, name, figure, data, title, _caption(matrix, float(edges[1] - edges[0]), outside, resamples, paired=paired)
+    )
 
 
 def _caption(matrix: OverlapMatrix, bin_width_G0: float, outside: int, resamples: int, *, paired: bool) -> str:

@@ -176,6 +176,11 @@ class BreakJunctionOptions(WorkflowOptions):
     max_conductance_G0: float = Field(default=8.0, gt=0.0)
     """Upper end of the conductance axes."""
 
+    plateau_window_G0: tuple[float, float] = (0.5, 1.5)
+    """Lower and upper conductance of the last plateau, in G0: in this window the histogram's peak is looked for, and plateau
+    lengths and shares are taken. The default suits one open channel, as of noble and alkali metals; a platinum contact has
+    about 1.5 to 2 G0, for which ``[1.0, 2.5]`` suits."""
+
     @field_validator("training_pulls", "production_pulls", mode="before")
     @classmethod
     def _a_number_is_a_series(cls, value: Any) -> Any:
@@ -188,6 +193,13 @@ class BreakJunctionOptions(WorkflowOptions):
         if value < 0:
             raise ValueError(f"a number of pulls is not negative, as {value} is")
         return ({"name": OWN, "pulls": value},) if value else ()
+
+    @field_validator("plateau_window_G0")
+    @classmethod
+    def _the_window_ascends(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if not 0.0 <= window[0] < window[1] < float("inf"):
+            raise ValueError(f"a plateau window has a lower and a higher conductance in G0, not {window[0]:g} and {window[1]:g}")
+        return window
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
@@ -202,6 +214,11 @@ class BreakJunctionOptions(WorkflowOptions):
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> Self:
+        if "plateau_window_G0" in self.model_fields_set and self.plateau_window_G0[1] > self.max_conductance_G0:
+            raise ValueError(
+                f"plateau_window_G0 reaches to {self.plateau_window_G0[1]:g} G0 and the histogram to max_conductance_G0 = "
+                f"{self.max_conductance_G0:g} only; raise max_conductance_G0 or lower the window"
+            )
         if self.check_snapshots and not self.production_pulls:
             raise ValueError("check_snapshots are snapshots of production_pulls, of which there are none; leave one of them out")
         references = type(self).model_fields["check_reference_snapshots"].default

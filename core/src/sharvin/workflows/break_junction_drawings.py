@@ -8,20 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin.config import Selection
-from sharvin.figures import plot_learning_curves, plot_parity
-from sharvin.histograms import conductance_histogram, find_peak, pooled
+from sharvin.figures import clear_figures, plot_learning_curves, plot_parity
+from sharvin.histogram_comparison import OverlapMatrix, overlap_matrix
+from sharvin.histograms import conductance_histogram, peak_in_window, pooled
 from sharvin.store import read_observables, read_trajectory
 from sharvin.workflows import break_junction_figures as figures
 from sharvin.workflows.break_junction_comparison_figures import plot_histogram_comparison
 from sharvin.workflows.break_junction_configs import PullSeries
 from sharvin.workflows.break_junction_data import unbroken
+from sharvin.workflows.break_junction_elongation_figures import (
+    plot_elongation_histogram,
+    plot_log_elongation_histogram,
+    plot_traces,
+)
 from sharvin.workflows.break_junction_error_figures import (
     plot_error_against_pulls,
     plot_learning_curves_of_fits,
     plot_model_errors,
     plot_parity_by_wire,
 )
-from sharvin.workflows.break_junction_fits import Fitted
 from sharvin.workflows.break_junction_histogram_figures import (
     plot_histograms_by_condition,
     plot_log_histogram,
@@ -29,36 +34,43 @@ from sharvin.workflows.break_junction_histogram_figures import (
 )
 from sharvin.workflows.break_junction_outcome import PARTS, Outcome, Trace
 from sharvin.workflows.break_junction_profile_figures import plot_conductance_profile
+from sharvin.workflows.break_junction_study_errors import StudyErrors
 from sharvin.workflows.break_junction_transmission_figures import plot_transmission_cases
 from sharvin.workflows.break_junction_uncertainty_figures import plot_active_learning, plot_calibration
+from sharvin.workflows.break_junction_wire_overlaps import overlap_edges, wire_conductances
 
 Array = NDArray[np.float64]
 
 
-def draw(outcome: Outcome) -> None:
-    """All figures that the outcome has something for, with their data."""
+def draw(outcome: Outcome, estimates: StudyErrors, matrix: OverlapMatrix | None) -> None:
+    """All figures that the outcome has something for, with their data.
+
+    `estimates` and `matrix` (the overlaps of the production wires) are those of ``results.json``.
+    """
+    clear_figures(outcome.context.folder)
     own = outcome.own
     traces = list(outcome.traces[own.plan.model.name])
     if traces:
         _histograms(outcome, traces)
-    _errors(outcome)
+    _errors(outcome, estimates)
     _one_pull(outcome)
     _learning_curves(outcome)
     if traces:
         _neck_widths(outcome, traces)
-        _compared_histograms(outcome)
+        _compared_histograms(outcome, matrix)
         _conditions(outcome, traces)
-    if own.predicted.std is not None:
-        before = None if own.recalibration is None else outcome.test_sets(own.not_recalibrated)
-        rng = outcome.context.rng("bootstrap")
-        plot_calibration(outcome.context.folder, sets=outcome.test_sets(own), before=before, rng=rng)
-    _studies(outcome)
+    if estimates.calibrations:
+        found, before = estimates.calibrations, estimates.before_recalibration or None
+        sets = {name: one for name, one in outcome.test_sets(own).items() if name in found}
+        plot_calibration(outcome.context.folder, sets=sets, found=found, before=before)
+    _studies(outcome, estimates)
 
 
 def _histograms(outcome: Outcome, traces: Sequence[Trace]) -> None:
     folder, options = outcome.context.folder, outcome.options
     elongations, conductances = [t.elongation_A for t in traces], [t.conductance_G0 for t in traces]
     histogram = conductance_histogram(pooled(conductances), options.bin_width_G0, options.max_conductance_G0)
+    window = options.plateau_window_G0
     figures.plot_conductance_histogram(
         folder,
         conductances,
@@ -66,17 +78,22 @@ def _histograms(outcome: Outcome, traces: Sequence[Trace]) -> None:
         training_G0=outcome.labels.conductance_G0[outcome.labels.known],
         bin_width_G0=options.bin_width_G0,
         max_G0=options.max_conductance_G0,
-        peak=find_peak(histogram),
+        peak=peak_in_window(histogram, window),
     )
     ruptures = [float(x[-1]) for x in elongations]
     upper = options.max_conductance_G0
-    figures.plot_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, max_G0=upper)
-    figures.plot_traces(folder, elongations, conductances, ruptures_A=ruptures)
+    plot_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, max_G0=upper)
+    positive = any((values > 0).any() for values in conductances)
+    if positive:
+        plot_log_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures)
+    plot_traces(folder, elongations, conductances, ruptures_A=ruptures, in_full=" All traces: traces.csv in the run folder.")
     by_wire = _by_wire(outcome, traces)
     rng = outcome.context.rng("bootstrap")
-    plot_log_histogram(folder, series={name: [t.conductance_G0 for t in some] for name, some in by_wire.items()}, rng=rng)
+    if positive:
+        plot_log_histogram(folder, series={name: [t.conductance_G0 for t in some] for name, some in by_wire.items()}, rng=rng)
     lengths = {name: ([t.elongation_A for t in some], [t.conductance_G0 for t in some]) for name, some in by_wire.items()}
-    plot_plateau_lengths(folder, series=lengths, rng=outcome.context.rng("bootstrap"))
+    if any(((values >= window[0]) & (values < window[1])).any() for values in conductances):
+        plot_plateau_lengths(folder, series=lengths, rng=outcome.context.rng("bootstrap"), window_G0=window)
 
 
 def _by_wire(outcome: Outcome, traces: Sequence[Trace]) -> dict[str, list[Trace]]:
@@ -84,23 +101,23 @@ def _by_wire(outcome: Outcome, traces: Sequence[Trace]) -> dict[str, list[Trace]
     return {name: some for name, some in found.items() if some}
 
 
-def _errors(outcome: Outcome) -> None:
+def _errors(outcome: Outcome, estimates: StudyErrors) -> None:
     folder = outcome.context.folder
     sets = {name: outcome.part(outcome.own, name) for name in PARTS}
     plot_parity(folder, {name: (one.exact_G0, one.predicted_G0) for name, one in sets.items()})
     check = outcome.check_sets(outcome.own)
     if check:
-        plot_parity_by_wire(folder, wires=check, model=outcome.own.plan.model.name, rng=outcome.context.rng("bootstrap"))
-    by_pull = {fitted.plan.model.name: outcome.test_sets(fitted) for fitted in outcome.models if fitted.plan.by == "group"}
-    by_pull |= {baseline.name: outcome.baseline_sets(baseline) for baseline in outcome.baselines}
+        plot_parity_by_wire(folder, wires=check, errors=estimates.own, model=outcome.own.plan.model.name)
+    fits = list(zip(outcome.fitted, estimates.fits, strict=True))
+    by_pull = {one.plan.model.name: found for one, found in fits if one.plan.by == "group" and not one.plan.purpose}
+    by_pull |= {one.name: found for one, found in zip(outcome.baselines, estimates.baselines, strict=True)}
     by_snapshot = {
-        fitted.plan.model.name: outcome.test_sets(fitted)
-        for fitted in outcome.fitted
-        if fitted.plan.by == "sample" and fitted.plan.purpose in ("", "split by snapshot")
+        one.plan.model.name: found
+        for one, found in fits
+        if one.plan.by == "sample" and one.plan.purpose in ("", "split by snapshot")
     }
     if len(by_pull) + len(by_snapshot) > 1 or check:
-        rng = outcome.context.rng("bootstrap")
-        plot_model_errors(folder, group_split=by_pull, random_split=by_snapshot or None, rng=rng)
+        plot_model_errors(folder, group_split=by_pull, random_split=by_snapshot or None)
 
 
 def _learning_curves(outcome: Outcome) -> None:
@@ -155,15 +172,19 @@ def _neck_widths(outcome: Outcome, traces: Sequence[Trace]) -> None:
         figures.plot_neck_widths(outcome.context.folder, widths[known], conductances[known])
 
 
-def _compared_histograms(outcome: Outcome) -> None:
+def _compared_histograms(outcome: Outcome, matrix: OverlapMatrix | None) -> None:
     """Histograms of the wires by the config's own model, and of the models on each wire."""
-    folder, upper = outcome.context.folder, outcome.options.max_conductance_G0
-    own = list(outcome.traces[outcome.own.plan.model.name])
-    wires = {name: [t.conductance_G0 for t in some] for name, some in _by_wire(outcome, own).items()}
-    if len(wires) > 1:
-        rng = outcome.context.rng("bootstrap")
+    folder, edges = outcome.context.folder, overlap_edges(outcome)
+    wires = wire_conductances(outcome)
+    if matrix is not None and len(wires) > 1:
         plot_histogram_comparison(
-            folder, series=wires, rng=rng, max_G0=upper, name="histograms_of_wires", title="Histograms of the production wires"
+            folder,
+            series=wires,
+            matrix=matrix,
+            edges=edges,
+            rng=outcome.context.rng("bootstrap"),
+            name="histograms_of_wires",
+            title="Histograms of the production wires",
         )
     for number, wire in enumerate(wires):
         of_models = {
@@ -172,12 +193,14 @@ def _compared_histograms(outcome: Outcome) -> None:
         }
         shared = sorted(set.intersection(*(set(pulls) for pulls in of_models.values())))
         if len(of_models) > 1 and shared:
+            series = {name: [pulls[pull] for pull in shared] for name, pulls in of_models.items()}
             plot_histogram_comparison(
                 folder,
-                series={name: [pulls[pull] for pull in shared] for name, pulls in of_models.items()},
+                series=series,
+                matrix=overlap_matrix(series, edges, outcome.context.rng("bootstrap"), paired=True),
+                edges=edges,
                 rng=outcome.context.rng("bootstrap"),
                 paired=True,
-                max_G0=upper,
                 name=f"histograms_of_models_{number + 1}",
                 title=f"Histograms of the models: {wire}",
             )
@@ -200,7 +223,15 @@ def _conditions(outcome: Outcome, traces: Sequence[Trace]) -> None:
         if len(found) > 1:
             rng = outcome.context.rng("bootstrap")
             name = f"histograms_by_{option.split('_')[0]}"
-            plot_histograms_by_condition(outcome.context.folder, series=found, rng=rng, condition=condition, unit=unit, name=name)
+            plot_histograms_by_condition(
+                outcome.context.folder,
+                series=found,
+                rng=rng,
+                condition=condition,
+                unit=unit,
+                window_G0=outcome.options.plateau_window_G0,
+                name=name,
+            )
 
 
 def _alone(series: Sequence[PullSeries], variants: Mapping[str, Mapping[str, Selection]], option: str) -> dict[str, float]:
@@ -218,27 +249,27 @@ def _alone(series: Sequence[PullSeries], variants: Mapping[str, Mapping[str, Sel
     return found
 
 
-def _studies(outcome: Outcome) -> None:
+def _studies(outcome: Outcome, estimates: StudyErrors) -> None:
     """Learning curve over pulls, active learning, spectra."""
-    folder, context = outcome.context.folder, outcome.context
-    curve = [fitted for fitted in outcome.fitted if fitted.plan.purpose.endswith(" pulls")]
+    folder = outcome.context.folder
+    fitted_with_errors = list(zip(outcome.fitted, estimates.fits, strict=True))
+    curve = [pair for pair in fitted_with_errors if pair[0].plan.purpose.endswith(" pulls")]
     if curve:
-        fits: list[Fitted] = sorted([*curve, outcome.own], key=lambda fitted: len(fitted.plan.split.train))
-        tests = {name: [outcome.test_sets(fitted)[name] for fitted in fits] for name in outcome.test_sets(outcome.own)}
+        pairs = sorted([*curve, fitted_with_errors[0]], key=lambda pair: len(pair[0].plan.split.train))
+        fits = [fitted for fitted, _ in pairs]
+        tests = {name: [found[name] for _, found in pairs] for name in estimates.own}
         plot_error_against_pulls(
             folder,
             training_pulls=[len(np.unique(outcome.snapshots.pull[fitted.plan.split.train])) for fitted in fits],
             training_labels=[len(fitted.plan.split.train) for fitted in fits],
             test_sets=tests,
-            rng=context.rng("bootstrap"),
         )
     if outcome.acquired is not None:
         acquired = outcome.acquired
         tests_of = {
-            test: {name: [outcome.test_sets(fitted)[test] for fitted in some] for name, some in acquired.fitted.items()}
-            for test in outcome.test_sets(outcome.own)
+            test: {way: [found[test] for found in rounds] for way, rounds in estimates.acquired.items()} for test in estimates.own
         }
-        plot_active_learning(folder, labels=acquired.spent, test_sets=tests_of, rng=context.rng("bootstrap"))
+        plot_active_learning(folder, labels=acquired.spent, test_sets=tests_of)
     if outcome.spectra:
         first = outcome.spectra[0]
         cases = {one.name: (one.energy_eV, one.transmission) for one in outcome.spectra}

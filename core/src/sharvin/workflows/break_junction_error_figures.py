@@ -1,8 +1,9 @@
 """Errors of the models of a break-junction study: while they learn, on every test set and wire, against the data learnt from.
 
-Every function takes plain arrays or :class:`sharvin.prediction_errors.Predicted` by name and the run folder, draws one figure,
-saves it with its data by :func:`sharvin.figures.save_figure`, and returns the path of the PNG. Intervals are 95 % bootstrap
-intervals over pulls; a test set of one pull has none.
+Every function takes plain arrays, :class:`sharvin.prediction_errors.Predicted` or errors that were computed before
+(:class:`sharvin.prediction_errors.ErrorEstimate`) by name and the run folder, draws one figure, saves it with its data by
+:func:`sharvin.figures.save_figure`, and returns the path of the PNG. Intervals are 95 % bootstrap intervals over pulls; a test
+set of one pull has none.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter
 
 from sharvin.errors import InputError
+from sharvin.figure_axes import plain_log_ticks, whole_number_ticks
 from sharvin.figures import BLUE, CYCLE, GREY, INK, MARKERS, new_figure, save_figure, series_style, style
-from sharvin.prediction_errors import ErrorEstimate, Predicted, mean_absolute_error
+from sharvin.prediction_errors import ErrorEstimate, Predicted
 
 MAE = r"MAE ($G_0$)"
 
@@ -61,10 +63,10 @@ def plot_learning_curves_of_fits(
             axes.set_title(f"{label}\n{_mark_best(axes, curves['validation_mae'])}", fontsize=9.5)
             axes.set(yscale="log", xlabel="epoch")
             axes.set_xlim(right=max(axes.get_xlim()[1], 2.0), left=0.0)
-            axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+            whole_number_ticks(axes.xaxis, 4)
         for axes in places[:: 1 if len(shown) == 1 else 2 if len(shown) <= 4 else 4]:
             axes.set_ylabel(MAE)
-        plain_log_ticks(places[0])
+        plain_log_ticks(places[0].yaxis)
         found = {text: line for axes in places for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
         figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=3)
     caption = (
@@ -89,10 +91,8 @@ def _mark_best(axes: Axes, curve: Array) -> str:
 def plot_model_errors(
     folder: Path,
     *,
-    group_split: Mapping[str, Mapping[str, Predicted]],
-    random_split: Mapping[str, Mapping[str, Predicted]] | None = None,
-    rng: np.random.Generator,
-    resamples: int = 1000,
+    group_split: Mapping[str, Mapping[str, ErrorEstimate]],
+    random_split: Mapping[str, Mapping[str, ErrorEstimate]] | None = None,
     name: str = "model_errors",
 ) -> Path:
     """Mean absolute error of every model on every test set; models that were split at random beside, hatched.
@@ -100,12 +100,10 @@ def plot_model_errors(
     Parameters
     ----------
     folder : Path
-    group_split : mapping of model to mapping of test set to Predicted
+    group_split : mapping of model to mapping of test set to ErrorEstimate
         Models whose test pulls were held out as a whole. A test set that a model lacks is left open.
     random_split : likewise, optional
         The same models trained on snapshots split at random, so that neighbours of a test snapshot were learnt from.
-    rng : numpy.random.Generator
-        For the bootstrap.
     """
     splits = {"group": group_split, "random": random_split or {}}
     models = list(dict.fromkeys(model for by_model in splits.values() for model in by_model))
@@ -123,7 +121,7 @@ def plot_model_errors(
             for slot, (model, split) in enumerate(slots):
                 if test not in splits[split][model]:
                     continue
-                found = mean_absolute_error(splits[split][model][test], rng, resamples=resamples)
+                found = splits[split][model][test]
                 rows.append((model, test, split, found))
                 at = place + (slot - 0.5 * (len(slots) - 1)) * width
                 _bar(axes, at, 0.9 * width, found, _bar_colour(models.index(model)), hatched=split == "random")
@@ -145,8 +143,8 @@ def plot_model_errors(
     hatched = "; hatched: after a split of snapshots at random, which leaves neighbours of test snapshots to learn from"
     caption = (
         "Mean absolute error on each test set. Bars: models that never saw a snapshot of a test pull"
-        f"{hatched if 'random' in split_names else ''}. Lines: 95 % bootstrap interval from {resamples:,} resamples of whole "
-        "pulls, none for a single pull."
+        f"{hatched if 'random' in split_names else ''}. Lines: 95 % bootstrap interval over whole pulls, none for a single "
+        "pull."
     )
     return save_figure(folder, name, figure, data, "Errors of the models", caption)
 
@@ -175,9 +173,8 @@ def plot_parity_by_wire(
     folder: Path,
     *,
     wires: Mapping[str, Predicted],
+    errors: Mapping[str, ErrorEstimate],
     model: str,
-    rng: np.random.Generator,
-    resamples: int = 1000,
     name: str = "parity_by_wire",
 ) -> Path:
     """Predicted against exact conductance of one model, one panel a wire.
@@ -188,13 +185,13 @@ def plot_parity_by_wire(
     ----------
     folder : Path
     wires : mapping of str to Predicted
+    errors : mapping of str to ErrorEstimate
+        Of every wire.
     model : str
         What the model is called, for title and caption.
-    rng : numpy.random.Generator
-        For the intervals of the errors.
     """
-    if not wires or not all(len(found) for found in wires.values()):
-        raise InputError("a parity figure needs at least one wire, and predictions of every one.")
+    if not wires or not all(len(found) and label in errors for label, found in wires.items()):
+        raise InputError("a parity figure needs at least one wire, and predictions and their error of every one.")
     with_std = all(found.std_G0 is not None for found in wires.values())
     everything = np.concatenate([values for found in wires.values() for values in (found.exact_G0, found.predicted_G0)])
     ends = (min(0.0, 1.05 * float(everything.min())), 1.05 * float(everything.max()))
@@ -220,12 +217,11 @@ def plot_parity_by_wire(
                 zorder=2,
             )
             axes.plot(ends, ends, color=INK, linewidth=0.9, zorder=3)
-            error = mean_absolute_error(found, rng, resamples=resamples)
             of = f"{label} ({_counted(found.pulls, 'pull')}, {len(found):,} labels)"
-            axes.set_title(f"{of}\n{_with_interval(error)}", fontsize=9.5)
+            axes.set_title(f"{of}\n{_with_interval(errors[label])}", fontsize=9.5)
             axes.set(xlim=ends, ylim=ends, xlabel=r"exact conductance ($G_0$)", aspect="equal")
-            axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-            axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+            for axis in (axes.xaxis, axes.yaxis):
+                whole_number_ticks(axis)
             data |= {f"{label} {key}": getattr(found, key) for key in ("pull", "exact_G0", "predicted_G0")}
             if found.std_G0 is not None:
                 data[f"{label} std_G0"] = found.std_G0
@@ -234,7 +230,7 @@ def plot_parity_by_wire(
         label = r"predicted standard deviation ($G_0$)" if with_std else "density of points (1/$G_0^2$)"
         bar = figure.colorbar(ScalarMappable(norm, "viridis_r"), ax=list(places), pad=0.02, aspect=30, label=label)
         if isinstance(norm, LogNorm):
-            plain_log_ticks(bar.ax)
+            plain_log_ticks(bar.ax.yaxis)
     caption = (
         f"Conductances of full wires predicted by {model} against exact ones, snapshot by snapshot; on the line both agree. MAE: "
         "mean absolute error, in brackets its 95 % bootstrap interval over pulls. Colour: "
@@ -264,9 +260,7 @@ def plot_error_against_pulls(
     *,
     training_pulls: Sequence[int],
     training_labels: Sequence[int],
-    test_sets: Mapping[str, Sequence[Predicted]],
-    rng: np.random.Generator,
-    resamples: int = 1000,
+    test_sets: Mapping[str, Sequence[ErrorEstimate]],
     name: str = "error_training_pulls",
 ) -> Path:
     """Mean absolute error against the number of training pulls, one line a test set.
@@ -277,20 +271,17 @@ def plot_error_against_pulls(
     training_pulls, training_labels : sequence of int, of length n_fits
         How many pulls and labelled snapshots each fit learnt from. Several fits may have the same number of pulls: then the line
         passes through their mean.
-    test_sets : mapping of str to sequence of Predicted, of length n_fits
-    rng : numpy.random.Generator
-        For the intervals.
+    test_sets : mapping of str to sequence of ErrorEstimate, of length n_fits
     """
     pulls, labels = np.asarray(training_pulls, dtype=int), np.asarray(training_labels, dtype=int)
     complete = len(pulls) > 0 and all(len(column) == len(pulls) for column in (labels, *test_sets.values()))
     if not (test_sets and complete):
-        raise InputError("error against training pulls needs pulls, labels and predictions of every test set of each fit.")
+        raise InputError("error against training pulls needs pulls, labels and the error on every test set of each fit.")
     data: dict[str, ArrayLike] = {"training_pulls": pulls, "training_labels": labels}
     with style():
         figure = new_figure(6.4, 4.4)
         axes = figure.add_subplot()
-        for order, (label, fits) in enumerate(test_sets.items()):
-            found = [mean_absolute_error(fit, rng, resamples=resamples) for fit in fits]
+        for order, (label, found) in enumerate(test_sets.items()):
             beside = 1.025 ** (order - 0.5 * (len(test_sets) - 1))
             draw_error_line(axes, pulls * beside, found, order, f"{label} ({_counted(found[0].pulls, 'pull')})")
             data |= _columns(found, label)
@@ -298,11 +289,11 @@ def plot_error_against_pulls(
         sizes = np.unique(pulls)
         axes.set_xticks(sizes, [f"{n}\n({labels[pulls == n].mean():,.0f})" for n in sizes])
         axes.xaxis.set_minor_locator(NullLocator())
-        plain_log_ticks(axes)
+        plain_log_ticks(axes.yaxis)
         figure.legend(loc="outside upper center", ncols=min(len(test_sets), 2), fontsize=9)
     caption = (
         "Mean absolute error against the number of training pulls, with the number of labelled snapshots below. Bars: 95 % "
-        f"bootstrap interval from {resamples:,} resamples of the test pulls; lines pass through the mean of fits to as many "
+        "bootstrap interval over the test pulls; lines pass through the mean of fits to as many "
         "pulls. Symbols of one number of pulls are drawn side by side."
     )
     return save_figure(folder, name, figure, data, "Error against training pulls", caption)
@@ -357,16 +348,3 @@ def panels(count: int, columns: int, width: float, height: float, *, sharey: boo
     for axes in places[count:]:
         axes.remove()
     return figure, places[:count]
-
-
-def plain_log_ticks(axes: Axes) -> None:
-    """Write the numbers of a logarithmic axis of errors as they are, 0.2 and not 2 × 10⁻¹."""
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    if high / low < 3.0:
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-        axes.yaxis.set_minor_locator(NullLocator())
-    elif high / low < 30.0:
-        axes.yaxis.set_minor_formatter("{x:g}")
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))

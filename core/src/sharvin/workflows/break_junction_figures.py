@@ -1,4 +1,4 @@
-"""Figures of a break-junction study: histograms, traces, a labelled pull, neck widths, pictures of the wire.
+"""Figures of a break-junction study: conductance histogram, a labelled pull, neck widths, pictures of the wire.
 
 Every function takes plain arrays and the run folder, draws one figure, saves it with its data by
 :func:`sharvin.figures.save_figure`, and returns the path of the PNG. Elongations are in Å, conductances in G0 = 2e²/h = 77.48 µS.
@@ -13,17 +13,14 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from sharvin import histograms
 from sharvin.errors import InputError
+from sharvin.figure_axes import whole_number_ticks
 from sharvin.figures import (
     BLUE,
-    CYCLE,
     GREEN,
-    GREY,
     INK,
     PALE,
     VERMILLION,
@@ -36,9 +33,7 @@ from sharvin.workflows.wire_pictures import common_box, draw_scale_bar, draw_wir
 
 __all__ = [
     "plot_conductance_histogram",
-    "plot_elongation_histogram",
     "plot_neck_widths",
-    "plot_traces",
     "plot_training_pull",
     "plot_wire",
 ]
@@ -131,105 +126,6 @@ def _mark_peak(axes: Axes, peak: Peak) -> None:
     )
 
 
-def plot_elongation_histogram(
-    folder: Path,
-    elongations_A: Sequence[ArrayLike],
-    conductances_G0: Sequence[ArrayLike],
-    *,
-    ruptures_A: Sequence[float] | None = None,
-    elongation_bin_A: float = 0.5,
-    bin_width_G0: float = 0.1,
-    before_A: float = 15.0,
-    after_A: float = 1.0,
-    max_G0: float | None = None,
-    name: str = "elongation_histogram",
-) -> Path:
-    """Two-dimensional conductance–elongation histogram, all traces aligned at rupture.
-
-    The range shown is no longer than the longest trace. `ruptures_A` as in :func:`sharvin.histograms.elongation_histogram_2d`.
-    """
-    if ruptures_A is None:
-        ruptures_A = [histograms.rupture_elongation(x, g) for x, g in zip(elongations_A, conductances_G0, strict=True)]
-    relative = [np.asarray(x, dtype=float) - rupture for x, rupture in zip(elongations_A, ruptures_A, strict=True)]
-    before_A = min(before_A, max(elongation_bin_A, *(-float(x[0]) for x in relative)))
-    after_A = min(after_A, max(float(x[-1]) for x in relative))
-    found = histograms.elongation_histogram_2d(
-        elongations_A,
-        conductances_G0,
-        elongation_bin_A=elongation_bin_A,
-        bin_width_G0=bin_width_G0,
-        before_A=before_A,
-        after_A=after_A,
-        max_G0=_whole_above(histograms.pooled(conductances_G0)) if max_G0 is None else max_G0,
-        ruptures_A=ruptures_A,
-    )
-    per_trace = found.counts / len(elongations_A)
-    x, y = found.elongation_edges_A, found.conductance_edges_G0
-    with style():
-        figure = new_figure()
-        axes = figure.add_subplot()
-        shown = np.ma.masked_equal(per_trace.T, 0.0)
-        least, most = 1.0 / len(elongations_A), max(float(per_trace.max()), 2.0 / len(elongations_A))
-        image = axes.pcolormesh(x, y, shown, norm=LogNorm(least, most), cmap="viridis_r", rasterized=True)
-        bar = figure.colorbar(image, ax=axes, label="points per trace and bin", pad=0.02)
-        bar.ax.yaxis.set_major_formatter("{x:g}")
-        for level in range(1, int(y[-1]) + 1):
-            axes.axhline(level, color=GREY, linewidth=0.5, alpha=0.5)
-        axes.axvline(0.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.set(xlabel="elongation from rupture (Å)", ylabel=CONDUCTANCE, xlim=(x[0], x[-1]), ylim=(0, y[-1]))
-    columns, rows = np.meshgrid(0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1]), indexing="ij")
-    data = {"elongation_from_rupture_A": columns.ravel(), "conductance_G0": rows.ravel(), "counts": found.counts.ravel()}
-    caption = (
-        f"{int(found.counts.sum()):,} points of {len(elongations_A)} traces, each shifted so that it breaks at zero elongation "
-        f"(dashed); bins of {elongation_bin_A:g} Å and {bin_width_G0:g} G0, white where no trace passed."
-    )
-    if found.outside:
-        caption += f" {found.outside:,} points lie outside the range shown."
-    return save_figure(folder, name, figure, data, "Conductance against elongation", caption)
-
-
-def plot_traces(
-    folder: Path,
-    elongations_A: Sequence[ArrayLike],
-    conductances_G0: Sequence[ArrayLike],
-    *,
-    ruptures_A: Sequence[float] | None = None,
-    max_traces: int = 8,
-    length_A: float = 15.0,
-    max_G0: float | None = None,
-    name: str = "traces",
-) -> Path:
-    """Show a selection of traces side by side, as break-junction experiments show them.
-
-    `max_traces` traces, evenly chosen, are shown over the last `length_A` before rupture and what follows within 1 Å, each
-    shifted to the right of the one before.
-    """
-    chosen = np.unique(np.linspace(0, len(elongations_A) - 1, min(max_traces, len(elongations_A))).round().astype(int))
-    data: dict[str, ArrayLike] = {}
-    top, start = 1.0, 0.0
-    with style():
-        figure = new_figure(7.2, 4.0)
-        axes = figure.add_subplot()
-        for order, index in enumerate(chosen):
-            x, g = np.asarray(elongations_A[index], dtype=float), np.asarray(conductances_G0[index], dtype=float)
-            rupture = histograms.rupture_elongation(x, g) if ruptures_A is None else ruptures_A[index]
-            part = (x >= rupture - length_A) & (x <= rupture + 1.0)
-            x, g = x[part], g[part]
-            shifted = x - x[0] + start
-            start = shifted[-1] + 1.0
-            top = max(top, float(g.max()))
-            axes.plot(shifted, g, color=CYCLE[order % len(CYCLE)], linewidth=1.3)
-            data |= {f"trace_{index}_elongation_A": x, f"trace_{index}_conductance_G0": g}
-        top = math.ceil(top) if max_G0 is None else max_G0
-        _integer_guides(axes, top)
-        axes.set(xlabel=r"elongation, traces shifted (Å)", ylabel=CONDUCTANCE, ylim=(0, top), xlim=(-0.5, start))
-    caption = (
-        f"{len(chosen)} of {len(elongations_A)} predicted traces over the last {length_A:g} Å before rupture, each shifted to "
-        "the right of the one before."
-    )
-    return save_figure(folder, name, figure, data, "Predicted traces", caption)
-
-
 def plot_training_pull(
     folder: Path,
     elongation_A: ArrayLike,
@@ -258,15 +154,15 @@ def plot_training_pull(
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         upper.plot(x, predicted, color=BLUE, label="predicted")
         upper.plot(x[labelled], exact[labelled], "o", color=VERMILLION, markersize=3.5, clip_on=False, label="exact (NEGF)")
-        _integer_guides(upper, math.ceil(max(float(np.nanmax(predicted)), float(np.max(exact[labelled], initial=1.0)))))
+        integer_guides(upper, math.ceil(max(float(np.nanmax(predicted)), float(np.max(exact[labelled], initial=1.0)))))
         upper.set(ylabel=CONDUCTANCE)
         upper.set_ylim(bottom=0)
-        upper.legend(loc="upper right")
+        upper.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         lower.step(x, width, where="mid", color=GREEN)
-        pad = 0.01 * (np.ptp(x) + 1e-9)
+        pad = 0.01 * float(np.ptp(x)) or 0.5
         lower.set(xlabel=ELONGATION, ylabel="neck width\n(atoms)", xlim=(x.min() - pad, x.max() + pad))
         lower.set_ylim(0, 1.1 * max(float(width.max()), 1.0))
-        lower.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+        whole_number_ticks(lower.yaxis, 4)
         figure.align_ylabels()
     difference = np.abs(predicted - exact)[labelled]
     error = f" Mean absolute error {difference.mean():.2f} G0 over {difference.size} labels." if difference.size else ""
@@ -368,7 +264,8 @@ def plot_wire(
     return save_figure(folder, name, figure, {"elongation_A": z, "transmission": t}, "The wire during a pull", caption)
 
 
-def _integer_guides(axes: Axes, top: float) -> None:
+def integer_guides(axes: Axes, top: float) -> None:
+    """Draw pale lines at whole conductance quanta."""
     for level in range(1, math.ceil(top)):
         axes.axhline(level, color=PALE, linewidth=0.8, zorder=0)
 

@@ -208,7 +208,6 @@ class Fits:
                 make,
                 {},
                 suffix="",
-                title="fits",
                 items_depend_on=[{"fit": key} for key in tasks],
             )
         if result.failures:
@@ -232,7 +231,6 @@ class Fits:
             work.predict_check_set,
             ready,
             {"snapshots": content},
-            title="predictions of the check set",
             items_depend_on=[{"fit": key} for key in tasks],
         )
         if result.failures:
@@ -284,7 +282,6 @@ class Fits:
             work.learn_domain,
             make,
             {"format": FORMAT},
-            title="training distribution",
             items_depend_on=[{"fit": digest}],
         )
 

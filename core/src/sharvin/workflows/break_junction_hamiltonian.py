@@ -96,7 +96,6 @@ def taught(context: Context, options: BreakJunctionOptions, training: Pulls, pro
         reference,
         tasks,
         context.identity("hamiltonian", "transport"),
-        title="reference snapshots",
         items_depend_on=depend_on,
     )
     for item, path in references.finished:

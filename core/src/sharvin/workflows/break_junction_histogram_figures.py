@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from sharvin import histograms
 from sharvin.errors import InputError
+from sharvin.figure_axes import from_zero, plain_log_ticks
 from sharvin.figures import BLUE, CYCLE, INK, VERMILLION, new_figure, save_figure, series_style, style
 from sharvin.histogram_comparison import plateau_histogram
-from sharvin.histograms import Histogram, find_peak, plateau_lengths, pooled
+from sharvin.histograms import PLATEAU_G0, Histogram, peak_in_window, plateau_lengths, pooled
+from sharvin.resampling import mean_over_traces
 
 CONDUCTANCE = r"conductance $G$ ($G_0$)"
 DENSITY = r"probability density ($1/G_0$)"
@@ -37,7 +38,7 @@ def plot_plateau_lengths(
     *,
     series: Mapping[str, tuple[Traces, Traces]],
     rng: np.random.Generator,
-    window_G0: tuple[float, float] = (0.5, 1.5),
+    window_G0: tuple[float, float] = PLATEAU_G0,
     bin_width_A: float = 0.5,
     resamples: int = 1000,
     name: str = "plateau_lengths",
@@ -53,26 +54,33 @@ def plot_plateau_lengths(
         For the bootstrap.
     window_G0 : (float, float)
         As of :func:`sharvin.histograms.plateau_lengths`.
+
+    Raises
+    ------
+    InputError
+        If no trace has a conductance in the window.
     """
     refuse_empty("a histogram of plateau lengths", {label: g for label, (_, g) in series.items()})
     lengths = {label: plateau_lengths(x, g, window_G0) for label, (x, g) in series.items()}
-    longest = max(float(np.max(values, initial=bin_width_A)) for values in lengths.values())
-    edges = histograms.linear_edges(bin_width_A, longest + bin_width_A)
+    present = [label for label, values in lengths.items() if np.any(values > 0)]
+    if not present:
+        raise InputError(f"no trace has a conductance between {window_G0[0]:g} and {window_G0[1]:g} G0, so there is no plateau.")
+    edges = histograms.linear_edges(bin_width_A, max(float(values.max()) for values in lengths.values()) + bin_width_A)
     data: dict[str, ArrayLike] = {"bin_lower_A": edges[:-1], "bin_upper_A": edges[1:]}
-    without = []
     with style():
-        figure = new_figure(6.4, 0.8 + 1.7 * max(len(lengths), 2))
-        places = figure.subplots(len(lengths), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for order, (axes, (label, values)) in enumerate(zip(places, lengths.items(), strict=True)):
+        figure = new_figure(6.4, 0.8 + 1.7 * max(len(present), 2))
+        places = figure.subplots(len(present), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        for order, (axes, label) in enumerate(zip(places, present, strict=True)):
+            values = lengths[label]
             shown = plateau_histogram(values, bin_width_A, edges[-1])
             each = [[value] if value > 0 else [] for value in values]
             data |= draw_histogram(axes, label, each, shown, rng, resamples, order, filled=True, unit="A")
-            data[f"{label} length_A"] = values
             axes.set_title(f"{label}: {counted(len(values))}, {_mean_with_interval(values, rng, resamples)}", loc="left")
-            without.append(f"{label}: {np.count_nonzero(values == 0)}")
         places[-1].set(xlabel="length of the plateau (Å)", xlim=(0, edges[-1]))
         places[0].set_ylim(bottom=0)
         figure.supylabel("probability density (1/Å)", fontsize=11.5)
+    data |= {f"{label} length_A": values for label, values in lengths.items()}
+    without = [f"{label}: {np.count_nonzero(values == 0):,} of {len(values):,}" for label, values in lengths.items()]
     caption = (
         f"Elongation that each trace spends between {window_G0[0]:g} and {window_G0[1]:g} G0, in bins of {bin_width_A:g} Å, "
         "normalised to unit area over the traces that have such a plateau; the mean above each panel is over all traces. Traces "
@@ -103,17 +111,11 @@ def plot_log_histogram(
     rng : numpy.random.Generator
         For the bootstrap.
     min_G0, max_G0 : float, optional
-        Default: the decades that hold all but the lowest thousandth of the positive conductances, at least 0.1 to 10 G0 and at
-        most from 1e-6 G0.
+        Default: :func:`sharvin.histograms.decades_of` all conductances.
     """
     refuse_empty("a logarithmic histogram", series)
-    values = pooled(pooled(traces) for traces in series.values())
-    positive = values[values > 0]
-    if not positive.size:
-        raise InputError("a logarithmic histogram needs positive conductances, but there is none.")
-    least, most = (math.log10(float(np.quantile(positive, share))) for share in (0.001, 1.0))
-    low = 10.0 ** min(-1, max(-6, math.floor(least))) if min_G0 is None else min_G0
-    high = 10.0 ** max(1, math.ceil(most)) if max_G0 is None else max_G0
+    least, most = histograms.decades_of(pooled(pooled(traces) for traces in series.values()))
+    low, high = least if min_G0 is None else min_G0, most if max_G0 is None else max_G0
     data: dict[str, ArrayLike] = {}
     outside = []
     with style():
@@ -128,11 +130,7 @@ def plot_log_histogram(
             data |= draw_histogram(axes, label, logs, decades, rng, resamples, order, unit="decade", edges=shown.edges)
         axes.axvline(1.0, **GUIDE)
         axes.set(xscale="log", xlim=(low, high), xlabel=CONDUCTANCE, ylabel="probability density (1/decade)")
-        if high / low <= 1e4:
-            axes.xaxis.set_major_formatter("{x:g}")
-        if high / low <= 1e2:
-            axes.xaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
-            axes.xaxis.set_minor_formatter("{x:g}")
+        plain_log_ticks(axes.xaxis)
         axes.set_ylim(bottom=0)
         figure.legend(loc="outside upper center", ncols=min(len(series), 4))
     caption = (
@@ -149,7 +147,7 @@ def plot_histograms_by_condition(
     rng: np.random.Generator,
     condition: str = "pulling speed",
     unit: str = "m/s",
-    window_G0: tuple[float, float] = (0.5, 1.5),
+    window_G0: tuple[float, float] = PLATEAU_G0,
     bin_width_G0: float = 0.1,
     max_G0: float | None = None,
     resamples: int = 1000,
@@ -185,8 +183,8 @@ def plot_histograms_by_condition(
             shown = histograms.count(pooled(traces), edges)
             data |= draw_histogram(axes, label, traces, shown, rng, resamples, order, filled=True)
             axes.axvline(1.0, **GUIDE)
-            peak = find_peak(shown)
-            found = "no peak near 1 $G_0$" if peak is None else rf"peak at {peak.position_G0:.2f} $G_0$"
+            peak = peak_in_window(shown, window_G0)
+            found = rf"peak at {peak.position_G0:.2f} $G_0$" if peak else rf"no peak at {window_G0[0]:g}–{window_G0[1]:g} $G_0$"
             axes.set_title(f"{label}: {counted(len(traces))}, {found}", loc="left", fontsize=10)
         places[-1].set(xlabel=CONDUCTANCE, xlim=(0, edges[-1]))
         places[0].set_ylim(bottom=0)
@@ -248,11 +246,12 @@ def _draw_against_condition(
                 weight = np.array([np.size(t) for t in g], dtype=float)
             else:
                 inside, weight = plateau_lengths(x, g, window_G0), np.ones(len(g))
-            rows.append(_weighted_mean(inside, weight, rng, resamples))
+            found = mean_over_traces(inside, rng, weights=weight, resamples=resamples)
+            rows.append((found.mean, found.lower, found.upper))
         mean, low, high = np.array(rows).T
         bars = np.nan_to_num(np.array([mean - low, high - mean]))
         axes.errorbar(keys, mean, bars, fmt="o-", color=colour, capsize=3, markersize=5)
-        axes.set_ylim(bottom=0, top=1.08 * max(axes.get_ylim()[1], 1e-9))
+        from_zero(axes, float(np.nanmax([mean, high])))
         data |= {quantity: mean, f"{quantity}_lower": low, f"{quantity}_upper": high}
     upper.set_ylabel(f"share at {window_G0[0]:g}–{window_G0[1]:g} $G_0$")
     lower.set(ylabel="plateau length (Å)", xlabel=label)
@@ -263,18 +262,9 @@ def _draw_against_condition(
     return data
 
 
-def _weighted_mean(values: Array, weights: Array, rng: np.random.Generator, resamples: int) -> tuple[float, float, float]:
-    mean = float(np.average(values, weights=weights))
-    if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    drawn = rng.multinomial(len(values), np.full(len(values), 1.0 / len(values)), size=resamples)
-    low, high = histograms.band((drawn @ (values * weights)) / (drawn @ weights))
-    return mean, float(low), float(high)
-
-
 def _mean_with_interval(values: Array, rng: np.random.Generator, resamples: int) -> str:
-    mean, low, high = _weighted_mean(values, np.ones(len(values)), rng, resamples)
-    return f"mean {mean:.1f} Å" + (f" ({low:.1f}–{high:.1f} Å)" if np.isfinite(low) else "")
+    found = mean_over_traces(values, rng, resamples=resamples)
+    return f"mean {found.mean:.1f} Å" + (f" ({found.lower:.1f}–{found.upper:.1f} Å)" if np.isfinite(found.lower) else "")
 
 
 def counted(traces: int) -> str:

@@ -25,10 +25,11 @@ PARTS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 
 @dataclass(frozen=True)
 class Trace:
-    """Predicted conductances of one production pull while the wire is whole."""
+    """Predicted conductances of one production pull while the wire is whole; ``snapshot`` numbers the frames of the pull."""
 
     pull: int
     series: str
+    snapshot: Indices
     elongation_A: Array
     conductance_G0: Array
     std_G0: Array | None
@@ -93,6 +94,11 @@ class Outcome:
     def models(self) -> list[Fitted]:
         """The config's own model and those compared with it, with the same split."""
         return [fitted for fitted in self.fitted if not fitted.plan.purpose]
+
+    @property
+    def states_elongation(self) -> bool:
+        """Whether the dynamics states the elongation; where it does not, the number of the snapshot stands for it."""
+        return all("elongation_A" in read_observables(path) for path in list(self.production.trajectories.values())[:1])
 
     def wire(self, series: str) -> str:
         """What to call a series of production pulls."""
@@ -172,6 +178,6 @@ def traces_of(production: Pulls, places: Sequence[tuple[str, int]], predicted: S
         elongation = observables.get("elongation_A", np.arange(len(unbroken(observables)), dtype=float))
         width = observables.get("neck_width", np.full(len(elongation), np.nan))
         if len(snapshots):
-            values = (elongation[snapshots], table["conductance_G0"], table.get("std_G0"), width[snapshots])
+            values = (snapshots, elongation[snapshots], table["conductance_G0"], table.get("std_G0"), width[snapshots])
             found[model].append(Trace(pull, production.series[pull], *values))
     return found

@@ -377,9 +377,8 @@ class Survey:
 
     def notes(self, frames: dict[str, int | None]) -> list[str]:
         """What the estimates rest on, and electrodes that are not ideal."""
-        found = [
-            f"{wire.called}{words}" for wire in self.wires if wire.junction and (words := wire.junction.imperfection()) is not None
-        ]
+        said = [(wire.called, wire.junction.imperfection()) for wire in self.wires if wire.junction is not None]
+        found = [f"{called}{words}" for called, words in said if words is not None]
         if frames["training_pulls"] is None:
             found.append(f"the number of snapshots is not known beforehand of {self.config.selections['dynamics'].name}.")
         return list(dict.fromkeys(found))

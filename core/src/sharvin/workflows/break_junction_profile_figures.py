@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
 from sharvin.errors import InputError
@@ -105,7 +106,7 @@ def _draw_profile(axes: Axes, x: Array, exact: Array, given: Mapping[str, Array]
     top = math.ceil(1.1 * max(float(np.max(np.concatenate(highest), initial=1.0)), 1.0))
     for level in range(1, top):
         axes.axhline(level, color=PALE, linewidth=0.8, zorder=0)
-    pad = 0.015 * (float(np.ptp(x)) + 1e-9)
+    pad = 0.03 * float(np.ptp(x)) or 0.5
     axes.set(xlabel="elongation (Å)", ylabel=r"conductance $G$ ($G_0$)", ylim=(0, top), xlim=(x.min() - pad, x.max() + pad))
     handles, names = axes.get_legend_handles_labels()
     if "force_nN" in given:
@@ -121,11 +122,22 @@ def _draw_profile(axes: Axes, x: Array, exact: Array, given: Mapping[str, Array]
 
 
 def _mark_points(axes: Axes, letters: Sequence[str], x: Array, y: Array) -> None:
+    """Rings with their letters, which stay inside the axes: left of a ring near the right end, below one near the top."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for letter, at, value in zip(letters, x, y, strict=True):
         level = value if math.isfinite(value) else 0.0
-        axes.plot(at, level, "o", markersize=8, markerfacecolor="none", color=INK, markeredgewidth=1.2, zorder=6)
+        axes.plot(at, level, "o", markersize=8, markerfacecolor="none", color=INK, markeredgewidth=1.2, zorder=6, clip_on=False)
+        side, high = (-1 if at > right - 0.1 * (right - left) else 1), level > top - 0.12 * (top - bottom)
         axes.annotate(
-            letter, (at, level), xytext=(5, 6), textcoords="offset points", fontweight="bold", zorder=7, annotation_clip=False
+            letter,
+            (at, level),
+            xytext=(5 * side, -6 if high else 6),
+            textcoords="offset points",
+            ha="left" if side > 0 else "right",
+            va="top" if high else "bottom",
+            fontweight="bold",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=7,
         )
 
 

@@ -9,41 +9,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.calibration import calibration
-from sharvin.histogram_comparison import overlap_matrix
-from sharvin.histograms import Histogram, conductance_histogram, find_peak, linear_edges, plateau_lengths
-from sharvin.prediction_errors import Predicted, mean_absolute_error
+from sharvin.calibration import Calibration
+from sharvin.histogram_comparison import OverlapMatrix
+from sharvin.histograms import Histogram, Peak, conductance_histogram, find_peak, peak_in_window, plateau_lengths
+from sharvin.prediction_errors import ErrorEstimate, Predicted
+from sharvin.resampling import mean_over_traces
 from sharvin.store import read_table
 from sharvin.workflows import break_junction_drawings as drawings
 from sharvin.workflows import break_junction_hamiltonian as teaching
 from sharvin.workflows.break_junction_configs import OWN
 from sharvin.workflows.break_junction_data import only
 from sharvin.workflows.break_junction_outcome import PARTS, Outcome, Trace, errors
-
-PLATEAU_G0 = (0.5, 1.5)
-OVERLAP_BIN_G0 = 0.1
+from sharvin.workflows.break_junction_study_errors import StudyErrors
+from sharvin.workflows.break_junction_traces import write_traces
+from sharvin.workflows.break_junction_wire_overlaps import OVERLAP_BIN_G0, overlaps_of_wires
 
 Array = NDArray[np.float64]
 Table = dict[str, Any]
 
 
 def report(outcome: Outcome) -> dict[str, Any]:
-    """Draw all figures and return the content of ``results.json``."""
-    found = results(outcome)
-    drawings.draw(outcome)
+    """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
+    estimates, matrix = StudyErrors.of(outcome), overlaps_of_wires(outcome)
+    found = results(outcome, estimates, matrix)
+    write_traces(outcome)
+    drawings.draw(outcome, estimates, matrix)
     if outcome.taught is not None:
         evaluation, notes = read_table(only(outcome.taught) / "evaluation.h5")
         teaching.add_to_report(outcome.context.folder, found, evaluation, notes)
     return found
 
 
-def results(outcome: Outcome) -> dict[str, Any]:
+def results(outcome: Outcome, estimates: StudyErrors, matrix: OverlapMatrix | None) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
     options, traces = outcome.options, own_traces(outcome)
     rows = [outcome.error(outcome.own, part) for part in PARTS]
     values = np.concatenate([trace.conductance_G0 for trace in traces]) if traces else np.empty(0)
     histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
-    peak = peak_near_1G0(histogram)
+    window = options.plateau_window_G0
+    peak = _peak(peak_in_window(histogram, window), histogram)
     labels = outcome.labels
     return {
         "n_traces": len(traces),
@@ -51,25 +55,27 @@ def results(outcome: Outcome) -> dict[str, Any]:
         "n_predicted": len(values),
         **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
         "split_by": options.split_by,
-        "models": models(outcome),
+        "models": models(outcome, estimates),
         "wires": wires(outcome),
-        **({"overlap_of_histograms": overlaps(outcome)} if len(outcome.production.names()) > 1 and traces else {}),
+        **({"overlap_of_histograms": overlaps(matrix)} if matrix is not None else {}),
         **({"recalibration": recalibration(outcome)} if outcome.own.recalibration is not None else {}),
-        **({"calibration": calibrations(outcome)} if outcome.own.predicted.std is not None else {}),
+        **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
         **({"active_learning": acquisition(outcome)} if outcome.acquired else {}),
         "histogram": {
             "edges_G0": histogram.edges.tolist(),
             "counts": histogram.counts.tolist(),
             "outside": histogram.outside,
         },
-        "peak_near_1G0": peak,
+        "plateau_window_G0": list(window),
+        "peak_in_window": peak,
+        "peak_near_1G0": _peak(find_peak(histogram), histogram),
         "label_cost": {
             "cpu_seconds_each": labels.cpu_seconds / max(len(labels.known), 1),
             "atoms": labels.atoms,
             "orbitals": labels.orbitals,
         },
         "summary": summary(outcome, rows, traces, peak),
-        "tables": tables(outcome, rows),
+        "tables": tables(outcome, estimates, rows),
     }
 
 
@@ -78,10 +84,10 @@ def own_traces(outcome: Outcome) -> Sequence[Trace]:
     return outcome.traces[outcome.own.plan.model.name]
 
 
-def models(outcome: Outcome) -> list[dict[str, Any]]:
+def models(outcome: Outcome, estimates: StudyErrors) -> list[dict[str, Any]]:
     """Every fit and every baseline, with its errors on every test set."""
     found = []
-    for fitted in outcome.fitted:
+    for fitted, estimated in zip(outcome.fitted, estimates.fits, strict=True):
         plan = fitted.plan
         found.append(
             {
@@ -91,73 +97,70 @@ def models(outcome: Outcome) -> list[dict[str, Any]]:
                 "members": plan.model.members,
                 "training_pulls": len(np.unique(outcome.snapshots.pull[plan.split.train])),
                 "training_snapshots": len(plan.split.train),
-                "errors": {name: _with_interval(outcome, one) for name, one in outcome.test_sets(fitted).items()},
+                "errors": {name: _with_interval(one, estimated.get(name)) for name, one in outcome.test_sets(fitted).items()},
             }
         )
-    for baseline in outcome.baselines:
+    for baseline, estimated in zip(outcome.baselines, estimates.baselines, strict=True):
         sets = outcome.baseline_sets(baseline)
         found.append(
             {
                 "model": baseline.name,
                 "fit": "another Hamiltonian, not fitted",
-                "errors": {name: _with_interval(outcome, one) for name, one in sets.items()},
+                "errors": {name: _with_interval(one, estimated.get(name)) for name, one in sets.items()},
             }
         )
     return found
 
 
-def _with_interval(outcome: Outcome, predicted: Predicted) -> dict[str, Any]:
+def _with_interval(predicted: Predicted, estimate: ErrorEstimate | None) -> dict[str, Any]:
     found = errors(predicted)
-    if len(predicted):
-        estimate = mean_absolute_error(predicted, outcome.context.rng("bootstrap"))
+    if estimate is not None:
         found["mae_95_percent_G0"] = [estimate.lower_G0, estimate.upper_G0] if predicted.pulls > 1 else None
     return found
 
 
 def wires(outcome: Outcome) -> list[dict[str, Any]]:
-    """Every series of production pulls: traces, predictions, peak near 1 G0, plateau lengths."""
+    """Every series of production pulls: traces, predictions, the histogram's peak, plateau lengths."""
     found = []
+    window = outcome.options.plateau_window_G0
     for name in outcome.production.names():
         traces = [trace for trace in own_traces(outcome) if trace.series == name]
         if not traces:
             continue
         values = np.concatenate([trace.conductance_G0 for trace in traces])
         histogram = conductance_histogram(values, outcome.options.bin_width_G0, outcome.options.max_conductance_G0)
-        lengths = plateaus(traces)
+        lengths = plateaus(traces, window)
+        mean = mean_over_traces(lengths, outcome.context.rng("bootstrap"))
         found.append(
             {
                 "wire": outcome.wire(name),
                 "pulls": len(traces),
                 "predicted": len(values),
-                "peak_near_1G0": peak_near_1G0(histogram),
-                "plateau_A": {"mean": float(lengths.mean()), "median": float(np.median(lengths))},
+                "peak_in_window": _peak(peak_in_window(histogram, window), histogram),
+                "peak_near_1G0": _peak(find_peak(histogram), histogram),
+                "plateau_A": {
+                    "mean": mean.mean,
+                    "mean_95_percent": [mean.lower, mean.upper] if len(traces) > 1 else None,
+                    "median": float(np.median(lengths)),
+                },
                 "rupture_A": float(np.mean([trace.elongation_A[-1] for trace in traces])),
             }
         )
     return found
 
 
-def plateaus(traces: Sequence[Trace]) -> Array:
-    """Elongation in Å that each trace spends within :data:`PLATEAU_G0`."""
-    return plateau_lengths([t.elongation_A for t in traces], [t.conductance_G0 for t in traces], PLATEAU_G0)
+def plateaus(traces: Sequence[Trace], window_G0: tuple[float, float]) -> Array:
+    """Elongation in Å that each trace spends within the plateau window."""
+    return plateau_lengths([t.elongation_A for t in traces], [t.conductance_G0 for t in traces], window_G0)
 
 
-def overlaps(outcome: Outcome) -> dict[str, Any]:
+def overlaps(matrix: OverlapMatrix) -> dict[str, Any]:
     """Pairwise overlap and R² of the histograms of the production wires, and what two halves of one wire's traces reach."""
-    series = {
-        outcome.wire(name): [trace.conductance_G0 for trace in own_traces(outcome) if trace.series == name]
-        for name in outcome.production.names()
-    }
-    series = {name: traces for name, traces in series.items() if traces}
-    edges = linear_edges(OVERLAP_BIN_G0, outcome.options.max_conductance_G0)
-    matrix = overlap_matrix(series, edges, outcome.context.rng("bootstrap"))
+    names = ("overlap", "lower", "upper", "exchanged", "p_value", "halves", "r_squared")
     return {
         "wires": list(matrix.labels),
         "bin_width_G0": OVERLAP_BIN_G0,
-        **{
-            name: _plain(getattr(matrix, name))
-            for name in ("overlap", "lower", "upper", "exchanged", "p_value", "halves", "r_squared")
-        },
+        **{name: _plain(getattr(matrix, name)) for name in names},
     }
 
 
@@ -169,17 +172,15 @@ def recalibration(outcome: Outcome) -> dict[str, Any]:
     return {"a": own.recalibration.a, "b_G0": own.recalibration.b, "pulls": held_back.pulls, "snapshots": len(held_back)}
 
 
-def calibrations(outcome: Outcome) -> dict[str, Any]:
+def calibrations(estimates: StudyErrors) -> dict[str, Any]:
     """How the standard deviations of the config's own model compare with its errors, by test set, after and before."""
-    found = {name: _calibration(outcome, stated) for name, stated in outcome.test_sets(outcome.own).items()}
-    if outcome.own.recalibration is not None:
-        for name, before in outcome.test_sets(outcome.own.not_recalibrated).items():
-            found[name]["before_recalibration"] = _calibration(outcome, before)
+    found = {name: _calibration(numbers) for name, numbers in estimates.calibrations.items()}
+    for name, before in estimates.before_recalibration.items():
+        found[name]["before_recalibration"] = _calibration(before)
     return found
 
 
-def _calibration(outcome: Outcome, predicted: Predicted) -> dict[str, Any]:
-    numbers = calibration(predicted, outcome.context.rng("bootstrap"))
+def _calibration(numbers: Calibration) -> dict[str, Any]:
     keys = ("expected_calibration_error", "miscalibration_area", "rank_correlation", "recalibration_factor")
     return {key: _plain(getattr(numbers, key)) for key in keys}
 
@@ -208,9 +209,8 @@ def _plain(value: Any) -> Any:
     return number if np.isfinite(number) else None
 
 
-def peak_near_1G0(histogram: Histogram) -> dict[str, Any] | None:
-    """The peak near 1 G0 with its height relative to the highest bin; None if the histogram has none."""
-    peak = find_peak(histogram)
+def _peak(peak: Peak | None, histogram: Histogram) -> dict[str, Any] | None:
+    """A peak with its height relative to the highest bin; None if there is none."""
     if peak is None:
         return None
     return {**asdict(peak), "relative_height": peak.height / float(histogram.counts.max())}
@@ -236,19 +236,24 @@ def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequenc
         points = sum(len(trace.conductance_G0) for trace in traces)
         sentences.append(f"{len(traces)} production pulls gave {points} predicted conductances.")
         if peak is None:
-            sentences.append("Their histogram has no significant peak near 1 G0.")
+            lower, upper = options.plateau_window_G0
+            sentences.append(f"Their histogram has no significant peak between {lower:g} and {upper:g} G0.")
         else:
             sentences.append(f"Their histogram has a peak at {peak['position_G0']:.2f} G0.")
+        if not outcome.states_elongation:
+            sentences.append(
+                "The dynamics states no elongation, so every elongation here is the number of the snapshot, in no unit."
+            )
     return " ".join(sentences)
 
 
-def tables(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+def tables(outcome: Outcome, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
     """Components, errors by part of the split and by model, and the production pulls."""
     found = [_components(outcome), _errors_of_parts(outcome, rows)]
     if len(outcome.fitted) + len(outcome.baselines) > 1 or outcome.check_snapshots is not None:
-        found.append(_errors_of_models(outcome))
-    if outcome.own.predicted.std is not None:
-        found.append(_calibration_table(outcome))
+        found.append(_errors_of_models(outcome, estimates))
+    if estimates.calibrations:
+        found.append(_calibration_table(outcome, estimates))
     traces = own_traces(outcome)
     if traces:
         found += (
@@ -284,8 +289,8 @@ def _errors_of_parts(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> Tab
     }
 
 
-def _errors_of_models(outcome: Outcome) -> Table:
-    found = models(outcome)
+def _errors_of_models(outcome: Outcome, estimates: StudyErrors) -> Table:
+    found = models(outcome, estimates)
     tests = list(dict.fromkeys(test for one in found for test in one["errors"]))
     return {
         "title": "Mean absolute errors of all models (G0)",
@@ -302,9 +307,9 @@ def _errors_of_models(outcome: Outcome) -> Table:
     }
 
 
-def _calibration_table(outcome: Outcome) -> Table:
+def _calibration_table(outcome: Outcome, estimates: StudyErrors) -> Table:
     rows = []
-    for name, stated in calibrations(outcome).items():
+    for name, stated in calibrations(estimates).items():
         before = stated.pop("before_recalibration", None)
         rows.append([name, "stated", *map(_rounded, stated.values())])
         if before is not None:
@@ -329,13 +334,20 @@ def _calibration_table(outcome: Outcome) -> Table:
 def _wires_table(outcome: Outcome) -> Table:
     return {
         "title": "Production wires",
-        "columns": ["wire", "pulls", "conductances", "peak near 1 G0", "mean length at 0.5–1.5 G0 (Å)", "mean rupture (Å)"],
+        "columns": [
+            "wire",
+            "pulls",
+            "conductances",
+            f"peak at {_window(outcome)} (G0)",
+            f"mean length at {_window(outcome)} (Å)",
+            "mean elongation at rupture (Å)",
+        ],
         "rows": [
             [
                 one["wire"],
                 one["pulls"],
                 one["predicted"],
-                _rounded(one["peak_near_1G0"]["position_G0"], 2) if one["peak_near_1G0"] else None,
+                _rounded(one["peak_in_window"]["position_G0"], 2) if one["peak_in_window"] else None,
                 _rounded(one["plateau_A"]["mean"], 1),
                 _rounded(one["rupture_A"], 1),
             ]
@@ -346,7 +358,7 @@ def _wires_table(outcome: Outcome) -> Table:
 
 
 def _pulls_table(outcome: Outcome, traces: Sequence[Trace]) -> Table:
-    lengths = plateaus(traces)
+    lengths = plateaus(traces, outcome.options.plateau_window_G0)
     several = len(outcome.production.names()) > 1 or traces[0].series != OWN
     rows = [
         [
@@ -359,13 +371,19 @@ def _pulls_table(outcome: Outcome, traces: Sequence[Trace]) -> Table:
         ]
         for trace, length in zip(traces, lengths, strict=True)
     ]
-    columns = ["pull", "snapshots", "rupture at (Å)", "length at 0.5–1.5 G0 (Å)", "last conductance (G0)"]
+    columns = ["pull", "snapshots", "rupture at (Å)", f"length at {_window(outcome)} (Å)", "last conductance (G0)"]
     return {
         "title": "Production pulls",
         "columns": ["wire", *columns] if several else columns,
         "rows": rows,
-        "caption": "Predicted conductances while the wire is whole; elongation since the start of the pull.",
+        "caption": "Predicted conductances while the wire is whole; elongation since the start of the pull. Every point of every "
+        "trace is in traces.csv of the run folder.",
     }
+
+
+def _window(outcome: Outcome) -> str:
+    lower, upper = outcome.options.plateau_window_G0
+    return f"{lower:g}–{upper:g} G0"
 
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:

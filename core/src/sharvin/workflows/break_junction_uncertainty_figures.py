@@ -10,24 +10,22 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-from sharvin.calibration import Calibration, calibration
+from sharvin.calibration import Calibration
 from sharvin.errors import InputError
+from sharvin.figure_axes import plain_log_ticks
 from sharvin.figures import BLUE, GREY, INK, save_figure, style
-from sharvin.prediction_errors import Predicted, mean_absolute_error
-from sharvin.workflows.break_junction_error_figures import MAE, draw_error_line, panels, plain_log_ticks
+from sharvin.prediction_errors import ErrorEstimate, Predicted
+from sharvin.workflows.break_junction_error_figures import MAE, draw_error_line, panels
 
 
 def plot_calibration(
     folder: Path,
     *,
     sets: Mapping[str, Predicted],
-    rng: np.random.Generator,
-    before: Mapping[str, Predicted] | None = None,
-    bins: int = 10,
-    resamples: int = 1000,
+    found: Mapping[str, Calibration],
+    before: Mapping[str, Calibration] | None = None,
     name: str = "calibration",
 ) -> Path:
     """Root mean square error against predicted standard deviation in bins, one panel a set, with the ideal line.
@@ -37,20 +35,17 @@ def plot_calibration(
     folder : Path
     sets : mapping of str to Predicted
         All with standard deviations: several test sets of one model, or several models.
-    rng : numpy.random.Generator
-        For the bootstrap over pulls.
-    before : mapping of str to Predicted, optional
-        The same sets with the standard deviations that they had before these were recalibrated.
-    bins : int
-        With equal numbers of predictions.
+    found : mapping of str to Calibration
+        Of every set.
+    before : mapping of str to Calibration, optional
+        Of the same sets with the standard deviations that they had before these were recalibrated.
     """
-    if not sets:
-        raise InputError("a calibration figure needs at least one set of predictions.")
+    if not sets or list(found) != list(sets):
+        raise InputError("a calibration figure needs at least one set of predictions, and the calibration of every one.")
     if before is not None and list(before) != list(sets):
         raise InputError("a calibration figure needs the same sets before and after recalibration.")
     data: dict[str, ArrayLike] = {}
-    found = {label: calibration(predicted, rng, bins=bins, resamples=resamples) for label, predicted in sets.items()}
-    earlier = {label: calibration(one, rng, bins=bins, resamples=resamples) for label, one in (before or {}).items()}
+    earlier = before or {}
     drawn = [*found.values(), *earlier.values()]
     positive = np.concatenate([values for one in drawn for values in (one.rmv_G0, one.rmse_G0)])
     positive = positive[positive > 0]
@@ -69,10 +64,11 @@ def plot_calibration(
             axes.set_ylabel(r"error ($G_0$)")
         handles, labels = places[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    bins = max(len(one.size) for one in found.values())
     caption = (
         f"Root mean square error against the root of the mean predicted variance, in at most {bins} bins of equally many "
-        f"predictions. Bars: 95 % bootstrap interval from {resamples:,} resamples of whole pulls; dots: absolute errors of "
-        "single predictions in the range shown. ECE: expected normalised calibration error, the mean over bins of |predicted − "
+        "predictions. Bars: 95 % bootstrap interval over whole pulls; dots: absolute errors of single predictions in the range "
+        "shown. ECE: expected normalised calibration error, the mean over bins of |predicted − "
         "observed| / predicted (Levi et al., 2022); area: between observed and predicted quantiles (0 is best, at most 0.5); "
         "rank: Spearman correlation of |error| and standard deviation; factor: root mean square of error over standard deviation."
     )
@@ -125,9 +121,7 @@ def _draw_calibration(
     )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel=r"predicted standard deviation ($G_0$)", aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("{x:g}" if ends[1] / ends[0] < 100 else NullFormatter())
-        axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        plain_log_ticks(axis)
     axes.tick_params(which="both", labelsize=9.5)
 
 
@@ -135,9 +129,7 @@ def plot_active_learning(
     folder: Path,
     *,
     labels: Mapping[str, Sequence[int]],
-    test_sets: Mapping[str, Mapping[str, Sequence[Predicted]]],
-    rng: np.random.Generator,
-    resamples: int = 1000,
+    test_sets: Mapping[str, Mapping[str, Sequence[ErrorEstimate]]],
     name: str = "active_learning",
 ) -> Path:
     """Error against labels spent, for each way of choosing what to label next, one panel a test set.
@@ -148,16 +140,14 @@ def plot_active_learning(
     labels : mapping of strategy to sequence of int, of length n_rounds
         Labels spent until each round; repeats of a strategy may follow one another, and rounds of equally many labels are
         joined by their mean.
-    test_sets : mapping of test set to mapping of strategy to sequence of Predicted, of length n_rounds
-    rng : numpy.random.Generator
-        For the intervals.
+    test_sets : mapping of test set to mapping of strategy to sequence of ErrorEstimate, of length n_rounds
     """
     if not labels or not test_sets:
         raise InputError("a figure of active learning needs at least one strategy and one test set.")
     for test, by_strategy in test_sets.items():
         for strategy, spent in labels.items():
             if strategy not in by_strategy or len(by_strategy[strategy]) != len(spent) or not len(spent):
-                raise InputError(f"strategy {strategy!r} needs one prediction of test set {test!r} a round, {len(spent)} in all.")
+                raise InputError(f"strategy {strategy!r} needs one error on test set {test!r} per round, {len(spent)} in all.")
     reach = float(np.ptp(np.concatenate([np.asarray(spent) for spent in labels.values()])))
     data: dict[str, ArrayLike] = {f"{strategy} labels": np.asarray(spent) for strategy, spent in labels.items()}
     with style():
@@ -165,7 +155,7 @@ def plot_active_learning(
         figure, places = panels(len(test_sets), columns, 3.6, 3.2, sharey=False)
         for axes, (test, by_strategy) in zip(places, test_sets.items(), strict=True):
             for order, (strategy, spent) in enumerate(labels.items()):
-                found = [mean_absolute_error(one, rng, resamples=resamples) for one in by_strategy[strategy]]
+                found = by_strategy[strategy]
                 beside = 0.012 * reach * (order - 0.5 * (len(labels) - 1))
                 draw_error_line(axes, np.asarray(spent) + beside, found, order, strategy)
                 for field in ("mae_G0", "lower_G0", "upper_G0"):
@@ -174,12 +164,12 @@ def plot_active_learning(
             pulls = next(iter(by_strategy.values()))[0].pulls
             axes.set_title(f"{test} ({pulls:,} pull{'s' * (pulls != 1)})", fontsize=10)
             axes.set(yscale="log", xlabel="labels computed", ylabel=MAE)
-            plain_log_ticks(axes)
+            plain_log_ticks(axes.yaxis)
         handles, names = places[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=4)
     caption = (
         "Mean absolute error against the number of exact labels that training has cost, for each way of choosing the structures "
-        f"to label next. Bars: 95 % bootstrap interval from {resamples:,} resamples of the test pulls; lines pass through the "
-        "mean of rounds with equally many labels. Symbols of one round are drawn side by side."
+        "to label next. Bars: 95 % bootstrap interval over the test pulls; lines pass through the mean of "
+        "rounds with equally many labels. Symbols of one round are drawn side by side."
     )
     return save_figure(folder, name, figure, data, "Active learning", caption)

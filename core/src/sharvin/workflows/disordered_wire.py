@@ -50,7 +50,7 @@ class DisorderedWire:
         Held in memory at once: by a worker the on-site maps that one fit learns from, in single precision.
         """
         sets = self.wire_sets(context.config)
-        labelled = self.label(context, "transmissions", list(sets.values()), "exact transmissions")
+        labelled = self.label(context, "transmissions", list(sets.values()))
         by_key = dict(zip(sets, labelled, strict=True))
         fits, fitted = self.fit(context, by_key)
         scans = self.scan(context, fits, fitted.key)
@@ -97,7 +97,7 @@ class DisorderedWire:
         """
         return plan(config, self, measure)
 
-    def label(self, context: Context, step: str, sets: Sequence[WireSet], title: str) -> list[WireSet]:
+    def label(self, context: Context, step: str, sets: Sequence[WireSet]) -> list[WireSet]:
         """The sets with the files of their exact transmissions, all chunks in one ensemble of items."""
         transport = context.config.selections["transport"]
         tasks, depends_on = [], []
@@ -105,7 +105,7 @@ class DisorderedWire:
             for chunk in range(wires.source.chunks):
                 tasks.append(steps.LabelTask(wires.source, chunk, transport, wires.energies))
                 depends_on.append({**wires.source.identity(chunk), "energies": wires.energies})
-        result = context.ensemble(step, steps.label, tasks, context.identity("transport"), ".h5", title, depends_on)
+        result = context.ensemble(step, steps.label, tasks, context.identity("transport"), items_depend_on=depends_on)
         labelled, begin = [], 0
         for wires in sets:
             labelled.append(replace(wires, paths=tuple(result.paths[begin : begin + wires.source.chunks])))
@@ -171,7 +171,7 @@ class DisorderedWire:
         flat = [wires for ensembles in sets.values() for wires in ensembles]
         if not flat:
             return []
-        labelled = iter(self.label(context, "ensemble_transmissions", flat, "ensembles at fixed concentrations"))
+        labelled = iter(self.label(context, "ensemble_transmissions", flat))
         exact = {key: [next(labelled) for _ in ensembles] for key, ensembles in sets.items()}
         tasks, depends_on, keys = [], [], []
         for fit in cases:
@@ -182,9 +182,7 @@ class DisorderedWire:
             streams = [source.identity(source.chunks - 1) for source in sources]
             depends_on.append({"fit": [fit_key, fit.folder.name], "case": fit.case.name, "streams": streams})
             keys.append(key)
-        predicted = context.ensemble(
-            "ensemble_predictions", steps.scan, tasks, {}, title="predicted ensembles", items_depend_on=depends_on
-        )
+        predicted = context.ensemble("ensemble_predictions", steps.scan, tasks, {}, items_depend_on=depends_on)
         scans = {key: Scan(tuple(exact[key]), self.options.ensemble.concentrations, {}) for key in sets}
         for fit, key, path in zip(cases, keys, predicted.paths, strict=True):
             if path is not None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from sharvin.figure_axes import plain_log_ticks, whole_number_ticks
 from sharvin.figures import BLUE, CYCLE, GREY, INK, VERMILLION, new_figure, save_figure, style
 from sharvin.workflows.disordered_wire_figures import LEGEND_LINE, SYMBOLS, panel_grid
 
@@ -54,7 +55,7 @@ def plot_error_against_training(folder: Path, lines: Sequence[Line], *, name: st
         if len(x) <= 8:
             axes.set_xticks(x, [f"{int(value):,}" for value in x])
             axes.xaxis.set_minor_formatter(NullFormatter())
-        _plain_ticks(axes)
+        plain_log_ticks(axes.yaxis)
         _legend(axes, lines)
     caption = "Mean absolute error on the test set against the number of training samples; open symbols: published."
     return save_figure(folder, name, figure, data, "Error against training samples", caption)
@@ -82,7 +83,7 @@ def plot_error_against_size(
         axes.set_xticks(sorted(named), [named[x] for x in sorted(named)])
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_tick_params(which="minor", length=0)
-        _plain_ticks(axes)
+        plain_log_ticks(axes.yaxis)
         _legend(axes, lines)
     caption = "Mean absolute error on the test set against the size L×W of the wire; open symbols: published."
     return save_figure(folder, name, figure, data, "Error against size", caption)
@@ -112,8 +113,8 @@ def plot_training(folder: Path, cases: Sequence[Training], *, name: str = "train
             axes.set_yscale("log")
             low, high = axes.get_ylim()
             axes.set_ylim(top=high * (high / low) ** (LEGEND_LINE * len(members)))
-            _plain_ticks(axes)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            plain_log_ticks(axes.yaxis)
+            whole_number_ticks(axes.xaxis)
             axes.set(xlabel="epoch", ylabel=r"MAE ($G_0$)", title=f"{wires}, {SYMBOLS[target]}")
             axes.legend(loc="upper right", fontsize=9)
     caption = (
@@ -149,7 +150,8 @@ def plot_times(folder: Path, timing: Mapping[str, Any], *, name: str = "time_per
                 textcoords="offset points",
                 va="center",
             )
-        axes.set(xscale="log", xlabel="time a configuration (ms)", xlim=(low, 10 * each.max()))
+        axes.set(xscale="log", xlabel="time per configuration (ms)", xlim=(low, 10 * each.max()))
+        plain_log_ticks(axes.xaxis)
         axes.set_yticks(places, labels)
     caption = (
         f"Time for the conductance of one wire at {timing['energies']} energies, mean over {count:,} wires, one thread. "
@@ -182,16 +184,3 @@ def _legend(axes: Axes, lines: Sequence[Line]) -> None:
     if any(np.isfinite(line.published_mae_G0).any() for line in lines):
         axes.plot([], [], "s", color=INK, markersize=7, markerfacecolor="white", label="published")
     axes.legend(loc="best", fontsize=9)
-
-
-def _plain_ticks(axes: Axes) -> None:
-    """Write the numbers of a logarithmic axis of errors as they are, 0.2 and not 2 × 10⁻¹."""
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    if high / low < 3.0:
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-        axes.yaxis.set_minor_locator(NullLocator())
-    elif high / low < 12.0:
-        axes.yaxis.set_minor_formatter("{x:.1g}")
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 3.0, 5.0)))

@@ -17,9 +17,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from sharvin.figure_axes import plain_log_ticks
 from sharvin.figures import CYCLE, GREY, INK, PALE, VERMILLION, new_figure, save_figure, style
 
 SYMBOLS = {"conductance": r"$G$", "bias_averaged_conductance": r"$\overline{G}$"}
@@ -146,6 +147,7 @@ def plot_distributions(
             if edges[-1] > WIDE_G0:
                 axes.set_yscale("log")
                 axes.set_ylim(0.5 / max(len(panel.exact_G0), 1), 1.0)
+                plain_log_ticks(axes.yaxis)
             else:
                 axes.set_ylim(0, axes.get_ylim()[1] * (1.05 + LEGEND_LINE * (1 + len(panel.predicted_G0))))
             symbol = SYMBOLS[panel.target]
@@ -290,8 +292,7 @@ def _share_scale(figure: Figure, images: Sequence[QuadMesh], places: Sequence[Ax
     for image in images:
         image.set_norm(norm)
     bar = figure.colorbar(images[0], ax=list(places), label="wires in a cell", pad=0.02, shrink=0.8, aspect=28)
-    bar.ax.yaxis.set_major_formatter("{x:g}")
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    plain_log_ticks(bar.ax.yaxis)
 
 
 def _means(x: Array, y: Array, edges: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin.context import Context
+from sharvin.figures import clear_figures
 from sharvin.workflows import disordered_wire_error_figures as error_figures
 from sharvin.workflows import disordered_wire_figures as figures
 from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions
@@ -247,6 +248,7 @@ def draw(
     timing: Mapping[str, Any] | None,
 ) -> None:
     """All figures, with their data."""
+    clear_figures(context.folder)
     folder, names, sets = context.folder, set_names(fits), distinct_sets(fits)
     figures.plot_onsite_maps(folder, [_examples(wires, names, test) for wires in _by_hamiltonian(sets)])
     scored = [fit for fit in fits if fit.scores]
