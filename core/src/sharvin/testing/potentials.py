@@ -49,6 +49,10 @@ class PotentialTests(ComponentTests):
     @pytest.fixture
     def atoms(self, component: Any) -> Atoms:
         """A periodic crystal with displaced atoms and the component's calculator."""
+        return self.rattled_crystal(component)
+
+    def rattled_crystal(self, component: Any) -> Atoms:
+        """A periodic crystal with displaced atoms and the component's calculator."""
         crystal: Atoms = bulk(self.symbol, self.crystal_structure, a=self.lattice_constant_A, cubic=True).repeat((2, 2, 3))
         crystal.rattle(0.08, seed=1)
         crystal.calc = component.calculator()

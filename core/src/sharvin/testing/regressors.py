@@ -80,6 +80,10 @@ class RegressorTests(ComponentTests):
 
     @pytest.fixture
     def data(self, sample_kind: str) -> Dataset:
+        """Made-up samples of one kind."""
+        return self.made_up_data(sample_kind)
+
+    def made_up_data(self, sample_kind: str) -> Dataset:
         """Samples whose target is a smooth function of their features, invariant under the order of atoms."""
         rng = np.random.default_rng(1)
         groups = np.arange(self.n_samples) // 4
