@@ -290,7 +290,8 @@ def _reordered(samples: Samples) -> Samples:
             )
             for frame, order in zip(samples, orders, strict=True)
         )
-    assert isinstance(samples, Features) and samples.offsets is not None, "the rows of these samples belong to no atoms"
+    if not isinstance(samples, Features) or samples.offsets is None:
+        return samples  # of a subclass that brings data of its own, in which structures have one row each
     order = np.concatenate([a + rng.permutation(b - a) for a, b in pairwise(samples.offsets)])
     return Features(samples.values[order], samples.offsets, None if samples.heights_A is None else samples.heights_A[order])
 
