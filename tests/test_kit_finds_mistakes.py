@@ -1,87 +1,147 @@
-"""The conformance kit fails parts that are wrong in the ways parts go wrong, and passes the same parts when they are right."""
+"""The conformance kit fails parts that are wrong in the ways parts go wrong, in words, and passes them when they are right."""
 
 import inspect
-import json
-from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
-from ase.neighborlist import neighbor_list
-from scipy.sparse import csr_array, eye_array
-from sharvin import Dataset, Features, Prediction, create
-from sharvin.protocols import Outcome
-from sharvin.testing import DescriptorTests, ExecutorTests, PotentialTests, RegressorTests, TransportSolverTests
+from sharvin import Dataset, Features, create
+from sharvin.testing import (
+    DescriptorTests,
+    DynamicsTests,
+    ExecutorTests,
+    HamiltonianTests,
+    PotentialTests,
+    RegressorTests,
+    StructureTests,
+    TransportSolverTests,
+)
+from sharvin.testing.clean_bars import clean_bars
+from sharvin.testing.regressors import kinds_of
+from wrong_atomistics import DESCRIPTORS, DYNAMICS, POTENTIALS, STRUCTURES, AlteredSoap, PairPotential, Puller, marked_wire
+from wrong_learning import EXECUTORS, REGRESSORS, Altered, InThisProcess, Resuming
+from wrong_transport import HAMILTONIANS, SOLVERS, PlainSolver, SOrbitals, bar, crystal
 
 
-def failures(tests, component, **fixtures):
-    """Names of the physics tests of a conformance class that a component fails; record and option tests are left out."""
-    failed = set()
-    for name, method in inspect.getmembers(tests, inspect.ismethod):
+def failures(tests, component, only=None, **fixtures):
+    """Failed tests of a conformance class by name, with what they say; record and option tests are left out.
+
+    A fixture that is a ``partial`` is called when a test needs it.
+    """
+    fresh, failed = type(tests.__name__, (tests,), {})(), {}
+    known = {"component": component, "make": lambda: component, **fixtures}
+    for name, method in inspect.getmembers(fresh, inspect.ismethod):
         needed = set(inspect.signature(method).parameters)
         marks = {mark.args[0]: mark.args[1] for mark in getattr(method, "pytestmark", ()) if mark.name == "parametrize"}
-        known = {"component": component, **fixtures}
-        if not name.startswith("test_") or not needed or not needed <= known.keys() | marks.keys():
+        if (
+            not name.startswith("test_")
+            or not needed
+            or not needed <= known.keys() | marks.keys()
+            or name not in (only or [name])
+        ):
             continue
         for values in product(*marks.values()):
-            chosen = dict(zip(marks, values, strict=True))
+            chosen = {**known, **dict(zip(marks, values, strict=True))}
             try:
-                method(**{key: chosen[key] if key in chosen else known[key] for key in needed})
-            except AssertionError:
-                failed.add(name)
-            except pytest.skip.Exception:
-                continue
+                method(**{key: chosen[key]() if isinstance(chosen[key], partial) else chosen[key] for key in needed})
+            except Exception as error:
+                failed[name] = f"{type(error).__name__}: {error}"
     return failed
 
 
-class Rgf(TransportSolverTests):
-    name = "rgf"
+def expect(found, test):
+    """Assert that a test has failed, by an assertion that says in words what is wrong."""
+    assert test in found, f"{test} passes; failed: {', '.join(found) or 'none'}"
+    assert found[test].startswith("AssertionError") and len(found[test].split()) > 5
 
 
-class Altered:
-    """A right solver applied to systems that were altered first."""
-
-    def __init__(self, alter, **options):
-        self.alter, self.solver = alter, create("transport", "rgf", **options)
-
-    def transmission(self, systems, energies_eV):
-        return self.solver.transmission([self.alter(system) for system in systems], energies_eV)
+class Plain(TransportSolverTests):
+    name = "dense"
+    tolerance = 1e-6
 
 
-def without_overlap(system):
-    def lead(one):
-        return replace(one, S01=0 * one.S01)
-
-    S = csr_array(eye_array(system.size, format="csr"))
-    return replace(system, S=S, left=lead(system.left), right=lead(system.right))
-
-
-class FirstSystemForAll(Altered):
-    def transmission(self, systems, energies_eV):
-        return np.repeat(super().transmission(systems[:1], energies_eV), len(systems), axis=0)
-
-
-def same(system):
-    return system
-
-
-@pytest.mark.parametrize(
-    ("solver", "found_by"),
-    [
-        (Altered(same, eta_eV=5e-3), "test_clean_wire_transmits_its_open_channels"),
-        (Altered(lambda system: replace(system, fermi_energy=0.0)), "test_energies_count_from_the_fermi_energy"),
-        (Altered(without_overlap), "test_overlapping_orbitals_move_the_band"),
-        (FirstSystemForAll(same), "test_each_system_is_solved_on_its_own"),
-    ],
+RANDOM_DEVICES = (
+    "test_leads_without_symmetry_and_of_different_sizes",
+    "test_orbitals_that_do_not_reach_the_next_layer",
+    "test_the_basis_of_a_layer_is_a_matter_of_choice",
+    "test_equal_calls_give_equal_bits",
+    "test_each_system_is_solved_on_its_own",
 )
-def test_wrong_solvers_are_found(solver, found_by):
-    assert found_by in failures(Rgf(), solver)
+
+
+@pytest.mark.parametrize("mistake", SOLVERS)
+def test_wrong_solvers_are_found(mistake):
+    found = failures(Plain, PlainSolver(**SOLVERS[mistake]), RANDOM_DEVICES)
+    expect(
+        found,
+        {
+            "noise of 1e-7 between calls": "test_equal_calls_give_equal_bits",
+            "H01 inverted": "test_orbitals_that_do_not_reach_the_next_layer",
+        }.get(mistake, "test_leads_without_symmetry_and_of_different_sizes"),
+    )
 
 
 def test_a_right_solver_fails_nothing():
-    assert failures(Rgf(), Altered(same)) == set()
+    assert failures(Plain, PlainSolver()) == {}
+
+
+@pytest.mark.parametrize(
+    ("tests", "name", "value"),
+    [
+        (Plain, "tolerance", 10.0),
+        (HamiltonianTests, "tolerance_eV", 1.0),
+        (HamiltonianTests, "fermi_tolerance_eV", 5.0),
+        (DescriptorTests, "tolerance", 0.1),
+        (PotentialTests, "force_tolerance", 1.0),
+        (RegressorTests, "overfit_tolerance", 3.0),
+        (StructureTests, "min_distance_A", 0.0),
+    ],
+)
+def test_tolerances_that_accept_anything_are_found(tests, name, value):
+    assert type("Right", (tests,), {"name": "dense"})().test_tolerances_are_no_excuse() is None
+    with pytest.raises(AssertionError, match=f"{name} = {value:g} of Loose proves nothing"):
+        type("Loose", (tests,), {"name": "dense", name: value})().test_tolerances_are_no_excuse()
+
+
+class OneOrbital(HamiltonianTests):
+    name = "slater_koster"
+
+
+def failed_hamiltonian_tests(**mistake):
+    hamiltonian, junction = SOrbitals(**mistake), bar()
+    return failures(
+        OneOrbital,
+        hamiltonian,
+        junction=junction,
+        crystal=crystal(),
+        device=partial(hamiltonian.two_terminal, junction),
+        bars=partial(bars, hamiltonian, junction),
+    )
+
+
+def bars(hamiltonian, junction):
+    return [(one, hamiltonian.two_terminal(one.junction), hamiltonian.bloch(one.crystal)) for one in clean_bars(junction)]
+
+
+@pytest.mark.parametrize("mistake", HAMILTONIANS)
+def test_wrong_hamiltonians_are_found(mistake):
+    expect(
+        failed_hamiltonian_tests(**HAMILTONIANS[mistake]),
+        {
+            "H01 transposed": "test_a_clean_bar_transmits_its_channels",
+            "S01 and H01 transposed": "test_a_clean_bar_transmits_its_channels",
+            "device cut in two": "test_a_clean_bar_transmits_its_channels",
+            "images across ignored everywhere": "test_bands_do_not_depend_on_the_cell",
+            "Fermi energy 0.3 eV too high": "test_the_fermi_energy_holds_the_valence_electrons",
+            "Fermi energy 0.3 eV too low": "test_the_fermi_energy_holds_the_valence_electrons",
+            "a device that depends on the calls before": "test_calls_leave_nothing_behind",
+        }.get(mistake, "test_the_lead_has_the_bands_of_its_crystal"),
+    )
+
+
+def test_a_right_hamiltonian_fails_nothing():
+    assert failed_hamiltonian_tests() == {}
 
 
 class Soap(DescriptorTests):
@@ -89,88 +149,15 @@ class Soap(DescriptorTests):
     cutoff_A = 4.0
 
 
-class AlteredSoap:
-    """SOAP whose rows are altered by a function of rows and frames."""
-
-    def __init__(self, alter):
-        self.soap = create("descriptors", "soap", n_max=3, l_max=2, cutoff=4.0, dtype="float64")
-        self.alter, self.size = alter, self.soap.size
-
-    def describe(self, frames):
-        features = self.soap.describe(frames)
-        return Features(self.alter(features.values.copy(), frames, features.offsets), features.offsets)
-
-
-def directional(values, frames, _):
-    values[:, 0] += 1e-6 * np.concatenate([frame.positions[:, 0] for frame in frames])
-    return values
-
-
-def counting(values, _, offsets):
-    values[:, 0] += np.repeat(np.diff(offsets), np.diff(offsets))
-    return values
-
-
-def sharp(values, frames, _):
-    """Neighbours counted up to the cutoff, all alike."""
-    values[:, 0] = np.concatenate(
-        [np.bincount(neighbor_list("i", frame.to_atoms(), 4.0), minlength=len(frame)) for frame in frames]
-    )
-    return values
-
-
-@pytest.mark.parametrize(
-    ("alter", "found_by"),
-    [
-        (
-            directional,
-            {"test_rotation_changes_nothing", "test_translation_changes_nothing", "test_periodic_images_are_the_same_atom"},
-        ),
-        (counting, {"test_features_do_not_depend_on_the_cell", "test_distant_parts_do_not_see_each_other"}),
-        (lambda values, *_: values + np.arange(len(values))[:, None], {"test_atoms_are_interchangeable"}),
-        (lambda values, *_: 0 * values + 1, {"test_features_tell_structures_apart"}),
-        (sharp, {"test_an_atom_fades_in_at_the_cutoff"}),
-    ],
-)
-def test_wrong_descriptors_are_found(alter, found_by):
-    assert failures(Soap(), AlteredSoap(alter), structure=cluster()) >= found_by
-
-
-def cluster():
-    rng = np.random.default_rng(1)
-    positions = Soap.spacing_A * (np.argwhere(np.ones((2, 2, 3))) + rng.uniform(-0.15, 0.15, (12, 3)))
-    return Atoms("Au12", positions=positions, cell=np.full(3, 30.0))
+@pytest.mark.parametrize("mistake", DESCRIPTORS)
+def test_wrong_descriptors_are_found(mistake):
+    alter, test = DESCRIPTORS[mistake]
+    expect(failures(Soap, AlteredSoap(alter), [test], structure=Soap().small_cluster()), test)
 
 
 def test_a_right_descriptor_fails_nothing():
-    assert failures(Soap(), AlteredSoap(lambda values, *_: values), structure=cluster()) == set()
-
-
-class Pair(Calculator):
-    """E = ½ Σ_ij (r_c − r_ij)^p inside the cutoff, with forces that may be wrong by a factor."""
-
-    implemented_properties = ("energy", "forces")
-
-    def __init__(self, power=3, force_factor=1.0, cutoff=4.0, drift=0.0):
-        super().__init__()
-        self.power, self.force_factor, self.cutoff, self.drift = power, force_factor, cutoff, drift
-
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        super().calculate(atoms, properties, system_changes)
-        i, distance, vector = neighbor_list("idD", atoms, self.cutoff)
-        depth = self.cutoff - distance
-        forces = np.zeros((len(atoms), 3))
-        slope = self.power * depth ** (self.power - 1) / distance if self.power else 0 * distance
-        np.add.at(forces, i, -slope[:, None] * vector)
-        self.results = {"energy": 0.5 * np.sum(depth**self.power), "forces": self.force_factor * forces + self.drift}
-
-
-class PairPotential:
-    def __init__(self, **settings):
-        self.settings = settings
-
-    def calculator(self):
-        return Pair(**self.settings)
+    right = [name for name in dir(Soap) if name.startswith("test_") and "derivatives" not in name]
+    assert failures(Soap, AlteredSoap(), right, structure=Soap().small_cluster()) == {}
 
 
 class Pairs(PotentialTests):
@@ -178,95 +165,97 @@ class Pairs(PotentialTests):
     cutoff_A = 4.0
 
 
-def failed_potential_tests(**settings):
-    tests, potential = Pairs(), PairPotential(**settings)
-    crystal = Atoms("Au4", cell=[4.08] * 3, pbc=True, scaled_positions=[[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-    crystal = crystal.repeat((2, 2, 3))
-    crystal.rattle(0.08, seed=1)
-    cluster = crystal.copy()
+def failed_potential_tests(mistake, only=None):
+    potential = PairPotential(mistake)
+    cluster = Pairs().rattled_crystal(potential)
     cluster.pbc = False
     cluster.center(vacuum=12.0)
-    crystal.calc, cluster.calc = potential.calculator(), potential.calculator()
-    return failures(tests, potential, atoms=crystal, cluster=cluster)
+    return failures(Pairs, potential, only, atoms=partial(Pairs().rattled_crystal, potential), cluster=cluster)
 
 
-def test_wrong_potentials_are_found():
-    assert failed_potential_tests() == set()
-    assert failed_potential_tests(force_factor=1.0001) == {"test_forces_are_derivatives_of_the_energy"}
-    assert "test_newtons_third_law" in failed_potential_tests(drift=1e-3)
-    assert "test_interaction_ends_smoothly_at_the_cutoff" in failed_potential_tests(power=0)
+@pytest.mark.parametrize("mistake", POTENTIALS)
+def test_wrong_potentials_are_found(mistake):
+    expect(failed_potential_tests(mistake, [POTENTIALS[mistake]]), POTENTIALS[mistake])
 
 
-class Neighbours(RegressorTests):
-    name = "ridge"
+@pytest.mark.parametrize("kind", ["", "no stress"])
+def test_a_right_potential_fails_nothing(kind):
+    assert failed_potential_tests(kind) == {}
 
 
-class BatchDependent:
-    """Mean features, standardised over the batch it happens to be asked about."""
-
-    def fit(self, data, validation, rng):
-        return {"train_mae": [0.0]}
-
-    def predict(self, samples):
-        means = np.array([samples.rows(i).mean() for i in range(len(samples))])
-        return Prediction(means - means.mean(), -np.ones(len(samples)))
+class Pulled(DynamicsTests):
+    name = "lammps_pull"
+    elongation_A_per_ps = 10.0
 
 
-def test_wrong_regressors_are_found():
-    rng = np.random.default_rng(1)
-    data = Dataset(Features(rng.uniform(size=(24, 6))), rng.uniform(size=24), np.arange(24))
-    found = failures(Neighbours(), BatchDependent(), fitted=BatchDependent(), data=data)
-    assert found >= {
-        "test_predictions_do_not_see_their_batch",
-        "test_five_samples_can_be_learnt_by_heart",
-        "test_stated_uncertainty_is_a_standard_deviation",
-    }
+def failed_dynamics_tests(mistake):
+    atoms, potential, dynamics = marked_wire(), PairPotential(), Puller(mistake)
+    frames = list(dynamics.run(atoms.copy(), potential, 1))
+    return failures(Pulled, dynamics, atoms=atoms, potential=potential, frames=frames)
 
 
-class Resuming:
-    """Averages numbers that it draws, one an epoch; `remembers` tells what a checkpoint keeps of generator and metrics."""
-
-    def __init__(self, remembers=("generator", "metrics")):
-        self.remembers, self.folder, self.drawn = remembers, None, []
-
-    def keep_progress(self, folder):
-        self.folder = folder
-
-    def fit(self, data, validation, rng):
-        state = self.folder / "state.json" if self.folder else None
-        begin = 0
-        if state is not None and state.exists():
-            kept = json.loads(state.read_text())
-            begin, self.drawn = len(kept["drawn"]), kept["drawn"]
-            if "generator" in self.remembers:
-                rng.bit_generator.state = kept["generator"]
-        for epoch in range(begin + 1, 6):
-            self.drawn = [*self.drawn, rng.normal()]
-            if state is not None:
-                state.write_text(json.dumps({"drawn": self.drawn, "generator": rng.bit_generator.state}))
-                line = {"epoch": epoch, "epochs": 5, "train_mae": 0.0, "validation_mae": self.drawn[-1]}
-                line |= {"learning_rate": 0.1, "seconds": 1.0} if "metrics" in self.remembers else {}
-                with (self.folder / "metrics.jsonl").open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-        return {"validation_mae": self.drawn}
-
-    def predict(self, samples):
-        return Prediction(np.full(len(samples), np.mean(self.drawn)))
-
-    def save(self, folder):
-        raise NotImplementedError
-
-    load = save
+@pytest.mark.parametrize("mistake", DYNAMICS)
+def test_wrong_dynamics_are_found(mistake):
+    expect(failed_dynamics_tests(mistake), DYNAMICS[mistake])
 
 
-def test_wrong_checkpoints_are_found(monkeypatch, tmp_path):
+def test_right_dynamics_fail_nothing():
+    assert failed_dynamics_tests("") == {}
+
+
+class Wire(StructureTests):
+    name = "nanowire"
+
+
+@pytest.mark.parametrize("mistake", STRUCTURES)
+def test_wrong_structures_are_found(mistake):
+    settings, test = STRUCTURES[mistake]
+    expect(failures(Wire, None, atoms=marked_wire(**settings)), test)
+
+
+def test_a_right_structure_fails_nothing():
+    assert failures(Wire, None, [name for name in dir(Wire) if "seeds" not in name], atoms=marked_wire()) == {}
+
+
+class Kernel(RegressorTests):
+    name = "kernel_ridge"
+
+
+def failed_regressor_tests(wrong, folder, only=None):
+    """Failures with the samples of any kind that the part declares."""
+    found = {}
+    for kind in kinds_of(Kernel):
+        data, component = Kernel().made_up_data(kind), wrong()
+        five = data.take(np.arange(4))
+        trained = (component, component.fit(data, five, np.random.default_rng(5)))
+        about = [name for name in dir(Kernel) if kind in getattr(getattr(Kernel, name), "about_kinds", (kind,))]
+        (folder / kind).mkdir()
+        known = {"data": data, "component_options": {}, "tmp_path": folder / kind, "trained": trained, "fitted": component}
+        found |= failures(Kernel, wrong(), [name for name in about if name in (only or [name])], **known)
+    return found
+
+
+@pytest.mark.parametrize("wrong", REGRESSORS)
+def test_wrong_regressors_are_found(wrong, tmp_path):
+    expect(failed_regressor_tests(wrong, tmp_path, [REGRESSORS[wrong]]), REGRESSORS[wrong])
+
+
+def test_a_right_regressor_fails_nothing(tmp_path):
+    assert failed_regressor_tests(Altered, tmp_path) == {}
+
+
+class Network(RegressorTests):
+    name = "fc_maxpool"
+
+
+@pytest.mark.parametrize("remembers", [("generator", "metrics"), ("generator",), ("metrics",)])
+def test_wrong_checkpoints_are_found(remembers, tmp_path):
     data = Dataset(Features(np.ones((24, 6))), np.ones(24), np.arange(24))
-    for number, remembers in enumerate([("generator", "metrics"), ("generator",), ("metrics",)]):
-        (folder := tmp_path / str(number)).mkdir()
-        monkeypatch.setattr("sharvin.testing.regressors.create", lambda *_, what=remembers: Resuming(what))
-        known = {"data": data, "component_options": {}, "tmp_path": folder}
-        found = "test_an_interrupted_fit_ends_as_if_it_had_not_been" in failures(Neighbours(), Resuming(remembers), **known)
-        assert found == (len(remembers) < 2)
+    whole = Resuming(remembers)
+    trained = (whole, whole.fit(data, data, np.random.default_rng(5)))
+    test = "test_an_interrupted_fit_ends_as_if_it_had_not_been"
+    known = {"data": data, "tmp_path": tmp_path, "trained": trained, "make": lambda: Resuming(remembers)}
+    assert (test in failures(Network, whole, [test], **known)) == (len(remembers) < 2)
 
 
 class Serial(ExecutorTests):
@@ -274,23 +263,55 @@ class Serial(ExecutorTests):
     isolates_workers = False
 
 
-class Forgetful:
-    """Loses the outcome of every failed item."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        pass
-
-    def map(self, function, items):
-        for place, item in enumerate(items):
-            try:
-                yield Outcome(place, function(item))
-            except ValueError:
-                continue
+@pytest.mark.parametrize("mistake", EXECUTORS)
+def test_wrong_executors_are_found(mistake, tmp_path):
+    expect(failures(Serial, InThisProcess(mistake), [EXECUTORS[mistake]], tmp_path=tmp_path), EXECUTORS[mistake])
 
 
-def test_wrong_executors_are_found():
-    assert "test_a_failed_item_is_recorded_and_the_others_go_on" in failures(Serial(), Forgetful())
-    assert "test_a_failed_item_is_recorded_and_the_others_go_on" not in failures(Serial(), create("executors", "serial"))
+def test_a_right_executor_fails_nothing(tmp_path):
+    assert failures(Serial, create("executors", "serial"), tmp_path=tmp_path, component_options={}) == {}
+
+
+@pytest.mark.parametrize(
+    ("tests", "settings", "wanted", "unwanted"),
+    [
+        (
+            TransportSolverTests,
+            {"name": "dense"},
+            "potential_step_between_different_leads",
+            "observables_agree_with_the_transmission",
+        ),
+        (TransportSolverTests, {"name": "rgf"}, "observables_agree_with_the_transmission", None),
+        (
+            TransportSolverTests,
+            {"name": "grid_transfer"},
+            "reflection_of_the_wire_changes_nothing",
+            "potential_step_between_different_leads",
+        ),
+        (DescriptorTests, {"name": "coulomb_matrix"}, "rotation_changes_nothing", "features_do_not_depend_on_the_cell"),
+        (DescriptorTests, {"name": "soap"}, "features_do_not_depend_on_the_cell", "an_atom_fades_in_at_the_cutoff"),
+        (RegressorTests, {"name": "ridge"}, "order_of_atoms_does_not_matter", "an_interrupted_fit_ends_as_if_it_had_not_been"),
+        (RegressorTests, {"name": "cnn"}, "five_samples_can_be_learnt_by_heart", "order_of_atoms_does_not_matter"),
+        (
+            ExecutorTests,
+            {"name": "serial", "isolates_workers": False},
+            "no_items_no_outcomes",
+            "a_worker_that_dies_costs_its_item_only",
+        ),
+        (RegressorTests, {"name": "not_installed"}, "order_of_atoms_does_not_matter", None),
+    ],
+)
+def test_what_cannot_apply_is_not_collected(tests, settings, wanted, unwanted):
+    """By what the record declares, by the methods that the part has, by attributes; a subclass of the subclass decides anew."""
+    chosen = type("Chosen", (tests,), settings)
+    assert callable(getattr(chosen, f"test_{wanted}"))
+    if unwanted:
+        assert not callable(getattr(chosen, f"test_{unwanted}"))
+        assert callable(getattr(tests, f"test_{unwanted}"))
+
+
+def test_a_subclass_of_a_subclass_is_asked_anew():
+    narrow = type("Narrow", (TransportSolverTests,), {"name": "grid_transfer"})
+    assert not callable(narrow.test_potential_step_between_different_leads)
+    wide = type("Wide", (narrow,), {"name": "rgf"})
+    assert wide.test_potential_step_between_different_leads is TransportSolverTests.test_potential_step_between_different_leads

@@ -28,6 +28,8 @@ class TestDense(TransportSolverTests):
 class GridWires:
     """The kit's wires as a solver of lattices takes them."""
 
+    system_types = ("grid_wire",)
+
     def wire(self, onsite_eV):
         return GridWire(np.atleast_2d(onsite_eV))
 
@@ -129,6 +131,22 @@ class TestSiesta(StoredHamiltonianTests):
         return Junction.detect(component.stored_atoms()[0], 2.0)
 
 
-class TestNeutralSlaterKoster(TestSlaterKosterPtbp):
+class TestNeutralSlaterKoster(HamiltonianTests):
+    """On a chain, because every energy of the contour needs the leads anew."""
+
+    name = "slater_koster"
     options: ClassVar = {"charge_neutrality": "local", "neutrality_tolerance": 1e-4}
     tolerance_eV = 2e-3
+
+    @pytest.fixture
+    def crystal(self):
+        return Atoms("Au", cell=[2.7, 2.7, 2.7], pbc=True)
+
+    @pytest.fixture
+    def junction(self, component):
+        reach = component.range_A(np.array([79]))
+        layer = int(np.ceil(reach / 2.7))
+        chain = Atoms(f"Au{2 * layer + 2}", positions=[[0, 0, 2.7 * k] for k in range(2 * layer + 2)])
+        chain.positions[layer : layer + 2] += [[0.1, 0.05, 0.08], [-0.06, 0.1, -0.05]]
+        n = len(chain)
+        return Junction(chain, np.arange(layer), np.arange(n - layer, n), 2.7 * layer, 2.7 * layer)

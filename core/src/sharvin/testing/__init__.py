@@ -10,7 +10,8 @@
         tolerance = 1e-7
 
 Each test is a statement of physics or of the kind's contract (:mod:`sharvin.protocols`); tolerances and sizes are class
-attributes, and a test that does not apply can be overridden. The kit needs pytest.
+attributes. Tests that cannot concern a part, by what its record declares and which optional methods it has, are not collected;
+another test that does not apply can be overridden, with the reason. The kit needs pytest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import pytest
 
 _MODULES = (
+    "clean_bars",
     "component",
     "descriptors",
     "dynamics",

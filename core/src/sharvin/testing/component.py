@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sharvin.errors import InputError
 from sharvin.part_checks import lightness_problems, options_problems, record_problems
 from sharvin.registry import Part, create, registry
+from sharvin.testing.applicability import leave_out_what_does_not_apply
 
 _light: dict[str, list[str]] = {}
 
@@ -24,11 +26,28 @@ class ComponentTests:
         The component's name in a config.
     options : dict
         Options to build it with. Where they depend on files, override the fixture `component_options`.
+    accepted : dict
+        Set by the class of each kind: the smallest and the largest value that a subclass may give each tolerance.
     """
 
     kind: ClassVar[str]
     name: ClassVar[str]
     options: ClassVar[dict[str, Any]] = {}
+    accepted: ClassVar[dict[str, tuple[float, float]]] = {}
+    _computed: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        if hasattr(cls, "name"):
+            leave_out_what_does_not_apply(cls)
+
+    def once(self, what: str, compute: Callable[[], Any]) -> Any:
+        """A result that several tests of a class look at, computed for the first of them."""
+        if "_computed" not in vars(type(self)):
+            type(self)._computed = {}
+        if what not in self._computed:
+            self._computed[what] = compute()
+        return self._computed[what]
 
     @pytest.fixture
     def component_options(self) -> dict[str, Any]:
@@ -41,9 +60,23 @@ class ComponentTests:
         return create(self.kind, self.name, **component_options)
 
     @pytest.fixture
+    def make(self, component_options: dict[str, Any]) -> Callable[[], Any]:
+        """Makes the component anew, as every worker process does."""
+        return lambda: create(self.kind, self.name, **component_options)
+
+    @pytest.fixture
     def part(self) -> Part:
         """The component's record in the registry."""
         return registry().find(self.kind, self.name)
+
+    def test_tolerances_are_no_excuse(self) -> None:
+        """A subclass may choose its tolerances, but none so wide that it accepts wrong physics."""
+        for name, (low, high) in self.accepted.items():
+            value = getattr(self, name)
+            assert low <= value <= high, (
+                f"{name} = {value:g} of {type(self).__name__} proves nothing: choose it between {low:g} and {high:g}, "
+                "or mend the part"
+            )
 
     def test_record_is_complete_and_importable(self, part: Part) -> None:
         """Name, one-line summary, targets that import, the methods of its kind."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pytest
 
 from sharvin.protocols import Outcome
 from sharvin.registry import create
+from sharvin.testing.applicability import applies_where
 from sharvin.testing.component import ComponentTests
 
 
@@ -36,11 +37,13 @@ class ExecutorTests(ComponentTests):
         assert len(by_index) == len(found)
         return by_index
 
-    def test_every_item_has_its_outcome(self, component: Any) -> None:
-        """Indices number the items' places, in whatever order outcomes come."""
-        found = self.outcomes(component, square, iter(range(7)))
-        assert {index: outcome.value for index, outcome in found.items()} == {i: i * i for i in range(7)}
+    def test_every_item_has_its_outcome(self, component: Any, tmp_path: Path) -> None:
+        """Indices number the items' places, in whatever order outcomes come, and no item is computed twice."""
+        found = self.outcomes(component, note_and_square, ((tmp_path, number) for number in range(3, 10)))
+        assert {index: outcome.value for index, outcome in found.items()} == {i: (i + 3) ** 2 for i in range(7)}
         assert all(outcome.error is None for outcome in found.values())
+        runs = [len((tmp_path / str(number)).read_bytes()) for number in range(3, 10)]
+        assert runs == [1] * 7, f"seven items were computed {runs} times"
 
     def test_no_items_no_outcomes(self, component: Any) -> None:
         """An empty ensemble is done at once."""
@@ -54,10 +57,9 @@ class ExecutorTests(ComponentTests):
         assert "three cannot be squared" in (found[3].error or "")
         assert [found[i].value for i in (0, 1, 2, 4, 5)] == [0, 1, 4, 16, 25]
 
+    @applies_where(lambda tests: tests.isolates_workers)
     def test_a_worker_that_dies_costs_its_item_only(self, component: Any) -> None:
         """A killed process is a failed item, not a failed run."""
-        if not self.isolates_workers:
-            pytest.skip("items run in this process")
         found = self.outcomes(component, square_or_die_at_two, range(6))
         assert set(found) == set(range(6))
         assert found[2].value is None
@@ -88,6 +90,14 @@ class ExecutorTests(ComponentTests):
 
 def square(number: int) -> int:
     """n²."""
+    return number * number
+
+
+def note_and_square(item: tuple[Path, int]) -> int:
+    """n², and one more byte in the file n of a folder."""
+    folder, number = item
+    with (folder / str(number)).open("ab") as file:
+        file.write(b".")
     return number * number
 
 

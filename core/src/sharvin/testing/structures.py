@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.neighborlist import neighbor_list
+from ase.neighborlist import natural_cutoffs, neighbor_list
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from sharvin.registry import registry
+from sharvin.testing.applicability import applies_where
 from sharvin.testing.component import ComponentTests
 
 
@@ -20,10 +23,14 @@ class StructureTests(ComponentTests):
     ----------
     min_distance_A : float
         Atoms closer than this overlap.
+    connected : bool
+        False for structures that begin with a gap between their electrodes.
     """
 
     kind = "structures"
     min_distance_A: ClassVar[float] = 1.5
+    accepted: ClassVar[dict[str, tuple[float, float]]] = {"min_distance_A": (0.5, 10.0)}
+    connected: ClassVar[bool] = True
 
     @pytest.fixture
     def atoms(self, component: Any) -> Atoms:
@@ -67,6 +74,19 @@ class StructureTests(ComponentTests):
         assert len(atoms) > 1
         assert np.all(np.isfinite(atoms.positions))
         assert len(neighbor_list("d", atoms, self.min_distance_A)) == 0
+
+    def test_transport_is_along_z(self, atoms: Atoms) -> None:
+        """The wire ends in z, where the leads begin."""
+        assert not atoms.pbc[2], "the structure is periodic along z, the transport direction"
+
+    @applies_where(lambda tests: tests.connected)
+    def test_the_wire_is_whole(self, atoms: Atoms) -> None:
+        """A chain of neighbours, no further apart than 1.4 times their covalent radii, leads from one electrode to the other."""
+        first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.4))
+        bonds = csr_array((np.ones(len(first)), (first, second)), shape=(len(atoms), len(atoms)))
+        part = connected_components(bonds, directed=False)[1]
+        ends = [set(part[atoms.arrays["electrode"] == side]) for side in (-1, 1)]
+        assert ends[0] & ends[1], "no chain of neighbours leads from the left electrode to the right one: the wire is broken"
 
     def test_elements_are_those_that_the_options_announce(self, component_options: dict[str, Any], atoms: Atoms) -> None:
         """``sharvin check`` trusts `Options.elements`."""

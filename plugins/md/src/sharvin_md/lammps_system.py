@@ -232,7 +232,8 @@ class LammpsSystem:
         """Give the same atoms other positions and another cell."""
         self.box = Box.of(atoms, margin)
         low, high, xy, xz, yz = self.box.corners()
-        self._view("x")[self._rows()] = self.box.wrap(self.box.to_lammps(atoms.positions), self.pbc)
+        inside = self.box.wrap(self.box.to_lammps(atoms.positions), self.pbc)
+        self._view("x")[self._rows()] = inside  # before the box changes, or atoms would be lost through open boundaries
         ranges = [f"{axis} final {float(low[k])!r} {float(high[k])!r}" for k, axis in enumerate("xyz")]
         if self._tilted or self.box.tilted:
             if not self._tilted:
@@ -240,6 +241,7 @@ class LammpsSystem:
                 self._tilted = True
             ranges += [f"xy final {xy!r}", f"xz final {xz!r}", f"yz final {yz!r}"]
         self.lmp.command(f"change_box all {' '.join(ranges)} units box")
+        self._view("x")[self._rows()] = inside  # LAMMPS has wrapped them into the old box
 
     def positions(self) -> Vectors:
         """Positions float64[n_atoms, 3] in Å, not wrapped into the cell."""
