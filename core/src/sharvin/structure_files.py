@@ -345,7 +345,7 @@ def _format_of(path: Path) -> str:
     if h5py.is_hdf5(path):
         return HDF5
     text = head(path)
-    if re.match(r"(\s*(#.*)?\n)*\s*ITEM:", text):
+    if re.match(r"(?:[ \t]*(?:#.*)?\n)*[ \t]*ITEM:", text):
         return DUMP
     if re.search(r"^\s*\d+\s+atoms\b", text, re.M) and re.search(r"\s(xlo\s+xhi|avec)\b", text):
         return DATA
