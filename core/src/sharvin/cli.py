@@ -13,7 +13,7 @@ import warnings
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -390,7 +390,14 @@ def _name_slow_plugins() -> None:
                 click.echo(f"note: {plugin.slowness}; SHARVIN_DISABLE={plugin.name} leaves it out.", err=True)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """A warning about the physics as one line; others, which are for developers, as Python shows them."""
     if issubclass(category, PhysicsWarning):
         click.echo(f"{click.style('warning', fg='yellow')}: {message}", err=True)
