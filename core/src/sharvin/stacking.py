@@ -121,14 +121,13 @@ def stated_stacking(end: WireEnd, min_thickness_A: float, layers: int) -> Stacki
     """
     if layers < 1 or layers > end.n_layers:
         raise InputError(f"lead_layers: {layers} atomic layers a period, but the {end.side} end of the wire has {end.n_layers}.")
-    cell = int(np.searchsorted(end.layer, layers))
+    heights = np.array([end.height(k) for k in range(min(layers + 1, end.n_layers))]) - end.height(0)
     run = None
     if layers < end.n_layers:
-        run = end.run(np.array([0.0, 0.0, end.height(layers)]), 2.0 * MATCH_TOLERANCE_A)
-        run = end.refined(run, MATCH_TOLERANCE_A) if run.count > cell else None
-    heights = np.array([end.height(k) for k in range(layers)])
-    if run is None and layers > 1 and np.ptp(np.diff(heights)) <= MATCH_TOLERANCE_A:
-        run = end.run(np.array([0.0, 0.0, heights[-1] * layers / (layers - 1)]), MATCH_TOLERANCE_A)
+        run = end.run(np.array([0.0, 0.0, heights[layers]]), 2.0 * MATCH_TOLERANCE_A)
+        run = end.refined(run, MATCH_TOLERANCE_A) if end.seen(run) else None
+    if run is None and layers > 1 and np.ptp(np.diff(heights[:layers])) <= MATCH_TOLERANCE_A:
+        run = end.run(np.array([0.0, 0.0, heights[layers - 1] * layers / (layers - 1)]), MATCH_TOLERANCE_A)
     reason = "" if run is None else contradiction(end, run)
     if run is None or reason:
         raise InputError(no_period(end, layers, reason))
@@ -210,10 +209,13 @@ def _candidates(end: WireEnd) -> list[Floats]:
         chosen = np.concatenate([chosen, lateral[np.sort(first)]])
     if not len(chosen):
         return []
-    probes = np.flatnonzero(end.layer == 0)[:_PROBES]
+    probes = np.arange(min(_PROBES, len(end)))
     points = (end.places[probes] + chosen[:, None]).reshape(-1, 3)
     hits = _hits(end, points, np.tile(end.numbers[probes], len(chosen)), 2.0 * MATCH_TOLERANCE_A)
-    chosen = chosen[hits.reshape(len(chosen), -1).all(axis=1)]
+    first = end.depths[probes] < chosen[:, 2:] - LAYER_TOLERANCE_A
+    hits = hits.reshape(first.shape)
+    outermost = (hits | (end.layer[probes] > 0)).all(axis=1)
+    chosen = chosen[outermost & (2 * (hits & first).sum(axis=1) >= first.sum(axis=1))]
     return list(chosen[np.argsort(chosen[:, 2], kind="stable")])
 
 

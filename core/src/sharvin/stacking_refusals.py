@@ -98,6 +98,7 @@ def _closest_repeat(end: WireEnd) -> str:
     """How far the outermost layer is from its best image among the next ones; nothing if there is none near."""
     outermost = np.flatnonzero(end.layer == 0)
     heights = [end.height(k) - end.height(0) for k in range(1, min(9, end.n_layers))]
+    heights = [height for height in heights if height > 0.5 * NO_IMAGE_A]
     misses = []
     for height in heights:
         partner, off = end.nearest(end.places[outermost] + [0.0, 0.0, height])
