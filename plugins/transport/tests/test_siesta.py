@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sisl
 from click.testing import CliRunner
-from sharvin.brillouin import averaged_transmission
+from sharvin.brillouin import averaged_observables, averaged_transmission
 from sharvin.cli import cli
 from sharvin.errors import InputError
 from sharvin.junction import Junction
@@ -129,6 +129,9 @@ def test_a_wider_cell_at_gamma_is_the_k_points_of_a_narrow_one(tmp_path: Path) -
     ]
     T = [averaged_transmission(RGF, h.device(0).samples, energies) for h in both]
     assert T[0] == pytest.approx(3 * T[1], abs=1e-8)
+    seen = [averaged_observables(RGF, h.device(0).samples, energies) for h in both]
+    assert seen[0].fano == pytest.approx(seen[1].fano, abs=1e-8)
+    assert seen[0].dos_per_eV == pytest.approx(3 * seen[1].dos_per_eV, abs=1e-8)
 
 
 def test_the_command_line_and_a_junction_take_the_file(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,7 @@ def neutral_fermi_energy(
         If there is none within 0.5 eV of the guess.
     """
 
+    @cache
     def excess(fermi: float) -> float:
         contour = Contour.semicircle(bottom_eV, fermi, points)
         total = 0.0

@@ -22,7 +22,7 @@ from sharvin.two_terminal import Lead
 from sharvin_transport.lead_bands import bloch_blocks
 
 KB_EV_PER_K = 8.617333262e-5
-CONVERGED_EV = 1e-4
+CONVERGED_EV = 3e-4
 """Largest change by the last doubling; the next one would change by about its square over kT."""
 _FIRST_INTERVALS = 8
 _MOST_INTERVALS = 4096
@@ -47,7 +47,7 @@ def lead_fermi_energy(lead: Lead, electrons: float, smearing_K: float) -> float:
 def sampled_fermi_energy(leads: Sequence[tuple[float, Lead]], electrons: float, smearing_K: float) -> float:
     """Fermi energy in eV of a lead that is sampled at transverse k-points: (weight, lead at k), weights of sum 1.
 
-    Converged along z: the last doubling of the grid changes it by less than 0.1 meV, the one before by less than 3 meV.
+    Converged along z: the last doubling of the grid changes it by less than 0.3 meV, the one before by less than 3 meV.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def sampled_fermi_energy(leads: Sequence[tuple[float, Lead]], electrons: float, 
     while intervals <= _MOST_INTERVALS:
         found.append(_filled(paths, intervals, electrons, kt))
         changes = np.abs(np.diff(found[-3:]))
-        if len(changes) == 2 and changes[0] < 30 * CONVERGED_EV and changes[1] < CONVERGED_EV:
+        if len(changes) == 2 and changes[0] < 10 * CONVERGED_EV and changes[1] < CONVERGED_EV:
             return found[-1]
         intervals *= 2
     raise InputError(

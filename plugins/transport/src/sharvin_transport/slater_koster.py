@@ -308,10 +308,15 @@ class SlaterKoster:
         if abs(own[0] - own[1]) <= ALIGNMENT_EV:
             return 0.5 * (own[0] + own[1]) if given is None else given
         if given is None:
+            otherwise = ""
+            if self.options.charge_neutrality == "none":
+                otherwise = (
+                    "; fermi_energy_eV sets one Fermi energy for both and ignores the contact potential, so that at least one "
+                    "lead is charged"
+                )
             raise InputError(
                 f"the Fermi energies of the two leads, {own[0]:.3f} and {own[1]:.3f} eV, differ; the contact potential of "
-                "different crystals is not computed, so both electrodes must be the same crystal; fermi_energy_eV sets one Fermi "
-                "energy for both and ignores the contact potential, so that at least one lead is charged."
+                f"different crystals is not computed, so both electrodes must be the same crystal{otherwise}."
             )
         warnings.warn(
             f"the leads are filled at {own[0]:.3f} eV (left) and {own[1]:.3f} eV (right) on the table's scale; fermi_energy_eV "
