@@ -92,7 +92,7 @@ def test_the_waves_of_gold_agree_with_decimation(table: str, contact: Callable[.
     for energy in energies + system.fermi_energy:
         for side in ("left", "right"):
             surface = EIGENMODES.surfaces.surface(system.left, side, float(energy))
-            assert surface.w.shape[1] == open_channels(system.left, float(energy))
+            assert surface.w.shape[1] == open_channels(system.left, float(energy)) == channels(system.left, energy)[0]
 
 
 def test_the_spectral_function_is_the_flux_of_the_waves() -> None:
