@@ -25,6 +25,10 @@ def _has_cutoff(tests: type[Any]) -> bool:
     return tests.cutoff_A is not None
 
 
+def _has_derivatives(tests: type[Any]) -> bool:
+    return has_method(tests, "derivatives")
+
+
 class DescriptorTests(ComponentTests):
     """Features of structures, of kind ``per_atom`` or ``per_structure``.
 
@@ -205,7 +209,7 @@ class DescriptorTests(ComponentTests):
         found, one, two = self.rows(component, structure + other, structure, other)
         self.expect_equal(found, np.concatenate([one, two]), "of two clusters beyond each other's reach")
 
-    @applies_where(lambda tests: has_method(tests, "derivatives"))
+    @applies_where(_has_derivatives)
     def test_derivatives_equal_finite_differences(self, component: Any) -> None:
         """Every row changes with every atom as its derivative says, and not at all with an atom that it has no derivative for."""
         for atoms in (self._rattled_crystal(), self._slab()):
@@ -221,13 +225,14 @@ class DescriptorTests(ComponentTests):
                 expected = (rows[0] - 8.0 * rows[1] + 8.0 * rows[2] - rows[3]) / (12.0 * self.derivative_step_A)
                 assert np.abs(found[:, atom, direction] - expected).max() <= tolerance
 
+    @applies_where(_has_derivatives)
     def test_derivatives_know_no_origin(self, component: Any, structure: Atoms) -> None:
         """Moving all atoms together changes nothing, so the derivatives of a row add up to zero."""
         for atoms in (structure, self._slab()):
             found = self._dense_derivatives(component, atoms)
             assert np.abs(found.sum(axis=1)).max() <= self.derivative_tolerance * np.abs(found).max()
 
-    @applies_where(lambda tests: has_method(tests, "derivatives"))
+    @applies_where(_has_derivatives)
     def test_derivatives_come_a_frame_at_a_time(self, component: Any, structure: Atoms) -> None:
         """One set a frame, in order, each the same as alone, with no pair of row and atom twice."""
         both = [structure, structure[:5]]
