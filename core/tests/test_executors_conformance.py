@@ -15,7 +15,7 @@ class TestSerial(ExecutorTests):
 class TestProcesses(ExecutorTests):
     name = "processes"
     options: ClassVar = {"workers": 2}
-    settings: ClassVar = [{"workers": 1}, {"workers": 3}]
+    settings: ClassVar = [{"workers": 1}]
 
 
 def test_a_script_that_starts_workers_as_it_is_imported_is_told_so(tmp_path):

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pytest
 from pydantic import Field
-from sharvin.errors import InputError
 from sharvin.option_types import OptionTypes, default_in_words
 from sharvin.options import Options
 from sharvin.registry import registry
-from sharvin.validation import model_in, validate_options
+from sharvin.validation import model_in
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -108,26 +106,3 @@ def test_no_installed_option_is_described_by_names_of_python():
                     "Options(",
                 ):
                     assert word not in said, part.title
-
-
-@pytest.mark.parametrize(
-    ("values", "sentence"),
-    [
-        ({"table": 3}, "mine.table: must be text or mapping of names to texts, not 3."),
-        ({"table": {"Au": 3}}, "mine.table.Au: Input should be a valid string (given: 3)."),
-        ({"word_or_number": -1.0}, "mine.word_or_number: must be number > 0 or auto, not -1.0."),
-        ({"three": [1, 2]}, "mine.three: must be list of 3 integers ≥ 1, not [1, 2]."),
-        ({"three": 1}, "mine.three: must be list of 3 integers ≥ 1, not 1."),
-        ({"several": [0]}, "mine.several.0: Input should be greater than or equal to 1 (given: 0)."),
-        ({"inner": 3}, "mine.inner: must be mapping of options or nothing, not 3."),
-        ({"inner": {"size": 0}}, "mine.inner.size: Input should be greater than or equal to 1 (given: 0)."),
-        ({"inners": [{}]}, "mine.inners.0.size: this option is required: How large."),
-        ({"inners": [{"size": 1, "agian": ()}]}, "mine.inners.0.agian: there is no such option (did you mean 'again'?)."),
-        ({"choice": "sope"}, "mine.choice: Input should be 'soap' or 'acsf' (given: 'sope') (did you mean 'soap'?)."),
-        ({"abvoe": 1}, "mine.abvoe: there is no such option (did you mean 'above' or 'table'?)."),
-    ],
-)
-def test_one_mistake_is_one_sentence_without_names_of_python(values, sentence):
-    with pytest.raises(InputError) as caught:
-        validate_options(Many, values, "mine")
-    assert str(caught.value) == sentence

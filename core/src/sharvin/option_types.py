@@ -1,13 +1,13 @@
 """Types of options in words: ``number > 0``, ``one of soap, acsf``, ``list of 3 integers ≥ 1``, ``text or nothing``.
 
-They are read from the JSON schema of the option model, so bounds and unions of any model are understood. ``plugins show``, the
-messages on wrong options and the tables of the manual all use these words.
+They are read from the JSON schema of the option model, so bounds and unions of any model are understood. ``plugins show`` and the
+tables of the manual use these words.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, PydanticUserError
@@ -48,29 +48,6 @@ class OptionTypes:
     def of(self, name: str) -> str:
         """Type of an option, in words."""
         return self.words(self._root.get("properties", {}).get(name, {}))
-
-    def at(self, path: Sequence[str | int]) -> tuple[str, Sequence[str | int]] | None:
-        """Type at the first place of a path where one of several types is asked for; None if there is none on the way.
-
-        Parameters
-        ----------
-        path : sequence of str or int
-            Where pydantic found a mistake: names of options and numbers of items, and after such a place the type that it tried.
-
-        Returns
-        -------
-        (str, sequence) or None
-            The words, and the part of the path that leads there.
-        """
-        schema = self._root
-        for depth, step in enumerate(path):
-            if len(self._choices(schema)) > 1:
-                return self.words(schema), path[:depth]
-            found = self._inside(schema, step)
-            if found is None:
-                return None
-            schema = found
-        return self.words(schema), path
 
     def words(self, schema: Mapping[str, Any]) -> str:
         """A JSON schema in words."""
@@ -125,21 +102,6 @@ class OptionTypes:
             return "mapping of options"
         values = schema.get("additionalProperties")
         return f"mapping of names to {self._plural(values)}" if isinstance(values, Mapping) and values else "mapping"
-
-    def _choices(self, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """Types between which pydantic tells in the place of a mistake; that of null is not one."""
-        every = [self._resolved(one) for one in schema.get("anyOf", schema.get("oneOf", ()))]
-        return [one for one in every if one.get("type") != "null"]
-
-    def _inside(self, schema: Mapping[str, Any], step: str | int) -> Mapping[str, Any] | None:
-        choices = self._choices(schema)
-        schema = choices[0] if choices else schema
-        if isinstance(step, int):
-            places = schema.get("prefixItems", ())
-            found = places[step] if step < len(places) else schema.get("items")
-        else:
-            found = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
-        return self._resolved(found) if isinstance(found, Mapping) else None
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """The definition that a reference leads to."""

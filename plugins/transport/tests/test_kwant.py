@@ -31,6 +31,7 @@ class TestKwant(TransportSolverTests):
 
 class TestKwantOnGridWires(TransportSolverTests):
     name = "kwant"
+    system_types = ("grid_wire",)
 
     def wire(self, onsite_eV):
         return GridWire(np.atleast_2d(onsite_eV))

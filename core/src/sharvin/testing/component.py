@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 import pytest
@@ -34,15 +34,15 @@ class ComponentTests:
     name: ClassVar[str]
     options: ClassVar[dict[str, Any]] = {}
     accepted: ClassVar[dict[str, tuple[float, float]]] = {}
-    _computed: ClassVar[dict[str, Any]] = {}
+    _computed: ClassVar[dict[Hashable, Any]] = {}
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
         if hasattr(cls, "name"):
             leave_out_what_does_not_apply(cls)
 
-    def once(self, what: str, compute: Callable[[], Any]) -> Any:
-        """A result that several tests of a class look at, computed for the first of them."""
+    def once(self, what: Hashable, compute: Callable[[], Any]) -> Any:
+        """A result that several tests of a class look at, computed for the first of them; `what` says all that it depends on."""
         if "_computed" not in vars(type(self)):
             type(self)._computed = {}
         if what not in self._computed:
@@ -58,11 +58,6 @@ class ComponentTests:
     def component(self, component_options: dict[str, Any]) -> Any:
         """The component, built through the registry as a config does."""
         return create(self.kind, self.name, **component_options)
-
-    @pytest.fixture
-    def make(self, component_options: dict[str, Any]) -> Callable[[], Any]:
-        """Makes the component anew, as every worker process does."""
-        return lambda: create(self.kind, self.name, **component_options)
 
     @pytest.fixture
     def part(self) -> Part:

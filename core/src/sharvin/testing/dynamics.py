@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -47,11 +46,11 @@ class DynamicsTests(ComponentTests):
         return found
 
     def test_equal_seeds_give_equal_trajectories(
-        self, make: Callable[[], Any], atoms: Atoms, potential: Potential, frames: list[Frame]
+        self, component: Any, atoms: Atoms, potential: Potential, frames: list[Frame]
     ) -> None:
         """Bit for bit, also with a component made anew as in another process; the caller's atoms are not moved."""
         before = atoms.copy()
-        again = list(make().run(atoms, potential, seed=1))
+        again = list(component.run(atoms, potential, seed=1))
         assert len(again) == len(frames)
         for first, second in zip(frames, again, strict=True):
             assert np.array_equal(first.positions, second.positions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,12 +38,14 @@ class ExecutorTests(ComponentTests):
         assert len(by_index) == len(found)
         return by_index
 
-    def test_every_item_has_its_outcome(self, component: Any, tmp_path: Path) -> None:
+    def test_every_item_has_its_outcome(self, component: Any) -> None:
         """Indices number the items' places, in whatever order outcomes come, and no item is computed twice."""
-        found = self.outcomes(component, note_and_square, ((tmp_path, number) for number in range(3, 10)))
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            found = self.outcomes(component, note_and_square, ((folder, number) for number in range(3, 10)))
+            runs = [len((folder / str(number)).read_bytes()) for number in range(3, 10)]
         assert {index: outcome.value for index, outcome in found.items()} == {i: (i + 3) ** 2 for i in range(7)}
         assert all(outcome.error is None for outcome in found.values())
-        runs = [len((tmp_path / str(number)).read_bytes()) for number in range(3, 10)]
         assert runs == [1] * 7, f"seven items were computed {runs} times"
 
     def test_no_items_no_outcomes(self, component: Any) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from sharvin.junction import Junction
+from sharvin.registry import create
 from sharvin.testing.clean_bars import (
     PHASES,
     CleanBar,
@@ -26,6 +27,7 @@ from sharvin.testing.reference import reference_transmission
 from sharvin.testing.systems import shuffled
 from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal
 
+Bar = tuple[CleanBar, TwoTerminal, BlochHamiltonian]
 K_POINTS = np.array([[0.0, 0.0, 0.0], [0.1, 0.23, -0.31], [0.5, 0.0, 0.25]])
 
 
@@ -63,46 +65,56 @@ class HamiltonianTests(ComponentTests):
         raise NotImplementedError("give your subclass a fixture 'crystal' that returns a small periodic ase.Atoms")
 
     @pytest.fixture
+    def component(self, component_options: dict[str, Any]) -> Any:
+        """The component, one for all tests of a class, because some take long to make a device."""
+        return self.once("component", lambda: create(self.kind, self.name, **component_options))
+
     def device(self, component: Any, junction: Junction) -> TwoTerminal:
-        """The device of `junction`."""
-        device: TwoTerminal = self.once("device", lambda: component.two_terminal(junction))
-        return device
+        """The device of `junction`, made once."""
+        made: tuple[Any, TwoTerminal] = self.once(
+            ("device", id(component)), lambda: (component, component.two_terminal(junction))
+        )
+        return made[1]
 
-    @pytest.fixture
-    def bars(self, component: Any, junction: Junction) -> list[tuple[CleanBar, TwoTerminal, BlochHamiltonian]]:
-        """The electrodes of `junction` as clean bars: their devices, and the crystals that they are cut from."""
+    def bars(self, component: Any, junction: Junction) -> list[Bar]:
+        """The electrodes of `junction` as clean bars: their devices, and the crystals that they are cut from, made once."""
 
-        def bars() -> list[tuple[CleanBar, TwoTerminal, BlochHamiltonian]]:
-            return [(bar, component.two_terminal(bar.junction), component.bloch(bar.crystal)) for bar in clean_bars(junction)]
+        def bars() -> tuple[Any, list[Bar]]:
+            return component, [
+                (bar, component.two_terminal(bar.junction), component.bloch(bar.crystal)) for bar in clean_bars(junction)
+            ]
 
-        found: list[tuple[CleanBar, TwoTerminal, BlochHamiltonian]] = self.once("bars", bars)
-        return found
+        made: tuple[Any, list[Bar]] = self.once(("bars", id(component)), bars)
+        return made[1]
 
-    def test_device_and_leads_are_physical(self, device: TwoTerminal) -> None:
+    def test_device_and_leads_are_physical(self, component: Any, junction: Junction) -> None:
         """H = H† and S = S† of the device and of the leads' principal layers; S is the Gram matrix of a basis."""
+        device = self.device(component, junction)
         blocks = [device.H.toarray(), device.S.toarray()]
         blocks += [block for lead in (device.left, device.right) for block in (lead.H00, lead.S00)]
         for block in blocks:
             np.testing.assert_allclose(block, block.conj().T, atol=1e-12)
         assert np.linalg.eigvalsh(blocks[1]).min() > 0
 
-    def test_outer_principal_layers_are_the_leads(self, device: TwoTerminal) -> None:
+    def test_outer_principal_layers_are_the_leads(self, component: Any, junction: Junction) -> None:
         """The first and last blocks of the device equal the bulk lead's, or the contact itself would scatter."""
+        device = self.device(component, junction)
         for matrix, name in ((device.H.toarray(), "H00"), (device.S.toarray(), "S00")):
             left, right = getattr(device.left, name), getattr(device.right, name)
             np.testing.assert_allclose(matrix[: len(left), : len(left)], left, atol=1e-10)
             np.testing.assert_allclose(matrix[-len(right) :, -len(right) :], right, atol=1e-10)
 
-    def test_energies_are_finite(self, device: TwoTerminal) -> None:
+    def test_energies_are_finite(self, component: Any, junction: Junction) -> None:
         """No nan in H or S; the Fermi energy lies within the spectrum of H."""
+        device = self.device(component, junction)
         energies = _spectrum(device)
         assert np.all(np.isfinite(energies))
         assert energies.min() < device.fermi_energy < energies.max()
 
-    def test_the_lead_has_the_bands_of_its_crystal(self, bars: list[tuple[CleanBar, TwoTerminal, BlochHamiltonian]]) -> None:
+    def test_the_lead_has_the_bands_of_its_crystal(self, component: Any, junction: Junction) -> None:
         """H00 + H01 e^{ik} + h.c. of a lead and H(k) of the crystal that repeats its layer, transverse images included, agree."""
         some = slice(None, None, 20)
-        for bar, system, bloch in bars:
+        for bar, system, bloch in self.bars(component, junction):
             expected = bands_of_crystal(bloch)[some]
             for side, lead in (("left", system.left), ("right", system.right)):
                 assert lead.size == expected.shape[1], (
@@ -116,9 +128,9 @@ class HamiltonianTests(ComponentTests):
                     "across the transport direction are wrong"
                 )
 
-    def test_a_clean_bar_transmits_its_channels(self, bars: list[tuple[CleanBar, TwoTerminal, BlochHamiltonian]]) -> None:
+    def test_a_clean_bar_transmits_its_channels(self, component: Any, junction: Junction) -> None:
         """T is the number of bands of the crystal that cross the energy, an integer: nothing scatters between equal layers."""
-        for _, system, bloch in bars:
+        for _, system, bloch in self.bars(component, junction):
             bands = bands_of_crystal(bloch)
             energies = np.array(energies_with_channels(bands, system.fermi_energy, 2))
             assert len(energies), "no band of the lead has channels within 10 eV of the Fermi energy"
@@ -131,14 +143,12 @@ class HamiltonianTests(ComponentTests):
                     "in +z direction"
                 )
 
-    def test_the_fermi_energy_holds_the_valence_electrons(
-        self, bars: list[tuple[CleanBar, TwoTerminal, BlochHamiltonian]]
-    ) -> None:
+    def test_the_fermi_energy_holds_the_valence_electrons(self, component: Any, junction: Junction) -> None:
         """The bands below it hold the electrons that the crystal states, at transverse Γ or over the whole zone of the crystal.
 
         A Hamiltonian that states no electrons (0 or nan) says nothing that could be wrong.
         """
-        for bar, system, bloch in bars:
+        for bar, system, bloch in self.bars(component, junction):
             if not bloch.electrons > 0:
                 continue
             window = system.fermi_energy + self.fermi_tolerance_eV * np.array([-1, 0, 1])
@@ -153,8 +163,9 @@ class HamiltonianTests(ComponentTests):
                 f"transverse Γ and {everywhere[1]:.2f} in the whole zone, not the {bloch.electrons:g} that the crystal has"
             )
 
-    def test_calls_leave_nothing_behind(self, component: Any, junction: Junction, device: TwoTerminal) -> None:
+    def test_calls_leave_nothing_behind(self, component: Any, junction: Junction) -> None:
         """A device depends on its junction alone: not on another one that was asked for before, bit for bit."""
+        device = self.device(component, junction)
         moved = junction.atoms.copy()
         moved.positions[len(moved) // 2] += [0.05, 0.02, 0.03]
         component.two_terminal(junction.with_positions(moved))
@@ -165,10 +176,12 @@ class HamiltonianTests(ComponentTests):
         assert again.fermi_energy == device.fermi_energy
 
     @pytest.mark.parametrize("change", ["turned", "moved", "in another order"])
-    def test_only_the_geometry_counts(self, component: Any, junction: Junction, device: TwoTerminal, change: str) -> None:
+    def test_only_the_geometry_counts(self, component: Any, junction: Junction, change: str) -> None:
         """Atoms have no numbers, space no origin, and a quarter turn about z turns the blocks: the spectrum stays."""
         other = {"turned": _quarter_turn, "moved": _moved, "in another order": shuffled}[change](junction)
-        assert _spectrum(component.two_terminal(other)) == pytest.approx(_spectrum(device), abs=self.tolerance_eV)
+        assert _spectrum(component.two_terminal(other)) == pytest.approx(
+            _spectrum(self.device(component, junction)), abs=self.tolerance_eV
+        )
 
     @pytest.mark.parametrize("axis", [0, 1, 2])
     def test_bands_do_not_depend_on_the_cell(self, component: Any, crystal: Atoms, axis: int) -> None:

@@ -201,19 +201,19 @@ class PotentialTests(ComponentTests):
 
 def _far_moved(atoms: Atoms) -> Atoms:
     """Atoms in places that others had, none of them near its own, and displaced at random."""
-    moved = atoms.copy()
+    moved: Atoms = atoms.copy()
     moved.positions = atoms.positions[::-1] + np.random.default_rng(7).normal(0.0, 0.15, atoms.positions.shape)
     return moved
 
 
 def _stretched(atoms: Atoms) -> Atoms:
     """The same positions in a cell that is 4 % larger."""
-    stretched = atoms.copy()
+    stretched: Atoms = atoms.copy()
     stretched.set_cell(1.04 * atoms.cell.array, scale_atoms=False)
     return stretched
 
 
 def _as_cluster(atoms: Atoms) -> Atoms:
-    cluster = atoms.copy()
+    cluster: Atoms = atoms.copy()
     cluster.pbc = False
     return cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import sys
 from collections.abc import Iterator
@@ -21,8 +22,8 @@ def draws_elsewhere() -> Iterator[list[str]]:
     torch = sys.modules.get("torch")
 
     def states() -> dict[str, Any]:
-        found: dict[str, Any] = {"random": random.getstate(), "numpy.random": np.random.get_state()[1].tobytes()}  # noqa: NPY002
-        found["numpy.random"] += bytes(str(np.random.get_state()[2]), "ascii")  # noqa: NPY002
+        kept = np.random.get_state(legacy=False)  # noqa: NPY002 (to see whether it is used)
+        found: dict[str, Any] = {"random": random.getstate(), "numpy.random": pickle.dumps(kept)}
         if torch is not None:
             found["torch"] = torch.random.get_rng_state().numpy().tobytes()
         return found

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sharvin.frames import Frame, Frames
+from sharvin.registry import create
 from sharvin.samples import Dataset, Features, FeatureShards, Images, Samples
 from sharvin.testing.applicability import Test, applies_where, has_method, record_of
 from sharvin.testing.component import ComponentTests
@@ -102,19 +103,14 @@ class RegressorTests(ComponentTests):
         return Dataset(features, targets, groups)
 
     @pytest.fixture
-    def trained(self, component: Any, data: Dataset) -> tuple[Any, dict[str, list[float]]]:
-        """The component and its learning curves, trained once for all tests of these data; they only predict with it."""
+    def fitted(self, component: Any, data: Dataset) -> Any:
+        """The component, trained once for all tests of these data; they only predict with it."""
 
-        def trained() -> tuple[Any, dict[str, list[float]]]:
-            return component, component.fit(data, data.take(np.arange(4)), np.random.default_rng(5))
+        def trained() -> Any:
+            component.fit(data, data.take(np.arange(4)), np.random.default_rng(5))
+            return component
 
-        found: tuple[Any, dict[str, list[float]]] = self.once(f"trained {_content(data)}", trained)
-        return found
-
-    @pytest.fixture
-    def fitted(self, trained: tuple[Any, dict[str, list[float]]]) -> Any:
-        """The trained component."""
-        return trained[0]
+        return self.once(f"fitted {_content(data)}", trained)
 
     def test_saved_model_predicts_the_same(
         self, fitted: Any, data: Dataset, component_options: dict[str, Any], tmp_path: Path
@@ -170,9 +166,11 @@ class RegressorTests(ComponentTests):
         np.testing.assert_allclose(found, expected, rtol=0, atol=self.tolerance * np.abs(expected).max())
 
     def test_five_samples_can_be_learnt_by_heart(self, component: Any, data: Dataset) -> None:
-        """A model that cannot overfit five samples cannot learn."""
+        """A model that cannot overfit five samples cannot learn; its learning curves are finite, one value an epoch."""
         five = data.take(np.arange(5))
-        component.fit(five, five, np.random.default_rng(1))
+        curves = component.fit(five, five, np.random.default_rng(1))
+        assert len({len(curve) for curve in curves.values()}) <= 1
+        assert all(np.all(np.isfinite(curve)) for curve in curves.values())
         error = np.abs(component.predict(five.samples).mean - five.targets).mean()
         assert error < self.overfit_tolerance * np.ptp(five.targets), (
             f"five samples are learnt with a mean error of {error:.3g}, more than {self.overfit_tolerance:g} of their spread"
@@ -222,15 +220,9 @@ class RegressorTests(ComponentTests):
             "remembers its first fit, or draws random numbers from elsewhere"
         )
 
-    def test_learning_curves_are_finite(self, trained: tuple[Any, dict[str, list[float]]]) -> None:
-        """Curves by name, one value an epoch."""
-        curves = trained[1]
-        assert len({len(curve) for curve in curves.values()}) <= 1
-        assert all(np.all(np.isfinite(curve)) for curve in curves.values())
-
     @about(*FEATURES)
     def test_rows_in_files_are_as_good_as_in_memory(
-        self, fitted: Any, make: Callable[[], Any], data: Dataset, tmp_path: Path
+        self, fitted: Any, data: Dataset, component_options: dict[str, Any], tmp_path: Path
     ) -> None:
         """A model learnt from features mapped into memory, whose predictions are made from them, too."""
         samples = data.samples
@@ -243,18 +235,18 @@ class RegressorTests(ComponentTests):
         expected = fitted.predict(samples).mean
         scale = self.tolerance * np.abs(expected).max()
         np.testing.assert_allclose(fitted.predict(shards).mean, expected, rtol=0, atol=scale)
-        again = make()
+        again = create(self.kind, self.name, **component_options)
         again.fit(Dataset(shards, data.targets, data.groups), data.take(np.arange(4)), np.random.default_rng(5))
         np.testing.assert_allclose(again.predict(samples).mean, expected, rtol=0, atol=scale)
 
     @applies_where(lambda tests: has_method(tests, "keep_progress"))
     def test_an_interrupted_fit_ends_as_if_it_had_not_been(
-        self, make: Callable[[], Any], trained: tuple[Any, dict[str, list[float]]], data: Dataset, tmp_path: Path
+        self, component: Any, data: Dataset, component_options: dict[str, Any], tmp_path: Path
     ) -> None:
         """Bit for bit, where the regressor keeps its progress, and with one line of metrics an epoch."""
         validation, metrics = data.take(np.arange(4)), tmp_path / "metrics.jsonl"
-        whole, curves = trained
-        interrupted, resumed = make(), make()
+        curves = component.fit(data, validation, np.random.default_rng(5))
+        interrupted, resumed = (create(self.kind, self.name, **component_options) for _ in range(2))
         interrupted.keep_progress(tmp_path)
         try:
             interrupted.fit(data, validation, _Interrupting(np.random.PCG64(5), metrics))
@@ -262,7 +254,7 @@ class RegressorTests(ComponentTests):
             assert len(metrics.read_text().splitlines()) >= 2
         resumed.keep_progress(tmp_path)
         assert resumed.fit(data, validation, np.random.default_rng(5)) == curves
-        assert np.array_equal(resumed.predict(data.samples).mean, whole.predict(data.samples).mean)
+        assert np.array_equal(resumed.predict(data.samples).mean, component.predict(data.samples).mean)
         lines = [json.loads(line) for line in metrics.read_text().splitlines()]
         assert [line["epoch"] for line in lines] == list(range(1, len(lines) + 1))
         assert all({"epochs", "train_mae", "validation_mae", "learning_rate", "seconds"} <= line.keys() for line in lines)

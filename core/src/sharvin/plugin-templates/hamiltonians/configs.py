@@ -17,5 +17,3 @@ class PartNameOptions(Options):
     """Length over which the hopping decays to 1/e."""
     cutoff_A: float = Field(default=4.5, gt=0)
     """Atoms further apart do not couple."""
-    fermi_energy_eV: float = 0.0
-    """Fermi energy on a scale where the level of a single atom is 0."""

@@ -1,4 +1,7 @@
-"""One s orbital an atom: H_ij = t e^{−(r_ij − d)/λ} f(r_ij), S = 1, with f falling smoothly from 1 to 0 at the cutoff."""
+"""One s orbital an atom: H_ij = t e^{−(r_ij − d)/λ} f(r_ij), S = 1, with f falling smoothly from 1 to 0 at the cutoff.
+
+The level of a single atom is 0. The Fermi energy is where the bands of the left lead hold one electron for each of its atoms.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class PartName:
         right = self._lead(atoms[junction.right], junction.right_period_A)
         H[: left.size, : left.size], H[-right.size :, -right.size :] = left.H00, right.H00
         S = csr_array(eye_array(len(H), format="csr"))
-        return TwoTerminal(csr_array(H), S, left, right, self._options.fermi_energy_eV)
+        return TwoTerminal(csr_array(H), S, left, right, _fermi_energy(left))
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H_R of a periodic structure; one electron an atom."""
@@ -59,3 +62,10 @@ class PartName:
         bloch = self.bloch(crystal)
         blocks = [bloch.H_R[bloch.translations[:, 2] == n].sum(axis=0) for n in (0, 1)]
         return Lead(blocks[0], blocks[1], np.eye(len(layer)), np.zeros((len(layer), len(layer))))
+
+
+def _fermi_energy(lead: Lead) -> float:
+    """Energy in eV below which half of the states of a lead lie; each holds two electrons."""
+    phases = np.exp(2j * np.pi * (np.arange(200) + 0.5) / 200)
+    bands = [np.linalg.eigvalsh(lead.H00 + phase * lead.H01 + (phase * lead.H01).conj().T) for phase in phases]
+    return float(np.median(np.concatenate(bands)))
