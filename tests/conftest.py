@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from sharvin import cli
 from small_study import GOLD, small
 
 
@@ -21,6 +22,21 @@ def sharvin(cache):
         environment = {**os.environ, "SHARVIN_CACHE": str(cache), **options.pop("env", {})}
         command = [sys.executable, "-m", "sharvin", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, **options)
+
+    return call
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """The command line in this process: exit code, and what it said of errors."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["sharvin", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as ended:
+            return ended.code, capsys.readouterr().err
+        return 0, capsys.readouterr().err
 
     return call
 

@@ -243,14 +243,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_mistakes_in_cases_are_reported_with_their_lines(sharvin, tmp_path, what):
+def test_mistakes_in_cases_are_reported_with_their_lines(command, tmp_path, what):
     right, wrong, line, words = WRONG[what]
     text = SMALL.replace(right, wrong)
     assert text != SMALL
     (tmp_path / "wires.yaml").write_text(text)
-    result = sharvin("check", "wires.yaml", cwd=tmp_path)
-    assert result.returncode == 2 and "Traceback" not in result.stderr
-    assert any(f"wires.yaml:{line}: " in said and words in said for said in result.stderr.splitlines()), result.stderr
+    code, said = command("check", tmp_path / "wires.yaml")
+    assert code == 2 and "Traceback" not in said
+    assert any(f"wires.yaml:{line}: " in one and words in one for one in said.splitlines()), said
 
 
 def test_a_bias_that_no_case_uses_is_refused():
@@ -274,11 +274,11 @@ def test_maps_of_ones_own_are_used_once_each_and_must_be_enough(sharvin, config,
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_runs(sharvin, tmp_path, example):
+def test_every_example_runs(command, tmp_path, example):
     settings = ["workflow.scale=0.001", "executor=serial", "regressor.epochs=1"]
     arguments = [word for setting in settings for word in ("--set", setting)]
-    result = sharvin("run", example, "--out", tmp_path / "run", *arguments)
-    assert result.returncode == 0, result.stdout + result.stderr
+    code, said = command("run", example, "--out", tmp_path / "run", *arguments)
+    assert code == 0, said
     content = read_json(tmp_path / "run" / "results.json")
     assert not content["failures"]
     assert content["scale"] == 0.001 and content["test_samples"] == 20

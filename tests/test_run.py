@@ -17,7 +17,7 @@ from small_study import GOLD, results, small
 
 def test_the_run_folder_holds_what_a_reader_needs(finished):
     names = {entry.name for entry in finished.iterdir()}
-    assert names >= {"config.yaml", "versions.json", "results.json", "log.jsonl", "report.html", "figures", "store"}
+    assert names >= {"config.yaml", "versions.json", "results.json", "log.jsonl", "report.html", "traces.csv", "figures", "store"}
     content = json.loads((finished / "results.json").read_text())
     for key in ("n_traces", "n_labelled", "n_predicted", "mae_train_G0", "mae_test_G0", "histogram", "peak_near_1G0", "seconds"):
         assert key in content

@@ -239,6 +239,7 @@ def test_the_profile_marks_what_it_pictures(tmp_path: Path) -> None:
 def test_figures_of_nothing_are_refused(tmp_path: Path) -> None:
     for draw in (
         lambda: plot_plateau_lengths(tmp_path, series={}, rng=rng()),
+        lambda: plot_plateau_lengths(tmp_path, series={"one snapshot a trace": ([[0.0]], [[1.0]])}, rng=rng()),
         lambda: plot_log_histogram(tmp_path, series={}, rng=rng()),
         lambda: overlap_matrix({}, histograms.linear_edges(0.1, 3.0), rng()),
         lambda: overlap_matrix({"empty": []}, histograms.linear_edges(0.1, 3.0), rng()),

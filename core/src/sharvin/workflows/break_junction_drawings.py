@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.figures import clear_figures, plot_learning_curves, plot_parity
 from sharvin.histogram_comparison import OverlapMatrix, overlap_matrix
-from sharvin.histograms import conductance_histogram, peak_in_window, pooled
+from sharvin.histograms import conductance_histogram, peak_in_window, plateau_lengths, pooled
 from sharvin.store import read_observables, read_trajectory
 from sharvin.workflows import break_junction_figures as figures
 from sharvin.workflows.break_junction_comparison_figures import plot_histogram_comparison
@@ -92,7 +92,7 @@ def _histograms(outcome: Outcome, traces: Sequence[Trace]) -> None:
     if positive:
         plot_log_histogram(folder, series={name: [t.conductance_G0 for t in some] for name, some in by_wire.items()}, rng=rng)
     lengths = {name: ([t.elongation_A for t in some], [t.conductance_G0 for t in some]) for name, some in by_wire.items()}
-    if any(((values >= window[0]) & (values < window[1])).any() for values in conductances):
+    if (plateau_lengths(elongations, conductances, window) > 0).any():
         plot_plateau_lengths(folder, series=lengths, rng=outcome.context.rng("bootstrap"), window_G0=window)
 
 
