@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel
 from sharvin.hooks import CONFIG_KEYS, KINDS
+from sharvin.option_types import OptionTypes, default_in_words
 from sharvin.registry import Part, registry
 from sharvin.validation import model_in
 
@@ -45,41 +44,25 @@ def _section(part: Part) -> str:
         lines.append(f"It gives `{component.gives}`.")
     if component.needs:
         lines.append(f"It needs {', '.join(component.needs)}.")
-    fields = registry().options_model(part).model_fields
-    if not fields:
+    model = registry().options_model(part)
+    if not model.model_fields:
         return "\n".join([*lines, "It has no options.", ""])
     rows = ["", "| option | type | default | |", "|---|---|---|---|"]
-    rows += _rows(fields)
+    rows += _rows(model)
     return "\n".join([*lines, *rows, ""])
 
 
-def _rows(fields: dict[str, FieldInfo], before: str = "") -> list[str]:
-    """One row an option; options of models within follow the option that holds them."""
-    rows = []
-    for name, field in fields.items():
+def _rows(model: type[BaseModel], before: str = "", around: tuple[type[BaseModel], ...] = ()) -> list[str]:
+    """One row per option; options of models within follow the option that holds them."""
+    rows, types = [], OptionTypes(model)
+    for name, field in model.model_fields.items():
         inner = model_in(field.annotation)
-        rows.append(f"| `{before}{name}` | `{_type(field.annotation)}` | {_default(field)} | {_text(field.description)} |")
-        rows += _rows(inner.model_fields, f"{before}{name}.") if inner else []
+        default = "required" if field.is_required() else f"`{default_in_words(field).removeprefix('default ')}`"
+        cells = [f"`{before}{name}`", _text(types.of(name)), _text(default), _text(field.description)]
+        rows.append(f"| {' | '.join(cells)} |")
+        if inner is not None and inner not in (model, *around):
+            rows += _rows(inner, f"{before}{name}.", (model, *around))
     return rows
-
-
-def _type(annotation: Any) -> str:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _type(arguments[0])
-    if origin in (Union, UnionType):
-        return " or ".join(_type(one) for one in arguments)
-    if origin is Literal:
-        return " or ".join(repr(one) for one in arguments)
-    if origin is not None:
-        return f"{origin.__name__}[{', '.join(_type(one) for one in arguments)}]"
-    if annotation in (NoneType, None):
-        return "None"
-    return "…" if annotation is Ellipsis else getattr(annotation, "__name__", str(annotation))
-
-
-def _default(field: FieldInfo) -> str:
-    return "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`".replace("|", "\\|")
 
 
 def _text(description: str | None) -> str:

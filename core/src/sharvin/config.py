@@ -22,7 +22,7 @@ from sharvin.hooks import CONFIG_KEYS
 from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.registry import Registry, registry
 from sharvin.suggestions import did_you_mean
-from sharvin.validation import ConfigError, explain
+from sharvin.validation import ConfigError, mistakes
 
 RUN_KEYS = {"seed": int, "max_failures": int}
 DEFAULTS: dict[str, Any] = {"seed": 0, "max_failures": 10, "executor": {"use": "processes"}}
@@ -50,11 +50,11 @@ class Selection:
         }
 
     def build(self) -> Any:
-        """The component."""
+        """A new component, for one that remembers something from call to call, as a regressor does after its fit."""
         return registry().build(self.kind, self.name, self.options)
 
     def built(self) -> Any:
-        """The component, built once a process and then reused."""
+        """The component, built once per process and then reused; for those that remember nothing."""
         key = json.dumps(self.identity, sort_keys=True)
         if key not in _BUILT:
             _BUILT[key] = self.build()
@@ -180,8 +180,8 @@ class _Checker:
         try:
             chosen = model.model_validate(options)
         except ValidationError as error:
-            for item in error.errors():
-                self.complain((*place, *item["loc"]), explain(item, model).split(": ", 1)[1])
+            for within, sentence in mistakes(error, model):
+                self.complain((*place, *within), sentence)
             return None
         missing = [path for path in chosen.files() if not Path(path).expanduser().is_file()]
         for path in missing:

@@ -29,6 +29,9 @@ from ase.data import atomic_numbers, chemical_symbols
 from ase.units import Bohr, Rydberg
 from numpy.typing import NDArray
 from sharvin.errors import InputError
+from sharvin.suggestions import did_you_mean
+
+from sharvin_transport.configs import TABLES
 
 Floats = NDArray[np.float64]
 
@@ -224,7 +227,8 @@ def load_table(path: Path, name: str, tail_eV: float) -> Table:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
-            f"there is no Slater-Koster table {name!r}: give 'ptbp', 'nrl', a JSON file or a folder of .skf files."
+            f"there is no Slater-Koster table {name!r}{did_you_mean(name, TABLES)}: give 'ptbp', 'nrl', a JSON file or "
+            "a folder of .skf files."
         ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"the Slater-Koster table {name} cannot be read: {error}.") from error
