@@ -25,6 +25,19 @@ BROKEN = {
     ),
 }
 
+NOISY = """
+import os
+import time
+import scipy
+from sharvin.hooks import hookimpl
+SHARVIN_API = 1
+print("hello, I am noisy")
+time.sleep(float(os.environ.get("NOISY_SECONDS", "0")))
+@hookimpl
+def sharvin_step_finished(step):
+    pass
+"""
+
 
 def broken_distribution(folder, name, source):
     """Write an installable distribution ``sharvin-NAME`` whose plugin module has this source."""
@@ -42,10 +55,11 @@ def broken_distribution(folder, name, source):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """This repository's packages, the example plugin, and four broken ones."""
+    """This repository's packages, the example plugin, four broken ones, and one that prints and imports what it should not."""
     folder = tmp_path_factory.mktemp("third-party")
     shutil.copytree(EXAMPLE, folder / "example")
     broken = [broken_distribution(folder / name, name, source) for name, (source, _) in BROKEN.items()]
+    broken.append(broken_distribution(folder / "noisy", "noisy", NOISY))
     environment = ScratchEnvironment(folder / "venv", editable=True)
     environment.install(folder / "example", *broken)
     return environment
@@ -72,6 +86,25 @@ def test_a_broken_plugin_is_listed_with_its_reason(environment, name):
     shown = environment.sharvin("plugins", "list")
     assert shown.returncode == 0
     assert f"broken: {name} [sharvin-{name}]" in shown.stdout
+    asked = environment.sharvin("plugins", "show" if name in ("fails", "greedy") else "test", name)
+    assert asked.returncode == 2 and f"is broken: {plugin['reason']}" in asked.stderr
+
+
+def test_a_noisy_plugin_is_blamed_alone(environment):
+    assert "note: plugin noisy printed as it was imported: hello, I am noisy" in environment.sharvin("plugins", "list").stdout
+    blamed = environment.sharvin("plugins", "test", "noisy")
+    assert blamed.returncode == 1
+    assert "imports scipy" in blamed.stdout and "prints: hello, I am noisy" in blamed.stdout
+    for name in ("example", "transport/rgf"):
+        innocent = environment.sharvin("plugins", "test", name)
+        assert innocent.returncode == 0, innocent.stdout
+        assert "noisy" not in innocent.stdout
+
+
+def test_a_slow_plugin_is_named_by_the_commands_that_wait_for_it(environment):
+    slow = environment.sharvin("plugins", "show", "rgf", env={"NOISY_SECONDS": "0.6"})
+    assert slow.returncode == 0
+    assert "plugin noisy took " in slow.stderr and "SHARVIN_DISABLE=noisy" in slow.stderr
 
 
 def test_broken_plugins_take_nothing_from_the_others(environment, sharvin):
@@ -96,7 +129,6 @@ def test_it_keeps_the_contracts_of_its_kinds(environment, tmp_path):
     options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", tmp_path]
     result = environment.run("-m", "pytest", *options, tmp_path / "tests", cwd=tmp_path)
     assert result.returncode == 0, result.stdout
-    assert environment.sharvin("plugins", "test", "example").returncode == 0
 
 
 def test_its_parts_are_checked_like_any_others(environment):

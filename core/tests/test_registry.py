@@ -1,8 +1,10 @@
 """Discovery admits each plugin on its own; lookup by name says what it does not know and what may have been meant."""
 
 import importlib
+import logging
 import sys
 import textwrap
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -10,7 +12,9 @@ from sharvin import create
 from sharvin.component import SHARVIN_API, Component
 from sharvin.errors import InputError, MissingPackageError, UnknownComponentError
 from sharvin.hooks import CONFIG_KEYS, KINDS
+from sharvin.plugin_entries import nameless_leftover
 from sharvin.registry import Registry, known_components, load_target, registry
+from sharvin.run import versions
 
 HEADER = """
 from sharvin.component import Component
@@ -61,12 +65,19 @@ def test_a_plugin_offers_its_parts(plugin):
         ("import no_such_package", SHARVIN_API, "No module named 'no_such_package'"),
         ("import sys; sys.exit(3)", SHARVIN_API, "SystemExit: 3"),
         ("this is no python", SHARVIN_API, "SyntaxError"),
+        ("raise KeyboardInterrupt", SHARVIN_API, "KeyboardInterrupt"),
+        ("class Rare(BaseException): pass\nraise Rare('seldom\\nseen')", SHARVIN_API, "Rare: seldom seen"),
+        ("class Mute(Exception):\n    def __str__(self): raise self\nraise Mute", SHARVIN_API, "Mute"),
         ("", SHARVIN_API + 1, f"SHARVIN_API {SHARVIN_API + 1}"),
+        ("", f"'{SHARVIN_API}'", f"SHARVIN_API '{SHARVIN_API}'; this sharvin needs SHARVIN_API = {SHARVIN_API}, a whole number"),
+        ("", "True", "SHARVIN_API True"),
         ("del SHARVIN_API", SHARVIN_API, "states no SHARVIN_API"),
         ("@hookimpl\ndef sharvin_descriptor(): return []", SHARVIN_API, "did you mean 'sharvin_descriptors'"),
         ("def sharvin_transport(): return []", SHARVIN_API, "not marked with @hookimpl"),
         ("@hookimpl\ndef sharvin_transport(): return [3]", SHARVIN_API, "returned a int, not a Component"),
-        ("@hookimpl\ndef sharvin_transport(): return None", SHARVIN_API, "NoneType"),
+        ("@hookimpl\ndef sharvin_transport(): return None", SHARVIN_API, "returned a NoneType, not a list"),
+        (offer("mine", takes="two_terminal"), SHARVIN_API, "takes of component 'mine' must be a tuple of texts"),
+        (offer(3), SHARVIN_API, "must be a text"),
         ("@hookimpl\ndef sharvin_transport(wrong): return []", SHARVIN_API, "wrong"),
         (offer("rgf"), SHARVIN_API, "reserved for sharvin-transport"),
         (offer("twice") + offer("twice").replace("sharvin_transport", "sharvin_regressors"), SHARVIN_API, ""),
@@ -87,6 +98,104 @@ def test_a_broken_plugin_is_recorded_with_its_reason_and_harms_nobody(plugin, so
         assert "twice" in found.parts["regressors"]
 
 
+def test_a_broken_plugin_is_the_reason_why_its_part_is_absent(plugin):
+    entries = [plugin("mine", "raise RuntimeError('no such luck')"), plugin("other", offer("swift") + "\n    no_such_name")]
+    found = Registry(entries, disabled=())
+    for name, reason in (("mine", "no such luck"), ("swift", "no_such_name")):
+        for ask in (found.named, lambda name: found.find("transport", name)):
+            with pytest.raises(InputError, match=f"is broken: .*{reason}"):
+                ask(name)
+    with pytest.raises(InputError, match="may come from a plugin that is broken: mine"):
+        found.find("transport", "entirely_different")
+
+
+def test_parts_are_found_by_the_name_of_the_part_its_kind_its_plugin_or_its_distribution(plugin):
+    found = Registry([plugin("quick_ones", offer("swift") + offer("rapid", kind="regressors"))], disabled=())
+    for name in ("swift", "transport/swift"):
+        assert [part.title for part in found.named(name)] == ["transport/swift"]
+    for name in ("quick_ones", "quick-ones"):
+        assert [part.title for part in found.named(name)] == ["transport/swift", "regressors/rapid"]
+    with pytest.raises(InputError, match="did you mean 'swift'"):
+        found.named("swoft")
+
+
+def test_what_a_plugin_prints_as_it_is_imported_is_held_back(plugin, capfd):
+    source = """
+    import os, sys, logging
+    print("hello from python")
+    sys.stdout.buffer.write(b"bytes")
+    sys.stderr.write("a warning")
+    sys.stderr.fileno()
+    logging.getLogger("chatty").addHandler(logging.StreamHandler())
+    os.write(1, b"from compiled code")
+    """
+    found = Registry([plugin("chatty", source + offer("swift"))], disabled=())
+    assert capfd.readouterr() == ("", "")
+    assert only(found).status == "ok"
+    for said in ("hello from python", "bytes", "a warning", "from compiled code"):
+        assert said in only(found).printed
+    assert only(found).remarks == ["plugin chatty printed as it was imported: hello from python"]
+    logging.getLogger("chatty").warning("later")
+    assert capfd.readouterr().err == "later\n"
+
+
+def test_a_slow_plugin_is_named(plugin):
+    entries = [plugin("slow", "\n    import time; time.sleep(0.6)" + offer("swift")), plugin("quick", offer("rapid"))]
+    quick, slow = Registry(entries, disabled=()).plugins
+    assert (quick.slowness, slow.slowness[:17]) == ("", "plugin slow took ")
+
+
+def test_ctrl_c_while_a_plugin_is_imported_stops_the_program(plugin):
+    with pytest.raises(KeyboardInterrupt):
+        Registry([plugin("long", "import os, signal; os.kill(os.getpid(), signal.SIGINT)")], disabled=())
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    """Write a ``.dist-info`` folder into a folder at the beginning of the path."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(folder, metadata=None, entry_points=None):
+        (tmp_path / folder).mkdir()
+        for name, text in (("METADATA", metadata), ("entry_points.txt", entry_points)):
+            if text is not None:
+                (tmp_path / folder / name).write_text(text)
+        importlib.invalidate_caches()
+
+    return write
+
+
+def test_leftovers_of_old_installations_harm_nobody(distribution, plugin, monkeypatch):
+    plugin("leftover", offer("swift"))
+    mine = "[sharvin.plugins]\nleftover = leftover\n"
+    for folder in ("sharvin_transport-0.0.1.dist-info", "-foo.dist-info", ".dist-info", "sharvin_core.egg-info"):
+        distribution(folder)
+    distribution("half-0.1.dist-info", entry_points="[sharvin.plugins]\nhalf = half\n")
+    distribution("nonsense-0.1.dist-info", "Name: nonsense\nVersion: 0.1\n", "[sharvin.plugins]\nnonsense\n")
+    distribution("leftover-0.1.dist-info", "Name: leftover\nVersion: 0.1\n", mine)
+    distribution("leftover-0.2.dist-info", "Name: leftover\nVersion: 0.2\n", mine)
+    distribution("leftover_old-0.1.dist-info", entry_points=mine)
+    assert "-info is left over from an uninstallation: delete it" in nameless_leftover()
+    found = Registry(disabled=())
+    plugins = {plugin.name: plugin for plugin in found.plugins}
+    assert len(plugins) == len(found.plugins)
+    assert found.find("transport", "rgf").version == found.find("transport", "dense").version != "0.0.1"
+    assert "METADATA is missing" in plugins["half"].reason and "reinstall it" in plugins["half"].reason
+    assert "entry_points.txt cannot be read" in plugins["nonsense"].reason
+    assert plugins["leftover"].status == "ok" and "installed more than once" in plugins["leftover"].remarks[0]
+    monkeypatch.setattr("sharvin.run.registry", lambda: found)
+    assert versions()["sharvin-transport"] == found.find("transport", "rgf").version
+
+
+def test_an_option_model_that_cannot_be_had_is_an_error_of_its_plugin(plugin):
+    found = Registry([plugin("mine", offer("swift"))], disabled=())
+    with pytest.raises(InputError, match=r"transport/swift of mine is broken: decimal:Context is no subclass"):
+        found.build("transport", "swift", {})
+    part = replace(found.parts["transport"]["swift"], component=Component("swift", "no_such:Solver", "no_such:Options", "lost"))
+    with pytest.raises(InputError, match=r"no_such:Options cannot be imported: ModuleNotFoundError"):
+        found.options_model(part)
+
+
 def test_a_name_is_given_once(plugin):
     found = Registry([plugin("first", offer("swift")), plugin("second", offer("swift"))], disabled=())
     first, second = found.plugins
@@ -95,12 +204,26 @@ def test_a_name_is_given_once(plugin):
     assert found.find("transport", "swift").distribution == "first"
 
 
-def test_a_plugin_whose_second_hook_is_wrong_is_absent_altogether(plugin):
-    source = offer("swift") + "\n    @hookimpl\n    def sharvin_regressors():\n        return [None]\n"
+@pytest.mark.parametrize(
+    "second", ["sharvin_regressors():\n        return [None]", "sharvin_regressors(wrong):\n        return []"]
+)
+def test_a_plugin_whose_second_hook_is_wrong_is_absent_altogether(plugin, second):
+    source = offer("swift") + f"\n    @hookimpl\n    def {second}\n"
     found = Registry([plugin("half", source)], disabled=())
     assert only(found).status == "broken"
     assert found.parts["transport"] == {}
     assert found.manager.get_plugin("half") is None
+    assert found.manager.hook.sharvin_transport.get_hookimpls() == []
+
+
+def test_two_distributions_cannot_share_the_name_of_a_plugin(plugin):
+    first, second = plugin("first", offer("swift")), plugin("second", offer("rapid"))
+    entries = [first, EntryPoint(name="first", value=second.value, group=first.group)]
+    mine, other = Registry(entries, disabled=()).plugins
+    assert (mine.status, other.status) == ("ok", "broken")
+    assert "already has a plugin of the name first" in other.reason
+    again = EntryPoint(name="twice", value=first.value, group=first.group)
+    assert "is the plugin first already" in Registry([first, again], disabled=()).plugins[1].reason
 
 
 def test_disabled_plugins_are_not_imported(plugin, monkeypatch):

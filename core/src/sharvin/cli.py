@@ -168,6 +168,9 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
         if plugin.status != "ok":
             colour = "red" if plugin.status == "broken" else "yellow"
             click.echo(click.style(f"{plugin.status}: {plugin.name} [{plugin.distribution}]: {plugin.reason}", fg=colour))
+    for plugin in found.plugins:
+        for remark in plugin.remarks:
+            click.echo(click.style(f"note: {remark}", fg="yellow"))
 
 
 def _listing(found: Any, kinds: list[str]) -> dict[str, Any]:
@@ -185,8 +188,16 @@ def _listing(found: Any, kinds: list[str]) -> dict[str, Any]:
             for kind in kinds
         },
         "plugins": [
-            {"name": p.name, "distribution": p.distribution, "version": p.version, "status": p.status, "reason": p.reason}
-            for p in found.plugins
+            {
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "status": plugin.status,
+                "reason": plugin.reason,
+                "remarks": plugin.remarks,
+                "seconds": round(plugin.seconds, 3),
+            }
+            for plugin in found.plugins
         ],
     }
 
@@ -196,18 +207,11 @@ def _listing(found: Any, kinds: list[str]) -> dict[str, Any]:
 def show_plugin(name: str) -> None:
     """Show a part (NAME or KIND/NAME) with its options, or all parts of a plugin."""
     from sharvin.registry import registry
-    from sharvin.suggestions import did_you_mean
 
     found = registry()
-    matches = [
-        part
-        for kind, parts in found.parts.items()
-        for part in parts.values()
-        if name in (part.component.name, part.title, part.distribution)
-    ]
+    matches = found.named(name)
     if not matches:
-        every = [part.component.name for parts in found.parts.values() for part in parts.values()]
-        raise InputError(f"there is no part or plugin {name!r}{did_you_mean(name, every)}; see sharvin plugins list.")
+        click.echo(f"{name} offers no parts; it watches runs.")
     for part in matches:
         component = part.component
         click.echo(f"{part.title}: {component.summary}  [{part.distribution} {part.version}]")
@@ -215,28 +219,30 @@ def show_plugin(name: str) -> None:
             if any(values):
                 click.echo(f"  {label}: {', '.join(values)}")
         _show_options(found.options_model(part))
+    for plugin in found.plugins:
+        if plugin.name in {part.plugin for part in matches}:
+            for remark in plugin.remarks:
+                click.echo(click.style(f"note: {remark}", fg="yellow"))
 
 
-def _show_options(model: Any, before: str = "") -> None:
+def _show_options(model: Any, before: str = "", around: tuple[Any, ...] = ()) -> None:
     """Options with type, default and text; those of models within follow under the option that holds them."""
+    from sharvin.option_types import OptionTypes, default_in_words
     from sharvin.validation import model_in
 
+    types = OptionTypes(model)
     for option, field in model.model_fields.items():
-        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
-        inner = model_in(field.annotation)
-        kind = getattr(field.annotation, "__name__", None) if isinstance(field.annotation, type) else field.annotation
-        click.echo(f"  {before}{option}: {kind}, {default}")
+        click.echo(f"  {before}{option}: {types.of(option)}; {default_in_words(field)}")
         if field.description:
             click.echo("      " + " ".join(field.description.split()))
-        if inner is not None:
-            _show_options(inner, f"{before}{option}.")
+        inner = model_in(field.annotation)
+        if inner is not None and inner not in (model, *around):
+            _show_options(inner, f"{before}{option}.", (model, *around))
 
 
 @plugins.command("new")
 @click.argument("name")
-@click.option(
-    "--kind", type=click.Choice([kind for kind in KINDS if kind != "workflows"]), default="transport", show_default=True
-)
+@click.option("--kind", type=click.Choice(KINDS), default="transport", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Where to make the folder. Default: here.")
 def new_plugin(name: str, kind: str, out: Path) -> None:
     """Write the skeleton of a plugin distribution that installs and passes its conformance tests."""
@@ -248,7 +254,7 @@ def new_plugin(name: str, kind: str, out: Path) -> None:
 @plugins.command("test")
 @click.argument("name")
 def test_plugin(name: str) -> None:
-    """Check that the parts of an installed plugin keep the rules that need no fixture."""
+    """Check that a plugin's parts, or one part (NAME or KIND/NAME), keep the rules that need no fixture."""
     from sharvin.scaffold import test_plugin as check_plugin
 
     sys.exit(check_plugin(name))
@@ -268,6 +274,24 @@ def main() -> None:
         for line in str(error).splitlines():
             click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except TypeError:
+        from sharvin.plugin_entries import nameless_leftover
+
+        if not nameless_leftover():
+            raise
+        click.echo(f"{click.style('error', fg='red')}: {nameless_leftover()}", err=True)
+        sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    finally:
+        _name_slow_plugins()
+
+
+def _name_slow_plugins() -> None:
+    """Say on the standard error for which plugins the command waited; the registry is not loaded for that."""
+    loaded = sys.modules.get("sharvin.registry")
+    if loaded is not None and loaded.registry.cache_info().currsize:
+        for plugin in loaded.registry().plugins:
+            if plugin.slowness and sys.stderr is not None:
+                click.echo(f"note: {plugin.slowness}; SHARVIN_DISABLE={plugin.name} leaves it out.", err=True)

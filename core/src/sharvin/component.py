@@ -40,3 +40,13 @@ class Component:
     extra: str = ""
     takes: tuple[str, ...] = ()
     gives: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text, and a text in place of a tuple of texts, which would be taken letter by letter."""
+        for name in ("name", "target", "config", "summary", "extra", "gives"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} of component {self.name!r} must be a text, not {getattr(self, name)!r}")
+        for name in ("needs", "takes"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+                raise TypeError(f"{name} of component {self.name!r} must be a tuple of texts, such as ('this',), not {value!r}")

@@ -1,4 +1,4 @@
-"""The hooks through which plugins offer their parts: one a kind, each returning :class:`sharvin.component.Component` records.
+"""The hooks through which plugins offer their parts: one per kind, each returning :class:`sharvin.component.Component` records.
 
 A plugin is a distribution with one entry point in the group ``sharvin.plugins`` that points at a light module::
 

@@ -6,14 +6,18 @@ classes of :mod:`sharvin.testing` can assert that there are none. What a part co
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
-from importlib import metadata
-from importlib.util import find_spec
+import tempfile
+from pathlib import Path
 
+from sharvin.errors import SharvinError
+from sharvin.import_fence import reason_of
 from sharvin.options import Options
-from sharvin.registry import ENTRY_POINT_GROUP, Part, load_target
+from sharvin.plugin_entries import installed_entries
+from sharvin.registry import Part, is_installed, load_target
 
 HEAVY_PACKAGES = (
     "ase",
@@ -52,6 +56,27 @@ SAMPLE_KINDS = ("per_atom", "per_structure", "image", "graph")
 SYSTEM_TYPES = ("two_terminal", "grid_wire")
 
 
+LOAD_ALONE = """
+import json, sys
+from sharvin.import_fence import fenced
+from sharvin.plugin_entries import installed_entries
+from sharvin.registry import Registry
+name, value, heavy, path = sys.argv[1:]
+entries = [found.entry for found in installed_entries() if (found.entry.name, found.entry.value) == (name, value)]
+registry = Registry(entries[:1], disabled=())
+options = fenced(lambda: [registry.options_model(part) for parts in registry.parts.values() for part in parts.values()])
+plugin = registry.plugins[0]
+verdict = {
+    "reason": str(options.error or plugin.reason or ""),
+    "heavy": [name for name in json.loads(heavy) if name in sys.modules],
+    "printed": f"{plugin.printed} {options.printed}",
+}
+with open(path, "w", encoding="utf-8") as stream:
+    json.dump(verdict, stream)
+"""
+"""Program of :func:`lightness_problems`; the verdict goes into a file, as the plugin may print."""
+
+
 def record_problems(part: Part) -> list[str]:
     """What is wrong with a part's :class:`~sharvin.component.Component` record.
 
@@ -70,7 +95,7 @@ def record_problems(part: Part) -> list[str]:
         problems.append(f"the name {record.name!r} is not lower_snake_case")
     if not record.summary.strip() or "\n" in record.summary or len(record.summary) > 110:
         problems.append("the summary must be one line of at most 110 characters")
-    usable = all(find_spec(name) is not None for name in record.needs)
+    usable = all(map(is_installed, record.needs))
     for target in (record.target, record.config):
         if not re.fullmatch(r"[\w.]+:\w+", target):
             problems.append(f"{target!r} is not of the form 'package.module:Name'")
@@ -79,8 +104,10 @@ def record_problems(part: Part) -> list[str]:
             continue
         try:
             load_target(target)
-        except (ImportError, AttributeError) as error:
+        except SharvinError as error:
             problems.append(f"{target!r} cannot be imported: {error}")
+        except Exception as error:  # the plugin boundary: its modules may raise anything as they are imported
+            problems.append(f"{target!r} cannot be imported: {reason_of(error)}")
     if usable and not problems:
         part_class = load_target(record.target)
         lattice = part.kind == "hamiltonians" and record.gives == "grid_wire"
@@ -120,29 +147,28 @@ def options_problems(model: type[Options]) -> list[str]:
 
 
 def lightness_problems(plugin: str) -> list[str]:
-    """Heavy packages that a plugin's entry point and option models import, found in a fresh interpreter.
+    """Heavy packages that a plugin's entry point and option models import, and what it prints, found in a fresh interpreter.
+
+    Only this plugin is loaded there, so what others import or print is not blamed on it.
 
     Parameters
     ----------
     plugin : str
         Name of the entry point.
     """
-    entry = next(iter(metadata.entry_points(group=ENTRY_POINT_GROUP, name=plugin)), None)
+    entry = next((found.entry for found in installed_entries() if found.entry.name == plugin), None)
     if entry is None:
         return [f"no plugin {plugin!r} is installed"]
-    program = (
-        "import sys\n"
-        "from sharvin.registry import registry\n"
-        f"entry_point = {plugin!r}\n"
-        "found = registry()\n"
-        "module = found.manager.get_plugin(entry_point)\n"
-        "for parts in found.parts.values():\n"
-        "    for part in parts.values():\n"
-        "        if part.component.config.split('.')[0] == module.__name__.split('.')[0]:\n"
-        "            found.options_model(part)\n"
-        f"print(*[name for name in {HEAVY_PACKAGES!r} if name in sys.modules])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    if done.returncode:
-        return [f"listing fails in a fresh interpreter: {done.stderr.strip().splitlines()[-1]}"]
-    return [f"listing it or reading its options imports {name}" for name in done.stdout.split()]
+    with tempfile.TemporaryDirectory() as folder:
+        verdict = Path(folder) / "verdict.json"
+        command = [sys.executable, "-c", LOAD_ALONE, entry.name, entry.value, json.dumps(HEAVY_PACKAGES), str(verdict)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode or not verdict.exists():
+            said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            return [f"loading it alone fails in a fresh interpreter: {said[-1]}"]
+        found = json.loads(verdict.read_text(encoding="utf-8"))
+    if found["reason"]:
+        return [f"loading it alone fails in a fresh interpreter: {found['reason']}"]
+    problems = [f"listing it or reading its options imports {name}" for name in found["heavy"]]
+    printed = " ".join(f"{found['printed']} {done.stdout}".split())
+    return problems + ([f"listing it or reading its options prints: {printed[:100]}"] if printed else [])

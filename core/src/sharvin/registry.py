@@ -10,34 +10,72 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from sharvin import hooks
 from sharvin.component import SHARVIN_API, Component
-from sharvin.errors import InputError, MissingPackageError, UnknownComponentError
+from sharvin.errors import InputError, MissingPackageError, SharvinError, UnknownComponentError
+from sharvin.import_fence import fenced, reason_of
+from sharvin.plugin_entries import PluginEntry, described, installed_entries, nameless_leftover, normalised
 from sharvin.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from sharvin.options import Options
 
-ENTRY_POINT_GROUP = "sharvin.plugins"
+SLOW_SECONDS = 0.5
+"""A plugin that takes longer to import is named, because every command waits for it."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """One entry point: admitted (``reason`` empty), broken or disabled."""
+    """One entry point: admitted (``reason`` empty), broken or disabled.
+
+    Parameters
+    ----------
+    name, distribution, version : str
+    status : str
+        ``ok``, ``broken`` or ``disabled``.
+    reason : str
+        Why it is not ok.
+    entry_point : str
+        ``"package.module"``.
+    seconds : float
+        Wall time of its import.
+    printed : str
+        What it printed as it was imported, which was held back.
+    note : str
+        What is odd about its installation; it comes after the plugin's name in a sentence.
+    """
 
     name: str
     distribution: str
     version: str
     status: str
     reason: str = ""
+    entry_point: str = ""
+    seconds: float = 0.0
+    printed: str = ""
+    note: str = ""
+
+    @property
+    def slowness(self) -> str:
+        """A sentence that names a plugin for which every command waits; empty if its import is quick."""
+        if self.seconds <= SLOW_SECONDS:
+            return ""
+        return f"plugin {self.name} took {self.seconds:.1f} s to import, and every command waits for it"
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences on what is odd although it may work: its installation, what it printed."""
+        printed = f"plugin {self.name} printed as it was imported: {self.printed.splitlines()[0][:100]}" if self.printed else ""
+        return [remark for remark in (self.note and f"plugin {self.name} {self.note}", printed) if remark]
 
 
 @dataclass(frozen=True)
@@ -48,6 +86,7 @@ class Part:
     component: Component
     distribution: str
     version: str
+    plugin: str = ""
 
     @property
     def title(self) -> str:
@@ -71,8 +110,7 @@ class Registry:
     """
 
     def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None, disabled: Iterable[str] | None = None) -> None:
-        if entry_points is None:
-            entry_points = metadata.entry_points(group=ENTRY_POINT_GROUP)
+        entries = installed_entries() if entry_points is None else [described(entry) for entry in entry_points]
         if disabled is None:
             disabled = [name.strip() for name in os.environ.get("SHARVIN_DISABLE", "").split(",")]
         self._disabled = frozenset(disabled)
@@ -81,25 +119,33 @@ class Registry:
         self.manager = pluggy.PluginManager("sharvin")
         self.manager.add_hookspecs(hooks)
         self._known = known_components()
-        for entry in sorted(entry_points, key=lambda entry: (entry.name, entry.value)):
-            self.plugins.append(self._admit(entry))
+        for found in sorted(entries, key=lambda found: (found.entry.name, found.entry.value)):
+            self.plugins.append(self._admit(found))
 
-    def _admit(self, entry: metadata.EntryPoint) -> Plugin:
-        distribution = entry.dist.name if entry.dist else entry.value.split(".")[0].replace("_", "-")
-        version = entry.dist.version if entry.dist else "0"
+    def _admit(self, found: PluginEntry) -> Plugin:
+        entry = found.entry
+
+        def plugin(status: str, reason: str = "", seconds: float = 0.0, printed: str = "") -> Plugin:
+            where = found.distribution, found.version
+            return Plugin(entry.name, *where, status, reason, entry.value, seconds, printed, found.note)
+
         if entry.name in self._disabled:
-            return Plugin(entry.name, distribution, version, "disabled", "named in SHARVIN_DISABLE")
-        try:
-            found = self._offers(entry, distribution, version)
-        except Refused as refused:
-            return Plugin(entry.name, distribution, version, "broken", str(refused))
-        except (Exception, SystemExit) as error:  # a third party's module may raise anything; it must not stop the program
-            return Plugin(entry.name, distribution, version, "broken", f"{type(error).__name__}: {error}")
-        for part in found:
+            return plugin("disabled", "named in SHARVIN_DISABLE")
+        if found.damage:
+            return plugin("broken", found.damage)
+        taken = next((one for one in self.plugins if one.name == entry.name and one.status == "ok"), None)
+        if taken is not None:
+            return plugin("broken", f"{taken.distribution} already has a plugin of the name {entry.name}")
+        offered = fenced(lambda: self._offers(found))
+        if offered.value is None:
+            assert offered.error is not None
+            reason = str(offered.error) if isinstance(offered.error, Refused) else reason_of(offered.error)
+            return plugin("broken", reason, offered.seconds, offered.printed)
+        for part in offered.value:
             self.parts[part.kind][part.component.name] = part
-        return Plugin(entry.name, distribution, version, "ok")
+        return plugin("ok", "", offered.seconds, offered.printed)
 
-    def _offers(self, entry: metadata.EntryPoint, distribution: str, version: str) -> list[Part]:
+    def _offers(self, found: PluginEntry) -> list[Part]:
         """Parts of one entry point.
 
         Raises
@@ -107,31 +153,39 @@ class Registry:
         Refused
             If it does not follow the plugin interface; anything at all if the plugin's own code fails.
         """
-        module = entry.load()
+        module = found.entry.load()
         api = getattr(module, "SHARVIN_API", None)
-        if api != SHARVIN_API:
-            stated = "states no SHARVIN_API" if api is None else f"was written for SHARVIN_API {api}"
-            raise Refused(f"{stated}; this sharvin needs SHARVIN_API = {SHARVIN_API}")
+        if type(api) is not int or api != SHARVIN_API:
+            stated = "states no SHARVIN_API" if api is None else f"was written for SHARVIN_API {api!r}"
+            raise Refused(f"{stated}; this sharvin needs SHARVIN_API = {SHARVIN_API}, a whole number")
         specified = {name for name in vars(hooks) if name.startswith("sharvin_")}
         for name in vars(module):
             if name.startswith("sharvin_") and name not in specified and callable(getattr(module, name)):
                 raise Refused(f"there is no hook {name!r}{did_you_mean(name, specified)}")
             if name in specified and not hasattr(getattr(module, name), "sharvin_impl"):
                 raise Refused(f"the hook {name!r} is not marked with @hookimpl")
-        self.manager.register(module, entry.name)
+        twice = self.manager.get_name(module)
+        if twice is not None:
+            raise Refused(f"{found.entry.value} is the plugin {twice} already; it needs no second entry point")
         try:
-            return list(self._parts_of(module, distribution, version))
+            self.manager.register(module, found.entry.name)
+            return list(self._parts_of(module, found))
         except BaseException:
-            self.manager.unregister(module)
+            if self.manager.get_name(module) is not None:  # also after a hook that pluggy refuses
+                self.manager.unregister(module)
             raise
 
-    def _parts_of(self, module: Any, distribution: str, version: str) -> Iterable[Part]:
+    def _parts_of(self, module: Any, found: PluginEntry) -> Iterator[Part]:
         seen: set[tuple[str, str]] = set()
+        distribution = found.distribution
         for kind in hooks.KINDS:
             for implementation in getattr(self.manager.hook, f"sharvin_{kind}").get_hookimpls():
                 if implementation.plugin is not module:
                     continue
-                for component in implementation.function():
+                offered = implementation.function()
+                if not isinstance(offered, list | tuple):
+                    raise Refused(f"sharvin_{kind} returned a {type(offered).__name__}, not a list of Components")
+                for component in offered:
                     if not isinstance(component, Component):
                         raise Refused(f"sharvin_{kind} returned a {type(component).__name__}, not a Component")
                     owner = self._known.get(kind, {}).get(component.name, distribution)
@@ -139,10 +193,10 @@ class Registry:
                     if taken is not None or (kind, component.name) in seen:
                         by = taken.distribution if taken else distribution
                         raise Refused(f"the name {kind}/{component.name} is already taken by {by}")
-                    if owner != distribution:
+                    if normalised(owner) != normalised(distribution):
                         raise Refused(f"the name {kind}/{component.name} is reserved for {owner}")
                     seen.add((kind, component.name))
-                    yield Part(kind, component, distribution, version)
+                    yield Part(kind, component, distribution, found.version, found.entry.name)
 
     def find(self, kind: str, name: str) -> Part:
         """The part of this kind and name.
@@ -150,32 +204,105 @@ class Registry:
         Raises
         ------
         UnknownComponentError
-            With the nearest names, or the pip command of a known plugin that offers it.
+            With the nearest names, the reason why the plugin that brings it is broken, or the pip command of a known plugin that
+            offers it.
         """
         if kind not in self.parts:
             raise InputError(f"there is no kind of component {kind!r}{did_you_mean(kind, hooks.KINDS)}.")
         if name in self.parts[kind]:
             return self.parts[kind][name]
         owner = self._known.get(kind, {}).get(name)
-        troubled = {plugin.distribution: plugin for plugin in self.plugins if plugin.status != "ok"}
         singular = hooks.CONFIG_KEYS[kind]
-        if owner in troubled:
-            plugin = troubled[owner]
-            raise UnknownComponentError(f"{singular} {name!r} comes from {owner}, which is {plugin.status}: {plugin.reason}.")
+        culprit = self._absent(name, owner)
+        if culprit is not None:
+            reason = culprit.reason.rstrip(".")
+            raise UnknownComponentError(
+                f"{singular} {name!r} comes from {culprit.distribution}, which is {culprit.status}: {reason}."
+            )
         if owner:
             raise UnknownComponentError(f"{singular} {name!r} comes from {owner}, which is not installed: pip install {owner}")
         offered = ", ".join(sorted(self.parts[kind])) or "none"
         hint = did_you_mean(name, self.parts[kind])
-        raise UnknownComponentError(f"there is no {singular} {name!r}{hint}; installed: {offered}.")
+        raise UnknownComponentError(f"there is no {singular} {name!r}{hint}; installed: {offered}.{self._not_looked_into(hint)}")
+
+    def named(self, name: str) -> list[Part]:
+        """Parts that a user may mean: by name, ``kind/name``, the plugin or the distribution that brings them.
+
+        Raises
+        ------
+        InputError
+            If there are none, with the reason if the plugin is broken or disabled, and the nearest names.
+        """
+        kind, _, short = name.rpartition("/")
+        kind = next((one for one, key in hooks.CONFIG_KEYS.items() if key == kind), kind)
+        if kind:
+            return [self.find(kind, short)]
+        every = [part for parts in self.parts.values() for part in parts.values()]
+        matches = [part for part in every if name in (part.component.name, part.distribution, part.plugin)]
+        if matches:
+            return matches
+        for plugin in self.plugins:
+            if name in (plugin.name, plugin.distribution):
+                if plugin.status == "ok":  # one that only watches runs
+                    return []
+                raise InputError(f"the plugin {plugin.name} [{plugin.distribution}] is {plugin.status}: {plugin.reason}.")
+        owning = next((kind for kind, names in self._known.items() if name in names), None)
+        if owning is not None:
+            self.find(owning, name)
+        culprit = self._absent(name, None)
+        if culprit is not None:
+            raise InputError(f"{name} comes from {culprit.distribution}, which is {culprit.status}: {culprit.reason}.")
+        hint = did_you_mean(name, {*(part.component.name for part in every), *(plugin.name for plugin in self.plugins)})
+        raise InputError(f"there is no part or plugin {name!r}{hint}; see sharvin plugins list.{self._not_looked_into(hint)}")
+
+    def _absent(self, name: str, owner: str | None) -> Plugin | None:
+        """The broken or disabled plugin that brings a part: its known owner, one named like it, or one whose module names it."""
+        troubled = [plugin for plugin in self.plugins if plugin.status != "ok"]
+        if owner is not None:
+            return next((one for one in troubled if normalised(one.distribution) == normalised(owner)), None)
+        for plugin in troubled:
+            if name in (plugin.name, plugin.distribution.removeprefix("sharvin-").replace("-", "_")):
+                return plugin
+        return next((plugin for plugin in troubled if quotes(plugin.entry_point, name)), None)
+
+    def _not_looked_into(self, hint: str) -> str:
+        """A sentence on broken plugins, one of which may bring what is missing; not where the name is just misspelt."""
+        broken = [f"{plugin.name} ({plugin.reason})" for plugin in self.plugins if plugin.status == "broken"]
+        return "" if hint or not broken else f" It may come from a plugin that is broken: {', '.join(broken)}."
 
     def options_model(self, part: Part) -> type[Options]:
-        """The part's option model; imports its ``configs`` module only."""
-        model: type[Options] = load_target(part.component.config)
+        """The part's option model; imports its ``configs`` module only.
+
+        Raises
+        ------
+        InputError
+            If it cannot be imported or is no option model.
+        """
+        from sharvin.options import Options
+
+        model: type[Options] = self._load(part, part.component.config)
+        if not (isinstance(model, type) and issubclass(model, Options)):
+            raise InputError(
+                f"{part.title} of {part.distribution} is broken: {part.component.config} is no subclass of "
+                "sharvin.options.Options."
+            )
         return model
+
+    def _load(self, part: Part, target: str) -> Any:
+        try:
+            return load_target(target)
+        except SharvinError:
+            raise
+        except (Exception, SystemExit) as error:  # the plugin boundary: its modules may raise anything as they are imported
+            if isinstance(error, TypeError) and nameless_leftover():
+                raise InputError(nameless_leftover()) from error
+            raise InputError(
+                f"{part.title} of {part.distribution} is broken: {target} cannot be imported: {reason_of(error)}."
+            ) from error
 
     def require_packages(self, part: Part) -> None:
         """Raise :class:`MissingPackageError` with the pip command if a package that the part needs is not installed."""
-        missing = [name for name in part.component.needs if importlib.util.find_spec(name) is None]
+        missing = [name for name in part.component.needs if not is_installed(name)]
         if missing:
             extra = part.component.extra
             wanted = f"'{part.distribution}[{extra}]'" if extra else " ".join(missing)
@@ -189,13 +316,36 @@ class Registry:
         self.require_packages(part)
         model = self.options_model(part)
         validated = options if isinstance(options, model) else validate_options(model, dict(options), part.title)
-        return load_target(part.component.target)(validated)
+        return self._load(part, part.component.target)(validated)
 
 
 def load_target(target: str) -> Any:
     """The object at ``"package.module:name"``."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be found by its import name; only its parents are imported."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def quotes(module: str, name: str) -> bool:
+    """Whether the source of a module, which need not be importable, has this name in quotes."""
+    package, *inner = module.partition(":")[0].split(".")
+    try:
+        found = importlib.util.find_spec(package)
+        roots = list(found.submodule_search_locations or ()) if found else []
+        places = [Path(root, *inner).with_suffix(".py") for root in roots] if inner else []
+        places += [Path(root, *inner, "__init__.py") for root in roots]
+        places += [Path(found.origin)] if found and found.origin and not inner else []
+        text = "".join(place.read_text(encoding="utf-8") for place in places if place.is_file())
+    except (ImportError, ValueError, OSError):
+        return False
+    return f'"{name}"' in text or f"'{name}'" in text
 
 
 def known_components() -> dict[str, dict[str, str]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from io import StringIO
 from pathlib import Path
 from platform import platform, python_version
@@ -22,6 +21,7 @@ from sharvin.atomic import write_bytes
 from sharvin.config import Config
 from sharvin.context import Context, Resume
 from sharvin.errors import InputError
+from sharvin.plugin_entries import installed
 from sharvin.registry import registry
 from sharvin.store import write_json
 
@@ -143,12 +143,11 @@ def versions() -> dict[str, str]:
     owners = sorted({plugin.distribution for plugin in registry().plugins if plugin.status == "ok"})
     wanted = set(owners)
     for owner in owners:
-        for requirement in metadata.requires(owner) or []:
+        distribution = installed(owner)
+        for requirement in (distribution.requires if distribution else None) or []:
             if "extra ==" not in requirement:
                 wanted.add(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
     for name in sorted(wanted):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
+        distribution = installed(name)
+        found[name] = distribution.version if distribution else "not installed"
     return found

@@ -7,6 +7,7 @@ its kind. The templates are ordinary Python in which a few names are replaced.
 from __future__ import annotations
 
 import importlib.util
+import keyword
 import re
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,7 +18,7 @@ import click
 from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.part_checks import lightness_problems, options_problems, record_problems
-from sharvin.registry import known_components, registry
+from sharvin.registry import known_components, load_target, registry
 from sharvin.suggestions import did_you_mean
 
 SUMMARIES = {
@@ -28,6 +29,7 @@ SUMMARIES = {
     "hamiltonians": "one s orbital an atom, exponentially decaying hopping",
     "transport": "dense Green function solver",
     "regressors": "Gaussian process over the mean features of a structure",
+    "workflows": "mean and spread of the conductance of disordered wires",
     "executors": "threads of this process",
 }
 """What the example of each kind does."""
@@ -38,6 +40,9 @@ RECORD_TYPES = {
     "regressors": 'takes=("per_atom", "per_structure")',
     "transport": 'takes=("two_terminal",)',
 }
+
+TESTED_WITH = {"workflows": ["sharvin-transport>=0.1"]}
+"""Distributions whose parts the tests of an example use."""
 
 
 def new_plugin(folder: Path, name: str, kind: str) -> str:
@@ -71,6 +76,8 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
     distribution = name.replace("_", "-")
     package = name.replace("-", "_")
     part = package.removeprefix("sharvin_")
+    if not part.isidentifier() or keyword.iskeyword(part) or part in ("plugin", "configs"):
+        raise InputError(f"a part cannot be called {part!r}, as its module is named after it: choose another name.")
     if importlib.util.find_spec(package) is not None:
         raise InputError(f"there already is an installed package {package!r}: choose another name.")
     owner = known_components().get(kind, {}).get(part)
@@ -85,14 +92,17 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
         "plugin-distribution": distribution,
         "plugin_package": package,
         "part_name": part,
-        "part_module": "module" if part == "module" else part,
+        "part_module": part,
         "PartName": title,
         "part_summary": SUMMARIES[kind],
         "part_kind": kind,
         "part_key": CONFIG_KEYS[kind],
         "sharvin_transport": f"sharvin_{kind}",
     }
-    _write(root, package, part, kind, names)
+    try:
+        _write(root, package, part, kind, names)
+    except OSError as error:
+        raise InputError(f"cannot write {root}: {error.strerror}; choose another --out.") from None
     return f"{root}: now pip install -e {root}, sharvin plugins list, pytest {root / 'tests'}"
 
 
@@ -103,6 +113,8 @@ def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]
     files = {
         root / "pyproject.toml": templates.joinpath("pyproject.toml"),
         root / "README.md": templates.joinpath("README.md"),
+        root / "LICENSE": templates.joinpath("LICENSE"),
+        root / ".github" / "workflows" / "ci.yml": templates.joinpath("ci.yml"),
         source / "plugin.py": templates.joinpath("plugin.py"),
         source / "configs.py": own.joinpath("configs.py"),
         source / f"{names['part_module']}.py": own.joinpath("part_module.py"),
@@ -111,6 +123,7 @@ def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]
     for path, template in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_filled(template, kind, names), encoding="utf-8")
+    (source / "py.typed").write_text("", encoding="utf-8")
     (source / "__init__.py").write_text(f'"""{SUMMARIES[kind][0].upper()}{SUMMARIES[kind][1:]}."""\n', encoding="utf-8")
 
 
@@ -119,11 +132,14 @@ def _filled(template: Traversable, kind: str, names: dict[str, str]) -> str:
     if template.name == "plugin.py":
         line = f"            {RECORD_TYPES['transport']},\n"
         text = text.replace(line, f"            {RECORD_TYPES[kind]},\n" if kind in RECORD_TYPES else "")
+    if template.name == "pyproject.toml" and kind in TESTED_WITH:
+        more = "".join(f', "{name}"' for name in TESTED_WITH[kind])
+        text = text.replace('"ruff>=0.5"]', f'"ruff>=0.5"{more}]')
     return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], text)
 
 
 def test_plugin(name: str) -> int:
-    """Print the checks that hold for any part, applied to every part of an installed plugin.
+    """Print the checks that hold for any part, applied to one part or to every part of an installed plugin.
 
     They cover the records, the option models and the lightness of the plugin. What a part computes is tested by the
     plugin's own tests, which subclass the classes of :mod:`sharvin.testing`.
@@ -131,7 +147,7 @@ def test_plugin(name: str) -> int:
     Parameters
     ----------
     name : str
-        Name of the plugin's entry point, or of its distribution.
+        Name of a part, ``kind/name``, or name of the plugin's entry point or of its distribution.
 
     Returns
     -------
@@ -141,24 +157,22 @@ def test_plugin(name: str) -> int:
     Raises
     ------
     InputError
-        If no such plugin is installed.
+        If nothing of this name is installed, or the plugin that brings it is broken.
     """
     found = registry()
-    plugin = next((plugin for plugin in found.plugins if name in (plugin.name, plugin.distribution)), None)
-    if plugin is None:
-        installed = [plugin.name for plugin in found.plugins]
-        raise InputError(f"no plugin {name!r} is installed{did_you_mean(name, installed)}; installed: {', '.join(installed)}.")
-    if plugin.status != "ok":
-        click.echo(f"{plugin.name}: {plugin.status}: {plugin.reason}")
-        return 1
-    results = {f"plugin {plugin.name} is light": lightness_problems(plugin.name)}
-    for part in (part for parts in found.parts.values() for part in parts.values() if part.distribution == plugin.distribution):
+    parts = found.named(name)
+    owners = {part.plugin for part in parts} or {name}
+    plugins = [plugin for plugin in found.plugins if plugin.name in owners or plugin.distribution in owners]
+    results = {f"plugin {plugin.name} is light": lightness_problems(plugin.name) for plugin in plugins}
+    for part in parts:
         results[f"{part.title}: record"] = record_problems(part)
         if not any(part.component.config in problem for problem in results[f"{part.title}: record"]):
-            results[f"{part.title}: options"] = options_problems(found.options_model(part))
+            results[f"{part.title}: options"] = options_problems(load_target(part.component.config))
     for title, problems in results.items():
         click.echo(f"{'ok     ' if not problems else 'PROBLEM'} {title}")
         for problem in problems:
             click.echo(f"          {problem}")
+    for remark in (remark for plugin in plugins for remark in plugin.remarks):
+        click.echo(f"note: {remark}")
     click.echo("These checks say nothing about the physics: run the plugin's own tests, built on sharvin.testing.")
     return int(any(results.values()))
