@@ -193,12 +193,6 @@ def test_cases_with_equal_hamiltonians_share_their_wires(done):
     assert numbers(done)["n_wires"] == 3 * 260
 
 
-def test_results_do_not_depend_on_the_number_of_workers(done, sharvin, config, tmp_path):
-    result = sharvin("run", config, "--out", tmp_path / "run", "--set", "executor={use: processes, workers: 2}")
-    assert result.returncode == 0, result.stderr
-    assert numbers(tmp_path / "run") == numbers(done)
-
-
 def test_a_killed_study_completes_with_the_same_results(done, sharvin, cache, config, tmp_path):
     wait = np.random.default_rng(os.getpid()).uniform(1.5, 6.0)
     command = [sys.executable, "-m", "sharvin", "run", str(config), "--out", str(tmp_path / "run")]

@@ -36,12 +36,6 @@ def test_a_finished_run_recomputes_nothing_and_says_so(finished, sharvin):
     assert results(finished) == before
 
 
-def test_results_do_not_depend_on_the_number_of_workers(finished, sharvin, tmp_path):
-    serial = sharvin("run", GOLD, "--out", tmp_path / "serial", *small(executor="serial"))
-    assert serial.returncode == 0, serial.stderr
-    assert results(tmp_path / "serial") == results(finished)
-
-
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_killed_run_completes_with_the_results_of_an_uninterrupted_one(finished, sharvin, cache, tmp_path, attempt):
     folder = tmp_path / "killed"

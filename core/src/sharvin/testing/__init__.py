@@ -1,4 +1,4 @@
-"""Conformance kit for authors of components: one pytest class a kind, to be subclassed in a plugin's own tests.
+"""Conformance kit for authors of components: one pytest class per kind, to be subclassed in a plugin's own tests.
 
 ::
 
@@ -29,6 +29,7 @@ _MODULES = (
     "stored",
     "structures",
     "transport",
+    "workflows",
 )
 pytest.register_assert_rewrite(*(f"sharvin.testing.{name}" for name in _MODULES))  # before their import: readable failures
 
@@ -43,6 +44,7 @@ from sharvin.testing.regressors import RegressorTests  # noqa: E402
 from sharvin.testing.stored import StoredHamiltonianTests  # noqa: E402
 from sharvin.testing.structures import StructureTests  # noqa: E402
 from sharvin.testing.transport import TransportSolverTests  # noqa: E402
+from sharvin.testing.workflows import WorkflowTests  # noqa: E402
 
 __all__ = [
     "ComponentTests",
@@ -56,4 +58,5 @@ __all__ = [
     "StoredHamiltonianTests",
     "StructureTests",
     "TransportSolverTests",
+    "WorkflowTests",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from ase.neighborlist import neighbor_list
-from plugin_package.configs import PartNameOptions
 from sharvin import Features, Frames
+
+from plugin_package.configs import PartNameOptions
 
 
 class PartName:

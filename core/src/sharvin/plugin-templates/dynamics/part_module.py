@@ -8,10 +8,11 @@ import numpy as np
 from ase import Atoms, units
 from ase.constraints import FixAtoms
 from ase.md.verlet import VelocityVerlet
-from plugin_package.configs import PartNameOptions
 from sharvin import Frame
 from sharvin.errors import ItemError
 from sharvin.protocols import Potential
+
+from plugin_package.configs import PartNameOptions
 
 
 class PartName:

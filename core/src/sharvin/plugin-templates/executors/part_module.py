@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
-from plugin_package.configs import PartNameOptions
 from sharvin.protocols import Outcome
 from threadpoolctl import threadpool_limits
+
+from plugin_package.configs import PartNameOptions
 
 
 class PartName:

@@ -6,10 +6,11 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
-from plugin_package.configs import PartNameOptions
 from scipy.sparse import csr_array, eye_array
 from sharvin import Junction, TwoTerminal
 from sharvin.two_terminal import BlochHamiltonian, Lead
+
+from plugin_package.configs import PartNameOptions
 
 
 class PartName:

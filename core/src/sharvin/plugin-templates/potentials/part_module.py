@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ase.calculators.morse import MorsePotential
+
 from plugin_package.configs import PartNameOptions
 
 

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from plugin_package.configs import PartNameOptions
 from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.distance import cdist
-from sharvin import Dataset, Features, Prediction
+from sharvin import Dataset, Prediction
+from sharvin.errors import InputError
+from sharvin.samples import FeatureRows, Samples
+
+from plugin_package.configs import PartNameOptions
 
 
 class PartName:
@@ -32,7 +35,7 @@ class PartName:
         error = np.abs(self.predict(validation.samples).mean - validation.targets).mean()
         return {"validation_mae": [float(error)]}
 
-    def predict(self, samples: Features) -> Prediction:
+    def predict(self, samples: Samples) -> Prediction:
         """Mean and standard deviation of the process, one structure at a time."""
         state = self._state
         centre, spread = state["unit"]
@@ -45,7 +48,8 @@ class PartName:
 
     def save(self, folder: Path) -> None:
         """Write the training structures and scales."""
-        np.savez(folder / "process.npz", **self._state)
+        state = self._state
+        np.savez(folder / "process.npz", x=state["x"], scale=state["scale"], y=state["y"], unit=state["unit"])
 
     def load(self, folder: Path) -> None:
         """Read them back."""
@@ -53,9 +57,12 @@ class PartName:
             self._state = dict(saved)
 
     def _kernel(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.exp(-cdist(one, other, "sqeuclidean") / (2 * self._options.length**2 * one.shape[1]))
+        distance = np.asarray(cdist(one, other, "sqeuclidean"), dtype=np.float64)
+        return np.asarray(np.exp(-distance / (2 * self._options.length**2 * one.shape[1])))
 
 
-def _structure_means(samples: Features) -> NDArray[np.float64]:
+def _structure_means(samples: Samples) -> NDArray[np.float64]:
     """Mean over the atoms of each structure, float64[n, size]."""
+    if not isinstance(samples, FeatureRows):
+        raise InputError("part_name learns from features: name a descriptor that gives them.")
     return np.array([samples.rows(i).astype(np.float64).mean(axis=0) for i in range(len(samples))])

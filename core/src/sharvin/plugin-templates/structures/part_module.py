@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
-from plugin_package.configs import PartNameOptions
 from sharvin.errors import InputError
+
+from plugin_package.configs import PartNameOptions
 
 
 class PartName:

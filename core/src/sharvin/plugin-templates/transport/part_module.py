@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from plugin_package.configs import PartNameOptions
 from sharvin import TwoTerminal
 from sharvin.errors import ItemError
+
+from plugin_package.configs import PartNameOptions
 
 ComplexMatrix = NDArray[np.complex128]
 
@@ -32,7 +33,7 @@ class PartName:
         inverse = energy * system.S.toarray() - system.H.toarray() + 0j
         sigmas = []
         for lead, outwards in ((system.left, -1), (system.right, 1)):
-            coupling = energy * lead.S01 - lead.H01 + 0j
+            coupling = np.asarray(energy * lead.S01 - lead.H01, dtype=np.complex128)
             if outwards < 0:
                 coupling = coupling.conj().T
             surface = _surface(z * lead.S00 - lead.H00, coupling)
@@ -54,5 +55,5 @@ def _surface(layer: ComplexMatrix, coupling: ComplexMatrix) -> ComplexMatrix:
         bulk = bulk - inwards @ step @ outwards - outwards @ step @ inwards
         inwards, outwards = inwards @ step @ inwards, outwards @ step @ outwards
         if np.abs(inwards).max() < 1e-14 and np.abs(outwards).max() < 1e-14:
-            return np.linalg.inv(surface)
+            return np.asarray(np.linalg.inv(surface), dtype=np.complex128)
     raise ItemError("the surface Green function of a lead did not converge: increase eta_eV.")

@@ -1,0 +1,41 @@
+"""The workflows of the core keep the contract of their kind."""
+
+from typing import ClassVar
+
+from sharvin.testing import WorkflowTests
+
+
+class TestDisorderedWire(WorkflowTests):
+    name = "disordered_wire"
+    measured = ("summary", "tables")
+    options: ClassVar = {
+        "test_samples": 20,
+        "cases": [{"name": "box", "training_samples": 40}],
+        "ensemble": {"concentrations": [0.0, 0.5], "configurations": 10},
+    }
+    config: ClassVar = {
+        "hamiltonian": {"use": "square_lattice", "disorder": "II", "length": 4, "width": 3},
+        "transport": {"use": "grid_transfer"},
+        "regressor": {"use": "dnn", "hidden": [4], "epochs": 1},
+    }
+
+
+class TestBreakJunction(WorkflowTests):
+    name = "break_junction"
+    options: ClassVar = {"training_pulls": 3, "production_pulls": 1}
+    measured = ("label_cost",)
+    config: ClassVar = {
+        "structure": {"use": "nanowire", "element": "Au", "lattice_constant": 4.08, "neck": [1, 1, 3], "electrode": [2, 2, 5]},
+        "potential": {"use": "eam", "file": "Au_u3.eam"},
+        "dynamics": {
+            "use": "lammps_pull",
+            "speed_m_per_s": 1000,
+            "snapshot_every_A": 2.0,
+            "equilibration_ps": 0.05,
+            "max_elongation_A": 8.0,
+        },
+        "hamiltonian": {"use": "slater_koster", "table": "ptbp"},
+        "transport": {"use": "rgf"},
+        "descriptor": {"use": "soap", "n_max": 2, "l_max": 1, "cutoff": 4.5},
+        "regressor": {"use": "ridge"},
+    }
