@@ -66,6 +66,7 @@ def test_a_plugin_offers_its_parts(plugin):
         ("import sys; sys.exit(3)", SHARVIN_API, "SystemExit: 3"),
         ("this is no python", SHARVIN_API, "SyntaxError"),
         ("raise KeyboardInterrupt", SHARVIN_API, "KeyboardInterrupt"),
+        ("input('are you sure? ')", SHARVIN_API, "EOFError"),
         ("class Rare(BaseException): pass\nraise Rare('seldom\\nseen')", SHARVIN_API, "Rare: seldom seen"),
         ("class Mute(Exception):\n    def __str__(self): raise self\nraise Mute", SHARVIN_API, "Mute"),
         ("", SHARVIN_API + 1, f"SHARVIN_API {SHARVIN_API + 1}"),

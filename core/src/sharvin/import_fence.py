@@ -116,13 +116,15 @@ class _HeldBytes(io.RawIOBase):
 
 @contextmanager
 def _held_back(texts: list[str]) -> Iterator[None]:
-    """Keep what is printed: by Python on both streams, and by compiled code on the standard output."""
-    out, err = _HeldBack(sys.stdout, texts), _HeldBack(sys.stderr, texts)
+    """Keep what is printed, by Python on both streams and by compiled code on the standard output; nothing can be asked."""
+    out, err, asked = _HeldBack(sys.stdout, texts), _HeldBack(sys.stderr, texts), sys.stdin
+    sys.stdin = io.StringIO()
     with _descriptor_held_back(texts), redirect_stdout(out), redirect_stderr(err):
         try:
             yield
         finally:
             out.holding = err.holding = False
+            sys.stdin = asked
 
 
 @contextmanager

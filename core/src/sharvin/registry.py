@@ -372,5 +372,12 @@ def create(kind: str, name: str, /, **options: Any) -> Any:
 
 
 def calculator(name: str, /, **options: Any) -> Any:
-    """ASE calculator of a potential: ``atoms.calc = sharvin.calculator("eam", file="Au_u3.eam")``."""
+    """ASE calculator of a potential: ``atoms.calc = sharvin.calculator("eam", file="Au_u3.eam")``.
+
+    It can be copied and pickled with its atoms; the copy computes for itself.
+
+    Raises
+    ------
+    UnknownComponentError, MissingPackageError, InputError
+    """
     return create("potentials", name, **options).calculator()

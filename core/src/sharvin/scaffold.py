@@ -103,7 +103,7 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
         _write(root, package, part, kind, names)
     except OSError as error:
         raise InputError(f"cannot write {root}: {error.strerror}; choose another --out.") from None
-    return f"{root}: now pip install -e {root}, sharvin plugins list, pytest {root / 'tests'}"
+    return f"{root}: now pip install -e '{root}[test]', sharvin plugins test {part}, pytest {root / 'tests'}"
 
 
 def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]) -> None:
