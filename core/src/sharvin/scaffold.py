@@ -111,7 +111,7 @@ def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]
     own = templates.joinpath(kind)
     source = root / "src" / package
     files = {
-        root / "pyproject.toml": templates.joinpath("pyproject.toml"),
+        root / "pyproject.toml": templates.joinpath("project.toml"),
         root / "README.md": templates.joinpath("README.md"),
         root / "LICENSE": templates.joinpath("LICENSE"),
         root / ".github" / "workflows" / "ci.yml": templates.joinpath("ci.yml"),
@@ -132,7 +132,7 @@ def _filled(template: Traversable, kind: str, names: dict[str, str]) -> str:
     if template.name == "plugin.py":
         line = f"            {RECORD_TYPES['transport']},\n"
         text = text.replace(line, f"            {RECORD_TYPES[kind]},\n" if kind in RECORD_TYPES else "")
-    if template.name == "pyproject.toml" and kind in TESTED_WITH:
+    if template.name == "project.toml" and kind in TESTED_WITH:
         more = "".join(f', "{name}"' for name in TESTED_WITH[kind])
         text = text.replace('"ruff>=0.5"]', f'"ruff>=0.5"{more}]')
     return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], text)
