@@ -431,7 +431,7 @@ def test_a_case_may_not_be_called_what_the_config_s_own_model_is(config, command
 def test_a_profile_is_checked_by_its_name(config, command):
     assert command("check", config, "--profile", "active")[0] == 0
     code, said = command("check", config, "--profile", "passive")
-    assert code == 2 and "there is no profile 'passive' in this config; it has plain, active." in said
+    assert code == 2 and "there is no profile 'passive' in this config (did you mean 'active'?); it has plain, active." in said
 
 
 class OnOneBandEdge:

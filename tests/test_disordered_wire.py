@@ -235,7 +235,7 @@ WRONG = {
     "value of a Hamiltonian": ("disorder: I,", "disorder: V,", 5, "is one of 'I', 'II'"),
     "regressor of features": ("regressor: {hidden: [20]}", "regressor: {use: ridge}", 7, "but disordered_wire gives image"),
     "two of a name": ("name: wide", "name: G", 4, "two cases are named G"),
-    "unknown case": ("case: Gbar, conf", "case: Gber, conf", 1, "timing names the case Gber"),
+    "unknown case": ("case: Gbar, conf", "case: Gber, conf", 10, "timing names the case Gber"),
     "no concentration": ("cases: [G, Gbar]", "cases: [box, G]", 9, "the Hamiltonian of case box has no concentration"),
     "published": ("published_mae_G0: 0.2", "published_mae_G0: [0.2, 0.1]", 6, "1 numbers of training_samples and 2 values"),
     "solver": ("{use: grid_transfer}", "{use: grid_transfer, tolerance: 1}", 13, "must be at most"),

@@ -126,7 +126,7 @@ class Survey:
         chosen, variants = self.config.selections, self.config.variants
         for number, case in enumerate(self.options.compare):
             if case.name == chosen["regressor"].name:
-                sentence = f"the config's own model is called {case.name}, too; name this case otherwise."
+                sentence = f"a case is named {case.name}, which is what the config's own model is called; name it otherwise."
                 self.problems.append(self.config.problem(("workflow", "compare", number, "name"), sentence))
         asked: list[tuple[Place, Mapping[str, Selection]]] = [(("regressor",), chosen)]
         asked += [(self.config.place_of_case("compare", n, "regressor"), parts) for n, parts in variants["compare"].items()]

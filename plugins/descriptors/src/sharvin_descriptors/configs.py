@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
-from sharvin.options import Options
+from sharvin.options import Element, Options
 
 
 class _ChannelOptions(Options):
-    species: tuple[str, ...] | None = None
+    species: tuple[Element, ...] | None = None
     """Chemical symbols, one density channel each, in this order. Null: one channel, for structures of a single element."""
 
     centres: Literal["all", "mobile"] = "all"
@@ -17,7 +17,7 @@ class _ChannelOptions(Options):
 
     @field_validator("species")
     @classmethod
-    def _distinct(cls, species: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _distinct(cls, species: tuple[Element, ...] | None) -> tuple[Element, ...] | None:
         if species is not None and (not species or len(set(species)) != len(species)):
             raise ValueError("list every element once, or leave species out for structures of a single element")
         return species

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from sharvin.errors import InputError
+from sharvin.option_messages import mistakes
 
 from sharvin_descriptors.configs import AcsfOptions, SymmetryFunction
 
@@ -59,13 +60,22 @@ def read_functions(path: Path) -> list[SymmetryFunction]:
 
 
 def _function(row: dict[str, str], place: str) -> SymmetryFunction:
-    given = {"type": row["type"], "eta": row["eta"], "zeta": row["zeta"], "r_s": row.get("r_s")}
+    given = {"type": row["type"], **{name: _number(row.get(name)) for name in ("eta", "zeta", "r_s")}}
     try:
         angular = int(float(row["lambda"])) if row["lambda"] else None
-        return SymmetryFunction.model_validate({"lam": angular, **{key: value for key, value in given.items() if value}})
+        return SymmetryFunction.model_validate(
+            {"lam": angular, **{key: value for key, value in given.items() if value not in (None, "")}}
+        )
     except ValidationError as error:
-        problem = error.errors()[0]
-        named = " ".join(str(part) for part in problem["loc"])
-        raise InputError(f"acsf: {place} is no symmetry function: {named} {problem['msg']}.") from None
+        path, sentence = mistakes(error, SymmetryFunction)[0]
+        raise InputError(f"acsf: {place} is no symmetry function: {'.'.join(map(str, path))} {sentence}") from None
     except (TypeError, ValueError):
         raise InputError(f"acsf: {place} is no symmetry function: lambda must be -1 or 1.") from None
+
+
+def _number(text: str | None) -> float | str | None:
+    """A number of a CSV file; what is none is left for the option model to refuse."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
