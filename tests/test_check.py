@@ -131,6 +131,7 @@ def test_one_wrong_setting_is_one_sentence(study, setting, words):
     ("exchanged", "line", "words"),
     [
         (("[3, 3, 5]", "[3, 3, 3]"), 10, "structure: the left electrode"),
+        (("[3, 3, 5]", "[3, 3, 4]"), 10, "electrode"),
         (("[3, 3, 5]", "[3, 3, 5]\n  rigid_layers: 1"), 11, "of which 1 is rigid"),
         (("4.08", "0.408"), 8, "lattice_constant 0.408: neighbouring atoms are 0.288 Å apart"),
         (("4.08", "408"), 8, "these look like pm"),
@@ -203,7 +204,7 @@ def test_check_says_what_a_run_would_do_and_take(sharvin):
         "features of soap, a label (3.",
         "would do: 3 training pulls, 20 production pulls, ",
         "labels, 5 fits",
-        "time: about ",
+        "time: ",
         "time not known beforehand: fits",
         "disk: ",
     ):

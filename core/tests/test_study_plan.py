@@ -24,4 +24,4 @@ def test_what_is_not_known_is_said_and_what_is_known_is_shared_by_the_workers():
         "disk: about 2.5 MB",
         "a note.",
     ]
-    assert StudyPlan({"fits": 1}).lines() == ["would do: 1 fit"]
+    assert StudyPlan({"fits": 1}, disk_bytes=9.0).lines() == ["would do: 1 fit", "disk: less than 1 MB"]

@@ -130,7 +130,6 @@ class Checker:
         try:
             absent = [path for path in chosen.files() if not Path(path).expanduser().is_file()]
         except InputError as error:
-            absent = []
             self.complain(place, str(error))
             return None
         if absent and not self.elsewhere:

@@ -57,18 +57,22 @@ class StudyPlan:
         if known:
             by_stage = ", ".join(f"{stage} {duration(seconds / workers)}" for stage, seconds in known.items())
             on = f"on {workers} workers" if workers > 1 else "on one worker"
-            found.append(f"time: about {duration(sum(known.values()) / workers)} {on} ({by_stage})")
+            found.append(f"time: {_about(duration(sum(known.values()) / workers))} {on} ({by_stage})")
         unknown = [stage for stage, seconds in self.seconds.items() if seconds is None]
         if unknown:
             found.append(f"time not known beforehand: {', '.join(unknown)}")
         if self.disk_bytes is not None:
-            found.append(f"disk: about {_size(self.disk_bytes)}")
+            found.append(f"disk: {_about(_size(self.disk_bytes))}")
         return found + list(self.notes)
 
 
 def _counted(what: str, number: int) -> str:
     """A plural noun as it stands after a number."""
     return what.removesuffix("s") if number == 1 and not what.endswith("ss") else what
+
+
+def _about(amount: str) -> str:
+    return amount if amount.startswith("less") else f"about {amount}"
 
 
 def duration(seconds: float) -> str:
