@@ -166,19 +166,31 @@ def test_a_period_of_one_layer_is_not_taken_from_the_two_like_layers_of_a_longer
 
     assert Junction.detect(line("Ag2Au2Ag2Au2"), 3.0).electrodes()[1].period_layers == 4
     assert Junction.detect(line("Ag8"), 3.0).electrodes()[1].period_layers == 1
-    barrier = line("Au8AgAu8AgAu8")
-    with pytest.raises(InputError, match=r"two ways.*every 1 layer .* 8 layers.*every 9 layers.*--lead-layers 1 or 9"):
-        Junction.detect(barrier, 3.0)
-    assert Junction.detect(barrier, 3.0, lead_layers=1).electrodes()[2].period_layers == 1
+    superlattice = line("Au4Ag4Au4Ag4Au4Ag4")
+    with pytest.raises(InputError, match=r"two ways.*every 1 layer .* 4 layers.*every 8 layers.*--lead-layers 1 or 8"):
+        Junction.detect(superlattice, 3.0)
+    assert Junction.detect(superlattice, 3.0, lead_layers=8).electrodes()[2].period_layers == 8
     with pytest.raises(InputError, match=r"best one, every 4 layers \(10.80 Å\), explains the outermost 7"):
         Junction.detect(Atoms("Ag2Au2Ag2AuPt", positions=[[0, 0, 2.7 * k] for k in range(8)]), 3.0)
 
 
 @pytest.mark.parametrize("displaced", [5, 6, 7, 8])
-def test_an_impurity_in_a_chain_is_not_taken_for_a_part_of_its_period(displaced: int) -> None:
+def test_an_impurity_a_stretched_bond_or_two_barriers_are_no_part_of_the_period_of_a_chain(displaced: int) -> None:
     chain = Atoms("Au14", positions=[[1.2 * (k == displaced), 0, 2.9 * k] for k in range(14)])
-    for electrode in Junction.detect(chain, 7.7).electrodes()[1:]:
-        assert (electrode.layers, electrode.period_layers) == (3, 1)
+    stretched = Atoms("Au14", positions=[[0, 0, 2.9 * k + 0.4 * (k >= displaced)] for k in range(14)])
+    barriers = Atoms("Au8AgAu8AgAu8", positions=[[0, 0, 2.9 * k] for k in range(26)])
+    for wire in (chain, stretched, barriers):
+        for electrode in Junction.detect(wire, 7.7).electrodes()[1:]:
+            assert (electrode.layers, electrode.period_layers) == (3, 1)
+
+
+@pytest.mark.parametrize("gap", [1.0, 3.0, 20.0])
+def test_two_equal_electrodes_pulled_apart_are_not_a_crystal_with_a_gap(gap: float) -> None:
+    bar = CRYSTALS["fcc 100"].repeat((2, 2, 4))
+    bar.pbc[2] = False
+    bar.positions[bar.positions[:, 2] > 7.0, 2] += gap
+    for electrode in Junction.detect(bar, 7.7).electrodes()[1:]:
+        assert (electrode.layers, electrode.period_layers) == (4, 2)
 
 
 def test_a_period_can_be_stated_and_is_verified() -> None:

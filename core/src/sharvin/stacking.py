@@ -1,7 +1,8 @@
 """The period of a wire's end: the shortest translation that maps its atoms onto one another, proved before it is believed.
 
 A translation *t* is tried on the atoms, species by species. Counted from the end inwards, it *explains* all layers before the
-first atom that it maps onto nothing, or that nothing is mapped onto. It is proved if these layers hold two whole copies: one
+first atom that it maps onto nothing, or that nothing is mapped onto; in these it is *seen* as often as they hold copies of its
+length. It is proved if these layers hold two whole copies: one
 repeated layer proves nothing, as the end of a chain Ag Ag Au Au Ag Ag Au Au … shows.
 
 - Translations along z give the period directly. Where the wire is periodic in x or y, a step with a lateral part is tried too,
@@ -10,8 +11,10 @@ repeated layer proves nothing, as the end of a chain Ag Ag Au Au Ag Ag Au Au …
 - Of several proved translations the one that explains most atoms is the period; of those that explain the same, the one with the
   shortest period along z. A longer one is not tried where a proved one already explains a whole copy of it: if it reaches
   further, it does so by the tolerance alone. Nor is one with a gap wider than the Hamiltonian's range: it repeats a broken wire.
-- A short translation that explains four copies or more, and more copies than the one that reaches further, is an electrode in
-  front of a neck that happens to repeat, or a part of a long cell: this cannot be decided, and the user is asked to.
+- A long translation that is seen fewer than three times, and explains the whole wire, maps one electrode onto the other one: it
+  gives way to a short one that is seen four times; one that ends inside the wire, to a short one that is seen five times.
+- Otherwise, a short translation that is seen four times or more, and more often than the one that reaches further, is an
+  electrode in front of a neck that happens to repeat, or a part of a long cell. This cannot be decided, and the user is asked to.
 - A short translation that explains fewer than four copies is refused where a longer one maps more layers, but not yet two
   copies: the end may be that of a longer cell of which too little is there.
 
@@ -39,6 +42,8 @@ IDEAL_A = 1e-3
 TOLERANCES_A = (IDEAL_A, 2e-3, 5e-3, 0.01, 0.02, MATCH_TOLERANCE_A)
 ENOUGH_COPIES = 4
 """Copies of a short translation that are not given up for a long one that is seen fewer times."""
+FEW_COPIES = 3
+"""Fewer copies than this of a long translation may be the two electrodes of a wire."""
 MOST_STEPS = 24
 """Largest number of lateral steps in a period along z."""
 _PROBES = 12
@@ -253,10 +258,15 @@ def _is_proved(stacking: Stacking) -> bool:
 
 
 def _chosen(end: WireEnd, found: list[Stacking]) -> Stacking:
+    """The period among those that are proved."""
     winner = max(found, key=lambda s: (s.run.count, -round(s.period_A / LAYER_TOLERANCE_A), -s.run.period_A))
-    for other in found:
-        if other.run.count < winner.run.count and other.run.copies >= max(ENOUGH_COPIES, winner.run.copies):
-            raise InputError(two_ways(other, winner))
+    others = [other for other in found if other.run.count < winner.run.count]
+    most = max((other.run.copies for other in others), default=0.0)
+    whole, few = not np.isfinite(winner.run.limit_A), winner.run.copies < FEW_COPIES
+    if few and most >= (ENOUGH_COPIES if whole else ENOUGH_COPIES + 1):
+        return _chosen(end, others)
+    if most >= max(ENOUGH_COPIES, winner.run.copies) or (few and whole and most >= FEW_COPIES):
+        raise InputError(two_ways(max(others, key=lambda other: other.run.copies), winner))
     return winner
 
 
