@@ -32,10 +32,6 @@ def test_a_chain_is_filled_up_to_its_fermi_wave_number(cells: int, electrons: fl
     assert found == pytest.approx(0.25 - 2.0 * np.cos(np.pi * electrons / 2), abs=5e-4)
 
 
-def test_a_half_filled_chain_has_its_fermi_energy_at_its_on_site_energy() -> None:
-    assert lead_fermi_energy(ring([1.0], -3.1), 1.0, 300.0) == pytest.approx(-3.1, abs=1e-8)
-
-
 @pytest.mark.parametrize("temperature_K", [30.0, 300.0, 3000.0])
 def test_a_trimerised_chain_has_its_fermi_energy_in_the_middle_of_its_gap(temperature_K: float) -> None:
     lead = ring([1.0, 1.0, 0.3])
