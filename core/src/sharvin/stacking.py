@@ -217,10 +217,10 @@ def _candidates(end: WireEnd) -> list[Floats]:
     probes = np.arange(min(_PROBES, len(end)))
     points = (end.places[probes] + chosen[:, None]).reshape(-1, 3)
     hits = _hits(end, points, np.tile(end.numbers[probes], len(chosen)), 2.0 * MATCH_TOLERANCE_A)
-    first = end.depths[probes] < chosen[:, 2:] - LAYER_TOLERANCE_A
-    hits = hits.reshape(first.shape)
+    in_first = end.depths[probes] < chosen[:, 2:] - LAYER_TOLERANCE_A
+    hits = hits.reshape(in_first.shape)
     outermost = (hits | (end.layer[probes] > 0)).all(axis=1)
-    chosen = chosen[outermost & (2 * (hits & first).sum(axis=1) >= first.sum(axis=1))]
+    chosen = chosen[outermost & (2 * (hits & in_first).sum(axis=1) >= in_first.sum(axis=1))]
     return list(chosen[np.argsort(chosen[:, 2], kind="stable")])
 
 

@@ -251,7 +251,8 @@ class Found:
         order = np.argsort(frame.positions[:, 2], kind="stable")
         for electrode, outwards in ((junction.left_electrode, order), (junction.right_electrode, order[::-1])):
             assert electrode is not None
-            count = max(len(electrode.numbers), 2 * _stacking_period(electrode))
+            period = len(electrode.numbers) * electrode.period_layers // electrode.layers
+            count = max(len(electrode.numbers), 2 * period)
             atoms = np.sort(outwards[:count])
             ends.append((atoms, frame.positions[atoms] - frame.positions[atoms[0]]))
         return cls(junction, (ends[0], ends[1]))
@@ -366,28 +367,6 @@ def _nearest(electrode: Electrode) -> float:
             f"no atom of the electrode has a neighbour within {_FARTHEST_NEIGHBOUR_A:g} Å; check the unit of the positions."
         )
     return float(np.round(r.min(), 4))
-
-
-def _stacking_period(electrode: Electrode) -> int:
-    """Atoms in the smallest number of layers after which the electrode repeats along z."""
-    heights, layer = np.unique(np.round(electrode.positions[:, 2] / LAYER_TOLERANCE_A), return_inverse=True)
-    layers = [electrode.positions[layer == k, :2] for k in range(len(heights))]
-    cell, periodic = electrode.cell[:2, :2], np.asarray(electrode.pbc)[:2]
-    for count in range(1, len(layers)):
-        if all(_same(layers[k], layers[k + count], cell, periodic) for k in range(len(layers) - count)):
-            return sum(len(one) for one in layers[:count])
-    return len(electrode.numbers)
-
-
-def _same(first: Floats, second: Floats, cell: Floats, periodic: NDArray[np.bool_]) -> bool:
-    """Whether two layers, float64[n, 2] and [m, 2], lie above each other."""
-    if len(first) != len(second):
-        return False
-    apart = first[:, None] - second
-    if periodic.any():
-        axes = cell[periodic]
-        apart = apart - np.round(apart @ np.linalg.pinv(axes)) @ axes
-    return bool((np.linalg.norm(apart, axis=-1).min(axis=1) < LAYER_TOLERANCE_A).all())
 
 
 def _require_apart(frame: Frame, name: str, index: int) -> None:
