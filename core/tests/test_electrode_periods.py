@@ -150,10 +150,11 @@ def test_an_armchair_tube_whose_first_layer_is_split_between_both_ends_is_made_w
     assert np.abs(again[1].place(again[0].atoms.positions[again[0].left]) - again[0].atoms.positions[again[0].left]).max() < 1e-9
 
 
-def test_four_layers_of_fcc_111_are_an_electrode_by_the_step_between_them() -> None:
+@pytest.mark.parametrize("layers", [3, 4, 5])
+def test_three_layers_of_fcc_111_are_an_electrode_by_the_step_between_them(layers: int) -> None:
     slab = stack("Au3", D, (0, 0), (1, 2.3556), (2, 4.7112), (0, 7.0668)).repeat((2, 2, 4))
     z = slab.positions[:, 2]
-    neck = (z > 9.0) & (z < z.max() - 8.0)
+    neck = (z > (layers - 0.5) * 2.3556) & (z < z.max() - (layers - 0.5) * 2.3556)
     slab.positions[neck] += np.random.default_rng(1).normal(0, 0.15, (neck.sum(), 3))
     _, left, _ = Junction.detect(slab, 7.0).electrodes()
     assert (left.layers, left.period_layers, left.copies) == (3, 3, 1)

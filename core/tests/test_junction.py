@@ -49,19 +49,6 @@ def test_four_ideal_layers_are_enough_for_four() -> None:
     assert Junction.detect(atoms, 7.7).left_period_A == pytest.approx(8.16)
 
 
-def test_three_layers_of_a_111_electrode_are_a_period_that_nothing_verifies() -> None:
-    d = A_GOLD / np.sqrt(2)
-    a1, a2 = np.array([d, 0.0]), np.array([d / 2, d * np.sqrt(3) / 2])
-    spacing = A_GOLD / np.sqrt(3)
-    grid = np.array([i * a1 + j * a2 for i in range(3) for j in range(3)])
-    layers = [np.column_stack([grid + k * (a1 + a2) / 3, np.full(9, k * spacing)]) for k in range(9)]
-    xyz = np.concatenate(layers)
-    atoms = Atoms(f"Au{len(xyz)}", positions=xyz, cell=[[*(3 * a1), 0], [*(3 * a2), 0], [0, 0, 40]], pbc=[True, True, False])
-    atoms.positions[27:-27] += np.random.default_rng(0).normal(0, 0.1, (27, 3))
-    junction = Junction.detect(atoms, 6.5)
-    assert len(junction.left) == 27 and junction.left_period_A == pytest.approx(3 * spacing, abs=1e-4)
-
-
 def test_single_precision_snapshots_have_the_very_same_leads() -> None:
     exact, stored = wire(), wire()
     stored.positions[:] = stored.positions.astype(np.float32)

@@ -210,7 +210,7 @@ def _candidates(end: WireEnd) -> list[Floats]:
         lateral = shifts[~straight]
         lateral[:, :2] -= np.round(lateral[:, :2] @ np.linalg.pinv(vectors)) @ vectors
         lateral = lateral[np.linalg.norm(lateral[:, :2], axis=1) > 2.0 * MATCH_TOLERANCE_A]
-        _, first = np.unique(np.round(lateral / (4.0 * MATCH_TOLERANCE_A)), axis=0, return_index=True)
+        _, first = np.unique(np.round(lateral / MATCH_TOLERANCE_A / [4, 4, 1]), axis=0, return_index=True)
         chosen = np.concatenate([chosen, lateral[np.sort(first)]])
     if not len(chosen):
         return []
@@ -219,8 +219,8 @@ def _candidates(end: WireEnd) -> list[Floats]:
     hits = _hits(end, points, np.tile(end.numbers[probes], len(chosen)), 2.0 * MATCH_TOLERANCE_A)
     in_first = end.depths[probes] < chosen[:, 2:] - LAYER_TOLERANCE_A
     hits = hits.reshape(in_first.shape)
-    outermost = (hits | (end.layer[probes] > 0)).all(axis=1)
-    chosen = chosen[outermost & (2 * (hits & in_first).sum(axis=1) >= in_first.sum(axis=1))]
+    of_layer = (hits | (end.layer[probes] > 0)).all(axis=1)
+    chosen = chosen[of_layer & (2 * (hits & in_first).sum(axis=1) >= in_first.sum(axis=1))]
     return list(chosen[np.argsort(chosen[:, 2], kind="stable")])
 
 
