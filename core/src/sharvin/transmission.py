@@ -85,7 +85,7 @@ class Parts:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class PreparedFrame:
     """One frame to compute: its k-points with their devices, and the junction where the file is one of structures."""
 
     number: int
@@ -157,7 +157,7 @@ class _Results:
         self.first_samples: Sequence[Sample] = ()
         self.said: set[str] = set()
 
-    def add(self, frame: Frame, row: Floats, observed: Observables | None) -> None:
+    def add(self, frame: PreparedFrame, row: Floats, observed: Observables | None) -> None:
         self.numbers.append(frame.number)
         self.rows.append(row)
         self.first_samples = self.first_samples or frame.device.samples
@@ -168,7 +168,7 @@ class _Results:
 
 
 def _computed(
-    frame: Frame, solver: Any, grid: Floats, observables: bool, pieces: int, advance: Callable[[int], None]
+    frame: PreparedFrame, solver: Any, grid: Floats, observables: bool, pieces: int, advance: Callable[[int], None]
 ) -> tuple[Floats, Observables | None]:
     """T(E) of a frame, float64[n_energies], and its observables if they are wanted."""
     samples = frame.device.samples
@@ -185,7 +185,7 @@ def _computed(
     return np.concatenate(rows), None
 
 
-def _say_first(results: _Results, request: Request, parts: Parts, frame: Frame, console: Console) -> None:
+def _say_first(results: _Results, request: Request, parts: Parts, frame: PreparedFrame, console: Console) -> None:
     """What was understood, with the first frame; what a user should know of the physics, once for each kind of notice."""
     if "summary" not in results.said:
         results.said.add("summary")
@@ -206,7 +206,7 @@ def _say_first(results: _Results, request: Request, parts: Parts, frame: Frame, 
         )
 
 
-def _sources(request: Request, parts: Parts) -> Iterator[tuple[int, Callable[[], Frame]]]:
+def _sources(request: Request, parts: Parts) -> Iterator[tuple[int, Callable[[], PreparedFrame]]]:
     """Numbers of the chosen frames, and what prepares each."""
     if parts.stored:
         if request.lead_layers is not None:
@@ -225,14 +225,14 @@ def _sources(request: Request, parts: Parts) -> Iterator[tuple[int, Callable[[],
         yield number, partial(_frame, parts, number, atoms, request.lead_layers)
 
 
-def _stored_frame(parts: Parts, number: int) -> Frame:
-    return Frame(number, parts.hamiltonian.device(number), None)
+def _stored_frame(parts: Parts, number: int) -> PreparedFrame:
+    return PreparedFrame(number, parts.hamiltonian.device(number), None)
 
 
-def _frame(parts: Parts, number: int, atoms: Atoms, lead_layers: int | None) -> Frame:
+def _frame(parts: Parts, number: int, atoms: Atoms, lead_layers: int | None) -> PreparedFrame:
     atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
     junction = Junction.detect(atoms, parts.hamiltonian.range_A(atoms.numbers), lead_layers)
-    return Frame(number, Device(_samples(parts.hamiltonian, junction), junction.atoms), junction)
+    return PreparedFrame(number, Device(_samples(parts.hamiltonian, junction), junction.atoms), junction)
 
 
 def _samples(hamiltonian: Any, junction: Junction) -> Sequence[Sample]:

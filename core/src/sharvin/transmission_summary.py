@@ -20,14 +20,14 @@ from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
 if TYPE_CHECKING:
-    from sharvin.transmission import Frame, Parts
+    from sharvin.transmission import PreparedFrame, Parts
 
 ENOUGH_A = 14.0
 """A periodic cell repeated over its k-points should be at least this wide: T of metal contacts is then good to a few per cent."""
 ADVISED_A = 20.0
 
 
-def print_summary(console: Console, file: Path, frame: Frame, parts: Parts) -> None:
+def print_summary(console: Console, file: Path, frame: PreparedFrame, parts: Parts) -> None:
     """Print atoms, electrodes, periodic directions, sampling, Fermi energy and channels of the leads as two columns."""
     rows = [("file", f"{file.name}, frame {frame.number}")]
     atoms = frame.device.atoms
