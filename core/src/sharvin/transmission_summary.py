@@ -20,7 +20,7 @@ from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
 if TYPE_CHECKING:
-    from sharvin.transmission import PreparedFrame, Parts
+    from sharvin.transmission import Parts, PreparedFrame
 
 ENOUGH_A = 14.0
 """A periodic cell repeated over its k-points should be at least this wide: T of metal contacts is then good to a few per cent."""
