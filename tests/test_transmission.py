@@ -6,11 +6,15 @@ import ase.io
 import numpy as np
 import pytest
 import sharvin
+from scipy.sparse import csr_array
 from sharvin import Junction
 from sharvin import create as sharvin_create
 from sharvin.brillouin import averaged_transmission, sampled_devices
+from sharvin.errors import PhysicsWarning
+from sharvin.transmission import _beside_band_edge
 from sharvin.transmission_conditions import parse_energies
 from sharvin.transmission_figures import draw_transmission
+from sharvin.two_terminal import Lead, TwoTerminal
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +235,17 @@ def test_a_transmission_that_spans_decades_is_drawn_on_a_logarithmic_axis():
     assert scales == ["log", "linear", "log"]
     assert draw_transmission(grid, 1.0 + T, [7], "").axes[0].get_yscale() == "linear"
     assert draw_transmission(grid, 0.0 * T, [7], "", "log").axes[0].get_yscale() == "linear", "zero has no logarithm"
+
+
+def test_an_energy_on_a_band_edge_does_not_lose_the_others():
+    """T of a clean chain is taken right beside the edge, and that is said."""
+    one, hop = np.ones((1, 1)), -np.ones((1, 1))
+    lead = Lead(0.0 * one, hop, one, 0.0 * one)
+    chain = TwoTerminal(csr_array(np.diag(-np.ones(5), 1) + np.diag(-np.ones(5), -1)), csr_array(np.eye(6)), lead, lead)
+    solver = sharvin_create("transport", "rgf")
+    with pytest.warns(PhysicsWarning, match=r"E − E_F = 2 eV lies on a band edge"):
+        T = [_beside_band_edge(solver, [(1.0, chain)], energy) for energy in (0.5, 2.0)]
+    assert T[0] == pytest.approx(1.0, abs=1e-8) and -1e-9 < T[1] < 1 + 1e-8
 
 
 def test_a_grid_includes_both_ends():

@@ -25,7 +25,7 @@ from sharvin.atomic import require_writable
 from sharvin.brillouin import averaged_observables, averaged_transmission, sampled_devices
 from sharvin.config_document import override
 from sharvin.device_checks import check_device
-from sharvin.errors import InputError, ItemError, PhysicsWarning
+from sharvin.errors import InputError, PhysicsWarning, SharvinError
 from sharvin.executors.threads import one_thread
 from sharvin.frame_numbers import chosen_range, no_such_frame, parsed_index
 from sharvin.junction import Junction
@@ -45,6 +45,8 @@ from sharvin.validation import validate_options
 
 Floats = NDArray[np.float64]
 
+BESIDE_EV = 1e-6
+"""How far from a band edge of a lead T is taken instead."""
 STEPS_OF_PROGRESS = 50
 """T(E) of one frame is computed in at most this many pieces, so that the progress bar moves."""
 
@@ -123,12 +125,12 @@ def transmission_of_file(request: Request) -> None:
                         check_device(system)
                     _say_first(results, request, parts, frame, console)
                     results.add(frame, *_computed(frame, parts.solver, grid, request.observables, pieces, advance))
-                except (InputError, ItemError) as error:
-                    results.failed[number] = str(error)
+                except SharvinError as error:
+                    results.failed[number] = error
                     advance(pieces)
     if not results.numbers:
-        number, reason = next(iter(results.failed.items()))
-        raise InputError(f"{request.file}, frame {number}: {reason}")
+        number, first = next(iter(results.failed.items()))
+        raise type(first)(f"{request.file}, frame {number}: {first}") from first
     if not np.any(results.rows):
         for _, system in results.first_samples:
             check_leads_conduct(system, grid)
@@ -153,7 +155,7 @@ class _Results:
         self.rows: list[Floats] = []
         self.observed: list[Observables] = []
         self.structures: list[Atoms] = []
-        self.failed: dict[int, str] = {}
+        self.failed: dict[int, SharvinError] = {}
         self.first_samples: Sequence[Sample] = ()
         self.said: set[str] = set()
 
@@ -180,9 +182,38 @@ def _computed(
         return seen.transmission, seen
     rows = []
     for part in np.array_split(grid, pieces):
-        rows.append(averaged_transmission(solver, samples, part))
+        try:
+            rows.append(averaged_transmission(solver, samples, part))
+        except SharvinError:
+            rows.append(np.array([_beside_band_edge(solver, samples, float(energy)) for energy in part]))
         advance(1)
     return np.concatenate(rows), None
+
+
+def _beside_band_edge(solver: TransportSolver, samples: Sequence[Sample], energy_eV: float) -> float:
+    """T at one energy, or right beside it where the energy lies on a band edge of a lead; that is said.
+
+    Raises
+    ------
+    SharvinError
+        What the solver says of the energy itself, if it says the same of those beside it.
+    """
+    first: SharvinError | None = None
+    for shift in (0.0, BESIDE_EV, -BESIDE_EV):
+        try:
+            T = float(averaged_transmission(solver, samples, np.array([energy_eV + shift]))[0])
+        except SharvinError as error:
+            first = first or error
+            continue
+        if shift:
+            warnings.warn(
+                f"E − E_F = {energy_eV:g} eV lies on a band edge of a lead; T is that at {shift:+.0e} eV beside it.",
+                PhysicsWarning,
+                stacklevel=2,
+            )
+        return T
+    assert first is not None
+    raise type(first)(f"at E − E_F = {energy_eV:g} eV: {first}")
 
 
 def _say_first(results: _Results, request: Request, parts: Parts, frame: PreparedFrame, console: Console) -> None:

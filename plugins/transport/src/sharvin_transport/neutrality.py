@@ -41,6 +41,7 @@ Floats = NDArray[np.float64]
 LEAD_CHARGE = 0.02
 """Largest charge of an atom of a lead that passes as neutral."""
 _LARGEST_STEP_EV = 1.0
+_SMALLEST_STEP_EV = 1e-7
 _SURFACES_BYTES = 200_000_000
 
 
@@ -198,15 +199,23 @@ class LocalNeutrality:
                 # A level of a weakly bound atom crosses E_F on the way: a shorter step, with the response of here.
                 radius = 0.25 * float(np.abs(step).max()) if exact else radius
                 inverse = inverse if exact else None
+                if radius < _SMALLEST_STEP_EV:
+                    break
                 continue
             radius = min(2.0 * radius, _LARGEST_STEP_EV)
             change = inverse @ (following - excess)
             inverse = inverse + np.outer(step - change, step @ inverse) / (step @ change) if ratio < 0.5 else None
             values, excess, exact = values + step, following, False
         i = int(np.argmax(np.abs(excess)))
+        remedy = "raise neutrality_iterations"
+        if radius < _SMALLEST_STEP_EV:
+            remedy = (
+                "no step along its response makes that smaller, since a sharp level lies at E_F: more iterations do not help, "
+                "more k-points or a larger cell may"
+            )
         raise ItemError(
             f"local charge neutrality has not converged after {evaluations} evaluations: atom {names[i]} still "
-            f"has a charge of {-excess[i]:+.4f} e; raise neutrality_iterations."
+            f"has a charge of {-excess[i]:+.4f} e; {remedy}."
         )
 
     def _inverse(self, device: Populated, values: Floats) -> Floats:
