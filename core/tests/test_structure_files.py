@@ -509,6 +509,7 @@ def test_what_is_no_structure_file_gets_one_sentence(tmp_path, written):
         (hdf5(tmp_path / "cut.h5", size=0.6), "HDF5 file that is cut off or damaged"),
         (hdf5(tmp_path / "start.h5", size=0.02), "HDF5 file that is cut off or damaged"),
         (other, "HDF5 file without a trajectory"),
+        (written(gzip.compress(b"\x89HDF\r\n\x1a\n" + bytes(99)), "w.h5.gz"), "is a compressed HDF5 file"),
         (tmp_path / "folder", "is a folder"),
         (tmp_path / "nothing.xyz", "there is no structure file"),
         (written("", "empty.xyz"), "is empty"),

@@ -362,6 +362,8 @@ def _format_of(path: Path) -> str:
     if kind not in ioformats:
         if text.split("\n", 1)[0].strip().isdigit():
             return XYZ[0]
+        if "HDF\n" in text[:8]:  # the signature, with the line ends of a text
+            raise InputError(f"{path} is a compressed HDF5 file, which can only be read where it lies uncompressed; unpack it.")
         raise InputError(f"the format of {path} is not known; name it as its format wants (.xyz, .vasp, .traj, …).")
     return kind
 
