@@ -232,7 +232,7 @@ def test_three_layers_before_a_gap_are_no_cell_with_a_gap_and_two_dimers_are() -
 def test_only_multiples_of_the_wires_own_period_can_be_stated(name: str) -> None:
     cell, rng = CRYSTALS[name], np.random.default_rng(6)
     true = len(np.unique(np.round(cell.positions[:, 2], 3)))
-    for start in range(true):
+    for start in {0, true - 1}:
         bar = wire_of(cell, 16 // true + 2, start, rng)
         for stated in range(1, 9):
             if stated % true:
@@ -249,6 +249,9 @@ def test_a_period_can_be_stated_and_is_verified() -> None:
     assert Junction.detect(bar, 7.7, lead_layers=4).electrodes()[1].copies == 3
     with pytest.raises(InputError, match=r"lead_layers: .*has 12"):
         Junction.detect(bar, 7.7, lead_layers=13)
+    across = Atoms("Au3", positions=[[0.0, 0.0, 0.02], [2.7, 0.0, 0.08], [5.4, 0.0, 0.06]])
+    with pytest.raises(InputError, match="lead_layers: 1 is not the number of layers in a period at the left end"):
+        Junction.detect(across, 3.0, lead_layers=1)
     for symbols, layers, reason in (
         ("AuAgAgAuAuAgPt2CuAuAgAgAuAuAg", 3, "layer 5 from the end has Au in the place of Ag"),
         ("AuAgAgAuAuAgPt2CuAuAgAgAuAuAg", 2, "layer 3 from the end has Ag in the place of Au"),

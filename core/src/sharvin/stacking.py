@@ -13,6 +13,8 @@ repeated layer proves nothing, as the end of a chain Ag Ag Au Au Ag Ag Au Au …
   further, it does so by the tolerance alone. Nor is one with a gap wider than the Hamiltonian's range: it repeats a broken wire.
 - A long translation that is seen fewer than three times, and explains the whole wire, maps one electrode onto the other one: it
   gives way to a short one that is seen four times; one that ends inside the wire, to a short one that is seen five times.
+- A long translation that repeats nothing but layers that a short one explains, which goes on behind it, gives way if that reaches
+  the other end and at least three layers are images by the short one; otherwise this cannot be decided.
 - Otherwise, a short translation that is seen four times or more, and more often than the one that reaches further, is an
   electrode in front of a neck that happens to repeat, or a part of a long cell. This cannot be decided, and the user is asked to.
 - A short translation that explains fewer than four copies is refused where a longer one maps more layers, but not yet two

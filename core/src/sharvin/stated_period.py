@@ -15,7 +15,7 @@ import numpy as np
 from sharvin.errors import InputError
 from sharvin.stacking import Stacking, UndecidedError, lateral_repeats, proved_period, tightened
 from sharvin.stacking_refusals import contradiction, no_period, other_period, stops_inside, too_thin
-from sharvin.wire_end import MATCH_TOLERANCE_A, WireEnd
+from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, WireEnd
 
 
 def stated_stacking(end: WireEnd, min_thickness_A: float, layers: int) -> Stacking:
@@ -66,6 +66,8 @@ def _verified(end: WireEnd, min_thickness_A: float, layers: int) -> Stacking:
         run = end.refined(run, MATCH_TOLERANCE_A) if end.seen(run) else None
     if run is None and layers > 1 and np.ptp(np.diff(heights[:layers])) <= MATCH_TOLERANCE_A:
         run = end.run(np.array([0.0, 0.0, heights[layers - 1] * layers / (layers - 1)]), MATCH_TOLERANCE_A)
+    if run is not None and run.period_A <= LAYER_TOLERANCE_A:
+        run = None
     reason = "" if run is None else contradiction(end, run)
     if run is not None and end.layers_before(run.cell) != layers:
         reason = f"layer {layers + 1} is nearer to layer {layers} than their distance"
