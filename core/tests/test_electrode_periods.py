@@ -162,17 +162,15 @@ def test_three_layers_of_fcc_111_are_an_electrode_by_the_step_between_them(layer
 
 
 def test_a_period_of_one_layer_is_not_taken_from_the_two_like_layers_of_a_longer_one() -> None:
-    def line(symbols: str) -> Atoms:
-        return Atoms(symbols, positions=[[0, 0, 2.7 * k] for k in range(len(Atoms(symbols)))])
-
-    assert Junction.detect(line("Ag2Au2Ag2Au2"), 3.0).electrodes()[1].period_layers == 4
-    assert Junction.detect(line("Ag8"), 3.0).electrodes()[1].period_layers == 1
-    superlattice = line("Au4Ag4Au4Ag4Au4Ag4")
+    assert Junction.detect(line("Ag2Au2Ag2Au2", 2.7), 3.0).electrodes()[1].period_layers == 4
+    assert Junction.detect(line("Ag8", 2.7), 3.0).electrodes()[1].period_layers == 1
+    superlattice = line("Au4Ag4Au4Ag4Au4Ag4", 2.7)
     with pytest.raises(InputError, match=r"two ways.*every 1 layer .* 4 layers.*every 8 layers.*--lead-layers 1 or 8"):
         Junction.detect(superlattice, 3.0)
     assert Junction.detect(superlattice, 3.0, lead_layers=8).electrodes()[2].period_layers == 8
-    with pytest.raises(InputError, match=r"best one, every 4 layers \(10.80 Å\), explains the outermost 7"):
-        Junction.detect(Atoms("Ag2Au2Ag2AuPt", positions=[[0, 0, 2.7 * k] for k in range(8)]), 3.0)
+    for cut_short in ("Ag2Au2Ag2AuPt", "Ag2Au2Ag2PtCuAg2Au2Ag2"):
+        with pytest.raises(InputError, match=r"longer cell: .* every 1 layer .* 2 layers, and every 4 layers .* 1\.[58] copies"):
+            Junction.detect(line(cut_short, 2.7), 3.0)
 
 
 @pytest.mark.parametrize("displaced", [5, 6, 7, 8])
@@ -194,18 +192,83 @@ def test_two_equal_electrodes_pulled_apart_are_not_a_crystal_with_a_gap(gap: flo
         assert (electrode.layers, electrode.period_layers) == (4, 2)
 
 
+def line(symbols: str, *spacings: float) -> Atoms:
+    """A chain along z; the last spacing goes on."""
+    n = len(Atoms(symbols))
+    steps = [*spacings, *[spacings[-1]] * n][: n - 1]
+    return Atoms(symbols, positions=np.column_stack([np.zeros((n, 2)), np.concatenate([[0.0], np.cumsum(steps)])]))
+
+
+@pytest.mark.parametrize("gap", [0.1, 0.3, 3.0])
+def test_like_electrodes_around_an_impurity_or_a_gap_keep_their_short_period(gap: float) -> None:
+    slab = CRYSTALS["hcp"].repeat((2, 2, 6))
+    slab.numbers[np.rint(slab.positions[:, 2] / 2.6) == 5] = 47
+    alloy = line("AuAgAuAgAuAgCAuAgAuAgAuAgAu", 2.8)
+    for wire, reach in ((slab, 5.0), (slab, 7.7), (alloy, 3.0), (alloy, 7.7)):
+        assert [e.period_layers for e in Junction.detect(wire, reach).electrodes()[1:]] == [2, 2]
+    for cell, lead, layers in (("chain", 1, 16), ("chain", 1, 20), ("AuAg chain", 2, 14), ("fcc 100", 2, 14), ("fcc 111", 3, 12)):
+        wire = CRYSTALS[cell].repeat((1, 1, layers + 1))
+        heights = np.unique(np.round(wire.positions[:, 2], 3)) - 0.1
+        wire = wire[wire.positions[:, 2] < heights[layers]]
+        wire.cell[2], wire.pbc[2] = 0.0, False
+        for above in {4, 5, layers // 2} if cell == "fcc 100" else {layers // 2}:
+            pulled = wire.copy()
+            pulled.positions[wire.positions[:, 2] > heights[above], 2] += gap
+            assert [e.period_layers for e in Junction.detect(pulled, 4.0).electrodes()[1:]] == [lead, lead]
+
+
+def test_three_layers_before_a_gap_are_no_cell_with_a_gap_and_two_dimers_are() -> None:
+    gap = line("Au12", 2.8, 2.8, 3.1, 2.8)
+    for reach, stated in ((3.2, r"\(--lead-layers 1 or 3\)"), (9.0, r"too few .* add layers .* \(--lead-layers 3\)")):
+        with pytest.raises(InputError, match=f"left electrode can be read in two ways.*{stated}"):
+            Junction.detect(gap, reach)
+    assert [e.period_layers for e in Junction.detect(gap, 3.2, lead_layers=1).electrodes()[1:]] == [1, 1]
+    for spacings in ([1.25, 1.45, 1.25], [1.25, 1.45, 1.25, 1.45, 1.25, 1.25, 1.25, 1.45, 1.25, 1.45, 1.25]):
+        dimers = Junction.detect(line(f"C{len(spacings) + 1}", *spacings), 1.6)
+        assert [e.period_layers for e in dimers.electrodes()[1:]] == [2, 2]
+
+
+@pytest.mark.parametrize("name", ["chain", "AuAg chain", "Au3Ag chain", "fcc 100", "fcc 111", "bcc 100", "hcp", "diamond 100"])
+def test_only_multiples_of_the_wires_own_period_can_be_stated(name: str) -> None:
+    cell, rng = CRYSTALS[name], np.random.default_rng(6)
+    true = len(np.unique(np.round(cell.positions[:, 2], 3)))
+    for start in {0, true - 1}:
+        bar = wire_of(cell, 16 // true + 2, start, rng)
+        for stated in range(1, 9):
+            if stated % true:
+                with pytest.raises(InputError, match=f"end of the wire repeats every {true} layers .*, not every {stated};"):
+                    Junction.detect(bar, 3.4, lead_layers=stated)
+                continue
+            electrode = Junction.detect(bar, 3.4, lead_layers=stated).electrodes()[1]
+            assert (electrode.period_layers, electrode.checked) == (stated, True)
+            assert deviation_of_bands(electrode, cell, 3.4) < 1e-9
+
+
 def test_a_period_can_be_stated_and_is_verified() -> None:
     bar = Atoms("AuAgAgAu" * 3, positions=[[0, 0, 2.7 * k] for k in range(12)])
     assert Junction.detect(bar, 7.7, lead_layers=4).electrodes()[1].copies == 3
-    for layers, reason in (
-        (1, "layer 2 is not the image"),
-        (3, "layer 5 from the end has Au in the place of Ag"),
-        (13, "has 12"),
+    with pytest.raises(InputError, match=r"lead_layers: .*has 12"):
+        Junction.detect(bar, 7.7, lead_layers=13)
+    across = Atoms("Au3", positions=[[0.0, 0.0, 0.02], [2.7, 0.0, 0.08], [5.4, 0.0, 0.06]])
+    with pytest.raises(InputError, match="lead_layers: 1 is not the number of layers in a period at the left end"):
+        Junction.detect(across, 3.0, lead_layers=1)
+    for symbols, layers, reason in (
+        ("AuAgAgAuAuAgPt2CuAuAgAgAuAuAg", 3, "layer 5 from the end has Au in the place of Ag"),
+        ("AuAgAgAuAuAgPt2CuAuAgAgAuAuAg", 2, "layer 3 from the end has Ag in the place of Au"),
+        ("AuAgAuAgAuPt3AuAgAuAgAu", 6, "its outermost 5 repeat every 2 layers .*, and layer 6 .*; state 2"),
     ):
-        with pytest.raises(InputError, match=f"lead_layers: .*{reason}"):
-            Junction.detect(bar, 7.7, lead_layers=layers)
-    once = Atoms("AuAgAgAuPt3AuAgAgAu", positions=[[0.9 * (3 < k < 7), 0, 2.7 * k + 0.4 * (3 < k < 7)] for k in range(11)])
-    with pytest.raises(InputError, match="left end of the wire is not a crystalline electrode"):
-        Junction.detect(once, 7.7)
-    _, left, right = Junction.detect(once, 7.7, lead_layers=4).electrodes()
-    assert left.period_A == right.period_A == pytest.approx(10.8) and left.copies == 1
+        with pytest.raises(InputError, match=f"lead_layers: {layers} is not .*{reason}"):
+            Junction.detect(line(symbols, 2.7), 3.0, lead_layers=layers)
+    aside = line("AuAgAgAuPt3AuAgAgAu", 2.7)
+    aside.positions[4:7, 0] += 0.9
+    near = line("AuAgAgAuPt3AuAgAgAu", 2.7)
+    near.positions[4:7, 2] -= 0.4
+    with pytest.raises(InputError, match=r"lead_layers: 4 is not .* left end .* layer 5 is nearer"):
+        Junction.detect(near, 7.7, lead_layers=4)
+    for once in (aside, line("AuAgAgAuPt3AuAgAgAu", 2.7), line("Ag2Au2PtCuPtAg2Au2", 2.7)):
+        if once.numbers[0] == 79:
+            with pytest.raises(InputError, match="left end of the wire is not a crystalline electrode"):
+                Junction.detect(once, 7.7)
+        _, left, right = Junction.detect(once, 7.7, lead_layers=4).electrodes()
+        assert left.period_A == right.period_A == pytest.approx(10.8) and left.copies == 1
+        assert not left.checked and not right.checked

@@ -41,6 +41,8 @@ class Electrode:
         Whole periods that were seen; 1 where a lateral step between layers was seen, but no second period.
     deviation_A : float
         Largest distance in Å of an atom that the lead is the mean of from its ideal place, and from what the next copy says.
+    checked : bool
+        Whether the period was checked against a second copy or step; if not, it was stated, and the deviation says nothing.
     """
 
     numbers: Integers
@@ -52,6 +54,7 @@ class Electrode:
     period_layers: int = 1
     copies: int = 1
     deviation_A: float = 0.0
+    checked: bool = True
 
     @cached_property
     def key(self) -> bytes:

@@ -155,6 +155,7 @@ def mean_layer(stacking: Stacking, min_thickness_A: float) -> IdealLayer:
         layers // periods,
         int(run.count // (run.cell * stacking.steps)),
         deviation,
+        run.count >= 2 * run.cell,
     )
     return IdealLayer(numbers[order], steps[order], rest[order], fractions[order], vectors, spacing, atoms, thickness, shape)
 

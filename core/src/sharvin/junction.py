@@ -17,7 +17,8 @@ from sharvin.electrode import Electrode
 from sharvin.errors import InputError
 from sharvin.ideal_layer import IdealLayer, layer_as_given, matched, mean_layer
 from sharvin.junction_checks import OVERLAP, check_cell, check_coupled, check_overlap, overlap_message
-from sharvin.stacking import IDEAL_A, Stacking, find_stacking, stated_stacking
+from sharvin.stacking import IDEAL_A, Stacking, find_stacking
+from sharvin.stated_period import stated_stacking
 from sharvin.wire_cut import Cut, find_cut, in_reach_of, widest_gap
 from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, WireEnd
 

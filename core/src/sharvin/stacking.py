@@ -13,10 +13,14 @@ repeated layer proves nothing, as the end of a chain Ag Ag Au Au Ag Ag Au Au …
   further, it does so by the tolerance alone. Nor is one with a gap wider than the Hamiltonian's range: it repeats a broken wire.
 - A long translation that is seen fewer than three times, and explains the whole wire, maps one electrode onto the other one: it
   gives way to a short one that is seen four times; one that ends inside the wire, to a short one that is seen five times.
+- A long translation that repeats nothing but layers that a short one explains, which goes on behind it, gives way if that reaches
+  the other end and at least three layers are images by the short one; otherwise this cannot be decided.
 - Otherwise, a short translation that is seen four times or more, and more often than the one that reaches further, is an
   electrode in front of a neck that happens to repeat, or a part of a long cell. This cannot be decided, and the user is asked to.
 - A short translation that explains fewer than four copies is refused where a longer one maps more layers, but not yet two
-  copies: the end may be that of a longer cell of which too little is there.
+  copies: the end may be that of a longer cell of which too little is there. It is not refused where the longer one only maps
+  this electrode onto a like one at the other end: then it repeats no layer that the short one does not explain.
+- A translation is left aside if the wire is too short for two principal layers of it, and another one has enough.
 
 Where all layers are within :data:`IDEAL_A` of their places over two copies and the principal layer, only those are taken as the
 electrode. Otherwise the tolerance is raised in steps up to :data:`~sharvin.wire_end.MATCH_TOLERANCE_A`.
@@ -31,7 +35,7 @@ from ase.data import covalent_radii
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
-from sharvin.stacking_refusals import contradiction, no_period, not_crystalline, too_thin, two_ways
+from sharvin.stacking_refusals import begins_longer_cell, not_crystalline, too_thin, two_ways
 from sharvin.wire_end import EXACT_A, LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, Run, WireEnd
 
 Floats = NDArray[np.float64]
@@ -89,9 +93,30 @@ class Stacking:
         """Periods in a principal layer of at least this thickness."""
         return max(1, int(np.ceil((min_thickness_A - 1e-3) / self.period_A)))
 
+    def fits_twice(self, min_thickness_A: float) -> bool:
+        """Whether the wire is long enough for two such principal layers, one at each end."""
+        return 2 * self.periods(min_thickness_A) * self.steps * self.run.cell <= len(self.end)
+
     def holds(self, min_thickness_A: float) -> bool:
         """Whether the layers that it explains hold a principal layer."""
         return self.periods(min_thickness_A) * self.steps * self.run.cell <= self.run.count
+
+
+class UndecidedError(InputError):
+    """Two periods are proved, and neither is a part of the other; which one is that of the lead has to be stated.
+
+    Parameters
+    ----------
+    short, long : Stacking
+        The two readings.
+    min_thickness_A : float
+        Thickness of a principal layer.
+    """
+
+    def __init__(self, short: Stacking, long: Stacking, min_thickness_A: float) -> None:
+        possible = [one for one in (short, long) if one.holds(min_thickness_A) and one.fits_twice(min_thickness_A)]
+        super().__init__(two_ways(short, long, possible))
+        self.readings = short, long
 
 
 def find_stacking(end: WireEnd, min_thickness_A: float) -> Stacking:
@@ -102,44 +127,36 @@ def find_stacking(end: WireEnd, min_thickness_A: float) -> Stacking:
     InputError
         If no period is proved, or several are, or the layers explained are too few.
     """
+    loose = proved_period(end, min_thickness_A)
+    if not loose.holds(min_thickness_A):
+        raise InputError(too_thin(loose, min_thickness_A))
+    return tightened(loose, min_thickness_A)
+
+
+def proved_period(end: WireEnd, min_thickness_A: float) -> Stacking:
+    """The period that a wire's end proves, at the largest tolerance; the layers that it explains may still be too thin.
+
+    Raises
+    ------
+    InputError
+        If no period is proved, or several are.
+    """
     found, unproved = _tried(end)
     reach = min_thickness_A or _BOND * float(covalent_radii[end.numbers].max())
     found = [stacking for stacking in found if _gap(end, stacking.run) <= reach] or found
     if not found:
         raise InputError(not_crystalline(end, unproved))
-    loose = _chosen(end, found)
+    fitting = [stacking for stacking in found if stacking.fits_twice(min_thickness_A)]
+    if not any(stacking.holds(min_thickness_A) for stacking in fitting):
+        fitting = found
+    loose = _chosen(end, fitting, min_thickness_A)
     seen = max(1, end.seen(loose.run))
-    if loose.run.copies < ENOUGH_COPIES and any(end.seen(run) > seen and _gap(end, run) <= reach for run in unproved):
-        raise InputError(not_crystalline(end, unproved))
-    if not loose.holds(min_thickness_A):
-        raise InputError(too_thin(loose, min_thickness_A))
-    return _tightened(loose, min_thickness_A)
-
-
-def stated_stacking(end: WireEnd, min_thickness_A: float, layers: int) -> Stacking:
-    """The stacking whose period has a stated number of atomic layers; whatever there is of further copies must be its image.
-
-    Raises
-    ------
-    InputError
-        If the wire has too few layers, these layers do not repeat, or are too thin.
-    """
-    if layers < 1 or layers > end.n_layers:
-        raise InputError(f"lead_layers: {layers} atomic layers a period, but the {end.side} end of the wire has {end.n_layers}.")
-    heights = np.array([end.height(k) for k in range(min(layers + 1, end.n_layers))]) - end.height(0)
-    run = None
-    if layers < end.n_layers:
-        run = end.run(np.array([0.0, 0.0, heights[layers]]), 2.0 * MATCH_TOLERANCE_A)
-        run = end.refined(run, MATCH_TOLERANCE_A) if end.seen(run) else None
-    if run is None and layers > 1 and np.ptp(np.diff(heights[:layers])) <= MATCH_TOLERANCE_A:
-        run = end.run(np.array([0.0, 0.0, heights[layers - 1] * layers / (layers - 1)]), MATCH_TOLERANCE_A)
-    reason = "" if run is None else contradiction(end, run)
-    if run is None or reason:
-        raise InputError(no_period(end, layers, reason))
-    stacking = Stacking(end, run, 1, (1, 1))
-    if not stacking.holds(min_thickness_A):
-        raise InputError(too_thin(stacking, min_thickness_A))
-    return _tightened(stacking, min_thickness_A)
+    if loose.run.copies < ENOUGH_COPIES:
+        rivals = [run for run in unproved if end.seen(run) > seen and _gap(end, run) <= reach]
+        rivals = [run for run in rivals if _reaches(end, loose, run) < len(end)]
+        if rivals:
+            raise InputError(begins_longer_cell(loose, max(rivals, key=end.seen)))
+    return loose
 
 
 def lateral_repeats(end: WireEnd, count: int, tolerance_A: float) -> tuple[int, int]:
@@ -257,17 +274,43 @@ def _is_proved(stacking: Stacking) -> bool:
     return run.straight or (stacking.ideal_layers >= 3 and run.count >= stacking.steps * run.cell)
 
 
-def _chosen(end: WireEnd, found: list[Stacking]) -> Stacking:
+def _chosen(end: WireEnd, found: list[Stacking], min_thickness_A: float) -> Stacking:
     """The period among those that are proved."""
     winner = max(found, key=lambda s: (s.run.count, -round(s.period_A / LAYER_TOLERANCE_A), -s.run.period_A))
     others = [other for other in found if other.run.count < winner.run.count]
     most = max((other.run.copies for other in others), default=0.0)
     whole, few = not np.isfinite(winner.run.limit_A), winner.run.copies < FEW_COPIES
     if few and most >= (ENOUGH_COPIES if whole else ENOUGH_COPIES + 1):
-        return _chosen(end, others)
+        return _chosen(end, others, min_thickness_A)
+    for other in sorted(others, key=lambda other: -end.seen(other.run)):
+        if other.run.period_A > winner.run.period_A or end.seen(other.run) < 2 * whole:
+            continue
+        reached = _reaches(end, other, winner.run)
+        if reached == len(end) and end.seen(other.run) >= ENOUGH_COPIES - 1:
+            return _chosen(end, others, min_thickness_A)
+        if reached > winner.run.count or (whole and reached):
+            raise UndecidedError(other, winner, min_thickness_A)
     if most >= max(ENOUGH_COPIES, winner.run.copies) or (few and whole and most >= FEW_COPIES):
-        raise InputError(two_ways(max(others, key=lambda other: other.run.copies), winner))
+        raise UndecidedError(max(others, key=lambda other: other.run.copies), winner, min_thickness_A)
     return winner
+
+
+def _reaches(end: WireEnd, short: Stacking, long: Run) -> int:
+    """How many atoms there are up to where a short translation stops that is taken up again behind a long one; 0 if it is not.
+
+    It is where the long one repeats no layer but those that the short one explains. If the short one then goes further than the
+    long one, up to the other end at best, the long one maps an electrode onto a like one, and is no period.
+    """
+    if end.seen(long) > short.ideal_layers:
+        return 0
+    run, start = short.run, long.period_A - LAYER_TOLERANCE_A
+    image = end.depths + run.period_A
+    missed = image[(run.partner < 0) & (end.depths >= start) & (image <= end.depths[-1] + MATCH_TOLERANCE_A)]
+    met = np.zeros(len(end), dtype=bool)
+    met[run.partner[run.partner >= 0]] = True
+    foreign = end.depths[~met & (end.depths >= start + run.period_A)]
+    stop = min(missed.min(initial=np.inf), foreign.min(initial=np.inf))
+    return end.atoms_before(stop) if np.isfinite(stop) else len(end)
 
 
 def _gap(end: WireEnd, run: Run) -> float:
@@ -275,15 +318,15 @@ def _gap(end: WireEnd, run: Run) -> float:
     return float(np.diff(end.depths[: run.cell], append=run.period_A).max())
 
 
-def _tightened(loose: Stacking, min_thickness_A: float) -> Stacking:
+def tightened(loose: Stacking, min_thickness_A: float) -> Stacking:
     """The same stacking at the smallest tolerance that still proves it; a multiple of it, if that is ideal and it is not."""
-    end, stated = loose.end, loose.run.copies < 2
+    end, unchecked = loose.end, loose.run.copies < 2
     multiples = sorted({1, 2, 3, 4, loose.steps, 2 * loose.steps})
     multiples = [m for m in multiples if m == 1 or (m % loose.steps == 0 and (2 * m - 1) * loose.run.cell <= loose.run.count)]
     tries = [(IDEAL_A, multiple) for multiple in multiples] + [(tolerance, 1) for tolerance in TOLERANCES_A[1:]]
     for tolerance, multiple in tries:
         found = _stacking(end, _outermost(end, loose.run, multiple, tolerance))
-        if found is not None and found.holds(min_thickness_A) and (stated or _is_proved(found)):
+        if found is not None and found.holds(min_thickness_A) and (unchecked or _is_proved(found)):
             loose = found
             break
     return replace(loose, repeats=lateral_repeats(end, loose.run.cell, loose.run.tolerance_A))

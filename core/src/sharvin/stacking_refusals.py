@@ -45,14 +45,49 @@ def too_thin(stacking: Stacking, min_thickness_A: float) -> str:
     )
 
 
-def two_ways(short: Stacking, long: Stacking) -> str:
-    """Two periods are proved, and neither is a part of the other."""
+def two_ways(short: Stacking, long: Stacking, possible: list[Stacking]) -> str:
+    """Two periods are proved, and neither is a part of the other; of the possible ones there is a principal layer at each end."""
     first, second = (
-        f"every {_layers(one.layers, one.period_A)} over its outermost {one.ideal_layers} layers" for one in (short, long)
+        f"every {_layers(one.layers, one.period_A)} over its outermost {_counted(one.ideal_layers)}" for one in (short, long)
     )
+    reading = f"the {short.end.side} electrode can be read in two ways, as it repeats {first}, and {second}"
+    if len(possible) == 2:
+        stated = f"--lead-layers {short.layers} or {long.layers}"
+        return f"{reading}; say which is the period of the lead with lead_layers ({stated})."
+    too_few = "those of the first" if long in possible else "those of the second" if short in possible else "both"
+    stated = f", or state the other period (--lead-layers {possible[0].layers})" if possible else ""
+    return f"{reading}; {too_few} are too few for a principal layer: add layers to the electrode{stated}."
+
+
+def begins_longer_cell(short: Stacking, long: Run) -> str:
+    """A short period is proved, but its layers may be the beginning of a longer cell that is seen less than twice."""
+    end, cell = short.end, short.end.layers_before(long.cell)
     return (
-        f"the {short.end.side} electrode can be read in two ways, as it repeats {first}, and {second}; say which is the period "
-        f"of the lead with lead_layers (--lead-layers {short.layers} or {long.layers})."
+        f"the {end.side} electrode may be the beginning of a longer cell: it repeats every "
+        f"{_layers(short.layers, short.period_A)} over its outermost {_counted(short.ideal_layers)}, and every "
+        f"{_layers(cell, long.period_A)} over its outermost {_counted(end.layers_before(long.count))}, {long.copies:.1f} "
+        f"copies{_and(_failure(end, long))}; state the shorter period with lead_layers (--lead-layers {short.layers}) if it is "
+        "that of the lead, or put two whole copies of the longer one there."
+    )
+
+
+def other_period(proved: Stacking, layers: int) -> str:
+    """The wire proves a period of which the stated number of layers is no multiple."""
+    return (
+        f"lead_layers: the {proved.end.side} end of the wire repeats every {_layers(proved.layers, proved.period_A)}, over its "
+        f"outermost {_counted(proved.ideal_layers)}, not every {layers}; state {proved.layers} or a multiple of it, or leave "
+        "lead_layers out."
+    )
+
+
+def stops_inside(proved: Stacking, layers: int) -> str:
+    """The stated layers go beyond those that a proved period explains."""
+    end, ideal = proved.end, proved.ideal_layers
+    reason = _failure(end, proved.run) or f"layer {ideal + 1} does not go on with that"
+    return (
+        f"lead_layers: {layers} is not the number of layers in a period at the {end.side} end of the wire: its outermost {ideal} "
+        f"repeat every {_layers(proved.layers, proved.period_A)}, and {reason}; state {proved.layers}, or put a second copy "
+        "there."
     )
 
 
@@ -60,15 +95,42 @@ def no_period(end: WireEnd, layers: int, reason: str) -> str:
     """The stated number of layers is not a period; `reason` is what contradicts it, if the outermost layer does not."""
     reason = reason or f"layer {layers + 1} is not the image of layer 1 along z within {MATCH_TOLERANCE_A} Å"
     return (
-        f"lead_layers: the outermost {layers} atomic layers of the {end.side} end of the wire are not one period of its lead: "
-        f"{reason}; state the layers of a whole period, or put a second copy there."
+        f"lead_layers: {layers} is not the number of layers in a period at the {end.side} end of the wire: {reason}; state the "
+        "layers of a whole period, or put a second copy there."
     )
 
 
 def contradiction(end: WireEnd, run: Run) -> str:
-    """What is wrong with the second copy of a stated period; nothing if it fits or there is no second copy."""
-    fits = run.count >= 2 * run.cell or not ((run.partner < 0) & (end.depths + run.shift[2] <= end.depths[-1])).any()
-    return "" if fits else _failure(end, run)
+    """What is wrong with the second copy of a stated period; nothing if it fits, or if a neck begins before it is complete."""
+    if run.count >= 2 * run.cell or not ((run.partner < 0) & (end.depths + run.shift[2] <= end.depths[-1])).any():
+        return ""
+    period, layer = end.layers_before(run.cell), end.layers_before(run.count)
+    if not np.isin(end.numbers[end.layer == layer], end.numbers[: run.cell]).all():
+        return ""
+    reason = _failure(end, run)
+    if not reason and period <= layer < end.n_layers and _is_like_one_of(end, period, layer):
+        reason = f"layer {layer + 1} is not the image of layer {layer + 1 - period} along z within {MATCH_TOLERANCE_A} Å"
+    return reason
+
+
+def _is_like_one_of(end: WireEnd, period: int, layer: int) -> bool:
+    """Whether a layer behind the outermost `period` ones is, but for a step across z, one of them, as far from the one before."""
+    spacings = np.diff([end.height(k) for k in range(layer + 1)])
+    if np.abs(spacings[: max(1, period - 1)] - spacings[-1]).min() > MATCH_TOLERANCE_A:
+        return False
+    here = np.flatnonzero(end.layer == layer)
+    for other in range(period):
+        there = np.flatnonzero(end.layer == other)
+        if len(there) != len(here) or np.any(np.sort(end.numbers[there]) != np.sort(end.numbers[here])):
+            continue
+        alike = here[end.numbers[here] == end.numbers[there[0]]] if len(here) > 1 or len(end.lattice) else here[:0]
+        steps = end.places[alike] - end.places[there[0]]
+        for step in [np.array([0.0, 0.0, end.height(layer) - end.height(other)]), *steps]:
+            partner, off = end.nearest(end.places[there] + step)
+            fits = (partner >= 0) & (np.linalg.norm(off, axis=1) <= MATCH_TOLERANCE_A)
+            if np.all(fits & (end.numbers[partner] == end.numbers[there])):
+                return True
+    return False
 
 
 def _failure(end: WireEnd, run: Run) -> str:
@@ -109,7 +171,11 @@ def _closest_repeat(end: WireEnd) -> str:
 
 
 def _layers(count: int, period_A: float) -> str:
-    return f"{count} layer{'s' * (count > 1)} ({period_A:.2f} Å)"
+    return f"{_counted(count)} ({period_A:.2f} Å)"
+
+
+def _counted(layers: int) -> str:
+    return f"{layers} layer{'s' * (layers > 1)}"
 
 
 def _and(failure: str) -> str:

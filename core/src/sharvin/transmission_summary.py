@@ -105,10 +105,11 @@ def _lead(electrode: Electrode) -> str:
     numbers = len(electrode.numbers)
     repeats = electrode.repeats
     lateral = f", {repeats[0]} × {repeats[1]} transverse cells" if repeats != (1, 1) else ""
-    copies = "stated, not checked against a copy" if electrode.copies < 2 else f"seen {electrode.copies} times"
+    seen = f"seen {electrode.copies} times" if electrode.copies > 1 else "seen once, proved by a shorter step that repeats in it"
+    seen = f"{seen}, ideal to {_length(electrode.deviation_A)}" if electrode.checked else "stated, not checked against a copy"
     return (
         f"{_counted(electrode.layers, 'atomic layer')}, {numbers} atoms, {electrode.period_A:.3f} Å thick{lateral}; period of "
-        f"{_counted(electrode.period_layers, 'layer')} {copies}, ideal to {_length(electrode.deviation_A)}"
+        f"{_counted(electrode.period_layers, 'layer')} {seen}"
     )
 
 
