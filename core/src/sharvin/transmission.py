@@ -128,7 +128,8 @@ def transmission_of_file(request: Request) -> None:
                     advance(pieces)
     if not results.numbers:
         number, reason = next(iter(results.failed.items()))
-        raise InputError(f"{request.file}, frame {number}: {reason}")
+        # What reads H and S names its file and device itself.
+        raise InputError(reason if str(request.file) in reason else f"{request.file}, frame {number}: {reason}")
     if not np.any(results.rows):
         for _, system in results.first_samples:
             check_leads_conduct(system, grid)
