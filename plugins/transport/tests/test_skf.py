@@ -10,12 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import fcc100
 from ase.data import atomic_numbers
+from ase.io import write
 from ase.units import Bohr, Hartree
+from click.testing import CliRunner
+from sharvin.brillouin import sampled_devices
+from sharvin.cli import cli
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.lead_channels import band_ranges
 from sharvin.registry import create
+from sharvin.two_terminal_file import Device, read_two_terminal, write_two_terminal
 from sharvin_transport.configs import SlaterKosterOptions
 from sharvin_transport.skf_file import read_skf
 from sharvin_transport.slater_koster import SlaterKoster
@@ -127,6 +133,28 @@ def test_integrals_that_end_smoothly_are_those_of_the_file_and_others_are_damped
         cut = s_only(tmp_path / f"cut{points}", lambda r: np.where(r < 3.96, 1.0, 0.0), points=points).table
         damped = cut.radial(79, 79, r)[0][0] / plain
         assert damped[0] == pytest.approx(1.0, abs=1e-6) and 0.01 < damped[2] < 0.5 and damped[3] < 0.05
+
+
+@pytest.mark.filterwarnings("ignore::sharvin.errors.PhysicsWarning")  # of small cells
+def test_inner_layers_may_lie_in_other_transverse_images_than_the_lead_s(tmp_path: Path) -> None:
+    """Hollow sites lie in either of two transverse images, so that their couplings are each other's complex conjugates."""
+    hamiltonian = s_only(tmp_path / "set", quintic, "Au Ag")
+    slab = fcc100("Au", (1, 1, 14), a=4.08)
+    atoms = Atoms(slab.symbols, positions=slab.positions, cell=[*slab.cell[:2], [0, 0, 120]], pbc=[True, True, False])
+    atoms.numbers[6] = 47
+    atoms.positions[7:, 2] += 0.2
+    write(tmp_path / "wire.extxyz", atoms)
+    junction = Junction.detect(atoms, hamiltonian.range_A(atoms.numbers))
+    hamiltonian = SlaterKoster(SlaterKosterOptions(table=str(tmp_path / "set"), k_points=[3, 3]))
+    samples = next(sampled_devices(hamiltonian, [junction]))
+    write_two_terminal(tmp_path / "wire.h5", [Device(samples, atoms)])
+    assert len(read_two_terminal(tmp_path / "wire.h5")[0].samples) == len(samples)
+    T = [weight * create("transport", "dense").transmission([system], np.zeros(1))[0, 0] for weight, system in samples]
+    options = ["--k-points", "3x3", "--set", f"hamiltonian.table={tmp_path / 'set'}"]
+    done = CliRunner().invoke(cli, ["transmission", str(tmp_path / "wire.extxyz"), *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    found = np.loadtxt(tmp_path / "wire-transmission.csv", delimiter=",", skiprows=1)[1]
+    assert 0.1 < found < 0.99 and found == pytest.approx(sum(T), abs=1e-6)
 
 
 def test_wrong_files_are_refused_with_the_reason(folder: Path, tmp_path: Path) -> None:
