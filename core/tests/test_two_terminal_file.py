@@ -146,6 +146,9 @@ def spoil(path: Path, change: str) -> None:
                 group.move(name, f"k_points/1/{name}")
         elif change == "cell":
             group["atoms/numbers"], group["atoms/positions"] = np.ones(8), np.zeros((8, 3))
+        elif change == "number":
+            del file["devices/0"]
+            file["devices/0"] = 1.0
         elif change == "no group":
             del group["right"]
             group["right"] = 1.0
@@ -189,6 +192,7 @@ def spoil(path: Path, change: str) -> None:
         ),
         ("k-points from 1", "/devices/0/k_points must be numbered 0, 1, …; it has 1"),
         ("cell", "device 0: /devices/0/atoms has no cell and no pbc; it needs numbers"),
+        ("number", "device 0: /devices/0 must be a group"),
         ("no group", "device 0: /devices/0/right must be a group"),
         ("shape", "blocks of a lead must be square and of one size"),
     ],

@@ -162,7 +162,7 @@ class TwoTerminalFile:
     def atoms(self, number: int) -> Atoms | None:
         """Atoms of a device, or None where the file has none."""
         with self._opened() as file, self._named(number):
-            return _read_atoms(file["devices"][str(number)])
+            return _read_atoms(_group(file["devices"], str(number)))
 
     def device(self, number: int) -> Device:
         """One device.

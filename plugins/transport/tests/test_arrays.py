@@ -100,7 +100,11 @@ def test_transmission_on_the_command_line_takes_the_file_alone(tmp_path: Path) -
 
 def test_what_is_wrong_in_a_file_is_said_once_with_its_name(tmp_path: Path) -> None:
     file = tmp_path / "mine.h5"
-    write_two_terminal(file, [systems.chain([0.5])])
+    write_two_terminal(file, [systems.chain([0.5]), systems.chain([0.5])])
+    with h5py.File(file, "r+") as opened:
+        opened["devices/1/atoms/numbers"] = np.ones(3)
+    done = CliRunner().invoke(cli, ["transmission", str(file)], catch_exceptions=False)
+    assert done.exit_code == 0 and f"left out: frame 1: {file}, device 1: /devices/1/atoms has no positions" in done.output
     with h5py.File(file, "r+") as opened:
         opened.move("devices/0/left/S00", "devices/0/left/s00")
     refused = CliRunner().invoke(cli, ["transmission", str(file)]).exception
