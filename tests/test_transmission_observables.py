@@ -70,7 +70,8 @@ def test_observables_of_every_frame(sharvin, wires, file, tmp_path):
         left, right = image.arrays["ldos_left_per_eV"], image.arrays["ldos_right_per_eV"]
         np.testing.assert_allclose(left + right, image.arrays["ldos_per_eV"], atol=1e-6)
         assert left[:45].sum() > 2 * right[:45].sum()  # the left electrode is filled from the left
-    assert "…" not in result.stdout and max(map(len, result.stdout.splitlines())) <= 130
+    shown = result.stdout[result.stdout.index("Observables at") : result.stdout.index("Wrote")]
+    assert "…" not in shown and max(map(len, shown.splitlines())) <= 80, "eight columns fit into a terminal"
     _, currents = table(tmp_path / "t-currents.csv")
     for frame in (0, 1):
         flows = currents[currents[:, 0] == frame]

@@ -121,6 +121,37 @@ def spoil(path: Path, change: str) -> None:
         elif change == "devices":
             del file["devices"]
             file["devices"] = 1.0
+        elif change == "S01 of a lead":
+            del group["left/S01"]
+        elif change == "S00 of a lead":
+            del group["right/S00"]
+        elif change == "S of a lead":
+            del group["right"]
+            for name in ("H00", "H01"):
+                group[f"right/{name}"] = group[f"left/{name}"][()]
+        elif change == "S of the device":
+            del group["S"]
+        elif change == "s":
+            group.move("S", "s")
+        elif change == "s00":
+            group.move("left/S00", "left/s00")
+        elif change == "zero":
+            group["left/S01"][...] = 0
+        elif change == "overlap":
+            group["Overlap"] = np.eye(8)
+        elif change == "k-points and matrices":
+            group["k_points/0/H"] = np.eye(8)
+        elif change == "k-points from 1":
+            for name in ("H", "S", "left", "right"):
+                group.move(name, f"k_points/1/{name}")
+        elif change == "cell":
+            group["atoms/numbers"], group["atoms/positions"] = np.ones(8), np.zeros((8, 3))
+        elif change == "number":
+            del file["devices/0"]
+            file["devices/0"] = 1.0
+        elif change == "no group":
+            del group["right"]
+            group["right"] = 1.0
         elif change == "shape":
             del group["left/H01"]
             group["left/H01"] = np.zeros((3, 3))
@@ -147,6 +178,22 @@ def spoil(path: Path, change: str) -> None:
         ("repeats", "supercell must hold each of the 2 orbitals of the lead once"),
         ("other repeats", r"H01 of the lead changes by 1\.0e-02 under a shift by one cell of its supercell"),
         ("devices", "is no file of H and S"),
+        ("S01 of a lead", "device 0: /devices/0/left has S00 and no S01; give both, or neither"),
+        ("S00 of a lead", "device 0: /devices/0/left has S01 and no S00; give both, or neither"),
+        ("S of a lead", r"the right lead has no S00 and S01, but S .* right principal layer differs .* by up to 0\.05; give S00"),
+        ("S of the device", r"the device has no S, but its left lead has an overlap of up to 0\.05"),
+        ("s", r"device 0: /devices/0 has 's' \(did you mean 'S'\?\), which is not read; a device may have H, S, left, right"),
+        ("s00", r"device 0: /devices/0/left has 's00' \(did you mean 'S00'"),
+        ("zero", r"S01 of the left lead is zero, .* by up to 0\.05"),
+        ("overlap", "/devices/0 has 'Overlap', which is not read"),
+        (
+            "k-points and matrices",
+            "/devices/0 has 'H', which is not read; a device with k_points may have k_points, atoms",
+        ),
+        ("k-points from 1", "/devices/0/k_points must be numbered 0, 1, …; it has 1"),
+        ("cell", "device 0: /devices/0/atoms has no cell and no pbc; it needs numbers"),
+        ("number", "device 0: /devices/0 must be a group"),
+        ("no group", "device 0: /devices/0/right must be a group"),
         ("shape", "blocks of a lead must be square and of one size"),
     ],
 )
@@ -154,8 +201,31 @@ def test_a_file_that_is_no_device_is_refused_with_the_reason(tmp_path: Path, cha
     path = tmp_path / "wrong.h5"
     write_two_terminal(path, [device(ring_lead(), 1)])
     spoil(path, change)
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=sentence) as refused:
         read_two_terminal(path)
+    assert str(refused.value).count("wrong.h5") == 1
+
+
+def test_a_basis_without_overlaps_needs_none_in_the_leads_and_attributes_are_free(tmp_path: Path) -> None:
+    path, system = tmp_path / "orthogonal.h5", systems.chain([0.5])
+    write_two_terminal(path, [system])
+    with h5py.File(path, "r+") as file:
+        file["author"] = "someone"
+        file["devices/0"].attrs["made_by"] = file["devices/0/left"].attrs["basis"] = "mine"
+        for name in ("left/S00", "left/S01"):
+            del file[f"devices/0/{name}"]
+        assert "right" in file["devices/0"]
+    assert same(read_two_terminal(path)[0].samples[0][1], system)
+    with h5py.File(path, "r+") as file:
+        del file["devices/0/S"]
+    assert np.array_equal(read_two_terminal(path)[0].samples[0][1].S.toarray(), system.S.toarray())
+
+
+def test_a_device_whose_atoms_are_incomplete_names_the_file(tmp_path: Path) -> None:
+    write_two_terminal(tmp_path / "mine.h5", [systems.chain([0.5])])
+    spoil(tmp_path / "mine.h5", "cell")
+    with pytest.raises(InputError, match=r"mine\.h5, device 0: /devices/0/atoms has no cell"):
+        TwoTerminalFile(tmp_path / "mine.h5").atoms(0)
 
 
 def as_others_write(path: Path, way: str) -> None:

@@ -3,7 +3,7 @@
 H and S of devices of up to :data:`CHECKED_ORBITALS` orbitals are checked whenever they are made, in less than a millisecond. For
 2736 orbitals that would cost as much as their transmission does, so larger ones are checked where they enter: by ``sharvin
 transmission``, in the conformance kit and, H and S against their mirror images, in the first snapshot of each series of labels.
-:func:`check_device` also compares the leads with the device.
+:func:`check_device` also compares the leads' principal layers with the device's.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def check_device(system: TwoTerminal) -> None:
     ------
     InputError
         If H or S is not Hermitian (which orbitals, by how much), S not positive definite (which atoms are too close), or a lead
-        not that of the device (:func:`sharvin.layer_checks.check_layers`).
+        not that of the device (:func:`sharvin.layer_checks.check_layers`). The couplings of leads that another program wrote are
+        checked by :func:`sharvin.layer_checks.check_couplings`.
     """
     check_hermitian(system)
     check_overlap(system)

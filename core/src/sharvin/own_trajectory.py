@@ -36,7 +36,10 @@ class OwnTrajectory:
                     return len(file["particles/wire/position/value"])
         except (OSError, KeyError, RuntimeError):
             raise self._damaged() from None
-        raise InputError(f"{self.path} is an HDF5 file without a trajectory of sharvin (particles/wire); write it as extxyz.")
+        raise InputError(
+            f"{self.path} is an HDF5 file without a trajectory of sharvin (particles/wire): write a trajectory as extxyz; a file "
+            'of H and S needs the attribute format = "sharvin-two-terminal".'
+        )
 
     def frames(self, numbers: range) -> Iterator[tuple[int, Frame]]:
         """Frames by ascending numbers."""

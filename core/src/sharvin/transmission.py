@@ -130,7 +130,9 @@ def transmission_of_file(request: Request) -> None:
                     advance(pieces)
     if not results.numbers:
         number, first = next(iter(results.failed.items()))
-        raise type(first)(f"{request.file}, frame {number}: {first}") from first
+        # What reads H and S names its file and device itself.
+        named = str(request.file) in str(first)
+        raise type(first)(str(first) if named else f"{request.file}, frame {number}: {first}") from first
     if not np.any(results.rows):
         for _, system in results.first_samples:
             check_leads_conduct(system, grid)

@@ -11,7 +11,8 @@ Layout, in eV and Å, conventions of :mod:`sharvin.two_terminal`::
         atoms             optional    group of numbers [a], positions [a, 3], cell [3, 3], pbc [3]
         orbital_atom      optional    int [n]: the atom of each orbital
 
-Leads that several devices share are stored once and linked.
+Leads that several devices share are stored once and linked. Other names in these groups are refused, because a misspelt S would
+be an orthogonal basis; what a program wants to add stands in attributes, or beside ``devices``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -32,12 +34,17 @@ from sharvin.atomic import atomically
 from sharvin.device_checks import check_device
 from sharvin.errors import InputError
 from sharvin.hdf5_values import attribute, finite_number, integers, real_or_complex, sparse_matrix, square_matrix
-from sharvin.layer_checks import check_layers, check_supercell
+from sharvin.layer_checks import check_couplings, check_layers, check_supercell
+from sharvin.suggestions import did_you_mean
 from sharvin.two_terminal import Lead, Sample, Supercell, TwoTerminal
 
 FORMAT = "sharvin-two-terminal"
 VERSION = 1
 _LAYER_EV = 1e-8
+_MATRICES = ("H", "S", "left", "right")
+_WHOLE = ("atoms", "orbital_atom")
+_LEAD = ("H00", "H01", "S00", "S01", "supercell")
+_ATOMS = ("numbers", "positions", "cell", "pbc")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +161,8 @@ class TwoTerminalFile:
 
     def atoms(self, number: int) -> Atoms | None:
         """Atoms of a device, or None where the file has none."""
-        with self._opened() as file:
-            return _read_atoms(file["devices"][str(number)])
+        with self._opened() as file, self._named(number):
+            return _read_atoms(_group(file["devices"], str(number)))
 
     def device(self, number: int) -> Device:
         """One device.
@@ -165,28 +172,33 @@ class TwoTerminalFile:
         InputError
             If something is missing or H and S are not those of a device.
         """
-        with self._opened() as file:
-            try:
-                group = file["devices"][str(number)]
-                atom = integers(group["orbital_atom"]).astype(np.int64) if "orbital_atom" in group else None
-                if "k_points" in group:
-                    points = [group["k_points"][str(k)] for k in range(len(group["k_points"]))]
-                    samples = [(finite_number(point, "weight"), self._system(point, atom)) for point in points]
-                else:
-                    samples = [(1.0, self._system(group, atom))]
-                return Device(samples, _read_atoms(group))
-            except InputError as error:
-                raise InputError(f"{self.path}, device {number}: {error}") from None
-            except KeyError as error:
-                raise InputError(f"{self.path}, device {number}, is not complete: {error.args[0]}.") from None
+        with self._opened() as file, self._named(number):
+            group = _group(file["devices"], str(number))
+            atom = integers(group["orbital_atom"]).astype(np.int64) if "orbital_atom" in group else None
+            if "k_points" in group:
+                _refuse_others(group, ("k_points", *_WHOLE), "a device with k_points")
+                points = _group(group, "k_points")
+                if set(points) != {str(k) for k in range(len(points))}:
+                    raise InputError(f"{points.name} must be numbered 0, 1, …; it has {', '.join(sorted(points))}.")
+                samples = []
+                for k in range(len(points)):
+                    point = _group(points, str(k))
+                    _refuse_others(point, _MATRICES, "a k-point")
+                    samples.append((finite_number(point, "weight"), self._system(point, atom)))
+            else:
+                _refuse_others(group, (*_MATRICES, *_WHOLE, "k_points"), "a device")
+                samples = [(1.0, self._system(group, atom))]
+            return Device(samples, _read_atoms(group))
 
     def _system(self, group: h5py.Group, atom: NDArray[np.int64] | None) -> TwoTerminal:
-        H = sparse_matrix(group["H"])
+        H = sparse_matrix(_member(group, "H"))
         S = sparse_matrix(group["S"]) if "S" in group else csr_array(eye_array(H.shape[0], format="csr"))
-        left, right = self._lead(group["left"]), self._lead(group["right"])
+        left, right = self._lead(_group(group, "left")), self._lead(_group(group, "right"))
         system = TwoTerminal(H, S, left, right, finite_number(group, "fermi_energy"), atom)
+        _check_overlaps_are_there(group, system)
         check_device(system)
         check_layers(system, _LAYER_EV)
+        check_couplings(system)
         for lead in {id(lead): lead for lead in (left, right)}.values():
             check_supercell(lead)
         return system
@@ -194,7 +206,11 @@ class TwoTerminalFile:
     def _lead(self, group: h5py.Group) -> Lead:
         address = int(h5py.h5o.get_info(group.id).addr)
         if address not in self._leads:
-            H00, H01 = (square_matrix(group[name]) for name in ("H00", "H01"))
+            _refuse_others(group, _LEAD, "a lead")
+            H00, H01 = (square_matrix(_member(group, name)) for name in ("H00", "H01"))
+            if ("S00" in group) != ("S01" in group):
+                there, missing = ("S00", "S01") if "S00" in group else ("S01", "S00")
+                raise InputError(f"{group.name} has {there} and no {missing}; give both, or neither for an orthogonal basis.")
             S00 = square_matrix(group["S00"]) if "S00" in group else np.eye(len(H00))
             S01 = square_matrix(group["S01"]) if "S01" in group else np.zeros(H00.shape)
             if any(block.shape != H00.shape for block in (H01, S00, S01)):
@@ -205,6 +221,16 @@ class TwoTerminalFile:
         return self._leads[address]
 
     @contextmanager
+    def _named(self, number: int) -> Iterator[None]:
+        """A context in which what is wrong with a device is said with the file's name and the device's number."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{self.path}, device {number}: {error}") from None
+        except KeyError as error:
+            raise InputError(f"{self.path}, device {number}, is not complete: {error.args[0]}.") from None
+
+    @contextmanager
     def _opened(self) -> Iterator[h5py.File]:
         try:
             with h5py.File(self.path, "r") as file:
@@ -213,6 +239,50 @@ class TwoTerminalFile:
             raise InputError(f"there is no file {self.path}.") from None
         except (OSError, RuntimeError) as error:
             raise InputError(f"cannot read {self.path} as HDF5: {error}.") from None
+
+
+def _member(group: h5py.Group, name: str) -> Any:
+    if name not in group:
+        raise KeyError(f"{group.name} has no {name}")
+    return group[name]
+
+
+def _group(parent: h5py.Group, name: str) -> h5py.Group:
+    found = _member(parent, name)
+    if not isinstance(found, h5py.Group):
+        raise InputError(f"{found.name} must be a group.")
+    return found
+
+
+def _refuse_others(group: h5py.Group, known: Sequence[str], what: str) -> None:
+    """Names that are not read may be misspelt ones, and a file without S is one of an orthogonal basis."""
+    for name in group:
+        if name not in known:
+            raise InputError(
+                f"{group.name} has {name!r}{did_you_mean(name, known)}, which is not read; {what} may have {', '.join(known)}, "
+                "and any attributes."
+            )
+
+
+def _check_overlaps_are_there(group: h5py.Group, system: TwoTerminal) -> None:
+    """Overlaps that only the device has, or only a lead, are missing at the other."""
+    for side, lead in (("left", system.left), ("right", system.right)):
+        m, n = lead.size, system.size
+        if "S00" not in group[side]:
+            rows = slice(0, m) if side == "left" else slice(n - m, n)
+            beyond = np.abs((system.S - eye_array(n, format="csr"))[rows].toarray()).max()
+            if beyond > _LAYER_EV:
+                raise InputError(
+                    f"the {side} lead has no S00 and S01, but S of the device's outermost {side} principal layer differs from "
+                    f"that of an orthogonal basis by up to {beyond:.2g}; give S00 and S01."
+                )
+        elif "S" not in group:
+            beyond = max(np.abs(lead.S00 - np.eye(m)).max(), np.abs(lead.S01).max())
+            if beyond > _LAYER_EV:
+                raise InputError(
+                    f"the device has no S, but its {side} lead has an overlap of up to {beyond:.2g} besides that of an "
+                    "orthogonal basis; give the device's S."
+                )
 
 
 def _write_device(group: h5py.Group, device: Device, leads: dict[str, h5py.Group]) -> None:
@@ -258,11 +328,13 @@ def _write_system(group: h5py.Group, system: TwoTerminal, leads: dict[str, h5py.
 def _read_atoms(group: h5py.Group) -> Atoms | None:
     if "atoms" not in group:
         return None
-    node = group["atoms"]
+    node = _group(group, "atoms")
+    if missing := [name for name in _ATOMS if name not in node]:
+        raise InputError(f"{node.name} has no {' and no '.join(missing)}; it needs {', '.join(_ATOMS[:3])} and {_ATOMS[3]}.")
+    numbers, positions = integers(node["numbers"]), real_or_complex(node["positions"])
+    if not np.isfinite(positions).all() or np.any(numbers < 0) or np.any(numbers >= len(atomic_numbers)):
+        raise InputError(f"{node.name} has positions that are not finite, or numbers that are those of no element.")
     try:
-        numbers, positions = integers(node["numbers"]), real_or_complex(node["positions"])
-        if not np.isfinite(positions).all() or np.any(numbers < 0) or np.any(numbers >= len(atomic_numbers)):
-            raise InputError(f"{group.name}/atoms has positions that are not finite, or numbers that are those of no element.")
         return Atoms(numbers, positions=positions, cell=real_or_complex(node["cell"]), pbc=integers(node["pbc"]).astype(bool))
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{group.name}/atoms needs numbers, positions, cell and pbc: {error}.") from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{node.name} needs {', '.join(_ATOMS[:3])} and {_ATOMS[3]}: {error}.") from None

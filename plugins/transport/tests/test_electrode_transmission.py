@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import nanotube
+from ase.build import bcc100, fcc100, fcc110, nanotube
+from ase.io import write
+from click.testing import CliRunner
 from scipy.sparse import csr_array
+from sharvin.cli import cli
 from sharvin.junction import Junction
+from sharvin.lead_channels import channels
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
 from sharvin_transport.rgf import RecursiveGreen
@@ -15,6 +21,7 @@ from sharvin_transport.slater_koster import SlaterKoster
 
 SOLVER = RecursiveGreen(RecursiveGreenOptions())
 ALLOY = SlaterKoster(SlaterKosterOptions(table="ptbp", fermi_energy_eV=-5.0))
+HYDROGEN = SlaterKoster(SlaterKosterOptions())
 ENERGIES = np.array([-1.5, -0.8, -0.3, 0.013, 0.4, 1.1])
 BOND = 1.6
 
@@ -78,3 +85,22 @@ def test_rounded_coordinates_keep_the_mirror_symmetry_of_a_contact_and_move_its_
     found = transmission(rounded)
     assert found == pytest.approx(transmission(mirrored), abs=1e-9)
     assert found == pytest.approx(transmission(chain), abs=1e-3)
+
+
+CRYSTALS = {"bcc100": (bcc100, 18), "fcc110": (fcc110, 18), "fcc100": (fcc100, 12)}
+
+
+@pytest.mark.filterwarnings("ignore::sharvin.errors.PhysicsWarning")  # of small cells
+@pytest.mark.parametrize("crystal", CRYSTALS)
+def test_layers_in_the_order_of_a_file_transmit_the_bands_of_the_crystal(crystal: str, tmp_path: Path) -> None:
+    """H00 of two equal atoms is the same in both orders; the lead has one of them, the file another."""
+    build, layers = CRYSTALS[crystal]
+    slab = build("H", (1, 2, layers), a=2.6)
+    atoms = Atoms(slab.symbols, positions=slab.positions, cell=[*slab.cell[:2], [0, 0, 120]], pbc=[True, True, False])
+    write(tmp_path / "slab.extxyz", atoms)
+    done = CliRunner().invoke(cli, ["transmission", str(tmp_path / "slab.extxyz")], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    T = np.loadtxt(tmp_path / "slab-transmission.csv", delimiter=",", skiprows=1)[1]
+    system = HYDROGEN.two_terminal(Junction.detect(atoms, HYDROGEN.range_A(atoms.numbers)))
+    bands = channels(system.left, [system.fermi_energy])[0]
+    assert bands > 0 and pytest.approx(bands, abs=1e-5) == T

@@ -12,7 +12,7 @@ from ase import Atoms
 from click.testing import CliRunner
 from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.cli import cli
-from sharvin.errors import InputError
+from sharvin.errors import InputError, PhysicsWarning
 from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian
 from sharvin_transport.configs import DenseOptions, RecursiveGreenOptions, SlaterKosterOptions
@@ -86,7 +86,8 @@ def test_labels_and_the_command_line_average_over_k(tmp_path: Path, loosened: Ca
     assert not isinstance(samples, Exception) and sum(weight for weight, _ in samples) == pytest.approx(1.0, abs=1e-15)
     ase.io.write(tmp_path / "wire.xyz", atoms)
     setting = ["--set", "hamiltonian.k_points=[2,2]", "--energies", "0.4"]
-    done = CliRunner().invoke(cli, ["transmission", str(tmp_path / "wire.xyz"), *setting], catch_exceptions=False)
+    with pytest.warns(PhysicsWarning, match="give --k-points 7x7"):
+        done = CliRunner().invoke(cli, ["transmission", str(tmp_path / "wire.xyz"), *setting], catch_exceptions=False)
     assert done.exit_code == 0
     written = float((tmp_path / "wire-transmission.csv").read_text().split(",")[-1])
     assert written == pytest.approx(averaged_transmission(RGF, samples, np.array([0.4]))[0], abs=1e-6)

@@ -10,12 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import fcc100
 from ase.data import atomic_numbers
+from ase.io import write
 from ase.units import Bohr, Hartree
+from click.testing import CliRunner
+from sharvin.brillouin import sampled_devices
+from sharvin.cli import cli
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.lead_channels import band_ranges
 from sharvin.registry import create
+from sharvin.two_terminal_file import Device, read_two_terminal, write_two_terminal
 from sharvin_transport.configs import SlaterKosterOptions
 from sharvin_transport.skf_file import read_skf
 from sharvin_transport.slater_koster import SlaterKoster
@@ -80,7 +86,7 @@ def test_a_contact_transmits_as_with_the_table(folder: Path, contact: Callable[.
     files = create("hamiltonians", "slater_koster", table=gold)
     atoms = contact(seed=3)
     systems = [h.two_terminal(Junction.detect(atoms, h.range_A(atoms.numbers))) for h in (files, PTBP)]
-    assert systems[0].fermi_energy == pytest.approx(systems[1].fermi_energy, abs=1e-6)
+    assert systems[0].fermi_energy == pytest.approx(systems[1].fermi_energy, abs=2e-5)  # the table is brought to zero at its tail
     T = create("transport", "rgf").transmission(systems, np.array([-0.3, 0.0]))
     assert T[0] == pytest.approx(T[1], abs=1e-5)
 
@@ -96,6 +102,59 @@ def test_a_short_grid_still_ends_smoothly(tmp_path: Path) -> None:
     assert np.abs(hopping[:, -90:]).max() == 0.0
     assert np.abs(np.diff(slope, axis=1)).max() < 5e-3  # no jump of a slope, which are of the order of 1 eV/Å
     assert np.abs(table.raw(79, 79, np.array([end]))[0]).max() > 1e-3
+
+
+def s_only(folder: Path, envelope: Callable[[np.ndarray], np.ndarray], elements: str = "Au", points: int = 150) -> SlaterKoster:
+    """Elements with one s orbital, integrals that decay in 0.8 Å times an envelope, rows every 0.05 bohr."""
+    r = 0.05 * np.arange(1, points + 1)
+    size = np.exp(-(r * Bohr - 2.9) / 0.8) * envelope(r * Bohr)
+    folder.mkdir(exist_ok=True)
+    for a, b in product(elements.split(), repeat=2):
+        atom = [f"2*0.0 {-0.1 if a == 'Au' else -0.06} 0.0 3*0.3 2*0.0 1.0"] if a == b else []
+        rows = [f"9*0.0 {-0.08 * x!r} 9*0.0 {0.1 * x!r}" for x in map(float, size)]
+        (folder / f"{a}-{b}.skf").write_text("\n".join([f"0.05, {points}", *atom, "1.0 19*0.0", *rows, "Spline"]))
+    return SlaterKoster(SlaterKosterOptions(table=str(folder)))
+
+
+def quintic(r: np.ndarray) -> np.ndarray:
+    """1 up to 2.96 Å, smoothly to 0 at 3.97 Å."""
+    u = np.clip((r - 5.6 * Bohr) / (1.9 * Bohr), 0, 1)
+    return 1 - u**3 * (10 - 15 * u + 6 * u**2)
+
+
+def test_integrals_that_end_smoothly_are_those_of_the_file_and_others_are_damped(tmp_path: Path) -> None:
+    r = np.array([2.9, 3.5, 3.8, 3.9])
+    plain = -0.08 * Hartree * np.exp(-(r - 2.9) / 0.8)
+    for points in (150, 190):  # the grid ends with the integrals, or goes on with zeros
+        smooth = s_only(tmp_path / "smooth", quintic, points=points).table
+        assert smooth.radial(79, 79, r)[0][0] == pytest.approx(plain * quintic(r), abs=1e-5)
+        assert smooth.radial(79, 79, r)[1][0] == pytest.approx(-plain * quintic(r) / 0.8 / Hartree, abs=1e-6)
+        assert abs(smooth.cutoff_A(79, 79) - 3.97) < 0.05 and not smooth.radial(79, 79, np.array([3.97, 4.1]))[0].any()
+        cut = s_only(tmp_path / f"cut{points}", lambda r: np.where(r < 3.96, 1.0, 0.0), points=points).table
+        damped = cut.radial(79, 79, r)[0][0] / plain
+        assert damped[0] == pytest.approx(1.0, abs=1e-6) and 0.01 < damped[2] < 0.5 and damped[3] < 0.05
+
+
+@pytest.mark.filterwarnings("ignore::sharvin.errors.PhysicsWarning")  # of small cells
+def test_inner_layers_may_lie_in_other_transverse_images_than_the_lead_s(tmp_path: Path) -> None:
+    """Hollow sites lie in either of two transverse images, so that their couplings are each other's complex conjugates."""
+    hamiltonian = s_only(tmp_path / "set", quintic, "Au Ag")
+    slab = fcc100("Au", (1, 1, 14), a=4.08)
+    atoms = Atoms(slab.symbols, positions=slab.positions, cell=[*slab.cell[:2], [0, 0, 120]], pbc=[True, True, False])
+    atoms.numbers[6] = 47
+    atoms.positions[7:, 2] += 0.2
+    write(tmp_path / "wire.extxyz", atoms)
+    junction = Junction.detect(atoms, hamiltonian.range_A(atoms.numbers))
+    hamiltonian = SlaterKoster(SlaterKosterOptions(table=str(tmp_path / "set"), k_points=[3, 3]))
+    samples = next(sampled_devices(hamiltonian, [junction]))
+    write_two_terminal(tmp_path / "wire.h5", [Device(samples, atoms)])
+    assert len(read_two_terminal(tmp_path / "wire.h5")[0].samples) == len(samples)
+    T = [weight * create("transport", "dense").transmission([system], np.zeros(1))[0, 0] for weight, system in samples]
+    options = ["--k-points", "3x3", "--set", f"hamiltonian.table={tmp_path / 'set'}"]
+    done = CliRunner().invoke(cli, ["transmission", str(tmp_path / "wire.extxyz"), *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    found = np.loadtxt(tmp_path / "wire-transmission.csv", delimiter=",", skiprows=1)[1]
+    assert 0.1 < found < 0.99 and found == pytest.approx(sum(T), abs=1e-6)
 
 
 def test_wrong_files_are_refused_with_the_reason(folder: Path, tmp_path: Path) -> None:

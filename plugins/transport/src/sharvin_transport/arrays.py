@@ -26,6 +26,10 @@ class Arrays(StoredHamiltonian):
         self.tolerance_A = options.tolerance_A
         self.file = TwoTerminalFile(Path(options.file).expanduser())
 
+    def __len__(self) -> int:
+        """Number of devices in the file, whatever may be wrong with one of them."""
+        return len(self.file)
+
     @cached_property
     def _atoms(self) -> list[Atoms | None]:
         return [self.file.atoms(number) for number in range(len(self.file))]

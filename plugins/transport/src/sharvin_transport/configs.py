@@ -29,7 +29,7 @@ class TableOptions(Options):
 
     tail_eV: PositiveFloat = Field(default=1e-5, le=1e-2)
     """The cutoff of each pair of elements is where its hoppings have fallen below this (and its overlaps below a tenth of it, per
-    eV); over the last 0.5 Å they are brought smoothly to zero."""
+    eV); over the last 0.5 Å they are brought smoothly to zero, unless those of `.skf` files end smoothly there themselves."""
 
     @field_validator("table")
     @classmethod

@@ -2,8 +2,9 @@
 
 A file A-B.skf holds ⟨A|·|B⟩ on an even grid of distances; the file of an element with itself also has its on-site energies and
 occupations (:mod:`~sharvin_transport.skf_file`). Each integral is a cubic spline through its grid points. The grids are finite:
-the cutoff of a pair lies at their end, or before it where the integrals have fallen below the tail, and the integrals go
-smoothly to zero there like those of all tables (:mod:`~sharvin_transport.tables`).
+the cutoff of a pair lies at their end, or before it where the integrals have fallen below the tail. Integrals that end there by
+themselves (:meth:`SkfTable.ends_smoothly`) are taken as they are; others are brought smoothly to zero over the last 0.5 Å like
+those of all tables (:mod:`~sharvin_transport.tables`).
 
 Integrals of two equal shells, such as ssσ and ppπ, stand in A-B as well as in B-A. They must agree, and their mean is taken, so
 that nothing depends on the order of atoms. A file is read when its elements are needed.
@@ -34,6 +35,8 @@ _ORDER = np.array([COLUMNS.index(channel) for channel in CHANNELS])
 _SHELLS = {"s": 1, "p": 4, "d": 9}
 _BOTH = np.array([channel[0] == channel[1] for channel in CHANNELS])
 _COMPARED_FROM_A = 0.8
+ENDED_EV = 1e-4
+"""Largest hopping, and ten times the largest overlap, at the cutoff of integrals that end smoothly."""
 CONTRADICTION = (0.01, 3e-4)
 """Largest difference of A-B from B-A beyond 0.8 Å: a part of the value, plus a number (hartree for H)."""
 
@@ -61,6 +64,7 @@ class SkfTable(Table):
         self.orbitals = _ByElement(elements, self._count)
         self.electrons = _ByElement(elements, lambda z: self._file(z, z).electrons)
         self._splines: dict[tuple[int, int], CubicSpline] = {}
+        self._smooth: dict[tuple[int, int], bool] = {}
         self._find_readable(elements)
 
     def _find_readable(self, elements: list[int]) -> None:
@@ -126,6 +130,22 @@ class SkfTable(Table):
         """Distance in Å from which all functions of this pair are zero, within both grids."""
         end = min(float(self._file(a, b).r[-1]), float(self._file(b, a).r[-1]))
         return min(super().cutoff_A(a, b), float(np.floor(end * 100) / 100))
+
+    def switch(self, a: int, b: int, r: Floats) -> Floats:
+        """1 inside, 0 beyond the cutoff, with nothing between where the files' integrals end smoothly themselves."""
+        if self.ends_smoothly(a, b):
+            return np.where(r < self.cutoff_A(a, b), 1.0, 0.0)
+        return super().switch(a, b, r)
+
+    def ends_smoothly(self, a: int, b: int) -> bool:
+        """Whether the integrals of a pair of elements go to zero at its cutoff by themselves.
+
+        They do if none is larger than :data:`ENDED_EV` there, so that nothing is left to be brought to zero.
+        """
+        key = (min(a, b), max(a, b))
+        if key not in self._smooth:
+            self._smooth[key] = bool(self._size(a, b, np.array([self.cutoff_A(a, b)]))[0] <= ENDED_EV)
+        return self._smooth[key]
 
     def _file(self, a: int, b: int) -> SkfFile:
         if (a, b) not in self._read:

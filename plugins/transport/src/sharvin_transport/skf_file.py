@@ -28,6 +28,7 @@ _FEWEST, _MOST = 8, 1000
 _ATOM = {False: "E_d E_p E_s, SPE, U_d U_p U_s and f_d f_p f_s", True: "E_f E_d E_p E_s, SPE, U_f to U_s and f_f to f_s"}
 _NEGLIGIBLE = 1e-6
 _NOISE = 1e-3
+_ZERO = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ class SkfFile:
     Parameters
     ----------
     r : float64[n]
-        Distances in Å, evenly spaced, from the first row that is no placeholder.
+        Distances in Å, evenly spaced, from the first row that is no placeholder; rows of zeros that follow integrals cut off at
+        once are no part of it.
     integrals : float64[n, 20]
         The ten hoppings in eV and the ten overlaps, columns in the order of :data:`COLUMNS`.
     onsite : float64[3]
@@ -120,6 +122,7 @@ def read_skf(path: Path, homonuclear: bool) -> SkfFile:
     if len(table) - first < _FEWEST:
         raise InputError(f"the Slater-Koster file {path} has no integrals: {first} of its {len(table)} rows are placeholders.")
     table = table[first:]
+    table = table[: max(_length(table), _FEWEST)]
     half = table.reshape(len(table), 2, width // 2)
     if extended:
         of_f = np.delete(half, _EXTENDED, axis=2).reshape(len(table), -1)
@@ -161,6 +164,19 @@ def _first_real_row(rows: Floats) -> int:
     halves = rows.reshape(len(rows), 2, -1)
     real = np.ptp(halves, axis=2).max(axis=1) > 0
     return int(np.argmax(real)) if real.any() else len(rows)
+
+
+def _length(rows: Floats) -> int:
+    """How many rows there are without those of zeros behind a jump to zero, through which a spline would swing.
+
+    Integrals end with a jump if the step to the first row of zeros is larger than the step before.
+    """
+    size = np.abs(rows).max(axis=1)
+    filled = np.flatnonzero(size > _ZERO)
+    if len(filled) < 2 or filled[-1] + 1 == len(rows):
+        return len(rows)
+    last = int(filled[-1])
+    return last + 1 if size[last] > np.abs(rows[last] - rows[last - 1]).max() else len(rows)
 
 
 def _numbers(line: str) -> list[float]:

@@ -115,13 +115,17 @@ class Table(ABC):
         """Distance in Å from which all functions of this pair are zero."""
         if (a, b) not in self._cutoffs:
             r = np.arange(0.5, _FARTHEST_A, 0.01)
-            size = np.zeros(len(r))
-            for pair in ((a, b), (b, a)):
-                hopping, overlap = self.raw(*pair, r)
-                size = np.maximum(size, np.maximum(np.abs(hopping).max(axis=0), 10.0 * np.abs(overlap).max(axis=0)))
-            beyond = np.flatnonzero(size >= self.tail_eV)
+            beyond = np.flatnonzero(self._size(a, b, r) >= self.tail_eV)
             self._cutoffs[a, b] = self._cutoffs[b, a] = float(np.round(r[beyond[-1]] + 0.01, 2)) if beyond.size else 1.0
         return self._cutoffs[a, b]
+
+    def _size(self, a: int, b: int, r: Floats) -> Floats:
+        """Largest hopping in eV, or ten times the largest overlap, of a pair in either order, float64[n]."""
+        size = np.zeros(len(r))
+        for pair in ((a, b), (b, a)):
+            hopping, overlap = self.raw(*pair, r)
+            size = np.maximum(size, np.maximum(np.abs(hopping).max(axis=0), 10.0 * np.abs(overlap).max(axis=0)))
+        return size
 
     @property
     def _cutoffs(self) -> dict[tuple[int, int], float]:
