@@ -72,7 +72,8 @@ def test_a_reader_finds_the_study_in_the_report(tmp_path: Path) -> None:
     for told in (
         "Break junction: gold", RESULTS["summary"], "12,345", "0.0713 G0", "histogram peak near 1 G0 0.981 G0",
         "CPU time of one exact label 6.25 s", "CPU time of one snapshot computed in full 9.5 s",
-        "hamiltonian learnt: mae 0.0161 eV", "hamiltonian learnt: mae 0.002 G0", "hamiltonian learnt: pulls held out 2", "atoms of a labelled structure 304",
+        "hamiltonian learnt: mae 0.0161 eV", "hamiltonian learnt: mae 0.002 G0", "hamiltonian learnt: pulls held out 2",
+        "atoms of a labelled structure 304",
         "A line", "Straight.", "Errors", "By pull.", "None: every item of every step finished.",
         "train_pulls 30.0 s", "labels 2 min 0 s", "all steps 2 min 30 s", "seed 17", "packages · numpy 2.0.0",
         "workflow: break_junction",

@@ -74,14 +74,10 @@ class Split:
         """
         known = len(np.unique(groups[labelled]))
         if by == "group" and known < 3:
-            whole = f"{known} of {asked_pulls}" if asked_pulls else f"{known}"
-            sentence = (
-                f"only {whole} training pulls have labelled snapshots, and a split by pull needs 3 (train, validation, test)"
-            )
+            those = f"{known} of {asked_pulls}" if asked_pulls else f"{known}"
+            sentence = f"only {those} training pulls have labels, and a split by pull needs 3 (train, validation, test)"
             if asked_pulls >= 3:
-                raise RunError(
-                    f"{sentence}: mend the cause of the failures in log.jsonl and add --retry-failed, or pull more often."
-                )
+                raise RunError(f"{sentence}: mend the cause in log.jsonl and add --retry-failed, or pull more often.")
             raise InputError(f"{sentence}: pull more often, or choose split_by: sample.")
         rest = 1.0 - options.validation_fraction - options.test_fraction
         fractions = (rest, options.validation_fraction, options.test_fraction)
