@@ -35,7 +35,7 @@ class Costed(Hamiltonian):
     def label_seconds(self, junction):
         return 1e3
 
-    reference_seconds = label_seconds
+    reference_seconds = bloch = label_seconds
 
 
 class Solver:
@@ -57,12 +57,10 @@ def survey(hamiltonian, solver, atoms=20, **options):
         problem=lambda place, text: f"{place[0]}: {text}",
     )
     made = Survey(config, BreakJunctionOptions(**options), True)
-    wire = Atoms(["Au"] * atoms)
+    wire, junction = Atoms(["Au"] * atoms), SimpleNamespace(imperfection=lambda: None)
     for option in ("training_pulls", "production_pulls"):
         for series in getattr(made.options, option):
-            made.wires.append(
-                Wire(option, series, wire, ("structure",), RunLength(10, 100), SimpleNamespace(imperfection=lambda: None))
-            )
+            made.wires.append(Wire(option, series, wire, ("structure",), RunLength(10, 100), junction))
     return made
 
 

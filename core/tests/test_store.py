@@ -158,11 +158,7 @@ def test_a_folder_in_the_place_of_a_file_and_the_reverse_are_one_sentence(tmp_pa
     write = (lambda temporary: temporary.mkdir()) if kind == "a file for a folder" else (lambda temporary: temporary.touch())
     with pytest.raises(StoreError, match=r"report.html cannot be written: there is a .* in the place of .*; move it away"):
         atomically(path, write)
-    assert [entry.name for entry in tmp_path.rglob("*")] in (
-        ["place"],
-        ["place", "report.html"],
-        ["place", "report.html", "inside"],
-    )
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_a_full_disk_is_said_in_one_sentence_and_loses_nothing(tmp_path):
