@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from sharvin.config import Config, Selection
 from sharvin.context import Context, StepResult
-from sharvin.errors import InputError
+from sharvin.errors import InputError, RunError
 from sharvin.frames import Frame
 from sharvin.registry import create
 from sharvin.store import write_json, write_table, write_trajectory
@@ -90,8 +90,10 @@ def test_a_shortened_split_learns_from_fewer_pulls_and_is_tested_on_the_same():
 
 
 def test_pulls_of_fewer_than_three_groups_cannot_be_split():
-    with pytest.raises(InputError, match="only 1 training pulls have labelled snapshots, and a split by pull needs 3"):
+    with pytest.raises(InputError, match="only 1 training pulls have labels, and a split by pull needs 3"):
         split(np.zeros(20, dtype=int))
+    with pytest.raises(RunError, match=r"only 2 of 5 training pulls have labels, .*mend the cause"):
+        Split.of(np.arange(20) % 2, np.arange(20), BreakJunctionOptions(), np.random.default_rng(3), "group", 5)
 
 
 def test_a_snapshot_counts_as_held_back_only_where_a_member_held_it_back(tmp_path):

@@ -38,6 +38,12 @@ def wrong_input(task, path):
     raise InputError("the wire is already broken")
 
 
+def leave(task, path):
+    if task[1] == 0:
+        sys.exit(0)
+    draw(task, path)
+
+
 def die_on_two(task, path):
     if task[1] == 2:
         os._exit(7)
@@ -159,12 +165,25 @@ def test_the_time_of_a_step_is_counted_once_however_often_it_is_asked_for(tmp_pa
         assert made.seconds["draw"] == first
         folder = ensemble(made, 4)
         both = made.seconds["draw"]
-        assert both == read_json(folder / "seconds.json")["seconds"] > first
+        assert both == pytest.approx(sum(read_json(folder / "seconds.json")["of_items"].values())) and both > first
         made.ensemble("draw", draw, [(5, 0)], {"what": "other"})
-        assert made.seconds["draw"] == pytest.approx(sum(made.seconds_of["draw"].values())) and len(made.seconds_of["draw"]) == 2
+        assert made.seconds["draw"] > both and len({part.partition("/")[0] for part in made.seconds_of["draw"]}) == 2
         later = context(tmp_path / "a", workers)
         ensemble(later, 4)
-        assert later.seconds == {"draw": both}, "a run that finds everything there reports the time that it took once"
+        assert later.seconds == {"draw": pytest.approx(both)}, "a run that finds everything there reports the time that it took"
+
+
+def test_the_time_of_items_of_another_code_or_config_is_not_counted(tmp_path):
+    with create("executors", "serial") as workers:
+        seconds = {}
+        for own in ("old", "new", "old again"):
+            made = context(tmp_path / "a", workers)
+            named = [{"code": own.split()[0], "item": i} for i in range(2)]
+            made.ensemble("draw", draw, [(5, 0), (5, 1)], {}, items_depend_on=named)
+            seconds[own] = made.seconds["draw"]
+            (record,) = (tmp_path / "a" / "store").glob("draw-*/seconds.json")
+    assert seconds["old"] == seconds["old again"]
+    assert sum(read_json(record)["of_items"].values()) == pytest.approx(seconds["old"] + seconds["new"])
 
 
 def test_what_is_discarded_is_gone_but_for_its_time_and_comes_back_when_asked_for(tmp_path):
@@ -200,13 +219,17 @@ def test_failed_items_are_recorded_with_their_reason_and_the_rest_goes_on(tmp_pa
 
 
 @pytest.mark.parametrize("executor", ["serial", "processes"])
-def test_a_bug_in_an_item_is_a_failed_item_whose_traceback_is_kept(tmp_path, executor):
-    _, made = run(tmp_path / "a", a_bug, executor=executor)
-    assert [failure.reason for failure in made.failures] == ["ZeroDivisionError: a bug"]
+@pytest.mark.parametrize(
+    ("function", "reason", "line"),
+    [(a_bug, "ZeroDivisionError: a bug", 'raise ZeroDivisionError("a bug")'), (leave, "SystemExit: 0", "sys.exit(0)")],
+)
+def test_a_bug_in_an_item_is_a_failed_item_whose_traceback_is_kept(tmp_path, executor, function, reason, line):
+    _, made = run(tmp_path / "a", function, executor=executor)
+    assert [failure.reason for failure in made.failures] == [reason]
     logged = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
     traceback = next(line["traceback"] for line in logged if line["event"] == "item failed")
-    assert 'raise ZeroDivisionError("a bug")' in traceback and "in a_bug" in traceback
-    assert "in a_bug" not in made.console.file.getvalue()
+    assert line in traceback and f"in {function.__name__}" in traceback
+    assert f"in {function.__name__}" not in made.console.file.getvalue()
 
 
 def test_debugging_shows_the_traceback(tmp_path):

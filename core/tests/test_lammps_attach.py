@@ -118,6 +118,8 @@ def test_a_failure_inside_the_callback_stops_the_run_and_says_at_which_step():
         system.potential.command("run 1000")
     with opened(atoms, Springs(1)) as system, pytest.raises(ItemError, match="at step 0"):
         system.potential.command("run 10")
+    with opened(atoms, Springs(3, SystemExit(0))) as system, pytest.raises(ItemError, match="at step 2: SystemExit: 0"):
+        system.potential.command("run 1000")
     with opened(atoms, Springs(3, KeyboardInterrupt())) as system, pytest.raises(KeyboardInterrupt):
         system.potential.command("run 1000")
 

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import re
 import sys
 import textwrap
 from dataclasses import replace
@@ -195,6 +196,25 @@ def test_an_option_model_that_cannot_be_had_is_an_error_of_its_plugin(plugin):
     part = replace(found.parts["transport"]["swift"], component=Component("swift", "no_such:Solver", "no_such:Options", "lost"))
     with pytest.raises(InputError, match=r"no_such:Options cannot be imported: ModuleNotFoundError"):
         found.options_model(part)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("    pass", "Mine() takes no arguments."),
+        ("    def __init__(self, options):\n        raise ValueError('no licence')", "ValueError: no licence."),
+        ("    def __init__(self, options):\n        raise SystemExit(0)", "SystemExit: 0."),
+    ],
+)
+def test_a_part_whose_constructor_fails_is_one_sentence(plugin, tmp_path, body, words):
+    (tmp_path / "mine_of_part.py").write_text(
+        f"from sharvin.options import Options\nclass O(Options):\n    'o'\nclass Mine:\n{body}\n"
+    )
+    sys.modules.pop("mine_of_part", None)
+    source = offer("noargs").replace("decimal:Decimal", "mine_of_part:Mine").replace("decimal:Context", "mine_of_part:O")
+    found = Registry([plugin("constructed", source)], [])
+    with pytest.raises(InputError, match=f"^{re.escape(f'transport/noargs cannot be made: {words}')}$"):
+        found.build("transport", "noargs", {})
 
 
 def test_a_name_is_given_once(plugin):

@@ -21,7 +21,8 @@ RESULTS: dict[str, Any] = {
     "mae_test_G0": 0.07129,
     "peak_near_1G0": {"position_G0": 0.981, "height": 120.0, "prominence": 80.0},
     "histogram": {"edges_G0": [0.0, 0.1], "counts": [3]},
-    "label_cost": {"cpu_seconds_each": 6.25, "atoms": 304},
+    "label_cost": {"cpu_seconds_each": 6.25, "reference_cpu_seconds_each": 9.5, "atoms": 304},
+    "hamiltonian_learnt": {"quantity": "on-site shift (eV)", "pulls_held_out": 2, "mae": 0.0161, "mae_G0": 0.002},
     "seconds": {"train_pulls": 30.0, "labels": 120.0, "fit": 0.5},
     "failures": [],
     "tables": [{"title": "Errors", "columns": ["part", "MAE (G0)"], "rows": [["test", 0.071291]], "caption": "By pull."}],
@@ -70,7 +71,9 @@ def test_a_reader_finds_the_study_in_the_report(tmp_path: Path) -> None:
     page = Page(write_report(run_folder(tmp_path / "gold")))
     for told in (
         "Break junction: gold", RESULTS["summary"], "12,345", "0.0713 G0", "histogram peak near 1 G0 0.981 G0",
-        "CPU time of one exact label 6.25 s", "atoms of a labelled structure 304",
+        "CPU time of one exact label 6.25 s", "CPU time of one snapshot computed in full 9.5 s",
+        "hamiltonian learnt: mae 0.0161 eV", "hamiltonian learnt: mae 0.002 G0", "hamiltonian learnt: pulls held out 2",
+        "atoms of a labelled structure 304",
         "A line", "Straight.", "Errors", "By pull.", "None: every item of every step finished.",
         "train_pulls 30.0 s", "labels 2 min 0 s", "all steps 2 min 30 s", "seed 17", "packages · numpy 2.0.0",
         "workflow: break_junction",

@@ -145,6 +145,22 @@ def test_a_file_locked_by_another_process_is_named(tmp_path):
         holder.join()
 
 
+@pytest.mark.parametrize("kind", ["a folder for a file", "a file for a folder", "a file for the folder above"])
+def test_a_folder_in_the_place_of_a_file_and_the_reverse_are_one_sentence(tmp_path, kind):
+    path = tmp_path / "place" / "report.html"
+    if kind == "a folder for a file":
+        (path / "inside").mkdir(parents=True)
+    elif kind == "a file for a folder":
+        path.parent.mkdir()
+        path.touch()
+    else:
+        path.parent.touch()
+    write = (lambda temporary: temporary.mkdir()) if kind == "a file for a folder" else (lambda temporary: temporary.touch())
+    with pytest.raises(StoreError, match=r"report.html cannot be written: there is a .* in the place of .*; move it away"):
+        atomically(path, write)
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
 def test_a_full_disk_is_said_in_one_sentence_and_loses_nothing(tmp_path):
     path = tmp_path / "results.json"
     write_json(path, {"a": 1})

@@ -25,3 +25,4 @@ def test_what_is_not_known_is_said_and_what_is_known_is_shared_by_the_workers():
         "a note.",
     ]
     assert StudyPlan({"fits": 1}, disk_bytes=9.0).lines() == ["would do: 1 fit", "disk: less than 1 MB"]
+    assert StudyPlan({}, seconds={"pulls": 0.2}).lines()[1] == "time: less than 1 s on one worker (pulls less than 1 s)"

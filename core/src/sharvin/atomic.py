@@ -18,12 +18,18 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises
     ------
     StoreError
-        If the disk is full or the folder closed for writing.
+        If the disk is full, the folder is closed for writing, or a folder lies in the place of a file or the reverse.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise StoreError(f"{path} cannot be written: there is a file in the place of a folder above it; move it away.") from None
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
+        if path.exists() and path.is_dir() != temporary.is_dir():
+            found, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
+            raise StoreError(f"{path} cannot be written: there is a {found} in the place of the {wanted}; move it away.")
         temporary.replace(path)
     except OSError as error:
         if error.errno == errno.ENOSPC or "No space left" in str(error) or "errno = 28" in str(error):

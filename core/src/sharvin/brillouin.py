@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from sharvin.protocols import (
     SeriesHamiltonian,
     TransportSolver,
 )
+from sharvin.returned_values import device_of, transmission_of
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
 SAME_EV = 1e-8
@@ -80,7 +80,7 @@ def sampled_devices(
     sampled = isinstance(hamiltonian, SampledHamiltonian) and hamiltonian.sampled
     if isinstance(hamiltonian, SeriesHamiltonian) and not sampled:
         for system in hamiltonian.two_terminal_series(junctions):
-            yield system if isinstance(system, Exception) else [(1.0, system)]
+            yield system if isinstance(system, Exception) else [(1.0, device_of(hamiltonian, system))]
         return
     if isinstance(hamiltonian, SampledSeriesHamiltonian) and sampled:
         yield from hamiltonian.two_terminals_series(junctions)
@@ -97,15 +97,21 @@ def samples_of_junction(hamiltonian: Hamiltonian, junction: Junction) -> Sequenc
     """k-points of one junction with their weights; a Hamiltonian that does not sample has one device of weight 1."""
     if isinstance(hamiltonian, SampledHamiltonian) and hamiltonian.sampled:
         return hamiltonian.two_terminals(junction)
-    return [(1.0, hamiltonian.two_terminal(junction))]
+    return [(1.0, device_of(hamiltonian, hamiltonian.two_terminal(junction)))]
 
 
 def averaged_transmission(
     solver: TransportSolver, samples: Sequence[Sample], energies_eV: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """T(E) of a device averaged over its k-points, float64[n_energies]."""
+    """T(E) of a device averaged over its k-points, float64[n_energies].
+
+    Raises
+    ------
+    ItemError
+        If the solver returns what is no transmission.
+    """
     weights = np.array([weight for weight, _ in samples])
-    rows: NDArray[Any] = solver.transmission([system for _, system in samples], energies_eV)
+    rows = transmission_of(solver, [system for _, system in samples], energies_eV)
     return np.asarray(weights @ rows if len(weights) > 1 else rows[0])
 
 

@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
+"""The command line. Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted, 143 terminated.
 
 Imports that cost time are made inside the commands that need them, so that listing stays instant.
 """
@@ -19,6 +19,7 @@ import click
 
 from sharvin import __version__
 from sharvin.errors import InputError, PhysicsWarning, SharvinError
+from sharvin.exits import INTERRUPTED, TERMINATED, foreign_exit, is_terminated, terminated_by_signal
 from sharvin.hooks import KINDS
 
 
@@ -342,7 +343,7 @@ def test_plugin(name: str) -> None:
     """Check that a plugin's parts, or one part (NAME or KIND/NAME), keep the rules that need no fixture."""
     from sharvin.scaffold import test_plugin as check_plugin
 
-    sys.exit(check_plugin(name))
+    click.get_current_context().exit(check_plugin(name))
 
 
 def main() -> None:
@@ -354,13 +355,22 @@ def main() -> None:
     warnings.simplefilter("once", PhysicsWarning)
     session = Session()
     try:
-        cli(standalone_mode=False, obj=session)
+        with terminated_by_signal():
+            code = cli(standalone_mode=False, obj=session)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("Interrupted; the same command resumes.", err=True)
-        sys.exit(130)
+        sys.exit(TERMINATED if is_terminated(error) else INTERRUPTED)
+    except SystemExit as error:
+        sentence = foreign_exit(error)
+        if not sentence:
+            raise
+        if session.debug:
+            traceback.print_exc()
+        click.echo(f"{click.style('error', fg='red')}: {sentence}", err=True)
+        sys.exit(1)
     except SharvinError as error:
         if session.debug:
             traceback.print_exc()
@@ -377,6 +387,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    else:
+        if code:
+            sys.exit(code)
     finally:
         _name_slow_plugins()
 

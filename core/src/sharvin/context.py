@@ -92,6 +92,7 @@ class Context:
     resume: Resume = field(default_factory=Resume)
     debug: bool = False
     seconds_of: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Wall time by step and, within it, by FOLDER/ITEM of its store."""
     failures: list[Failure] = field(default_factory=list)
     computed: int = 0
 
@@ -168,7 +169,7 @@ class Context:
         self._forget_unusable(folder, paths)
         waiting = [i for i, path in enumerate(paths) if not path.exists() and not _failure_file(path).exists()]
         made: Sequence[Any] = [] if not waiting else tasks() if callable(tasks) else tasks
-        with self._timed(step, folder, len(waiting)):
+        with self._timed(step, folder, names, [names[i] for i in waiting]):
             self._compute(step, _called(step, detail), function, [(i, made[i], paths[i]) for i in waiting], len(paths))
         failures = [
             Failure(step, i, read_json(_failure_file(path))["reason"])
@@ -192,7 +193,7 @@ class Context:
         path = folder / "output"
         self._forget_unusable(folder, [path])
         computed = int(not path.exists())
-        with self._timed(step, folder, computed):
+        with self._timed(step, folder, [path.name], [path.name] * computed):
             if computed:
 
                 def write(temporary: Path) -> None:
@@ -270,20 +271,22 @@ class Context:
                     path.rename(path.with_name(f"{path.name}.damaged"))
 
     @contextmanager
-    def _timed(self, step: str, folder: Path, computed: int) -> Iterator[None]:
-        """Wall time of a step, summed over the runs that worked on it."""
+    def _timed(self, step: str, folder: Path, names: Sequence[str], computed: Sequence[str]) -> Iterator[None]:
+        """Wall time of a step, summed over the runs that worked on its items; those of another config or code are not counted."""
         record = folder / "seconds.json"
-        before = read_json(record)["seconds"] if record.exists() else 0.0
+        spent: dict[str, float] = read_json(record)["of_items"] if record.exists() else {}
         started = time.perf_counter()
         if computed:
-            self.log("step started", step=step, items=computed)
+            self.log("step started", step=step, items=len(computed))
         try:
             yield
         finally:
-            total = before + time.perf_counter() - started
+            share = (time.perf_counter() - started) / max(len(computed), 1)
+            spent |= {name: spent.get(name, 0.0) + share for name in computed}
             if computed:
-                write_json(record, {"seconds": total})
-            self.seconds_of.setdefault(step, {})[folder.name] = total if computed else before
+                write_json(record, {"of_items": spent})
+            own = {f"{folder.name}/{name}": spent[name] for name in names if name in spent}
+            self.seconds_of.setdefault(step, {}).update(own)
 
     def _finished(self, result: StepResult, detail: str = "") -> None:
         self.computed += result.computed
@@ -298,7 +301,7 @@ class Context:
             try:
                 arguments = {"step": result.step, "result": result, "context": self}
                 watcher.function(*(arguments[name] for name in watcher.argnames))
-            except Exception as error:  # the plugin boundary: a watcher must not end the run that it watches
+            except (Exception, SystemExit) as error:  # the plugin boundary: a watcher must not end the run that it watches
                 self.log("watcher failed", plugin=watcher.plugin_name, reason=f"{type(error).__name__}: {error}")
 
 
@@ -326,6 +329,9 @@ def _run_item(function: Callable[[Any, Path], None], item: tuple[Any, Path]) -> 
     except SharvinError as error:
         kind = next(kind for kind in (ItemError, StoreError, InputError, SharvinError) if isinstance(error, kind))
         return kind, str(error), format_exc()
-    except Exception as error:  # the worker boundary: the traceback would be lost on the way to the run's log
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # the traceback would be lost on the way to the run's log
         return ItemError, f"{type(error).__name__}: {error}", format_exc()
     return None

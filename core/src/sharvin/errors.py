@@ -37,6 +37,10 @@ class ItemError(SharvinError):
     """One item of an ensemble failed; it is recorded with its reason and the ensemble goes on."""
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM); treated as Ctrl-C, but for the exit code."""
+
+
 class PhysicsWarning(UserWarning):
     """A limit of the physics behind a result that a user may not expect; raised with :func:`warnings.warn`.
 

@@ -23,6 +23,7 @@ from sharvin.frames import Frames
 from sharvin.protocols import Descriptor, Regressor
 from sharvin.recalibration import Recalibration
 from sharvin.registry import registry
+from sharvin.returned_values import features_of, prediction_of
 from sharvin.samples import Prediction, Samples
 from sharvin.store import read_json, write_json
 
@@ -170,11 +171,11 @@ class FittedModel:
         InputError
             If an element was not in the training, or the descriptor or the regressors cannot take the frames.
         ItemError
-            If a frame is broken: atoms at one place, positions that are not numbers.
+            If a frame is broken: atoms at one place, positions that are not numbers; or the model returns what is no prediction.
         """
         self.require_elements(frames)
-        samples: Samples = frames if self.descriptor is None else self.descriptor.describe(frames)
-        prediction = combine([member.predict(samples) for member in self.members])
+        samples: Samples = frames if self.descriptor is None else features_of(self.descriptor, frames)
+        prediction = combine([prediction_of(member, samples) for member in self.members])
         if self.recalibration is not None:
             prediction = self.recalibration.apply(prediction)
         return Judged(prediction, None if self.domain is None else self.domain.scores(samples))

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, BinaryIO, Generic, TextIO, TypeVar
 
+from sharvin.errors import Terminated
+
 T = TypeVar("T")
 
 
@@ -46,7 +48,7 @@ def fenced(call: Callable[[], T]) -> Fenced[T]:
     Raises
     ------
     KeyboardInterrupt
-        If the user pressed Ctrl-C, and not if the plugin raised it.
+        If the user pressed Ctrl-C or the process was asked to end, and not if the plugin raised it.
     """
     value, failure, texts = None, None, list[str]()
     started = time.perf_counter()
@@ -54,7 +56,7 @@ def fenced(call: Callable[[], T]) -> Fenced[T]:
         try:
             value = call()
         except BaseException as error:  # a plugin may raise anything, SystemExit too; it must not stop the program
-            if isinstance(error, KeyboardInterrupt) and pressed:
+            if isinstance(error, Terminated) or (isinstance(error, KeyboardInterrupt) and pressed):
                 raise
             failure = error
     return Fenced(value, failure, "".join(texts).strip(), time.perf_counter() - started)

@@ -133,7 +133,7 @@ class Attachment:
         stored = self._callback.take_error() if self._callback else None
         if stored is not None:
             step, reason = stored
-            if isinstance(reason, SharvinError) or not isinstance(reason, Exception):
+            if isinstance(reason, SharvinError) or not isinstance(reason, Exception | SystemExit):
                 raise reason
             raise ItemError(f"the potential failed at step {step}: {type(reason).__name__}: {reason}.") from reason
         if failure is not None:

@@ -309,14 +309,28 @@ class Registry:
             raise MissingPackageError(f"{part.title} needs {', '.join(missing)}: pip install {wanted}")
 
     def build(self, kind: str, name: str, options: dict[str, Any] | Options) -> Any:
-        """Build a component from options as a user writes them, or from its already validated option model."""
+        """Build a component from options as a user writes them, or from its already validated option model.
+
+        Raises
+        ------
+        UnknownComponentError, MissingPackageError
+        InputError
+            If an option is wrong, or the part's code cannot be imported or fails as the part is made.
+        """
         from sharvin.validation import validate_options
 
         part = self.find(kind, name)
         self.require_packages(part)
         model = self.options_model(part)
         validated = options if isinstance(options, model) else validate_options(model, dict(options), part.title)
-        return self._load(part, part.component.target)(validated)
+        target = self._load(part, part.component.target)
+        try:
+            return target(validated)
+        except SharvinError:
+            raise
+        except (Exception, SystemExit) as error:  # the plugin boundary: its constructor may raise anything
+            reason = " ".join(str(error).split()) if isinstance(error, TypeError) else reason_of(error)
+            raise InputError(f"{part.title} cannot be made: {reason.rstrip('.')}.") from error
 
 
 def load_target(target: str) -> Any:

@@ -49,6 +49,7 @@ KEY_NUMBERS = {
     "plateau_window_G0": KeyNumber("plateau window", "G0"),
     "peak_near_1G0": KeyNumber("histogram peak near 1 G0", "G0"),
     "label_cost.cpu_seconds_each": KeyNumber("CPU time of one exact label", "s"),
+    "label_cost.reference_cpu_seconds_each": KeyNumber("CPU time of one snapshot computed in full", "s"),
     "label_cost.atoms": KeyNumber("atoms of a labelled structure"),
     "label_cost.orbitals": KeyNumber("orbitals of a labelled structure"),
     "n_wires": KeyNumber("disordered wires"),
@@ -171,6 +172,7 @@ def _read_text(path: Path) -> str | None:
 def _key_numbers(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(name, value with unit) of the known entries in their order, then of the others; lists are told by tables and figures."""
     found: dict[str, Any] = {}
+    units: dict[str, str] = {}
     for name, value in results.items():
         if name in TOLD_ELSEWHERE or _says_nothing(name, value, results):
             continue
@@ -179,10 +181,12 @@ def _key_numbers(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif isinstance(value, Mapping):
             if not any(isinstance(part, Mapping | list) for part in value.values()):
                 found |= {f"{name}.{part}": of_part for part, of_part in value.items()}
+                unit = str(value.get("quantity", "")).partition("(")[2].rstrip(")")  # of "on-site shift (eV)"
+                units |= {f"{name}.{part}": unit for part, of_part in value.items() if isinstance(of_part, float)}
         elif not isinstance(value, list) or name in KEY_NUMBERS:
             found[name] = value
     names = [name for name in KEY_NUMBERS if name in found] + [name for name in found if name not in KEY_NUMBERS]
-    return [_key_number(name, found[name]) for name in names]
+    return [_key_number(name, found[name], units.get(name, "")) for name in names]
 
 
 def _says_nothing(name: str, value: Any, results: Mapping[str, Any]) -> bool:
@@ -190,8 +194,8 @@ def _says_nothing(name: str, value: Any, results: Mapping[str, Any]) -> bool:
     return (name == "peak_near_1G0" and "peak_in_window" in results) or (name == "scale" and value == 1)
 
 
-def _key_number(name: str, value: Any) -> tuple[str, str]:
-    suffix, unit = next(((suffix, unit) for suffix, unit in UNITS.items() if name.endswith(suffix)), ("", ""))
+def _key_number(name: str, value: Any, unit_of_quantity: str) -> tuple[str, str]:
+    suffix, unit = next(((suffix, unit) for suffix, unit in UNITS.items() if name.endswith(suffix)), ("", unit_of_quantity))
     known = KEY_NUMBERS.get(name) or KeyNumber(name.removesuffix(suffix).replace("_", " ").replace(".", ": "), unit)
     if value is None:
         return known.label, "not found"

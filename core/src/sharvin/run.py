@@ -26,6 +26,20 @@ from sharvin.plugin_entries import installed
 from sharvin.registry import registry
 from sharvin.store import write_json
 
+FILES = (
+    "config.yaml",
+    "versions.json",
+    "results.json",
+    "log.jsonl",
+    "report.html",
+    "traces.csv",
+    "model.json",
+    "figures/figures.json",
+    ".lock",
+)
+FOLDERS = ("store", "figures")
+"""What a run writes in its folder."""
+
 NOT_IN_RESULTS = ("executor", "max_failures")
 """Config keys that no result depends on; a run may be resumed with others."""
 
@@ -112,9 +126,21 @@ def _name_failures(failures: Sequence[Failure], folder: Path, console: Console) 
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Work in a run folder alone."""
+    """Work in a run folder alone.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, a folder lies in the place of one of its files or the reverse, or another sharvin works there.
+    """
     require_writable(folder, "the run folder")
-    for inner in ("store", "figures"):
+    swapped = [(name, "folder", "file") for name in FILES if (folder / name).is_dir()]
+    swapped += [(name, "file", "folder") for name in FOLDERS if (folder / name).is_file()]
+    for name, found, wanted in swapped:
+        raise InputError(
+            f"{folder / name} is a {found}, and a run keeps a {wanted} there: move it away, or choose another --out."
+        )
+    for inner in FOLDERS:
         if (folder / inner).exists():
             require_writable(folder / inner, "in the run folder,")
     try:

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from sharvin.electrode import Electrode
 from sharvin.errors import PhysicsWarning, SharvinError
 from sharvin.junction import Junction
+from sharvin.returned_values import transmission_of
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def channels_at_fermi_energy(lead: Lead, fermi_energy_eV: float, solver: Any) ->
     H = csr_array(np.block([[lead.H00, lead.H01], [lead.H01.conj().T, lead.H00]]))
     S = csr_array(np.block([[lead.S00, lead.S01], [lead.S01.conj().T, lead.S00]]))
     bar = TwoTerminal(H, S, lead, lead, fermi_energy_eV)
-    return float(solver.transmission([bar], np.zeros(1))[0, 0])
+    return float(transmission_of(solver, [bar], np.zeros(1))[0, 0])
 
 
 def _of_junction(junction: Junction) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -53,12 +54,13 @@ class ExecutorTests(ComponentTests):
         assert self.outcomes(component, square, []) == {}
 
     def test_a_failed_item_is_recorded_and_the_others_go_on(self, component: Any) -> None:
-        """Its outcome carries the reason."""
-        found = self.outcomes(component, square_unless_three, range(6))
+        """Its outcome carries the reason, whatever exception it raised."""
+        found = self.outcomes(component, square_unless_three_or_four, range(6))
         assert set(found) == set(range(6))
-        assert found[3].value is None
+        assert found[3].value is found[4].value is None
         assert "three cannot be squared" in (found[3].error or "")
-        assert [found[i].value for i in (0, 1, 2, 4, 5)] == [0, 1, 4, 16, 25]
+        assert found[4].error, "an item that calls sys.exit(0) must be a failed item"
+        assert [found[i].value for i in (0, 1, 2, 5)] == [0, 1, 4, 25]
 
     @applies_where(lambda tests: tests.isolates_workers)
     def test_a_worker_that_dies_costs_its_item_only(self, component: Any) -> None:
@@ -104,10 +106,12 @@ def note_and_square(item: tuple[Path, int]) -> int:
     return number * number
 
 
-def square_unless_three(number: int) -> int:
-    """n², but an error at 3."""
+def square_unless_three_or_four(number: int) -> int:
+    """n², but an error at 3, and at 4 a call of ``sys.exit``, as a user's script may hold one."""
     if number == 3:
         raise ValueError("three cannot be squared")
+    if number == 4:
+        sys.exit(0)
     return number * number
 
 

@@ -125,7 +125,8 @@ class BreakJunction:
         options, conductance, groups = self.options, labels.conductance_G0, fits.training.pull
         by = "sample" if options.split_by == "sample" else "group"
         own = self.model(context)
-        split = acquired.split if acquired else Split.of(groups, labels.known, options, context.rng("fit"), by)
+        asked = fits.training.pulls.asked
+        split = acquired.split if acquired else Split.of(groups, labels.known, options, context.rng("fit"), by, asked)
         plans = [Plan(own, "", by, split, conductance)]
         if options.split_by == "both":
             other = Split.of(groups, labels.known, options, context.rng("fit", 1), "sample")

@@ -64,7 +64,7 @@ def acquire(
     """Label in rounds; the labels are nan where none was spent."""
     asked = options.acquire
     assert asked is not None
-    whole = Split.of(snapshots.pull, np.arange(len(snapshots)), options, context.rng("fit"), "group")
+    whole = Split.of(snapshots.pull, np.arange(len(snapshots)), options, context.rng("fit"), "group", snapshots.pulls.asked)
     shared = np.sort(np.concatenate([whole.validation, whole.test]))
     pool = np.sort(whole.train)
     first = np.sort(context.rng("acquire").permutation(pool)[: asked.start])

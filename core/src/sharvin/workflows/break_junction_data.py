@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sharvin.config import Selection
 from sharvin.context import Context, Failure, StepResult
 from sharvin.errors import RunError
 from sharvin.frames import Frames
+from sharvin.returned_values import features_of
 from sharvin.samples import DescribedFrames, FeatureShards, Samples
 from sharvin.store import read_observables, read_table
 from sharvin.workflows import break_junction_steps as steps
@@ -33,6 +35,11 @@ class Pulls:
     def trajectories(self) -> dict[int, Path]:
         """Files of the pulls that did not fail, by number."""
         return dict(self.result.finished)
+
+    @property
+    def asked(self) -> int:
+        """Number of the pulls, those that failed among them."""
+        return len(self.series)
 
     def names(self) -> tuple[str, ...]:
         """Names of the series, in order."""
@@ -187,7 +194,7 @@ class SampleSource:
         if self.shards is not None:
             return FeatureShards(self.shards)
         frames = Frames(frame for path, numbers in self.pieces for _, frame in steps.chosen_frames(path, numbers))
-        return frames if self.descriptor is None else DescribedFrames(frames, self.descriptor.built().describe)
+        return frames if self.descriptor is None else DescribedFrames(frames, partial(features_of, self.descriptor.built()))
 
 
 def only(result: StepResult) -> Path:

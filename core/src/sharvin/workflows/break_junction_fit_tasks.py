@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin import seeds
+from sharvin import returned_values, seeds
 from sharvin.applicability_domain import Domain
 from sharvin.atomic import atomically, remove
 from sharvin.config import Selection
-from sharvin.errors import RunError
 from sharvin.frames import Frames
 from sharvin.protocols import ResumableRegressor
 from sharvin.samples import Dataset, Features, FeatureShards, Prediction
@@ -56,7 +55,7 @@ def fit(task: FitTask, path: Path) -> None:
     )
     curves = regressor.fit(train, validation, seeds.stream(task.seed, "fit"))
     shown = np.flatnonzero(np.isfinite(task.conductance_G0) | task.everything)
-    columns = columns_of(regressor.predict(samples.take(shown)))
+    columns = columns_of(returned_values.prediction_of(regressor, samples.take(shown)))
 
     def write(folder: Path) -> None:
         (folder / "model").mkdir(parents=True)
@@ -83,7 +82,7 @@ class CheckTask:
 def predict_check_set(task: CheckTask, path: Path) -> None:
     """Write what a model predicts of the check set."""
     model = steps.load_models(task.regressor, (task.model,))[0]
-    write_table(path, columns_of(model.predict(task.samples.samples())))
+    write_table(path, columns_of(returned_values.prediction_of(model, task.samples.samples())))
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def describe(task: DescribeTask, path: Path) -> None:
     parts = []
     frames = (frame for _, frame in steps.chosen_frames(task.trajectory, task.snapshots))
     while batch := list(islice(frames, steps.BATCH)):
-        parts.append(descriptor.describe(Frames(batch)))
+        parts.append(returned_values.features_of(descriptor, Frames(batch)))
 
     def write(folder: Path) -> None:
         folder.mkdir()
@@ -132,18 +131,10 @@ def describe(task: DescribeTask, path: Path) -> None:
 
 
 def columns_of(prediction: Prediction) -> dict[str, Array]:
-    """Columns of a table of predictions.
-
-    Raises
-    ------
-    RunError
-        If a prediction is not a finite number.
-    """
+    """Columns of a table of predictions."""
     found = {"mean_G0": prediction.mean}
     if prediction.std is not None:
         found["std_G0"] = prediction.std
-    if not all(np.isfinite(values).all() for values in found.values()):
-        raise RunError("a fitted regressor predicts values that are not numbers; lower its learning rate.")
     return found
 
 

@@ -54,20 +54,31 @@ class Split:
     test: Indices
 
     @classmethod
-    def of(cls, groups: Indices, labelled: Indices, options: BreakJunctionOptions, rng: np.random.Generator, by: str) -> Split:
+    def of(
+        cls,
+        groups: Indices,
+        labelled: Indices,
+        options: BreakJunctionOptions,
+        rng: np.random.Generator,
+        by: str,
+        asked_pulls: int = 0,
+    ) -> Split:
         """A random split of the labelled snapshots by pull (``group``) or one by one (``sample``).
 
         Raises
         ------
         InputError
             If there are fewer pulls, or snapshots, than parts.
+        RunError
+            If there are fewer although `asked_pulls` were enough, because pulls or their labels failed.
         """
         known = len(np.unique(groups[labelled]))
         if by == "group" and known < 3:
-            raise InputError(
-                f"only {known} training pulls have labelled snapshots, and a split by pull needs 3 (train, validation, test): "
-                "see the failures in log.jsonl, pull more often, or choose split_by: sample."
-            )
+            those = f"{known} of {asked_pulls}" if asked_pulls else f"{known}"
+            sentence = f"only {those} training pulls have labels, and a split by pull needs 3 (train, validation, test)"
+            if asked_pulls >= 3:
+                raise RunError(f"{sentence}: mend the cause in log.jsonl and add --retry-failed, or pull more often.")
+            raise InputError(f"{sentence}: pull more often, or choose split_by: sample.")
         rest = 1.0 - options.validation_fraction - options.test_fraction
         fractions = (rest, options.validation_fraction, options.test_fraction)
         parts = split_groups(groups[labelled], fractions, rng, by)

@@ -15,24 +15,22 @@ import numpy as np
 from ase import Atoms
 
 from sharvin import seeds
-from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.config import Config, Selection
 from sharvin.errors import SharvinError
-from sharvin.executors.threads import one_thread
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.protocols import CostedHamiltonian, ForeseeingDynamics
+from sharvin.returned_values import built_atoms, features_of
 from sharvin.samples import FeatureRows
 from sharvin.study_plan import RunLength, StudyPlan
 from sharvin.validation import ConfigError
 from sharvin.wire_checks import check_distances, check_rigid, detect
 from sharvin.workflows import break_junction_hamiltonian as teaching
 from sharvin.workflows.break_junction_configs import OWN, BreakJunctionOptions, PullSeries
+from sharvin.workflows.break_junction_trial_label import try_label
 
 LARGEST_FORCE_EV_PER_A = 100.0
 """No atom of a wire that holds together feels more."""
-LONGEST_LABEL_SECONDS = 2.0
-"""A label of a starting wire is computed if it takes no longer."""
 BYTES_PER_ATOM = 12
 """Of a stored frame: three coordinates in single precision."""
 KIND = {"training_pulls": "training pulls", "production_pulls": "production pulls"}
@@ -75,8 +73,9 @@ class Survey:
     problems: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     feature_bytes: float | None = None
-    cause: Exception | None = None
+    cause: BaseException | None = None
     """What foreign code raised first, for who wants its traceback."""
 
     def plan(self) -> StudyPlan:
@@ -99,7 +98,7 @@ class Survey:
         self.foresee_pulls()
         self.describe()
         if self.measure:
-            self.label()
+            try_label(self)
         if self.problems:
             raise ConfigError(list(dict.fromkeys(self.problems))) from self.cause
         return self.summary()
@@ -113,7 +112,9 @@ class Survey:
             self.problems += error.problems
         except SharvinError as error:
             self.problems.append(self.config.problem(place, f"{prefix}{error}"))
-        except Exception as error:  # the code of a plugin or of a user's calculator may raise anything
+            if isinstance(error.__cause__, Exception | SystemExit):
+                self.cause = self.cause or error.__cause__
+        except (Exception, SystemExit) as error:  # the code of a plugin or of a user's calculator may raise anything
             if not anything:
                 raise
             self.cause = self.cause or error
@@ -168,7 +169,7 @@ class Survey:
                     key = str(chosen.identity)
                     if key not in built:
                         seed = seeds.item_seed(self.config.seed, "train_pulls")
-                        built[key] = chosen.build().build(seeds.stream(seed, "structure"))
+                        built[key] = built_atoms(chosen.build(), seeds.stream(seed, "structure"))
                         check_distances(built[key])
                     self.wires.append(Wire(option, series, built[key], place))
         sizes = sorted({len(wire.atoms) for wire in self.wires})
@@ -262,29 +263,11 @@ class Survey:
         for place, chosen in asked.values():
             for wire in atoms.values():
                 with self.at(place, wire.called, anything="the descriptor"):
-                    features = chosen.built().describe(Frames([Frame.from_atoms(wire.atoms)]))
+                    features = features_of(chosen.built(), Frames([Frame.from_atoms(wire.atoms)]))
                     if place == ("descriptor",) and isinstance(features, FeatureRows) and wire.option == "training_pulls":
                         self.feature_bytes = max(self.feature_bytes or 0.0, float(features.rows(0).nbytes))
         if asked:
             self.checked.append(f"features of {', '.join(dict.fromkeys(chosen.name for _, chosen in asked.values()))}")
-
-    def label(self) -> None:
-        """One label of the smallest starting wire, where that takes seconds."""
-        chosen = self.config.selections
-        wires = sorted((wire for wire in self.wires if wire.junction is not None), key=lambda wire: len(wire.atoms))
-        if self.problems or not wires:
-            return
-        wire, hamiltonian = wires[0], chosen["hamiltonian"].built()
-        assert wire.junction is not None
-        known = isinstance(hamiltonian, CostedHamiltonian) and not teaching.learns(hamiltonian)
-        if not known or hamiltonian.label_seconds(wire.junction) > LONGEST_LABEL_SECONDS:
-            return
-        with self.at(("hamiltonian",), f"{wire.called}the starting wire has no label: "), one_thread():
-            (samples,) = sampled_devices(hamiltonian, [wire.junction])
-            if isinstance(samples, Exception):
-                raise samples
-            conductance = float(averaged_transmission(chosen["transport"].built(), samples, np.zeros(1))[0])
-            self.checked.append(f"a label ({conductance:.2f} G0)")
 
     def summary(self) -> StudyPlan:
         """Numbers of pulls, labels and fits, and what they take."""
@@ -293,10 +276,10 @@ class Survey:
         snapshots = None if frames["training_pulls"] is None else max(1, frames["training_pulls"] // options.label_every)
         learns = teaching.learns(own.built())
         labels = None if snapshots is None else self.labelled(snapshots)
-        check = options.check_snapshots * len(options.production_pulls)
+        check = self.check_labels(options.check_snapshots)
         references = options.reference_snapshots if learns else 0
         if learns and check:
-            references += options.check_reference_snapshots * len(options.production_pulls)
+            references += self.check_labels(options.check_reference_snapshots)
         work = {KIND[option]: options.number_of(option) for option in KIND if getattr(options, option)}  # type: ignore[arg-type]
         if references:
             work["reference snapshots"] = references
@@ -333,6 +316,19 @@ class Survey:
         if any(length is None for length in lengths):
             return None
         return sum(wire.series.pulls * length.frames for wire, length in zip(wires, lengths, strict=True) if length)
+
+    def check_labels(self, asked: int) -> int:
+        """Snapshots of all series of production pulls that are labelled, if so many of each are asked for."""
+        found = 0
+        for series in self.options.production_pulls:
+            there = self.snapshots_of(series)
+            found += asked if there is None else min(asked, there)
+        return found
+
+    def snapshots_of(self, series: PullSeries) -> int | None:
+        """About how many snapshots a series of production pulls gives; None if the dynamics does not say."""
+        lengths = (w.length for w in self.wires if w.option == "production_pulls" and w.series == series and w.length)
+        return next((series.pulls * length.frames for length in lengths), None)
 
     def labelled(self, snapshots: int) -> int:
         """Labels of training snapshots: all, or what active learning spends."""
@@ -381,7 +377,12 @@ class Survey:
         found = [f"{called}{words}" for called, words in said if words is not None]
         if frames["training_pulls"] is None:
             found.append(f"the number of snapshots is not known beforehand of {self.config.selections['dynamics'].name}.")
-        return list(dict.fromkeys(found))
+        for series in self.options.production_pulls:
+            there, asked = self.snapshots_of(series), self.options.check_snapshots
+            if there is not None and asked > there:
+                called = "the production pulls" if series.name == OWN else f"the production pulls {series.name}"
+                found.append(f"check_snapshots is {asked:,}, but {called} give about {there:,} snapshots: all will be labelled.")
+        return list(dict.fromkeys(found + self.remarks))
 
 
 def plan(config: Config, options: BreakJunctionOptions, measure: bool) -> StudyPlan:

@@ -219,12 +219,14 @@ def _peak(peak: Peak | None, histogram: Histogram) -> dict[str, Any] | None:
 def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace], peak: Mapping[str, Any] | None) -> str:
     """The study in a few sentences."""
     chosen, options = outcome.context.config.selections, outcome.options
+    pulls, wanted = outcome.snapshots.pulls, outcome.production.asked
+    pulled = _of_asked(len(pulls.trajectories), pulls.asked)
     test = next(row for row in rows if row["part"] == "test")
     held_out = "snapshots" if outcome.own.plan.by == "sample" else "pulls"
     dropped = len(outcome.labels.conductance_G0) - len(outcome.labels.known) if outcome.acquired is None else 0
     without = f" ({dropped} more could not be labelled and were left out)" if dropped else ""
     sentences = [
-        f"{options.number_of('training_pulls')} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
+        f"{pulled} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
         f"{chosen['dynamics'].name}) gave {len(outcome.labels.known)} snapshots{without}, labelled with the zero-bias "
         f"transmission at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
         f"The regressor {chosen['regressor'].name} predicts the conductance of held-out {held_out} with a mean absolute "
@@ -234,7 +236,7 @@ def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequenc
         sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
     if traces:
         points = sum(len(trace.conductance_G0) for trace in traces)
-        sentences.append(f"{len(traces)} production pulls gave {points} predicted conductances.")
+        sentences.append(f"{_of_asked(len(traces), wanted)} production pulls gave {points} predicted conductances.")
         if peak is None:
             lower, upper = options.plateau_window_G0
             sentences.append(f"Their histogram has no significant peak between {lower:g} and {upper:g} G0.")
@@ -245,6 +247,10 @@ def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequenc
                 "The dynamics states no elongation, so every elongation here is the number of the snapshot, in no unit."
             )
     return " ".join(sentences)
+
+
+def _of_asked(number: int, asked: int) -> str:
+    return f"{number}" if number == asked else f"{number} of {asked}"
 
 
 def tables(outcome: Outcome, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:

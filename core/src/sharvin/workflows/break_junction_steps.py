@@ -25,6 +25,7 @@ from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.recalibration import Recalibration
+from sharvin.returned_values import built_atoms, features_of, finite_frames, prediction_of
 from sharvin.samples import Samples
 from sharvin.store import read_frames, write_table, write_trajectory
 
@@ -44,17 +45,9 @@ class PullTask:
 
 def pull(task: PullTask, path: Path) -> None:
     """Pull a wire to rupture and write its trajectory."""
-    atoms = task.structure.build().build(seeds.stream(task.seed, "structure"))
-    frames = task.dynamics.build().run(atoms, task.potential.build(), task.seed)
-    write_trajectory(path, finite(frames))
-
-
-def finite(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """The frames, or :class:`ItemError` at the first one with positions that are not numbers."""
-    for number, frame in enumerate(frames):
-        if not np.isfinite(frame.positions).all():
-            raise ItemError(f"the dynamics gave positions that are not finite in frame {number}.")
-        yield frame
+    atoms = built_atoms(task.structure.build(), seeds.stream(task.seed, "structure"))
+    dynamics = task.dynamics.build()
+    write_trajectory(path, finite_frames(dynamics, dynamics.run(atoms, task.potential.build(), task.seed)))
 
 
 @dataclass(frozen=True)
@@ -94,8 +87,6 @@ def label(task: LabelTask, path: Path) -> None:
         except (InputError, ItemError) as error:
             conductances.append(np.nan)
             reasons[str(number)] = str(error)
-        if not reasons.get(str(number)) and not np.isfinite(conductances[-1]):
-            reasons[str(number)] = "the solver gave a transmission that is not a number."
     cpu = time.process_time() - started
     notes = {"reasons": reasons, "cpu_seconds": cpu, "atoms": len(first), "orbitals": orbitals}
     columns = {"snapshot": np.array(task.snapshots), "conductance_G0": np.array(conductances)}
@@ -104,7 +95,7 @@ def label(task: LabelTask, path: Path) -> None:
 
 def samples_of(frames: Frames, descriptor: Selection | None) -> Samples:
     """What a regressor takes, made from frames."""
-    samples: Samples = frames if descriptor is None else descriptor.built().describe(frames)
+    samples: Samples = frames if descriptor is None else features_of(descriptor.built(), frames)
     return samples
 
 
@@ -129,7 +120,7 @@ def predict(task: PredictTask, path: Path) -> None:
     unbroken = ((i, f) for i, f in enumerate(read_frames(task.trajectory)) if is_unbroken(f))
     while batch := list(islice(unbroken, BATCH)):
         samples = samples_of(Frames(frame for _, frame in batch), task.descriptor)
-        prediction = combine([model.predict(samples) for model in models])
+        prediction = combine([prediction_of(model, samples) for model in models])
         if task.recalibration is not None:
             prediction = task.recalibration.apply(prediction)
         numbers += [number for number, _ in batch]

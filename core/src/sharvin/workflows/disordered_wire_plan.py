@@ -13,6 +13,7 @@ from sharvin.config import Config, Selection
 from sharvin.errors import SharvinError
 from sharvin.executors.threads import one_thread
 from sharvin.protocols import TransportSolver
+from sharvin.returned_values import transmission_of
 from sharvin.study_plan import StudyPlan
 from sharvin.validation import ConfigError
 from sharvin.workflows.disordered_wire_scores import WireSet
@@ -130,7 +131,7 @@ def _timed(wires: WireSet, solver: TransportSolver) -> float:
         batch = min(batch, source.total)
         drawn = hamiltonian.sample(batch, seeds.stream(source.seed, "timing"), 0).wires
         started = time.perf_counter()
-        solver.transmission(drawn, np.array(wires.energies) * drawn.t)
+        transmission_of(solver, drawn, np.array(wires.energies) * drawn.t)
         passed = time.perf_counter() - started
         # the first batch may compile
         if batch == source.total or batch >= LARGEST_BATCH or (batch > 1 and passed > TIMED_SECONDS):

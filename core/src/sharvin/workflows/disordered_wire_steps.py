@@ -23,6 +23,7 @@ from sharvin.errors import InputError, ItemError, RunError, SharvinError
 from sharvin.executors.threads import one_thread
 from sharvin.grid_wire import DisorderedWires, GridWire
 from sharvin.protocols import Regressor, TransportSolver
+from sharvin.returned_values import prediction_of, transmission_of
 from sharvin.samples import Dataset, Images
 from sharvin.store import read_table, write_json, write_table
 
@@ -110,7 +111,7 @@ def label(task: LabelTask, path: Path) -> None:
     solver = task.transport.built()
     started = time.process_time()
     try:
-        transmission = solver.transmission(drawn.wires, energies)
+        transmission = transmission_of(solver, drawn.wires, energies)
     except RunError:
         transmission = _one_by_one(solver, drawn.wires, energies)
     cpu = time.process_time() - started
@@ -128,7 +129,7 @@ def _one_by_one(solver: TransportSolver, wires: GridWire, energies: Array) -> Ar
     transmission = np.full((len(wires), len(energies)), np.nan)
     for row, onsite in enumerate(wires.onsite):
         try:
-            transmission[row] = solver.transmission(GridWire(onsite, wires.t), energies)[0]
+            transmission[row] = transmission_of(solver, GridWire(onsite, wires.t), energies)[0]
         except RunError:
             continue
     return transmission
@@ -216,7 +217,7 @@ def predict_rows(regressor: Regressor, source: WireSource, rows: NDArray[np.int6
     means: list[Array] = []
     stds: list[Array] = []
     for chunk in np.unique(rows // CHUNK):
-        prediction = regressor.predict(source.images(rows[rows // CHUNK == chunk]))
+        prediction = prediction_of(regressor, source.images(rows[rows // CHUNK == chunk]))
         means.append(prediction.mean)
         if prediction.std is not None:
             stds.append(prediction.std)
@@ -263,12 +264,12 @@ def compare_speed(task: SpeedTask) -> dict[str, float]:
     network.load(task.model)
     energies = np.array(task.energies) * wires.t
     with one_thread():
-        solver.transmission(GridWire(wires.onsite[:1], wires.t), energies)
-        network.predict(Images(wires.onsite[:1].astype(np.float32)))
+        transmission_of(solver, GridWire(wires.onsite[:1], wires.t), energies)
+        prediction_of(network, Images(wires.onsite[:1].astype(np.float32)))
         started = time.perf_counter()
-        exact = solver.transmission(wires, energies).mean(axis=1)
+        exact = transmission_of(solver, wires, energies).mean(axis=1)
         computed = time.perf_counter()
-        predicted = network.predict(Images(wires.onsite.astype(np.float32))).mean
+        predicted = prediction_of(network, Images(wires.onsite.astype(np.float32))).mean
         done = time.perf_counter()
     return {
         "exact_seconds": computed - started,
