@@ -274,8 +274,9 @@ def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished
     rough = structures[0].copy()
     rough.rattle(0.2, seed=1)
     ase.io.write(tmp_path / "rough.extxyz", rough)
-    with pytest.raises(InputError, match=r"could not be found .* Give --electrode-layers"):
+    with pytest.raises(InputError, match=r"could not be found .* Give --electrode-layers") as caught:
         predict(folder, tmp_path / "rough.extxyz")
+    assert "--lead-layers" not in str(caught.value), "which is an option of another command"
 
 
 def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):

@@ -35,6 +35,7 @@ from sharvin.registry import registry
 from sharvin.rigid_ends import ideal_layers, outer_layers
 from sharvin.run import load_yaml
 from sharvin.structure_files import frames_or_errors, parsed_index
+from sharvin.wire_checks import without_lead_layers
 
 BATCH = 16
 REORDERED_A = 1.5
@@ -259,7 +260,8 @@ class _Work:
             return ideal_layers(frame, registry().build("hamiltonians", chosen["use"], options).range_A(frame.numbers))
         except InputError as error:
             raise InputError(
-                f"the model wants to know which atoms are rigid, the file does not say, and they could not be found ({error}) "
+                f"the model wants to know which atoms are rigid, the file does not say, and they could not be found "
+                f"({without_lead_layers(str(error))}) "
                 "Give --electrode-layers, or the array rigid in an extxyz file."
             ) from None
 

@@ -63,18 +63,24 @@ def detect(atoms: Atoms, range_A: float) -> Junction:
         raise InputError(_advice_for_a_study(str(error), atoms, range_A)) from None
 
 
-def _advice_for_a_study(refusal: str, atoms: Atoms, range_A: float) -> str:
-    """A refusal of an electrode without the options of ``sharvin transmission``, which a study has not: more layers instead."""
+def without_lead_layers(refusal: str) -> str:
+    """Why an electrode is none, without the advice to state ``--lead-layers``, for commands that have no such option."""
     clauses = re.split(r"(?<=[;.])\s", refusal)
     kept = [clause for clause in clauses if not LEAD_LAYERS.search(clause)]
-    if len(kept) == len(clauses) or not kept:
+    return refusal if len(kept) in (0, len(clauses)) else f"{' '.join(kept).rstrip('.;')}."
+
+
+def _advice_for_a_study(refusal: str, atoms: Atoms, range_A: float) -> str:
+    """A refusal of an electrode without the options of ``sharvin transmission``, which a study has not: more layers instead."""
+    reason = without_lead_layers(refusal)
+    if reason == refusal:
         return refusal
     z = np.asarray(atoms.positions)[:, 2]
     depths = np.sort(z.max() - z if re.search(r"\bright (end|electrode)", refusal) else z - z.min())
     within = depths[depths < range_A]
     layers = 1 + int((np.diff(within) > SAME_LAYER_A).sum())
     return (
-        f"{' '.join(kept).rstrip('.;')}; add layers to the electrode: it needs two ideal periods of its lattice, and at least "
+        f"{reason.rstrip('.')}; add layers to the electrode: it needs two ideal periods of its lattice, and at least "
         f"{layers} layers for a Hamiltonian that reaches {range_A:.2f} Å."
     )
 
