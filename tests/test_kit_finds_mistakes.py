@@ -66,6 +66,8 @@ RANDOM_DEVICES = (
     "test_the_basis_of_a_layer_is_a_matter_of_choice",
     "test_equal_calls_give_equal_bits",
     "test_each_system_is_solved_on_its_own",
+    "test_tunnelling_through_a_barrier",
+    "test_transmission_is_an_array_in_double_precision",
 )
 
 
@@ -76,6 +78,8 @@ def test_wrong_solvers_are_found(mistake):
         found,
         {
             "noise of 1e-7 between calls": "test_equal_calls_give_equal_bits",
+            "T below 1e-4 set to 0": "test_tunnelling_through_a_barrier",
+            "single precision": "test_transmission_is_an_array_in_double_precision",
             "H01 inverted": "test_orbitals_that_do_not_reach_the_next_layer",
         }.get(mistake, "test_leads_without_symmetry_and_of_different_sizes"),
     )
@@ -162,7 +166,14 @@ def failed_potential_tests(mistake, only=None):
 
 @pytest.mark.parametrize("mistake", POTENTIALS)
 def test_wrong_potentials_are_found(mistake):
-    expect(failed_potential_tests(mistake, [POTENTIALS[mistake]]), POTENTIALS[mistake])
+    found = failed_potential_tests(mistake, [POTENTIALS[mistake]])
+    expect(found, POTENTIALS[mistake])
+    sentence = found[POTENTIALS[mistake]].splitlines()[0]
+    assert (
+        sentence.startswith(("AssertionError: the ", "AssertionError: a pair"))
+        and " eV" in sentence
+        and "float64" not in sentence
+    )
 
 
 @pytest.mark.parametrize("kind", ["", "no stress"])

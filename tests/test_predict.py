@@ -10,14 +10,18 @@ import ase.io
 import numpy as np
 import pytest
 import sharvin as library
+from ase import Atoms
 from sharvin.applicability_domain import Domain
 from sharvin.broken_wires import gap_A
 from sharvin.errors import InputError
-from sharvin.fitted_model import FittedModel
-from sharvin.frames import Frames
+from sharvin.fitted_model import FittedModel, HeldOutError
+from sharvin.frames import Frame, Frames
+from sharvin.periodicity import periodic_across
 from sharvin.predict import Request, predict_files
 from sharvin.predicted_frames import Predicted
 from sharvin.prediction_figures import draw_predictions
+from sharvin.prediction_plausibility import doubt
+from sharvin.prediction_tables import stated_error
 from sharvin.rigid_ends import ideal_layers, outer_layers
 from sharvin.samples import Dataset
 from sharvin.store import read_table, read_trajectory
@@ -179,6 +183,76 @@ def test_strange_frames_are_named(finished, structures, tmp_path, capsys):
     assert "1 of 4 frames could not be predicted; the first, frame 3" in said
 
 
+def test_the_error_quoted_is_that_of_frames_nothing_was_learnt_from(changed, finished, structures, tmp_path, capsys):
+    """The test set's, also where an earlier version did not keep it with the model; only without it the validation set's."""
+    tested = json.loads((finished / "results.json").read_text())["models"][0]["errors"]["held-out pulls"]
+    kept = json.loads((finished / "model.json").read_text())
+    assert kept["held_out"]["mae_G0"] == tested["mae_G0"]
+    assert kept["held_out"]["pulls"] == 1 and kept["held_out"]["by"] == "group"
+    ase.io.write(tmp_path / "w.extxyz", structures[0])
+    predict(finished, tmp_path / "w.extxyz")
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"in the test set of the run: {kept['held_out']['mae_G0']:.3f} G0 (1 held-out pull, " in said
+    for held_out, words in (
+        (None, f"in the test set of the run: {tested['mae_G0']:.3f} G0 (1 held-out pull, {tested['snapshots']} snapshots)"),
+        ({"mae_G0": 8.0, "pulls": 3, "snapshots": 9, "by": "sample"}, "8.000 G0 (9 held-out snapshots of 3 pulls that it learnt"),
+    ):
+        folder = changed(held_out=held_out, validation_mae_G0=7.0)
+        model = FittedModel.load(folder)
+        assert words in stated_error(model)
+        shutil.rmtree(folder)
+    assert "in the validation set of the run: 7.000 G0 (no test set" in stated_error(replace(model, held_out=None))
+
+
+def test_what_is_no_conductance_is_marked_and_not_altered(changed, pull, tmp_path, capsys, monkeypatch):
+    """Below zero by three errors; far beyond what was learnt from; in frames that are periodic as no training wire was."""
+    old = FittedModel(None, [], None, ("Au",), (1, 9), 0.05)
+    model = replace(old, held_out=HeldOutError(0.1, 3, 50), conductances_G0=(0.5, 2.5))
+    assert [doubt(model, G) for G in (-0.29, 0.0, 3.4, np.nan)] == [""] * 4
+    assert doubt(model, -0.31) == doubt(old, -0.16) == "not a conductance: negative"
+    assert doubt(model, 3.6) == "far outside the conductances of the training, 0.5 to 2.5 G0" and not doubt(old, 3.6)
+    predict(changed(), pull, out=tmp_path / "usual.csv")
+    capsys.readouterr()
+    shutil.rmtree(tmp_path / "run")
+    error = {"mae_G0": -40.0, "pulls": 1, "snapshots": 1, "by": "group"}  # so that all are too low
+    monkeypatch.setattr("sharvin.prediction_plausibility.ROUNDING_G0", -40.0)
+    folder = changed(held_out=error, periodic=[[False, False]])
+    predict(folder, pull, out=tmp_path / "marked.csv")
+    said = " ".join(capsys.readouterr().out.split())
+    np.testing.assert_array_equal(conductances(tmp_path / "marked.csv"), conductances(tmp_path / "usual.csv"))
+    rows = [row for row in read(tmp_path / "marked.csv") if row["conductance_G0"]]
+    assert {row["note"] for row in rows} == {"not a conductance: negative"}
+    assert f"{len(rows)} of {len(read(tmp_path / 'marked.csv'))} predictions are not a conductance: negative, the lowest " in said
+    assert said.count("the model learnt from wires not periodic across; this file says periodic in x and y") == 1
+
+
+@pytest.mark.parametrize(
+    ("pbc", "box_A", "found"),
+    [
+        ((True, True, False), 8.0, (True, True)),
+        ((False, True, False), 8.0, (False, True)),
+        ((True, True, True), 40.0, (False, False)),
+        ((False, False, False), 0.0, (False, False)),
+    ],
+)
+def test_a_wire_in_a_wide_box_is_not_periodic_across(structures, pbc, box_A, found):
+    atoms = Atoms("Au4", positions=[[0, 0, 0], [6, 0, 0], [0, 6, 0], [6, 6, 2]], cell=[box_A, box_A, 20], pbc=pbc)
+    atoms.positions[:, :2] += 0.8 * box_A  # across the boundary
+    atoms.wrap(pbc=True) if box_A else None
+    assert periodic_across(Frame.from_atoms(atoms)) == found
+
+
+def test_where_no_frame_has_a_conductance_a_failure_counts_more_than_a_broken_wire(finished, structures, tmp_path):
+    apart, silver = structures[0].copy(), structures[0].copy()
+    apart.positions[apart.positions[:, 2] > apart.positions[:, 2].mean(), 2] += 6.0
+    apart.info.clear()
+    silver.symbols[3] = "Ag"
+    ase.io.write(tmp_path / "none.extxyz", [apart, silver])
+    with pytest.raises(InputError, match=r"knows nothing of Ag.*; another frame is of a broken wire, so that no conductance"):
+        predict(finished, tmp_path / "none.extxyz")
+    assert not (tmp_path / "none-predicted.csv").exists()
+
+
 def test_members_that_agree_state_the_floor(finished, changed, pull, tmp_path):
     place = json.loads((finished / "model.json").read_text())["model"]
     assert json.loads((finished / "model.json").read_text())["recalibration"] is None, "one network states no deviation"
@@ -200,8 +274,9 @@ def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished
     rough = structures[0].copy()
     rough.rattle(0.2, seed=1)
     ase.io.write(tmp_path / "rough.extxyz", rough)
-    with pytest.raises(InputError, match=r"could not be found .* Give --electrode-layers"):
+    with pytest.raises(InputError, match=r"could not be found .* Give --electrode-layers") as caught:
         predict(folder, tmp_path / "rough.extxyz")
+    assert "--lead-layers" not in str(caught.value), "which is an option of another command"
 
 
 def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):

@@ -95,7 +95,11 @@ def test_nothing_of_the_templates_is_left(written):
     ("name", "kind", "sentence"),
     [
         ("sharvin-rgf", "transport", "already belongs to sharvin-transport"),
-        ("numpy", "transport", "already is an installed package"),
+        ("sharvin-core", "transport", "one of sharvin's own distributions"),
+        ("sharvin_transport", "transport", "one of sharvin's own distributions"),
+        ("pluggy", "transport", "is an installed distribution"),
+        ("scipy-stubs", "transport", "is an installed distribution"),
+        ("ruamel", "transport", "already is an installed package"),
         ("Sharvin Mine", "transport", "cannot name a plugin"),
         ("../sharvin-mine", "transport", "cannot name a plugin"),
         ("sharvin-mine", "transprot", "did you mean 'transport'"),

@@ -65,6 +65,8 @@ SOLVERS = {
     "right Γ transposed": {"gammas": lambda left, right: (left, right.T)},
     "both Γ transposed": {"gammas": lambda left, right: (left.T, right.T)},
     "right lead assumed as large as the left": {"right_size": lambda system: system.left.size},
+    "T below 1e-4 set to 0": {"result": lambda T: np.where(T < 1e-4, 0.0, T)},
+    "single precision": {"result": lambda T: T.astype(np.float32)},
     "noise of 1e-7 between calls": {"result": noisy},
     "first system for all": {"result": lambda T: np.repeat(T[:1], len(T), axis=0)},
 }

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator
 from sharvin.options import Element, Options
 from sharvin.validation import ConfigError, validate_options
 
@@ -53,6 +53,7 @@ class Many(Options):
         ("number", True, "needs a number, not true."),
         ("number", "5", "needs a number, not '5'; write it without quotes."),
         ("number", "1d-3", "needs a number, not '1d-3'."),
+        ("number", "4,5", "needs a number, not '4,5'; write a decimal number with a point in place of the comma."),
         ("number", float("nan"), "must be a finite number, not nan."),
         ("number", float("inf"), "must be a finite number, not inf."),
         ("number", None, "needs a number, not null."),
@@ -97,3 +98,39 @@ def test_numbers_may_be_of_any_numeric_type_and_be_written_with_an_exponent():
     found = validate_options(Many, {"number": np.float32(2), "count": 1e3, "sizes": np.array([1, 2, 3]).tolist()}, "part")
     assert (found.number, found.count, found.sizes) == (2.0, 1000, (1, 2, 3)) and type(found.count) is int
     assert validate_options(Many, {"count": np.int64(7), "number": 3}, "part").number == 3.0
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"number": 4, "5": None},
+            "5: there is no such option; if number is a decimal number, write it with a point in place of ",
+        ),
+        ({"number": 4, "50": None, "count": 1}, "the comma, as in number: 4.50."),
+        ({"number:3": None}, "there is no such option; put a space after the colon, number: 3."),
+        ({"text": "x", "5": None}, "5: there is no such option; its options are "),
+        ({"number": 4, "5": 1}, "5: there is no such option; its options are "),
+    ],
+)
+def test_punctuation_that_makes_a_name_of_a_value_is_recognised(values, sentence):
+    with pytest.raises(ConfigError) as caught:
+        validate_options(Many, values, "regressor")
+    assert sentence in str(caught.value)
+
+
+class Counted(Options):
+    series: tuple[Layer, ...] = Field((Layer(),), min_length=1)
+    """A number stands for so many layers."""
+
+    @field_validator("series", mode="before")
+    @classmethod
+    def _number(cls, value):
+        return [{"width": value}] * value if isinstance(value, int) else value
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "needs at least 1, not 0."), ([], "needs a list of at least 1, not [].")])
+def test_what_is_repeated_is_what_was_written(value, shown):
+    with pytest.raises(ConfigError) as caught:
+        validate_options(Counted, {"series": value}, "workflow")
+    assert str(caught.value) == f"workflow.series: {shown}"

@@ -80,6 +80,13 @@ def test_a_plugin_offers_its_parts(plugin):
         ("@hookimpl\ndef sharvin_transport(): return None", SHARVIN_API, "returned a NoneType, not a list"),
         (offer("mine", takes="two_terminal"), SHARVIN_API, "takes of component 'mine' must be a tuple of texts"),
         (offer(3), SHARVIN_API, "must be a text"),
+        (offer(""), SHARVIN_API, "the name '' is not lower_snake_case"),
+        (offer("Mine Solver"), SHARVIN_API, "the name 'Mine Solver' is not lower_snake_case"),
+        (offer("mine", takes=("two_terminals",)), SHARVIN_API, "which no transport take (did you mean 'two_terminal'?)"),
+        (offer("mine", kind="potentials", gives="energy"), SHARVIN_API, "gives 'energy', which no potentials give; leave it out"),
+        (offer("mine", needs=("scipy>=1.10",)), SHARVIN_API, "needs 'scipy>=1.10', which is no import name"),
+        (offer("mine").replace("decimal:Dec", "decimal.Dec"), SHARVIN_API, "target 'decimal.Decimal' is not of the form"),
+        (offer("mine").replace("decimal:Con", "decimal:1"), SHARVIN_API, "config 'decimal:1text' is not of the form"),
         ("@hookimpl\ndef sharvin_transport(wrong): return []", SHARVIN_API, "wrong"),
         (offer("rgf"), SHARVIN_API, "reserved for sharvin-transport"),
         (offer("twice") + offer("twice").replace("sharvin_transport", "sharvin_regressors"), SHARVIN_API, ""),
@@ -98,6 +105,13 @@ def test_a_broken_plugin_is_recorded_with_its_reason_and_harms_nobody(plugin, so
     else:
         assert status["broken_one"].status == "ok"  # one name may be used for several kinds
         assert "twice" in found.parts["regressors"]
+
+
+@pytest.mark.parametrize("value", ["", "no module", "module:", "mod:a:b", "mod-ule", "package/module.py"])
+def test_an_entry_point_of_another_form_is_shown_as_it_is_written(value):
+    found = only(Registry([EntryPoint("mine", value, "sharvin.plugins")], disabled=()))
+    assert found.status == "broken"
+    assert found.reason == f"the entry point 'mine = {value}' is not of the form module or module:attr"
 
 
 def test_a_broken_plugin_is_the_reason_why_its_part_is_absent(plugin):

@@ -43,6 +43,23 @@ def test_a_wire_across_z_is_told_from_one_that_has_no_electrodes(axis):
     assert "lies along" not in str(caught.value)
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_thin_electrode_of_a_study_needs_more_layers_and_no_option_of_another_command(side):
+    layer = np.array([[x, y, 0.0] for x in range(3) for y in range(3)])
+    thick = [2.6 * (layer + np.array([0, 0, k])) for k in range(6)]
+    thin = [2.6 * (layer[:4] + np.array([0.3, 0.2, 6 + k + 0.07 * k * k])) for k in range(3)] + [
+        2.6 * (layer + np.array([0, 0, 10]))
+    ]
+    atoms = Atoms("Au" * 75, positions=np.concatenate(thick + thin), cell=[30, 30, 60], pbc=False)
+    if side == "left":
+        atoms.positions[:, 2] *= -1
+    with pytest.raises(InputError, match=f"the {side} end .*--lead-layers"):
+        Junction.detect(atoms, 5.0)
+    with pytest.raises(InputError, match=f"the {side} end .* add layers to the electrode: .* at least 2 layers") as caught:
+        detect(atoms, 5.0)
+    assert "lead_layers" not in str(caught.value).replace("-", "_")
+
+
 def test_atoms_of_the_leads_must_be_rigid():
     from_the_end = np.minimum(np.arange(24), np.arange(24)[::-1])
     for rigid_layers in (0, 2, 4):

@@ -123,7 +123,7 @@ class Checker:
             chosen = model.model_validate(options)
         except ValidationError as error:
             told = own is not None and key not in self.selections  # what is wrong with the config's own part
-            for path, sentence in mistakes(error, model):
+            for path, sentence in mistakes(error, model, options):
                 if not told or (path and own and path[0] in own):
                     self.complain(at(path), sentence)
             return None

@@ -17,6 +17,7 @@ from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.suggestions import did_you_mean
 from sharvin.validation import ConfigError
+from sharvin.yaml_mistakes import mistake
 
 SHOWN = 70
 """Characters of a setting that are repeated."""
@@ -154,9 +155,9 @@ def _parsed(setting: str) -> tuple[tuple[str, ...], Any]:
         raise InputError(f"--set needs the form a.b=value, not {setting!r}.")
     try:
         return path, YAML(typ="safe").load(text)
-    except YAMLError as error:
-        reason = getattr(error, "problem", None) or error
-        raise InputError(f"--set {setting}: the value is not valid YAML: {reason}.") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        reason = mistake(error, text)[1].removeprefix("not valid YAML: ")
+        raise InputError(f"--set {setting}: the value is not valid YAML: {reason}") from None
 
 
 def _set(values: dict[str, Any], path: tuple[str, ...], value: Any, setting: str) -> list[KeyPath]:
@@ -191,7 +192,7 @@ def read_document(path: Path) -> Document:
         If it is no YAML, or not a mapping of names to values.
     """
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import YAMLError
 
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a config: name a YAML file.")
@@ -205,31 +206,14 @@ def read_document(path: Path) -> Document:
         raise InputError(f"the config {path} is not a text file in UTF-8; save it as UTF-8.") from None
     try:
         tree = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise ConfigError([f"{path}:{line}: {_what_is_no_yaml(error)}"]) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError([f"{path}:1: not valid YAML: {reason}."]) from None
+        line, sentence = mistake(error, text)
+        raise ConfigError([f"{path}:{line}: {sentence}"]) from None
     if tree is None:
         raise ConfigError([f"{path}:1: the config is empty; see the examples for what a study needs."])
     if not isinstance(tree, dict):
         raise ConfigError([f"{path}:1: a config is a mapping of names to values, such as workflow: break_junction."])
     return _document(tree, str(path))
-
-
-def _what_is_no_yaml(error: Any) -> str:
-    """The parser's complaint in a sentence."""
-    problem = str(error.problem or error.context)
-    twice = re.match(r'found duplicate key "(.*?)" with value', problem, re.DOTALL)
-    if twice:
-        return f"{twice[1]} is given twice; keep one of them."
-    if "'\\t'" in problem or "\t" in problem:
-        return "not valid YAML: a tab at the beginning of a line; indent with spaces."
-    if "found another document" in problem:
-        return "a config is a single YAML document; remove the line ---."
-    return f"not valid YAML: {problem}."
 
 
 def _document(tree: dict[Any, Any], source: str) -> Document:
@@ -269,7 +253,8 @@ def _plain(node: Any, path: KeyPath, source: str, places: dict[KeyPath, Place]) 
             _note(node, number, (*path, number), source, places)
         return [_plain(item, (*path, number), source, places) for number, item in enumerate(node)]
     if isinstance(node, TaggedScalar):
-        raise ConfigError([f"{source}:1: {'.'.join(map(str, path))}: tags of YAML (!…) have no meaning here; remove it."])
+        where = places.get(path, Place(f"{source}:1")).words
+        raise ConfigError([f"{where}: {'.'.join(map(str, path))}: tags of YAML (!…) have no meaning here; remove it."])
     for kind, base in ((bool, ScalarBoolean), (bool, bool), (int, int), (float, float), (str, str)):
         if isinstance(node, base):
             return kind(node)

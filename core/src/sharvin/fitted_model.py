@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sharvin.config import Selection
 from sharvin.ensemble import combine
 from sharvin.errors import InputError
 from sharvin.frames import Frames
+from sharvin.periodicity import Across
 from sharvin.protocols import Descriptor, Regressor
 from sharvin.recalibration import Recalibration
 from sharvin.registry import registry
@@ -32,6 +33,25 @@ FORMAT = 2
 FILE = "model.json"
 
 
+@dataclass(frozen=True)
+class HeldOutError:
+    """Mean absolute error in the test set of a run, from which nothing was learnt or chosen.
+
+    Parameters
+    ----------
+    mae_G0 : float
+    pulls, snapshots : int
+        Of the test set.
+    by : str
+        ``group`` if whole pulls were held out, ``sample`` if single snapshots of pulls that the model learnt from.
+    """
+
+    mae_G0: float
+    pulls: int
+    snapshots: int
+    by: str = "group"
+
+
 def write_fitted_model(
     folder: Path,
     *,
@@ -42,7 +62,10 @@ def write_fitted_model(
     domain: Path | None,
     elements: Sequence[str],
     atoms: tuple[int, int],
-    validation_mae_G0: float,
+    validation_mae_G0: float | None,
+    held_out: HeldOutError | None = None,
+    conductances_G0: tuple[float, float] | None = None,
+    periodic: Sequence[Across] = (),
 ) -> None:
     """Write ``model.json`` into a run folder.
 
@@ -62,8 +85,14 @@ def write_fitted_model(
         Chemical symbols of the training frames.
     atoms : (int, int)
         Atoms of the smallest and of the largest training frame.
-    validation_mae_G0 : float
+    validation_mae_G0 : float or None
         Error in the validation set, in G0.
+    held_out : HeldOutError, optional
+        Error in the test set.
+    conductances_G0 : (float, float), optional
+        Lowest and highest conductance that it learnt from.
+    periodic : sequence of (bool, bool)
+        Along which of the transverse cell vectors the training wires are periodic; each kind once.
     """
 
     def relative(path: Path) -> str:
@@ -79,6 +108,9 @@ def write_fitted_model(
         "elements": list(elements),
         "domain": None if domain is None else relative(domain),
         "validation_mae_G0": validation_mae_G0,
+        "held_out": None if held_out is None else asdict(held_out),
+        "conductances_G0": None if conductances_G0 is None else list(conductances_G0),
+        "periodic": [list(kind) for kind in periodic],
         "atoms": list(atoms),
     }
     write_json(folder / FILE, content)
@@ -112,9 +144,16 @@ class FittedModel:
         Chemical symbols that it was trained on.
     atoms : (int, int)
         Atoms of the smallest and of the largest training frame.
-    validation_mae_G0 : float
+    validation_mae_G0 : float or None
+        Error in the validation set, which ended the training or chose its settings.
     recalibration : Recalibration, optional
         Of the standard deviation of an ensemble.
+    held_out : HeldOutError or None
+        Error in the test set; None if the run does not state it.
+    conductances_G0 : (float, float) or None
+        Lowest and highest conductance that it learnt from.
+    periodic : tuple of (bool, bool)
+        Along which of the transverse cell vectors the training wires are periodic; empty if that is not known.
     """
 
     descriptor: Descriptor | None
@@ -122,8 +161,16 @@ class FittedModel:
     domain: Domain | None
     elements: tuple[str, ...]
     atoms: tuple[int, int]
-    validation_mae_G0: float
+    validation_mae_G0: float | None
     recalibration: Recalibration | None = None
+    held_out: HeldOutError | None = None
+    conductances_G0: tuple[float, float] | None = None
+    periodic: tuple[Across, ...] = ()
+
+    @property
+    def error_G0(self) -> float | None:
+        """Mean absolute error: of the test set, or of the validation set where there is no test set."""
+        return self.validation_mae_G0 if self.held_out is None else self.held_out.mae_G0
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> FittedModel:
@@ -157,8 +204,11 @@ class FittedModel:
                 None if content["domain"] is None else Domain.load(folder / content["domain"]),
                 tuple(content["elements"]),
                 (int(content["atoms"][0]), int(content["atoms"][1])),
-                float(content["validation_mae_G0"]),
+                None if content["validation_mae_G0"] is None else float(content["validation_mae_G0"]),
                 None if scaled is None else Recalibration(float(scaled["a"]), float(scaled["b_G0"])),
+                HeldOutError(**content["held_out"]) if content.get("held_out") else _held_out_in_results(folder),
+                None if not (limits := content.get("conductances_G0")) else (float(limits[0]), float(limits[1])),
+                tuple((bool(x), bool(y)) for x, y in content.get("periodic", ())),
             )
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise InputError(f"{folder / FILE} is damaged ({type(error).__name__}: {error}); run the study again.") from None
@@ -205,6 +255,19 @@ def _description(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{folder / FILE} was written by another version of sharvin; run the study again.")
     return content
+
+
+def _held_out_in_results(folder: Path) -> HeldOutError | None:
+    """Error in the test set of a run whose ``model.json`` does not hold it, as earlier versions wrote it."""
+    from sharvin.workflows.break_junction_configs import HELD_OUT
+
+    try:
+        own = read_json(folder / "results.json")["models"][0]
+        found = own["errors"][HELD_OUT]
+        by = "sample" if own["split_by"] == "snapshot" else "group"
+        return HeldOutError(float(found["mae_G0"]), int(found["pulls"]), int(found["snapshots"]), by)
+    except (KeyError, TypeError, IndexError, ValueError):
+        return None
 
 
 def _built(kind: str, chosen: dict[str, Any]) -> Any:

@@ -52,7 +52,7 @@ LIMITS = {
 }
 
 
-def mistakes(error: ValidationError, model: type[BaseModel]) -> list[tuple[Path, str]]:
+def mistakes(error: ValidationError, model: type[BaseModel], written: Any = None) -> list[tuple[Path, str]]:
     """Path and sentence of each option that is wrong.
 
     Parameters
@@ -60,6 +60,8 @@ def mistakes(error: ValidationError, model: type[BaseModel]) -> list[tuple[Path,
     error : pydantic.ValidationError
         Of validating `model`.
     model : type of pydantic.BaseModel
+    written : mapping of str to anything, optional
+        What was validated, as the user wrote it: validators may have turned a number into a list, say, before it was refused.
 
     Returns
     -------
@@ -71,10 +73,13 @@ def mistakes(error: ValidationError, model: type[BaseModel]) -> list[tuple[Path,
         path, branches, option = _resolved(model, item["loc"])
         if item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
             continue  # as what it holds is wrong, which is reported
+        found_there, value = _written(written, path)
+        if found_there and path and item["type"] != "missing":
+            item = {**item, "input": value}
         by_option.setdefault(option, []).append((branches, path, item))
     found: dict[Path, list[str]] = {}
     for option, group in by_option.items():
-        for path, sentence in _of_one_option(option, group, model):
+        for path, sentence in _of_one_option(option, group, model, written):
             if sentence not in found.setdefault(path, []):
                 found[path].append(sentence)
     return [(path, sentence) for path, sentences in found.items() for sentence in sentences]
@@ -160,7 +165,7 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _of_one_option(
-    option: Path, group: list[tuple[tuple[str, ...], Path, ErrorDetails]], model: type[BaseModel]
+    option: Path, group: list[tuple[tuple[str, ...], Path, ErrorDetails]], model: type[BaseModel], written: Any
 ) -> list[tuple[Path, str]]:
     """Sentences on one option: on the alternative that was meant, or on all of them in one."""
     by_branch: dict[tuple[str, ...], list[tuple[Path, ErrorDetails]]] = {}
@@ -175,7 +180,7 @@ def _of_one_option(
             hint = did_you_mean(value, choices) if isinstance(value, str) else ""
             return [(option, f"needs {' or '.join(filter(None, needed))}, not {shown(value)}{hint}.")]
         by_branch = {(): meant[0]}
-    return [_sentence(path, item, model) for items in by_branch.values() for path, item in items]
+    return [_sentence(path, item, model, written) for items in by_branch.values() for path, item in items]
 
 
 def _is_close(option: Path, path: Path, item: ErrorDetails) -> bool:
@@ -194,13 +199,43 @@ def _names(item: ErrorDetails) -> list[str]:
     return re.findall(r"'([^']*)'", _needed(item)) if item["type"] == "literal_error" else []
 
 
-def _sentence(path: Path, item: ErrorDetails, model: type[BaseModel]) -> tuple[Path, str]:
+def _written(values: Any, path: Path) -> tuple[bool, Any]:
+    """Whether something was written at a path, and what."""
+    for key in path:
+        if isinstance(values, Mapping):
+            there = key in values
+        else:
+            there = isinstance(values, list | tuple) and isinstance(key, int) and key < len(values)
+        if not there:
+            return False, None
+        values = values[key]
+    return True, values
+
+
+def _punctuation(path: Path, value: Any, written: Any) -> str:
+    """What to say of a name without a value that is a part of what was meant: ``{temperature_K: 4,5}``, ``{seed:1}``."""
+    last, (_, holder) = str(path[-1]), _written(written, path[:-1])
+    name, colon, rest = last.partition(":")
+    if value is None and colon and name and rest:
+        return f"; put a space after the colon, {name}: {rest.strip()}"
+    if value is not None or not isinstance(holder, Mapping) or not re.fullmatch(r"\d+(\.\d*)?(e[+-]?\d+)?", last):
+        return ""
+    names = list(map(str, holder))
+    before = names[names.index(last) - 1] if last in names[1:] else ""
+    if type(holder.get(before)) is not int:
+        return ""
+    such_as = f", as in {before}: {holder[before]}.{last}" if last.isdigit() else ""
+    return f"; if {before} is a decimal number, write it with a point in place of the comma{such_as}"
+
+
+def _sentence(path: Path, item: ErrorDetails, model: type[BaseModel], written: Any) -> tuple[Path, str]:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     last = str(path[-1]) if path else ""
     holder = _model_at(model, path[:-1]) or model
     fields = holder.model_fields
     if kind == "extra_forbidden":
-        hint = did_you_mean(last, fields) or f"; its options are {', '.join(fields) or 'none'}"
+        hint = _punctuation(path, value, written) or did_you_mean(last, fields)
+        hint = hint or f"; its options are {', '.join(fields) or 'none'}"
         return path, f"there is no such option{hint}."
     if kind in ("missing", "too_long", "too_short") and (entries := _entries(model, path if kind != "missing" else path[:-1])):
         at = path if kind != "missing" else path[:-1]
@@ -221,6 +256,8 @@ def _sentence(path: Path, item: ErrorDetails, model: type[BaseModel]) -> tuple[P
         return path, f"{words} {shown(context.get(name))}, not {shown(value)}."
     if kind == "finite_number":
         return path, f"must be a finite number, not {shown(value)}."
+    if kind == "too_short" and not isinstance(value, list | tuple | Mapping):
+        return path, f"needs at least {context.get('min_length')}, not {shown(value)}."
     if kind == "too_short":
         return path, f"needs a list of at least {context.get('min_length')}, not {shown(value)}."
     if kind == "too_long":
@@ -259,6 +296,8 @@ def _advice(kind: str, value: Any) -> str:
             return "; put text that YAML reads as true or false in quotes"
         return "" if isinstance(value, Mapping | list | tuple) or value is None else "; put it in quotes"
     if NEEDED[kind] in ("a number", "a whole number") and isinstance(value, str):
+        if re.fullmatch(r"[+-]?\d+,\d+(e[+-]?\d+)?", value):
+            return "; write a decimal number with a point in place of the comma"
         try:
             float(value)
         except ValueError:

@@ -7,7 +7,6 @@ classes of :mod:`sharvin.testing` can assert that there are none. What a part co
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from sharvin.errors import SharvinError
 from sharvin.import_fence import reason_of
 from sharvin.options import Options
 from sharvin.plugin_entries import installed_entries
+from sharvin.record_form import form_problems
 from sharvin.registry import Part, is_installed, load_target
 
 HEAVY_PACKAGES = (
@@ -52,10 +52,6 @@ CONTRACTS = {
 LATTICE_CONTRACT = ("sample",)
 """Methods of Hamiltonians that give grid wires."""
 
-SAMPLE_KINDS = ("per_atom", "per_structure", "image", "graph")
-SYSTEM_TYPES = ("two_terminal", "grid_wire")
-
-
 LOAD_ALONE = """
 import json, sys
 from sharvin.import_fence import fenced
@@ -90,17 +86,13 @@ def record_problems(part: Part) -> list[str]:
         Empty if the record is complete and both of its targets can be imported; the class is left out where a package that the
         part needs is not installed.
     """
-    record, problems = part.component, []
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", record.name):
-        problems.append(f"the name {record.name!r} is not lower_snake_case")
+    record = part.component
+    problems = form_problems(part.kind, record)
     if not record.summary.strip() or "\n" in record.summary or len(record.summary) > 110:
         problems.append("the summary must be one line of at most 110 characters")
     usable = all(map(is_installed, record.needs))
     for target in (record.target, record.config):
-        if not re.fullmatch(r"[\w.]+:\w+", target):
-            problems.append(f"{target!r} is not of the form 'package.module:Name'")
-            continue
-        if target == record.target and not usable:
+        if any(repr(target) in problem for problem in problems) or (target == record.target and not usable):
             continue
         try:
             load_target(target)
@@ -119,11 +111,6 @@ def record_problems(part: Part) -> list[str]:
 
 def _types_problems(part: Part) -> list[str]:
     record, problems = part.component, []
-    known = {"descriptors": SAMPLE_KINDS, "regressors": SAMPLE_KINDS, "hamiltonians": SYSTEM_TYPES, "transport": SYSTEM_TYPES}
-    stated = {*record.takes, *filter(None, [record.gives])}
-    unknown = stated - set(known.get(part.kind, ())) - ({"file"} if part.kind == "hamiltonians" else set())
-    if unknown:
-        problems.append(f"takes/gives name {', '.join(sorted(unknown))}, which no {part.kind} can take or give")
     if part.kind in ("regressors", "transport") and not record.takes:
         problems.append("the record must say what it takes")
     if part.kind in ("descriptors", "hamiltonians") and not record.gives:

@@ -26,13 +26,16 @@ from sharvin.executors.threads import one_thread
 from sharvin.fitted_model import FittedModel
 from sharvin.frames import Frame, Frames
 from sharvin.opened_files import require_file
+from sharvin.periodicity import periodic_across
 from sharvin.predicted_frames import HEADER, Predicted
+from sharvin.prediction_plausibility import doubt, is_negative
 from sharvin.prediction_tables import print_predictions
 from sharvin.progress import progress_bar
 from sharvin.registry import registry
 from sharvin.rigid_ends import ideal_layers, outer_layers
 from sharvin.run import load_yaml
 from sharvin.structure_files import frames_or_errors, parsed_index
+from sharvin.wire_checks import without_lead_layers
 
 BATCH = 16
 REORDERED_A = 1.5
@@ -109,13 +112,21 @@ def predict_files(request: Request) -> None:
                         advance(count)
                     if done[-1].unread:
                         writer.writerow(done[-1].last_row())
-        if work.first_error is not None and not any(np.isfinite(one.conductance_G0).any() or one.broken for one in done):
-            raise work.first_error
+        if work.first_error is not None and not any(np.isfinite(one.conductance_G0).any() for one in done):
+            raise _nothing_predicted(work.first_error, sum(len(one.broken) for one in done))
 
     atomically(target, write)
     _draw(target.with_suffix(".png"), done)
     print_predictions(Console(), model, done)
     Console().print(f"Wrote {target}, {target.with_suffix('.png')}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _nothing_predicted(first: InputError | ItemError, broken: int) -> InputError | ItemError:
+    """The first error, and how many frames have no prediction for the other reason."""
+    if not broken:
+        return first
+    others = "another frame is" if broken == 1 else f"{broken} other frames are"
+    return type(first)(f"{str(first).rstrip('.')}; {others} of a broken wire, so that no conductance could be predicted.")
 
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:
@@ -162,9 +173,9 @@ class _Work:
                 self._note(frame)
                 self._append(result, number, None, str(frame))
                 continue
-            note = _broken(frame)
-            self._append(result, number, frame, note)
-            if note:
+            reason = _broken(frame)
+            self._append(result, number, frame, reason)
+            if reason:
                 result.broken.add(len(result.frame) - 1)
             else:
                 whole.append((len(result.frame) - 1, frame))
@@ -195,7 +206,10 @@ class _Work:
         self.model.require_elements(frames)
         judged = self.model.predict(Frames(self._ready(frame) for frame in frames))
         for at, (place, _) in enumerate(batch):
-            result.conductance_G0[place] = float(judged.prediction.mean[at])
+            G = result.conductance_G0[place] = float(judged.prediction.mean[at])
+            if said := doubt(self.model, G):
+                result.notes[place] = said
+                (result.negative if is_negative(self.model, G) else result.far_outside).add(place)
             if judged.prediction.std is not None:
                 result.std_G0[place] = float(judged.prediction.std[at])
             if judged.scores is not None:
@@ -210,6 +224,7 @@ class _Work:
         for column in (result.conductance_G0, result.std_G0, result.score):
             column.append(np.nan)
         if frame is not None:
+            result.periodic.add(periodic_across(frame))
             result.fewer_atoms += len(frame) < self.model.atoms[0]
             result.more_atoms += len(frame) > self.model.atoms[1]
 
@@ -245,7 +260,8 @@ class _Work:
             return ideal_layers(frame, registry().build("hamiltonians", chosen["use"], options).range_A(frame.numbers))
         except InputError as error:
             raise InputError(
-                f"the model wants to know which atoms are rigid, the file does not say, and they could not be found ({error}) "
+                f"the model wants to know which atoms are rigid, the file does not say, and they could not be found "
+                f"({without_lead_layers(str(error))}) "
                 "Give --electrode-layers, or the array rigid in an extxyz file."
             ) from None
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sharvin.periodicity import Across
+
 HEADER = ("file", "frame", "elongation_A", "conductance_G0", "std_G0", "domain_score", "outside", "note")
 
 
@@ -25,13 +27,19 @@ class Predicted:
     std_G0: list[float] = field(default_factory=list)
     score: list[float] = field(default_factory=list)
     notes: dict[int, str] = field(default_factory=dict)
-    """Why a frame has no prediction, or should have none, by its place in the lists."""
+    """Why a frame has no prediction, or one that is no conductance, by its place in the lists."""
     fewer_atoms: int = 0
     """Frames with fewer atoms than any of the training."""
     more_atoms: int = 0
     """Frames with more atoms than any of the training."""
     broken: set[int] = field(default_factory=set)
     """Places of the frames whose wire is broken."""
+    negative: set[int] = field(default_factory=set)
+    """Places of the predictions below zero by more than the model's error."""
+    far_outside: set[int] = field(default_factory=set)
+    """Places of the other predictions far outside the conductances of the training."""
+    periodic: set[Across] = field(default_factory=set)
+    """Along which of the transverse cell vectors the frames are periodic."""
     unread: str = ""
     """Why the rest of the file, from the frame after the last one on, could not be read."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from rich.console import Console
@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from sharvin.fitted_model import FittedModel
+from sharvin.periodicity import in_words
 from sharvin.predicted_frames import Predicted
+from sharvin.prediction_plausibility import learnt_range
 
 SHOWN = 20
 """So many frames, or files, are listed one by one."""
@@ -19,9 +21,29 @@ SHOWN = 20
 def print_predictions(console: Console, model: FittedModel, done: Sequence[Predicted]) -> None:
     """A table of a few frames, or one line a file, and what to beware of."""
     console.print(_frames(done) if sum(len(one.frame) for one in done) <= SHOWN else _summary(done))
-    console.print(f"Mean absolute error in the validation set of the run: {model.validation_mae_G0:.3f} G0.", highlight=False)
+    console.print(stated_error(model), highlight=False, soft_wrap=True)
     for line in _warnings(model, done):
         console.print(f"[yellow]warning[/yellow]: {escape(line)}", highlight=False, soft_wrap=True)
+
+
+def stated_error(model: FittedModel) -> str:
+    """The error of the model in frames that it did not learn from, and which frames these are."""
+    held_out, error = model.held_out, model.error_G0
+    if error is None:
+        return "The run states no error of its model."
+    said = f"Mean absolute error in the {'validation' if held_out is None else 'test'} set of the run: {error:.3f} G0"
+    if held_out is None:
+        return f"{said} (no test set is known; validation decided on the model, so errors in new pulls are larger)."
+    if held_out.by == "group":
+        return f"{said} ({_counted(held_out.pulls, 'held-out pull')}, {_counted(held_out.snapshots, 'snapshot')})."
+    return (
+        f"{said} ({_counted(held_out.snapshots, 'held-out snapshot')} of {_counted(held_out.pulls, 'pull')} that it learnt from; "
+        "new pulls have larger errors)."
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
@@ -29,6 +51,9 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
     total = sum(len(one.frame) for one in done)
     outside, broken = sum(sum(one.outside) for one in done), sum(len(one.broken) for one in done)
     fewer, more = sum(one.fewer_atoms for one in done), sum(one.more_atoms for one in done)
+    negative = [one.conductance_G0[place] for one in done for place in one.negative]
+    far = [one.conductance_G0[place] for one in done for place in one.far_outside]
+    unlike = [one for one in done if model.periodic and not one.periodic <= set(model.periodic)]
     failed = [(one, place) for one in done for place in one.failed]
     unread = [one for one in done if one.unread]
     lines = []
@@ -36,6 +61,22 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
         lines.append("the run has no training distribution, so nobody knows which frames are like those it learnt from.")
     if outside:
         lines.append(f"{outside} of {total} frames lie outside the training distribution (score above 1): do not rely on them.")
+    if negative:
+        lines.append(
+            f"{len(negative)} of {total} predictions are not a conductance: negative, the lowest {min(negative):.3f} G0; do not "
+            "use the model for these frames."
+        )
+    if far:
+        farthest = max(far, key=abs)
+        lines.append(
+            f"{len(far)} of {total} predictions are far outside the conductances of the training, {learnt_range(model)}; the "
+            f"largest is {farthest:.3f} G0."
+        )
+    if unlike:
+        says = "this file says" if len(done) == 1 else f"{unlike[0].label} says"
+        others = f", as do {len(unlike) - 1} more of {len(done)} files" if len(unlike) > 1 else ""
+        strange = in_words(unlike[0].periodic - set(model.periodic))
+        lines.append(f"the model learnt from wires {in_words(model.periodic)}; {says} {strange}{others}.")
     if fewer:
         lines.append(
             f"{fewer} of {total} frames have fewer atoms than any training frame ({model.atoms[0]}): is that the whole wire?"
@@ -69,9 +110,21 @@ def _frames(done: Sequence[Predicted]) -> Table:
         for i, number in enumerate(one.frame):
             cells = (f"{x:.3f}" if np.isfinite(x) else "" for x in (one.conductance_G0[i], one.std_G0[i]))
             score = f"{one.score[i]:.2f}" if np.isfinite(one.score[i]) else ""
-            remark = "broken" if i in one.broken else "outside" if one.outside[i] else "failed" if i in one.notes else ""
+            remark = ", ".join(word for word, places in _remarks(one).items() if i in places)
             table.add_row(escape(one.label), str(number), *cells, score, remark)
     return table
+
+
+def _remarks(one: Predicted) -> dict[str, Collection[int]]:
+    """Places of the frames that have a remark in the table."""
+    outside = [place for place, is_outside in enumerate(one.outside) if is_outside]
+    return {
+        "broken": one.broken,
+        "outside": outside,
+        "negative": one.negative,
+        "out of range": one.far_outside,
+        "failed": one.failed,
+    }
 
 
 def _summary(done: Sequence[Predicted]) -> Table:

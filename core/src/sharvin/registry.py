@@ -24,6 +24,7 @@ from sharvin.component import SHARVIN_API, Component
 from sharvin.errors import InputError, MissingPackageError, SharvinError, UnknownComponentError
 from sharvin.import_fence import fenced, reason_of
 from sharvin.plugin_entries import PluginEntry, described, installed_entries, nameless_leftover, normalised
+from sharvin.record_form import entry_point_problem, form_problems
 from sharvin.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -153,6 +154,9 @@ class Registry:
         Refused
             If it does not follow the plugin interface; anything at all if the plugin's own code fails.
         """
+        malformed = entry_point_problem(found.entry.name, found.entry.value)
+        if malformed:
+            raise Refused(malformed)
         module = found.entry.load()
         api = getattr(module, "SHARVIN_API", None)
         if type(api) is not int or api != SHARVIN_API:
@@ -189,6 +193,9 @@ class Registry:
                     if not isinstance(component, Component):
                         raise Refused(f"sharvin_{kind} returned a {type(component).__name__}, not a Component")
                     owner = self._known.get(kind, {}).get(component.name, distribution)
+                    problems = form_problems(kind, component)
+                    if problems:
+                        raise Refused(f"the record of {kind}/{component.name} cannot be used: {'; '.join(problems)}")
                     taken = self.parts[kind].get(component.name)
                     if taken is not None or (kind, component.name) in seen:
                         by = taken.distribution if taken else distribution

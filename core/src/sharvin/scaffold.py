@@ -18,6 +18,7 @@ import click
 from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.part_checks import lightness_problems, options_problems, record_problems
+from sharvin.plugin_entries import installed
 from sharvin.registry import known_components, load_target, registry
 from sharvin.suggestions import did_you_mean
 
@@ -78,6 +79,10 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
     part = package.removeprefix("sharvin_")
     if not part.isidentifier() or keyword.iskeyword(part) or part in ("plugin", "configs"):
         raise InputError(f"a part cannot be called {part!r}, as its module is named after it: choose another name.")
+    first_party = {"sharvin", *(owner for owners in known_components().values() for owner in owners.values())}
+    if distribution in first_party or installed(distribution) is not None:
+        whose = "is one of sharvin's own distributions" if distribution in first_party else "is an installed distribution"
+        raise InputError(f"{distribution} {whose}, and pip would put the new one in its place: choose another name.")
     if importlib.util.find_spec(package) is not None:
         raise InputError(f"there already is an installed package {package!r}: choose another name.")
     owner = known_components().get(kind, {}).get(part)

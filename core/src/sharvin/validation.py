@@ -25,7 +25,7 @@ def validate_options(model: type[Options], values: dict[str, Any], where: str) -
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, (where, *path)))}: {sentence}" for path, sentence in mistakes(error, model)]
+        problems = [f"{'.'.join(map(str, (where, *path)))}: {sentence}" for path, sentence in mistakes(error, model, values)]
         raise ConfigError(problems) from None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
@@ -12,6 +14,9 @@ from sharvin.junction import Junction
 
 CLOSEST, FARTHEST = 0.6, 1.8
 """Nearest-neighbour distances of matter, in units of the sum of the covalent radii; metals have 0.9 to 1.2."""
+SAME_LAYER_A = 0.1
+"""Atoms whose heights differ by less are in one layer."""
+LEAD_LAYERS = re.compile(r"lead[-_]layers")
 UNITS = ((10.0, "nm"), (0.01, "pm"), (0.529177, "Bohr radii"))
 """Factors to Å of units that structures are often written in by mistake."""
 
@@ -44,18 +49,40 @@ def detect(atoms: Atoms, range_A: float) -> Junction:
     Raises
     ------
     InputError
-        If it is none; with the axis, if it would be one along x or y.
+        If it is none; with the axis, if it would be one along x or y. What is advised are options of a study's structure.
     """
     try:
         return Junction.detect(atoms, range_A)
-    except InputError:
+    except InputError as error:
         for axis in (0, 1):
             if _is_junction(_turned(atoms, axis), range_A):
                 name = "xy"[axis]
                 raise InputError(
                     f"the wire lies along {name}, and transport is along z: exchange {name} and z in positions, cell and pbc."
                 ) from None
-        raise
+        raise InputError(_advice_for_a_study(str(error), atoms, range_A)) from None
+
+
+def without_lead_layers(refusal: str) -> str:
+    """Why an electrode is none, without the advice to state ``--lead-layers``, for commands that have no such option."""
+    clauses = re.split(r"(?<=[;.])\s", refusal)
+    kept = [clause for clause in clauses if not LEAD_LAYERS.search(clause)]
+    return refusal if len(kept) in (0, len(clauses)) else f"{' '.join(kept).rstrip('.;')}."
+
+
+def _advice_for_a_study(refusal: str, atoms: Atoms, range_A: float) -> str:
+    """A refusal of an electrode without the options of ``sharvin transmission``, which a study has not: more layers instead."""
+    reason = without_lead_layers(refusal)
+    if reason == refusal:
+        return refusal
+    z = np.asarray(atoms.positions)[:, 2]
+    depths = np.sort(z.max() - z if re.search(r"\bright (end|electrode)", refusal) else z - z.min())
+    within = depths[depths < range_A]
+    layers = 1 + int((np.diff(within) > SAME_LAYER_A).sum())
+    return (
+        f"{reason.rstrip('.')}; add layers to the electrode: it needs two ideal periods of its lattice, and at least "
+        f"{layers} layers for a Hamiltonian that reaches {range_A:.2f} Å."
+    )
 
 
 def check_rigid(junction: Junction) -> None:

@@ -137,6 +137,26 @@ def double_barrier_transmission(
     return np.asarray(in_band(energies_eV, hopping_eV) * np.abs(t**2 / (1 - r**2 * propagation)) ** 2, dtype=np.float64)
 
 
+def barrier_transmission(
+    energies_eV: NDArray[np.float64], barrier_eV: float, sites: int, hopping_eV: float = -1.0
+) -> NDArray[np.float64]:
+    """T = (2τ sin k)² τ^(2N−2)/|d_N − 2Σ d_(N−1) + Σ² d_(N−2)|² of N equal sites in a chain, through which waves tunnel.
+
+    Here Σ = τ e^{ik} is the self-energy of a lead and d_n the determinant of E − H of n sites of the barrier without leads,
+    d_n = (E − ε) d_(n−1) − τ² d_(n−2).
+    """
+    shape, k = np.shape(energies_eV), wave_vector(energies_eV, hopping_eV)
+    before, last = np.zeros(shape), np.ones(shape)  # of −1 and of no sites
+    determinants = [before, last]
+    for _ in range(sites):
+        before, last = last, (energies_eV - barrier_eV) * last - hopping_eV**2 * before
+        determinants.append(last)
+    sigma = hopping_eV * np.exp(1j * k if hopping_eV < 0 else -1j * k)
+    whole = determinants[-1] - 2 * sigma * determinants[-2] + sigma**2 * determinants[-3]
+    numerator = (2 * sigma.imag) ** 2 * float(hopping_eV) ** (2 * sites - 2)
+    return np.asarray(in_band(energies_eV, hopping_eV) * numerator / np.abs(whole) ** 2, dtype=np.float64)
+
+
 def step_transmission(energies_eV: NDArray[np.float64], left_eV: float, right_eV: float) -> NDArray[np.float64]:
     """T = sin k_L sin k_R / sin²((k_L + k_R)/2) of an abrupt step between two half-infinite chains."""
     k_left, k_right = wave_vector(energies_eV - left_eV), wave_vector(energies_eV - right_eV)

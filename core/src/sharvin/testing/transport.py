@@ -20,6 +20,9 @@ from sharvin.two_terminal import TwoTerminal
 Energies = NDArray[np.float64]
 ENERGIES_EV = np.array([-3.3, -2.1, -0.8, 0.1, 0.8, 1.7, 4.5])  # away from the band edges of wires of width 1, 2 and 4
 
+TUNNELLING_EV = np.array([-0.8, 0.1, 0.8, 1.7])  # in the band of a chain
+TUNNELLING_RELATIVE_ERROR = 1e-3
+
 
 def _two_terminal(tests: type[Any]) -> bool:
     return "two_terminal" in tests.system_types if tests.system_types is not None else takes(tests, "two_terminal")
@@ -75,6 +78,27 @@ class TransportSolverTests(ComponentTests):
         onsite = np.zeros((distance + 1, 1))
         onsite[[0, -1]] = 1.2
         self.expect(component, self.wire(onsite), systems.double_barrier_transmission(ENERGIES_EV, 1.2, distance))
+
+    def test_tunnelling_through_a_barrier(self, component: Any) -> None:
+        """A conductance of 1e-8 is as exact as one of 1: six sites above the band, T = 1e-8 … 1e-5, relative error below 1e-3."""
+        barrier_eV, sites = 4.5, 6
+        expected = systems.barrier_transmission(TUNNELLING_EV, barrier_eV, sites)
+        found = component.transmission([self.wire(np.full((sites, 1), barrier_eV))], TUNNELLING_EV)[0]
+        for energy, value, exact in zip(TUNNELLING_EV, found, expected, strict=True):
+            assert abs(value - exact) <= TUNNELLING_RELATIVE_ERROR * exact, (
+                f"through a barrier of {barrier_eV} eV on {sites} sites, T({energy:g} eV) is {value:.4g}, not {exact:.4g}: "
+                "small transmissions, of tunnelling, must have a small relative error"
+            )
+
+    def test_transmission_is_an_array_in_double_precision(self, component: Any) -> None:
+        """T is float64[n_systems, n_energies]."""
+        found = component.transmission([self.wire(np.zeros((3, 2)))] * 2, TUNNELLING_EV)
+        assert isinstance(found, np.ndarray), f"transmission gives a {type(found).__name__}, not a numpy array"
+        assert found.dtype == np.float64, f"transmission gives an array of type {found.dtype}, not float64"
+        wanted = (2, len(TUNNELLING_EV))
+        assert found.shape == wanted, (
+            f"of 2 systems at {wanted[1]} energies, transmission has the shape {found.shape}, not {wanted}"
+        )
 
     def test_uniform_barriers_leave_the_modes_separate(self, component: Any) -> None:
         """On-site energies that depend on z alone: the transmissions of the W one-dimensional problems add up."""

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from sharvin.config import Config, Selection
 from sharvin.context import Context, StepResult
-from sharvin.fitted_model import write_fitted_model
+from sharvin.fitted_model import HeldOutError, write_fitted_model
 from sharvin.frames import Frames
+from sharvin.periodicity import periodic_across
 from sharvin.protocols import TrainableHamiltonian
 from sharvin.store import read_frames, read_observables
 from sharvin.study_plan import StudyPlan
@@ -222,6 +223,8 @@ class BreakJunction:
         """``model.json``, which ``sharvin predict`` reads."""
         own = outcome.own
         first = Frames(next(read_frames(path, batch=1)) for path in outcome.snapshots.pulls.trajectories.values())
+        test = outcome.error(own, "test")
+        learnt = np.concatenate([outcome.part(own, part).exact_G0 for part in ("train", "validation")])
         write_fitted_model(
             outcome.context.folder,
             descriptor=own.plan.model.descriptor,
@@ -232,6 +235,9 @@ class BreakJunction:
             elements=first.species(),
             atoms=(min(map(len, first)), max(map(len, first))),
             validation_mae_G0=outcome.error(own, "validation")["mae_G0"],
+            held_out=HeldOutError(test["mae_G0"], test["pulls"], test["snapshots"], own.plan.by) if test["snapshots"] else None,
+            conductances_G0=(float(learnt.min()), float(learnt.max())),
+            periodic=sorted({periodic_across(frame) for frame in first}),
         )
 
 
