@@ -250,6 +250,11 @@ def test_where_no_frame_has_a_conductance_a_failure_counts_more_than_a_broken_wi
     ase.io.write(tmp_path / "none.extxyz", [apart, silver])
     with pytest.raises(InputError, match=r"knows nothing of Ag.*; another frame is of a broken wire, so that no conductance"):
         predict(finished, tmp_path / "none.extxyz")
+    crowded = structures[0].copy()
+    crowded.positions[3] = crowded.positions[4]
+    ase.io.write(tmp_path / "none.extxyz", crowded)
+    with pytest.raises(InputError, match=r"none.extxyz, frame 0: .* apart"):
+        predict(finished, tmp_path / "none.extxyz")
     assert not (tmp_path / "none-predicted.csv").exists()
 
 

@@ -113,7 +113,7 @@ def predict_files(request: Request) -> None:
                     if done[-1].unread:
                         writer.writerow(done[-1].last_row())
         if work.first_error is not None and not any(np.isfinite(one.conductance_G0).any() for one in done):
-            raise _nothing_predicted(work.first_error, sum(len(one.broken) for one in done))
+            raise _nothing_predicted(work.first_error, sum(len(one.broken) for one in done)) from work.first_error
 
     atomically(target, write)
     _draw(target.with_suffix(".png"), done)
@@ -121,12 +121,12 @@ def predict_files(request: Request) -> None:
     Console().print(f"Wrote {target}, {target.with_suffix('.png')}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _nothing_predicted(first: InputError | ItemError, broken: int) -> InputError | ItemError:
-    """The first error, and how many frames have no prediction for the other reason."""
+def _nothing_predicted(first: InputError | ItemError, broken: int) -> InputError:
+    """The first error, of whatever kind, and how many frames have no prediction for the other reason."""
     if not broken:
-        return first
+        return InputError(str(first))
     others = "another frame is" if broken == 1 else f"{broken} other frames are"
-    return type(first)(f"{str(first).rstrip('.')}; {others} of a broken wire, so that no conductance could be predicted.")
+    return InputError(f"{str(first).rstrip('.')}; {others} of a broken wire, so that no conductance could be predicted.")
 
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:

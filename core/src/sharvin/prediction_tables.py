@@ -67,10 +67,9 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
             "use the model for these frames."
         )
     if far:
-        farthest = max(far, key=abs)
         lines.append(
-            f"{len(far)} of {total} predictions are far outside the conductances of the training, {learnt_range(model)}; the "
-            f"largest is {farthest:.3f} G0."
+            f"{len(far)} of {total} predictions are far outside the conductances of the training, {learnt_range(model)}, such as "
+            f"{far[0]:.3f} G0."
         )
     if unlike:
         says = "this file says" if len(done) == 1 else f"{unlike[0].label} says"
