@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sharvin.errors import ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.protocols import Descriptor, Regressor, Structure, TransportSolver
-from sharvin.samples import FeatureRows, Features, Prediction, Samples
+from sharvin.samples import FeatureRows, Features, Images, Prediction, Samples
 from sharvin.two_terminal import TwoTerminal
 
 LARGEST_NEGATIVE_T = 1e-6
@@ -101,11 +101,11 @@ def features_of(descriptor: Descriptor, frames: Frames) -> Any:
     """
     found: Any = descriptor.describe(frames)
     said = f"{type(descriptor).__name__}.describe returned"
-    if not isinstance(found, FeatureRows):
-        raise ItemError(f"{said} {described_value(found)}, not Features.")
+    if not isinstance(found, FeatureRows | Images):
+        raise ItemError(f"{said} {described_value(found)}, not Features or Images.")
     if len(found) != len(frames):
         raise ItemError(f"{said} features of {len(found)} structures for {len(frames)}.")
-    if isinstance(found, Features) and not np.isfinite(found.values).all():
+    if isinstance(found, Features | Images) and not np.isfinite(found.values).all():
         raise ItemError(f"{said} numbers that are not finite.")
     return found
 
