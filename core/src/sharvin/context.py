@@ -274,7 +274,7 @@ class Context:
     def _timed(self, step: str, folder: Path, names: Sequence[str], computed: Sequence[str]) -> Iterator[None]:
         """Wall time of a step, summed over the runs that worked on its items; those of another config or code are not counted."""
         record = folder / "seconds.json"
-        spent: dict[str, float] = read_json(record)["of_items"] if record.exists() else {}
+        spent: dict[str, float] = read_json(record).get("of_items", {}) if record.exists() else {}
         started = time.perf_counter()
         if computed:
             self.log("step started", step=step, items=len(computed))
