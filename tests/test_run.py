@@ -36,7 +36,7 @@ def test_a_finished_run_recomputes_nothing_and_says_so(finished, sharvin):
     assert results(finished) == before
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_killed_run_completes_with_the_results_of_an_uninterrupted_one(finished, sharvin, cache, tmp_path, attempt):
     folder = tmp_path / "killed"
     wait = np.random.default_rng([os.getpid(), attempt]).uniform(1.5, 9.0)
@@ -100,7 +100,7 @@ SWAPS = {
 }
 
 
-@pytest.mark.parametrize("key", SWAPS)
+@pytest.mark.parametrize("key", ["regressor", "hamiltonian", pytest.param("potential", marks=pytest.mark.slow)])
 def test_every_stage_is_swapped_by_one_line(finished, sharvin, tmp_path, key):
     folder = tmp_path / "swapped"
     shutil.copytree(finished, folder)
@@ -112,6 +112,7 @@ def test_every_stage_is_swapped_by_one_line(finished, sharvin, tmp_path, key):
     assert results(folder)["mae_test_G0"] != results(finished)["mae_test_G0"]
 
 
+@pytest.mark.slow  # in seconds the solvers' own tests compare them on the same devices
 def test_another_solver_gives_the_same_labels(finished, sharvin, tmp_path):
     folder = tmp_path / "swapped"
     shutil.copytree(finished, folder)

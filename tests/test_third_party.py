@@ -24,6 +24,9 @@ BROKEN = {
     ),
 }
 
+THIN = "{use: nanowire, element: Au, lattice_constant: 4.08, neck: [1, 1, 3], electrode: [2, 2, 5]}"
+"""Few orbitals, as the example's solver takes its time."""
+
 NOISY = """
 import os
 import time
@@ -131,7 +134,7 @@ def test_it_keeps_the_contracts_of_its_kinds(environment, tmp_path):
 
 
 def test_its_parts_are_checked_like_any_others(environment):
-    right = environment.sharvin("check", GOLD, *small(transport="example_modes", descriptor="example_radial"))
+    right = environment.sharvin("check", GOLD, *small(structure=THIN, transport="example_modes", descriptor="example_radial"))
     assert right.returncode == 0, right.stderr
     assert "example_modes" in right.stdout
     wrong = environment.sharvin("check", GOLD, *small(transport="{use: example_modes, eta: 1}"))
@@ -144,7 +147,7 @@ def test_its_parts_are_checked_like_any_others(environment):
 
 def test_a_study_runs_on_its_parts(environment, cache, tmp_path):
     chosen = small(
-        structure="{use: nanowire, element: Au, lattice_constant: 4.08, neck: [1, 1, 3], electrode: [2, 2, 5]}",
+        structure=THIN,
         transport="example_modes",
         descriptor="example_radial",
         regressor="example_neighbours",

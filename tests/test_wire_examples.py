@@ -40,7 +40,7 @@ def test_the_published_sizes_are_the_default(name):
     assert options.number_of("production_pulls") >= 400
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ["w2_potassium", "w3_gold", pytest.param("w3_silver", marks=pytest.mark.slow)])
 def test_the_small_profile_runs_to_the_end(sharvin, tmp_path, name):
     folder = tmp_path / name
     done = sharvin("run", ROOT / "examples" / f"{name}.yaml", "--profile", "small", "--out", folder)

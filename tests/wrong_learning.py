@@ -178,11 +178,11 @@ class InThisProcess:
         for place, item in enumerate(items):
             try:
                 value = function(item)
-            except ValueError as error:
+            except (ValueError, SystemExit) as error:
                 if self.mistake == "failed items are lost":
                     continue
                 swallowed = self.mistake == "errors are swallowed"
-                yield Outcome(place, None, None if swallowed else str(error))
+                yield Outcome(place, None, None if swallowed else f"{type(error).__name__}: {error}")
                 continue
             if self.mistake == "items run twice":
                 function(item)

@@ -33,8 +33,11 @@ class ExecutorTests(ComponentTests):
 
     def outcomes(self, executor: Any, function: Any, items: Any) -> dict[int, Outcome]:
         """Outcomes by index, each index once."""
-        with executor:
-            found = list(executor.map(function, items))
+        try:
+            with executor:
+                found = list(executor.map(function, items))
+        except SystemExit:
+            raise AssertionError("an item that calls sys.exit ends the whole map; it must be a failed item") from None
         by_index = {outcome.index: outcome for outcome in found}
         assert len(by_index) == len(found)
         return by_index
