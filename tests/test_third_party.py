@@ -133,10 +133,7 @@ def test_it_keeps_the_contracts_of_its_kinds(environment, tmp_path):
     assert result.returncode == 0, result.stdout
 
 
-def test_its_parts_are_checked_like_any_others(environment):
-    right = environment.sharvin("check", GOLD, *small(structure=THIN, transport="example_modes", descriptor="example_radial"))
-    assert right.returncode == 0, right.stderr
-    assert "example_modes" in right.stdout
+def test_mistakes_in_its_options_are_found_like_any_others(environment):
     wrong = environment.sharvin("check", GOLD, *small(transport="{use: example_modes, eta: 1}"))
     assert wrong.returncode == 2
     assert "did you mean 'eta_eV'" in wrong.stderr
