@@ -51,7 +51,8 @@ if __name__ == "__main__":
     executor, path = sys.argv[1:]
 
     def command(**_):
-        with create("executors", executor) as pool:
+        # Of many workers some are still starting when the first is interrupted.
+        with create("executors", executor, **({"workers": 6} if executor == "processes" else {})) as pool:
             list(pool.map(work, [path]))
 
     cli.cli = command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -12,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext
+from multiprocessing.synchronize import RLock
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -38,6 +39,7 @@ class ProcessExecutor:
         self.workers = options.workers or len(os.sched_getaffinity(0))
         self._retries = options.retries
         self._pool: ProcessPool | None = None
+        self._context = _LastingLocks()
         self._exits = ExitStack()
 
     def __enter__(self) -> ProcessExecutor:
@@ -46,7 +48,7 @@ class ProcessExecutor:
             max_workers=self.workers,
             initializer=_start_worker,
             initargs=(os.getpid(),),
-            context=multiprocessing.get_context("spawn"),
+            context=self._context,
         )
         return self
 
@@ -103,6 +105,23 @@ class ProcessExecutor:
         finally:
             for future in running:
                 future.cancel()
+
+
+class _LastingLocks(SpawnContext):
+    """Starts workers; its locks live as long as it does.
+
+    A pool that stops lets go of its locks before it ends its workers. One that is still starting then would not find them, and
+    say so with a traceback.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: list[RLock] = []
+
+    def RLock(self) -> RLock:
+        """A lock that other processes can share."""
+        self._made.append(super().RLock())
+        return self._made[-1]
 
 
 @contextmanager
