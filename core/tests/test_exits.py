@@ -51,8 +51,7 @@ if __name__ == "__main__":
     executor, path = sys.argv[1:]
 
     def command(**_):
-        # Of many workers some are still starting when the first is interrupted.
-        with create("executors", executor, **({"workers": 6} if executor == "processes" else {})) as pool:
+        with create("executors", executor) as pool:
             list(pool.map(work, [path]))
 
     cli.cli = command
@@ -72,3 +71,29 @@ def test_sigterm_interrupts_and_workers_end(tmp_path, executor):
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)  # which waits for the workers, too: they hold the stream
     assert process.returncode == 143 and said == "Interrupted; the same command resumes.\n"
+
+
+ENDED_WHILE_WORKERS_START = """
+import threading, time
+from pebble.pool import process
+from sharvin import create
+
+def slowly(worker, stop=process.stop_process):
+    time.sleep(1.0)  # as on a loaded machine
+    stop(worker)
+
+if __name__ == "__main__":
+    process.stop_process = slowly
+    with create("executors", "processes", workers=2) as pool:
+        outcomes = pool.map(time.sleep, [60])
+        threading.Thread(target=next, args=(outcomes, None), daemon=True).start()
+        time.sleep(0.1)
+        raise SystemExit
+"""
+
+
+def test_workers_that_still_start_when_a_pool_is_stopped_say_nothing(tmp_path):
+    script = tmp_path / "ended.py"
+    script.write_text(ENDED_WHILE_WORKERS_START)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
