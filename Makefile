@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := core plugins/md plugins/descriptors plugins/transport plugins/models
+DISTRIBUTIONS := core plugins/md plugins/descriptors plugins/transport plugins/models plugins/studies
 REQUIREMENTS := pyproject.toml $(DISTRIBUTIONS:%=%/pyproject.toml) constraints.txt requirements-dev.txt docs/requirements.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
 WORKERS ?= 2

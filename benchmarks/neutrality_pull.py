@@ -19,7 +19,6 @@ from typing import NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from sharvin import seeds
 from sharvin.config import Selection, load_config
 from sharvin.context import Context
 from sharvin.errors import InputError
@@ -28,11 +27,12 @@ from sharvin.figures import BLUE, GREY, VERMILLION, new_figure, save_figure, sty
 from sharvin.junction import Junction
 from sharvin.protocols import Executor, Reference
 from sharvin.registry import registry
-from sharvin.run import claimed
+from sharvin.runs import seeds
+from sharvin.runs.run import claimed
 from sharvin.store import read_frames, read_observables, read_table, write_table
 from sharvin.two_terminal import TwoTerminal
-from sharvin.workflows.break_junction_data import pulls
-from sharvin.workflows.break_junction_steps import PullTask, chosen_frames, pull
+from sharvin_studies.break_junction.data import pulls
+from sharvin_studies.break_junction.steps import PullTask, chosen_frames, pull
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "gold_break_junction.yaml"
 TABLES = ("ptbp", "nrl")

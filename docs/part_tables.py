@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 from sharvin.hooks import CONFIG_KEYS, KINDS
-from sharvin.option_types import OptionTypes, default_in_words
+from sharvin.options.types import OptionTypes, default_in_words
+from sharvin.options.validation import model_in
 from sharvin.registry import Part, registry
-from sharvin.validation import model_in
 
 
 def write_tables(folder: Path) -> None:

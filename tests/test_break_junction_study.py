@@ -15,16 +15,16 @@ import pytest
 import torch
 from filelock import FileLock
 from rich.console import Console
-from sharvin.brillouin import averaged_transmission
 from sharvin.config import load_config
+from sharvin.devices.brillouin import averaged_transmission
 from sharvin.errors import ItemError, RunError
 from sharvin.figures import list_figures, read_data
-from sharvin.predict import Request, predict_files
-from sharvin.run import run
+from sharvin.runs.run import run
 from sharvin.store import read_json, read_table, read_trajectory
-from sharvin.workflows import break_junction_steps as steps
-from sharvin.workflows.break_junction_data import SampleSource
-from sharvin.workflows.break_junction_fit_tasks import DescribeTask, describe
+from sharvin_studies.break_junction import steps
+from sharvin_studies.break_junction.data import SampleSource
+from sharvin_studies.break_junction.fit_tasks import DescribeTask, describe
+from sharvin_studies.predict.command import Request, predict_files
 from small_study import results
 
 STUDY = """
@@ -112,7 +112,7 @@ def copied(study, tmp_path, monkeypatch, cache):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Runs in this process draw no figures, which takes most of their time; the study itself has drawn them all."""
-    monkeypatch.setattr("sharvin.workflows.break_junction_drawings.draw", lambda *_: None)
+    monkeypatch.setattr("sharvin_studies.break_junction.drawings.draw", lambda *_: None)
 
 
 def go_on(config, folder, *settings, profile=None):

@@ -9,8 +9,8 @@ from rich.console import Console
 from sharvin import create
 from sharvin.config import load_config
 from sharvin.errors import InputError
-from sharvin.preflight import preflight
-from sharvin.run import run
+from sharvin.runs.preflight import preflight
+from sharvin.runs.run import run
 from small_study import GOLD, small
 
 WRONG = """\

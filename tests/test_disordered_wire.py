@@ -15,9 +15,9 @@ from sharvin.config import Selection, load_config
 from sharvin.registry import create
 from sharvin.samples import Prediction
 from sharvin.store import read_json, read_table
-from sharvin.workflows import disordered_wire_steps as steps
-from sharvin.workflows.disordered_wire import DisorderedWire
-from sharvin.workflows.disordered_wire_configs import DisorderedWireOptions, at_concentration
+from sharvin_studies.disordered_wire import steps
+from sharvin_studies.disordered_wire.configs import DisorderedWireOptions, at_concentration
+from sharvin_studies.disordered_wire.workflow import DisorderedWire
 from small_study import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("w1_*.yaml"))

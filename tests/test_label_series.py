@@ -7,7 +7,7 @@ from sharvin.config import Selection
 from sharvin.frames import Frame
 from sharvin.registry import registry
 from sharvin.store import read_table, write_trajectory
-from sharvin.workflows.break_junction_steps import LabelTask, label
+from sharvin_studies.break_junction.steps import LabelTask, label
 
 
 def selection(kind, name, **options):

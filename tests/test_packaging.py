@@ -17,6 +17,7 @@ FOLDERS = {
     "sharvin_descriptors": ROOT / "plugins" / "descriptors",
     "sharvin_transport": ROOT / "plugins" / "transport",
     "sharvin_models": ROOT / "plugins" / "models",
+    "sharvin_studies": ROOT / "plugins" / "studies",
     "sharvin": ROOT,
 }
 
@@ -44,7 +45,7 @@ def test_installed_wheels_offer_the_parts_of_the_source_tree(wheels, sharvin, tm
     assert found["parts"] == expected["parts"]
     origin = environment.run("-c", "import sharvin; print(sharvin.__file__)", cwd=tmp_path)
     assert str(tmp_path) in origin.stdout
-    every = "from sharvin.registry import registry\nfrom sharvin.part_checks import record_problems\n"
+    every = "from sharvin.registry import registry\nfrom sharvin.plugins.part_checks import record_problems\n"
     every += "print([record_problems(p) for parts in registry().parts.values() for p in parts.values() if record_problems(p)])"
     complete = environment.run("-c", every, cwd=tmp_path)
     assert complete.stdout.strip() == "[]", complete.stdout + complete.stderr

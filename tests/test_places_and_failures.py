@@ -6,12 +6,12 @@ import sys
 
 import pytest
 from rich.console import Console
-from sharvin import run as runs
-from sharvin import source_code
-from sharvin.atomic import atomically, require_writable
 from sharvin.config import load_config
 from sharvin.context import Failure
 from sharvin.errors import InputError, StoreError
+from sharvin.runs import run as runs
+from sharvin.runs import source_code
+from sharvin.runs.atomic import atomically, require_writable
 
 CONFIG = """
 workflow: {use: break_junction, training_pulls: 3, production_pulls: 0}

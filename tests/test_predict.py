@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import sharvin as library
 from ase import Atoms
-from sharvin.applicability_domain import Domain
-from sharvin.broken_wires import gap_A
+from sharvin.electrodes.broken_wires import gap_A
+from sharvin.electrodes.rigid_ends import ideal_layers, outer_layers
 from sharvin.errors import InputError
-from sharvin.fitted_model import FittedModel, HeldOutError
 from sharvin.frames import Frame, Frames
-from sharvin.periodicity import periodic_across
-from sharvin.predict import Request, predict_files
-from sharvin.predicted_frames import Predicted
-from sharvin.prediction_figures import draw_predictions
-from sharvin.prediction_plausibility import doubt
-from sharvin.prediction_tables import stated_error
-from sharvin.rigid_ends import ideal_layers, outer_layers
 from sharvin.samples import Dataset
 from sharvin.store import read_table, read_trajectory
+from sharvin_studies.fitted_model.applicability_domain import Domain
+from sharvin_studies.fitted_model.model import FittedModel, HeldOutError
+from sharvin_studies.predict.command import Request, predict_files
+from sharvin_studies.predict.figures import draw_predictions
+from sharvin_studies.predict.frames import Predicted
+from sharvin_studies.predict.periodicity import periodic_across
+from sharvin_studies.predict.plausibility import doubt
+from sharvin_studies.predict.tables import stated_error
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def test_what_is_no_conductance_is_marked_and_not_altered(changed, pull, tmp_pat
     capsys.readouterr()
     shutil.rmtree(tmp_path / "run")
     error = {"mae_G0": -40.0, "pulls": 1, "snapshots": 1, "by": "group"}  # so that all are too low
-    monkeypatch.setattr("sharvin.prediction_plausibility.ROUNDING_G0", -40.0)
+    monkeypatch.setattr("sharvin_studies.predict.plausibility.ROUNDING_G0", -40.0)
     folder = changed(held_out=error, periodic=[[False, False]])
     predict(folder, pull, out=tmp_path / "marked.csv")
     said = " ".join(capsys.readouterr().out.split())

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from scratch_environment import ScratchEnvironment
 from sharvin.errors import InputError
 from sharvin.hooks import KINDS
-from sharvin.scaffold import SUMMARIES, new_plugin
+from sharvin.plugins.scaffold import SUMMARIES, new_plugin
 from small_study import ROOT
 
 

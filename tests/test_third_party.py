@@ -8,7 +8,7 @@ from scratch_environment import ScratchEnvironment
 from small_study import GOLD, ROOT, small
 
 EXAMPLE = ROOT / "tests" / "third_party" / "sharvin-example"
-FIRST_PARTY = {"sharvin-core", "sharvin-md", "sharvin-descriptors", "sharvin-transport", "sharvin-models"}
+FIRST_PARTY = {"sharvin-core", "sharvin-md", "sharvin-descriptors", "sharvin-transport", "sharvin-models", "sharvin-studies"}
 
 BROKEN = {
     "fails": ("import no_such_package_anywhere\n", "No module named 'no_such_package_anywhere'"),

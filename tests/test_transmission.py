@@ -9,12 +9,12 @@ import sharvin
 from scipy.sparse import csr_array
 from sharvin import Junction
 from sharvin import create as sharvin_create
-from sharvin.brillouin import averaged_transmission, sampled_devices
+from sharvin.devices.brillouin import averaged_transmission, sampled_devices
 from sharvin.errors import PhysicsWarning
-from sharvin.transmission import _beside_band_edge
-from sharvin.transmission_conditions import parse_energies
-from sharvin.transmission_figures import draw_transmission
 from sharvin.two_terminal import Lead, TwoTerminal
+from sharvin_transport.transmission.command import _beside_band_edge
+from sharvin_transport.transmission.conditions import parse_energies
+from sharvin_transport.transmission.figures import draw_transmission
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import ase.io
 import numpy as np
 import pytest
 import sharvin
-from sharvin.landauer import CONDUCTANCE_QUANTUM_S
+from sharvin_transport.transmission.landauer import CONDUCTANCE_QUANTUM_S
 
 
 @pytest.fixture(scope="module")

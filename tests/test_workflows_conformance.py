@@ -1,4 +1,4 @@
-"""The workflows of the core keep the contract of their kind."""
+"""The studies keep the contract of their kind."""
 
 from typing import ClassVar
 

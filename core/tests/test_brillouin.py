@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sharvin.brillouin import monkhorst_pack
+from sharvin.devices.brillouin import monkhorst_pack
 from sharvin.errors import InputError
 
 

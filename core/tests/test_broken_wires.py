@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
-from sharvin.broken_wires import gap_A, is_joined_through_z
+from sharvin.electrodes.broken_wires import gap_A, is_joined_through_z
 from sharvin.frames import Frame
 
 

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from sharvin import cache
-from sharvin.cache import ContentCache, cache_folder, clear, limit_bytes, usage
 from sharvin.errors import InputError, StoreError
+from sharvin.runs import cache
+from sharvin.runs.cache import ContentCache, cache_folder, clear, limit_bytes, usage
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import numba
 import pytest
-from sharvin import compiled
+from sharvin.runs import compiled
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from sharvin import config
 from sharvin.component import Component
 from sharvin.config import load_config
 from sharvin.options import Case, Options, WorkflowOptions
+from sharvin.options.validation import ConfigError
 from sharvin.registry import Part, Registry
-from sharvin.validation import ConfigError
 
 KINDS = ("structures", "potentials", "hamiltonians", "transport", "regressors")
 

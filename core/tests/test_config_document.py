@@ -1,7 +1,7 @@
 """A file that is no config is refused in one sentence that says what to do; what YAML leaves open is read as one means it."""
 
 import pytest
-from sharvin.config_document import read_document
+from sharvin.config.document import read_document
 from sharvin.errors import InputError
 
 

@@ -17,7 +17,7 @@ from sharvin.config import Config, Selection
 from sharvin.context import Context, Resume
 from sharvin.errors import InputError, ItemError, RunError, StoreError
 from sharvin.registry import create
-from sharvin.seeds import item_seed, stream
+from sharvin.runs.seeds import item_seed, stream
 from sharvin.store import read_json, read_table, write_table
 
 

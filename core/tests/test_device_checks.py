@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from sharvin.device_checks import CHECKED_ORBITALS, check_device
+from sharvin.devices.device_checks import CHECKED_ORBITALS, check_device
 from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire
 from sharvin.testing import systems

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, graphene_nanoribbon, nanotube
-from sharvin.electrode import Electrode
+from sharvin.electrodes.electrode import Electrode
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 

@@ -32,7 +32,7 @@ def test_sys_exit_of_other_code_is_no_success(tmp_path, monkeypatch, capsys, cod
 
 def test_what_sharvin_asks_click_to_end_with_is_the_exit_code(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["sharvin", "plugins", "test", "transport/rgf"])
-    monkeypatch.setattr("sharvin.scaffold.test_plugin", lambda name: 5)
+    monkeypatch.setattr("sharvin.plugins.scaffold.test_plugin", lambda name: 5)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 5

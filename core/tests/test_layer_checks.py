@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from sharvin.device_checks import check_device
+from sharvin.devices.device_checks import check_device
+from sharvin.devices.layer_checks import check_couplings
+from sharvin.devices.two_terminal_file import read_two_terminal, write_two_terminal
 from sharvin.errors import InputError
-from sharvin.layer_checks import check_couplings
 from sharvin.testing import systems
 from sharvin.two_terminal import Lead, TwoTerminal
-from sharvin.two_terminal_file import read_two_terminal, write_two_terminal
 
 RNG = np.random.default_rng(5)
 H00 = np.array([[0.1, -0.6], [-0.6, -0.2]])

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sharvin.devices.lead_channels import band_ranges, channels, check_leads_conduct
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.grid_wire import GridWire
-from sharvin.lead_channels import band_ranges, channels, check_leads_conduct
 from sharvin.testing import systems
 from sharvin.two_terminal import Lead, Supercell
 

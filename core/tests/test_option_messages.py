@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import Field, field_validator
 from sharvin.options import Element, Options
-from sharvin.validation import ConfigError, validate_options
+from sharvin.options.validation import ConfigError, validate_options
 
 
 class Layer(Options):

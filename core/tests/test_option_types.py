@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sharvin.option_types import OptionTypes, default_in_words
 from sharvin.options import Options
+from sharvin.options.types import OptionTypes, default_in_words
+from sharvin.options.validation import model_in
 from sharvin.registry import registry
-from sharvin.validation import model_in
 
 Count = Annotated[int, Field(ge=1)]
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from sharvin.component import Component
 from sharvin.options import Options
-from sharvin.part_checks import lightness_problems, options_problems, record_problems
+from sharvin.plugins.part_checks import lightness_problems, options_problems, record_problems
 from sharvin.registry import Part, registry
 
 

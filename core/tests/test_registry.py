@@ -14,9 +14,9 @@ from sharvin import create
 from sharvin.component import SHARVIN_API, Component
 from sharvin.errors import InputError, MissingPackageError, UnknownComponentError
 from sharvin.hooks import CONFIG_KEYS, KINDS
-from sharvin.plugin_entries import nameless_leftover
+from sharvin.plugins.entries import nameless_leftover
 from sharvin.registry import Registry, known_components, load_target, registry
-from sharvin.run import versions
+from sharvin.runs.run import versions
 
 HEADER = """
 from sharvin.component import Component
@@ -204,7 +204,7 @@ def test_leftovers_of_old_installations_harm_nobody(distribution, plugin, monkey
     assert "METADATA is missing" in plugins["half"].reason and "reinstall it" in plugins["half"].reason
     assert "entry_points.txt cannot be read" in plugins["nonsense"].reason
     assert plugins["leftover"].status == "ok" and "installed more than once" in plugins["leftover"].remarks[0]
-    monkeypatch.setattr("sharvin.run.registry", lambda: found)
+    monkeypatch.setattr("sharvin.runs.run.registry", lambda: found)
     assert versions()["sharvin-transport"] == found.find("transport", "rgf").version
 
 
@@ -306,11 +306,12 @@ def test_every_kind_has_a_hook_and_a_config_key():
     assert all(hasattr(registry().manager.hook, f"sharvin_{kind}") for kind in KINDS)
 
 
-def test_the_table_of_known_parts_is_true_and_alphabetical():
+def test_the_table_of_known_parts_and_commands_is_true_and_alphabetical():
     for kind, names in known_components().items():
         assert list(names) == sorted(names)
         for name, owner in names.items():
-            assert registry().find(kind, name).distribution == owner
+            found = registry().commands[name] if kind == "commands" else registry().find(kind, name)
+            assert found.distribution == owner
     listed = {(kind, name) for kind, names in known_components().items() for name in names}
     for kind, parts in registry().parts.items():
         for name, part in parts.items():

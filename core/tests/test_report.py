@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sharvin import figures
 from sharvin.errors import InputError
-from sharvin.report import write_report
+from sharvin.report.html import write_report
 
 RESULTS: dict[str, Any] = {
     "workflow": "break_junction",

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from sharvin import returned_values as values
-from sharvin.brillouin import averaged_transmission, sampled_devices
+from sharvin.devices.brillouin import averaged_transmission, sampled_devices
 from sharvin.errors import ItemError
 from sharvin.frames import Frame, Frames
+from sharvin.runs import returned_values as values
 from sharvin.samples import Features, Prediction
 
 

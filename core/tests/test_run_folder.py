@@ -2,7 +2,7 @@
 
 import pytest
 from sharvin.errors import InputError
-from sharvin.run import FILES, FOLDERS, claimed
+from sharvin.runs.run import FILES, FOLDERS, claimed
 
 
 @pytest.mark.parametrize("name", FILES)

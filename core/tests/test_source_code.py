@@ -4,8 +4,8 @@ import importlib
 import sys
 
 import pytest
-from sharvin import source_code
-from sharvin.source_code import code_identity, importable_beside
+from sharvin.runs import source_code
+from sharvin.runs.source_code import code_identity, importable_beside
 
 
 @pytest.fixture

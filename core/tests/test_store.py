@@ -6,9 +6,9 @@ import os
 import h5py
 import numpy as np
 import pytest
-from sharvin.atomic import atomically
 from sharvin.errors import ItemError, StoreError
 from sharvin.frames import Frame
+from sharvin.runs.atomic import atomically
 from sharvin.store import (
     read_frames,
     read_json,

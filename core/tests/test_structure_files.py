@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from sharvin.errors import InputError, PhysicsWarning
+from sharvin.files.structure_files import frames_or_errors, numbered_frames, numbered_structures, read_structures
 from sharvin.frames import Frame
 from sharvin.store import write_trajectory
-from sharvin.structure_files import frames_or_errors, numbered_frames, numbered_structures, read_structures
 
 POSITIONS = np.array([[0.5, 1.0, 2.0], [3.0, 4.25, 5.5], [6.0, 2.5, 8.125]])
 ALLOY = Atoms("AuAgAu", positions=POSITIONS, cell=[10.0, 11.0, 12.0], pbc=True)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from scipy.sparse import csr_array
-from sharvin.brillouin import monkhorst_pack
+from sharvin.devices.brillouin import monkhorst_pack
+from sharvin.devices.two_terminal_file import Device, TwoTerminalFile, is_two_terminal_file, read_two_terminal, write_two_terminal
 from sharvin.errors import InputError
 from sharvin.testing import systems
 from sharvin.two_terminal import Lead, Supercell, TwoTerminal
-from sharvin.two_terminal_file import Device, TwoTerminalFile, is_two_terminal_file, read_two_terminal, write_two_terminal
 
 
 def ring_lead() -> Lead:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from sharvin.electrodes.wire_checks import check_distances, check_rigid, detect
 from sharvin.errors import InputError
 from sharvin.junction import Junction
-from sharvin.wire_checks import check_distances, check_rigid, detect
 
 
 def chain(length=24):

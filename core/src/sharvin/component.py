@@ -1,4 +1,4 @@
-"""The record with which a plugin announces a part: plain data, nothing imported."""
+"""The records with which a plugin announces a part or a command: plain data, nothing imported."""
 
 from __future__ import annotations
 
@@ -50,3 +50,29 @@ class Component:
             value = getattr(self, name)
             if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
                 raise TypeError(f"{name} of component {self.name!r} must be a tuple of texts, such as ('this',), not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the command line, ``sharvin NAME``.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case letters, digits and single hyphens; unique among all plugins and the core's own commands.
+    target : str
+        ``"package.module:command"``, a :class:`click.Command` or group; imported only when the command is called, or its own
+        ``--help`` is.
+    summary : str
+        One line for ``sharvin --help``.
+    """
+
+    name: str
+    target: str
+    summary: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        for name in ("name", "target", "summary"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} of command {self.name!r} must be a text, not {getattr(self, name)!r}")

@@ -1,7 +1,7 @@
 """The run: its folder, seeds, executor, store, log, and steps that are computed once.
 
 A step's key is the hash of all it depends on: its components with their versions and options, the code that is under
-development (:mod:`sharvin.source_code`), and the keys of its inputs.
+development (:mod:`sharvin.runs.source_code`), and the keys of its inputs.
 What a key already has in the store is not computed again, so a killed run resumes where it was, and a changed line of
 the config recomputes only what depends on it.
 """
@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from sharvin import seeds
-from sharvin.atomic import atomically, remove
 from sharvin.config import Config
 from sharvin.errors import InputError, ItemError, RunError, SharvinError, StoreError
-from sharvin.progress import progress_bar
 from sharvin.protocols import Executor
 from sharvin.registry import registry
-from sharvin.source_code import code_identity
+from sharvin.runs import seeds
+from sharvin.runs.atomic import atomically, remove
+from sharvin.runs.progress import progress_bar
+from sharvin.runs.source_code import code_identity
 from sharvin.store import read_json, verify, write_json
 
 

@@ -1,4 +1,6 @@
-"""The hooks through which plugins offer their parts: one per kind, each returning :class:`sharvin.component.Component` records.
+"""The hooks through which plugins offer parts, commands and pages of reports.
+
+One hook per kind of part, each returning :class:`sharvin.component.Component` records.
 
 A plugin is a distribution with one entry point in the group ``sharvin.plugins`` that points at a light module::
 
@@ -12,15 +14,17 @@ A plugin is a distribution with one entry point in the group ``sharvin.plugins``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from sharvin.component import Component
+from sharvin.component import Command, Component
 
 if TYPE_CHECKING:
     from sharvin.context import Context
+    from sharvin.report import ReportPart
 
 hookspec = pluggy.HookspecMarker("sharvin")
 hookimpl = pluggy.HookimplMarker("sharvin")
@@ -103,6 +107,28 @@ def sharvin_workflows() -> Sequence[Component]:
 def sharvin_executors() -> Sequence[Component]:
     """Where the work runs. See :class:`sharvin.protocols.Executor`."""
     raise NotImplementedError
+
+
+@hookspec
+def sharvin_commands() -> Sequence[Command]:
+    """Commands of the command line. See :class:`sharvin.component.Command`; a module is imported when its command is called."""
+    raise NotImplementedError
+
+
+@hookspec
+def sharvin_report(folder: Path, results: Mapping[str, Any]) -> ReportPart | None:
+    """What this plugin adds to the report of a finished run: names of key numbers, figures and tables; None for nothing.
+
+    Called whenever ``report.html`` is written, for runs of any workflow. One that fails is named in the report, which is written
+    all the same.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder. Figures may be saved there with :func:`sharvin.figures.save_figure`.
+    results : mapping
+        Content of ``results.json``.
+    """
 
 
 @hookspec

@@ -1,8 +1,8 @@
 """Two-terminal geometry along z: :class:`Junction`, and how its ideal electrodes are found in a wire.
 
-An electrode is found by geometry alone. :mod:`sharvin.stacking` proves the period of each end of the wire, and
-:mod:`sharvin.ideal_layer` takes the mean over its copies. A principal layer is the smallest number of periods that is at
-least as thick as the Hamiltonian's range, so that it couples to its two neighbours only.
+An electrode is found by geometry alone. :mod:`sharvin.electrodes.stacking` proves the period of each end of the wire, and
+:mod:`sharvin.electrodes.ideal_layer` takes the mean over its copies. A principal layer is the smallest number of periods that
+is at least as thick as the Hamiltonian's range, so that it couples to its two neighbours only.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from sharvin.electrode import Electrode
+from sharvin.electrodes.electrode import Electrode
+from sharvin.electrodes.ideal_layer import IdealLayer, layer_as_given, matched, mean_layer
+from sharvin.electrodes.junction_checks import OVERLAP, check_cell, check_coupled, check_overlap, overlap_message
+from sharvin.electrodes.stacking import IDEAL_A, Stacking, find_stacking
+from sharvin.electrodes.stated_period import stated_stacking
+from sharvin.electrodes.wire_cut import Cut, find_cut, in_reach_of, widest_gap
+from sharvin.electrodes.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, WireEnd
 from sharvin.errors import InputError
-from sharvin.ideal_layer import IdealLayer, layer_as_given, matched, mean_layer
-from sharvin.junction_checks import OVERLAP, check_cell, check_coupled, check_overlap, overlap_message
-from sharvin.stacking import IDEAL_A, Stacking, find_stacking
-from sharvin.stated_period import stated_stacking
-from sharvin.wire_cut import Cut, find_cut, in_reach_of, widest_gap
-from sharvin.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, WireEnd
 
 __all__ = [
     "IDEAL_A",

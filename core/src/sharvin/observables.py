@@ -12,7 +12,7 @@ All numbers are for one spin: a device without spin has twice the density of sta
 G0 = 2e²/h counts both spins.
 
 Of a device that is sampled at transverse k-points with weights :math:`w_k` they are means over k
-(:func:`sharvin.brillouin.averaged_observables`), per cell; the Fano factor is that of the sums,
+(:func:`sharvin.devices.brillouin.averaged_observables`), per cell; the Fano factor is that of the sums,
 
 .. math:: F = \frac{\sum_k w_k \sum_n T_n(k) [1 - T_n(k)]}{\sum_k w_k \sum_n T_n(k)} .
 """

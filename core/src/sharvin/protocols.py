@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sharvin.config import Config
     from sharvin.context import Context
+    from sharvin.devices.two_terminal_file import Device
     from sharvin.errors import InputError, ItemError
     from sharvin.frames import Frame, Frames
     from sharvin.grid_wire import DisorderedWires, GridWire, Systems
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from sharvin.samples import Dataset, Features, Images, Prediction, Samples
     from sharvin.study_plan import RunLength, StudyPlan
     from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
-    from sharvin.two_terminal_file import Device
 
 
 @runtime_checkable

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from sharvin import hooks
-from sharvin.component import SHARVIN_API, Component
+from sharvin.commands.own import OWN_COMMANDS
+from sharvin.component import SHARVIN_API, Command, Component
 from sharvin.errors import InputError, MissingPackageError, SharvinError, UnknownComponentError
-from sharvin.import_fence import fenced, reason_of
-from sharvin.plugin_entries import PluginEntry, described, installed_entries, nameless_leftover, normalised
-from sharvin.record_form import entry_point_problem, form_problems
+from sharvin.plugins.entries import PluginEntry, described, installed_entries, nameless_leftover, normalised
+from sharvin.plugins.import_fence import fenced, reason_of
+from sharvin.plugins.record_form import command_form_problems, entry_point_problem, form_problems
 from sharvin.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ class Part:
         return f"{self.kind}/{self.component.name}"
 
 
+@dataclass(frozen=True)
+class OfferedCommand:
+    """A command with the distribution and the plugin that it came from."""
+
+    command: Command
+    distribution: str
+    plugin: str
+
+
 class Refused(Exception):
     """A plugin cannot be admitted; the message is the reason listed."""
 
@@ -116,6 +126,7 @@ class Registry:
             disabled = [name.strip() for name in os.environ.get("SHARVIN_DISABLE", "").split(",")]
         self._disabled = frozenset(disabled)
         self.parts: dict[str, dict[str, Part]] = {kind: {} for kind in hooks.KINDS}
+        self.commands: dict[str, OfferedCommand] = {}
         self.plugins: list[Plugin] = []
         self.manager = pluggy.PluginManager("sharvin")
         self.manager.add_hookspecs(hooks)
@@ -142,12 +153,14 @@ class Registry:
             assert offered.error is not None
             reason = str(offered.error) if isinstance(offered.error, Refused) else reason_of(offered.error)
             return plugin("broken", reason, offered.seconds, offered.printed)
-        for part in offered.value:
+        parts, commands = offered.value
+        for part in parts:
             self.parts[part.kind][part.component.name] = part
+        self.commands |= {one.command.name: one for one in commands}
         return plugin("ok", "", offered.seconds, offered.printed)
 
-    def _offers(self, found: PluginEntry) -> list[Part]:
-        """Parts of one entry point.
+    def _offers(self, found: PluginEntry) -> tuple[list[Part], list[OfferedCommand]]:
+        """Parts and commands of one entry point.
 
         Raises
         ------
@@ -173,7 +186,7 @@ class Registry:
             raise Refused(f"{found.entry.value} is the plugin {twice} already; it needs no second entry point")
         try:
             self.manager.register(module, found.entry.name)
-            return list(self._parts_of(module, found))
+            return list(self._parts_of(module, found)), list(self._commands_of(module, found))
         except BaseException:
             if self.manager.get_name(module) is not None:  # also after a hook that pluggy refuses
                 self.manager.unregister(module)
@@ -204,6 +217,69 @@ class Registry:
                         raise Refused(f"the name {kind}/{component.name} is reserved for {owner}")
                     seen.add((kind, component.name))
                     yield Part(kind, component, distribution, found.version, found.entry.name)
+
+    def _commands_of(self, module: Any, found: PluginEntry) -> Iterator[OfferedCommand]:
+        seen: set[str] = set()
+        for implementation in self.manager.hook.sharvin_commands.get_hookimpls():
+            if implementation.plugin is not module:
+                continue
+            offered = implementation.function()
+            if not isinstance(offered, list | tuple):
+                raise Refused(f"sharvin_commands returned a {type(offered).__name__}, not a list of Commands")
+            for command in offered:
+                if not isinstance(command, Command):
+                    raise Refused(f"sharvin_commands returned a {type(command).__name__}, not a Command")
+                problems = command_form_problems(command)
+                if problems:
+                    raise Refused(f"the record of the command {command.name} cannot be used: {'; '.join(problems)}")
+                taken = self.commands.get(command.name)
+                if taken is not None or command.name in OWN_COMMANDS or command.name in seen:
+                    by = taken.distribution if taken else found.distribution if command.name in seen else "sharvin-core"
+                    raise Refused(f"the command {command.name} is already taken by {by}")
+                owner = self._known.get("commands", {}).get(command.name, found.distribution)
+                if normalised(owner) != normalised(found.distribution):
+                    raise Refused(f"the command {command.name} is reserved for {owner}")
+                seen.add(command.name)
+                yield OfferedCommand(command, found.distribution, found.entry.name)
+
+    def command(self, name: str) -> Any:
+        """The :class:`click.Command` of this name that a plugin offers, imported now.
+
+        Raises
+        ------
+        UnknownComponentError
+            If there is none, with the nearest names, or the plugin that would bring it.
+        InputError
+            If it cannot be imported or is no click command.
+        """
+        import click
+
+        offered = self.commands.get(name)
+        if offered is None:
+            raise self._unknown_command(name)
+        target = offered.command.target
+        try:
+            command = load_target(target)
+        except (Exception, SystemExit) as error:  # the plugin boundary: its modules may raise anything as they are imported
+            raise InputError(
+                f"the command {name} of {offered.distribution} is broken: {target} cannot be imported: {reason_of(error)}."
+            ) from error
+        if not isinstance(command, click.Command):
+            raise InputError(f"the command {name} of {offered.distribution} is broken: {target} is no click.Command.")
+        return command
+
+    def _unknown_command(self, name: str) -> UnknownComponentError:
+        owner = self._known.get("commands", {}).get(name)
+        culprit = self._absent(name, owner)
+        if culprit is not None:
+            reason = culprit.reason.rstrip(".")
+            return UnknownComponentError(
+                f"the command {name} comes from {culprit.distribution}, which is {culprit.status}: {reason}."
+            )
+        if owner:
+            return UnknownComponentError(f"the command {name} comes from {owner}, which is not installed: pip install {owner}")
+        hint = did_you_mean(name, {*OWN_COMMANDS, *self.commands})
+        return UnknownComponentError(f"there is no command {name!r}{hint}; see sharvin --help.{self._not_looked_into(hint)}")
 
     def find(self, kind: str, name: str) -> Part:
         """The part of this kind and name.
@@ -324,7 +400,7 @@ class Registry:
         InputError
             If an option is wrong, or the part's code cannot be imported or fails as the part is made.
         """
-        from sharvin.validation import validate_options
+        from sharvin.options.validation import validate_options
 
         part = self.find(kind, name)
         self.require_packages(part)
@@ -373,7 +449,7 @@ def known_components() -> dict[str, dict[str, str]]:
     """Component name → distribution that owns it, by kind, from ``known_plugins.toml``."""
     import tomllib
 
-    return tomllib.loads(resources.files("sharvin").joinpath("known_plugins.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(resources.files("sharvin").joinpath("plugins", "known_plugins.toml").read_text(encoding="utf-8"))
 
 
 @cache

@@ -16,10 +16,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.atomic import atomically, write_bytes
 from sharvin.errors import ItemError, StoreError
+from sharvin.files.hdf5_texts import text, texts
 from sharvin.frames import Frame, Frames
-from sharvin.hdf5_texts import text, texts
+from sharvin.runs.atomic import atomically, write_bytes
 
 COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 

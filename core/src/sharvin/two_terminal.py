@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from sharvin.device_checks import CHECKED_ORBITALS, check_hermitian, check_overlap
+from sharvin.devices.device_checks import CHECKED_ORBITALS, check_hermitian, check_overlap
 from sharvin.errors import InputError
 
 Matrix = NDArray[np.float64] | NDArray[np.complex128]
@@ -88,7 +88,7 @@ class Lead:
 class TwoTerminal:
     """Device between two leads.
 
-    H and S of a small one are checked when it is made; :func:`sharvin.device_checks.check_device` checks all of any size.
+    H and S of a small one are checked when it is made; :func:`sharvin.devices.device_checks.check_device` checks all of any size.
 
     Parameters
     ----------

@@ -12,12 +12,12 @@ import pytest
 from ase import Atoms
 from click.testing import CliRunner
 from sharvin.cli import cli
+from sharvin.devices.two_terminal_file import Device, write_two_terminal
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian, StoredHamiltonian
 from sharvin.registry import create
 from sharvin.testing import systems
-from sharvin.two_terminal_file import Device, write_two_terminal
 from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
 from sharvin_transport.rgf import RecursiveGreen
 from sharvin_transport.slater_koster import SlaterKoster

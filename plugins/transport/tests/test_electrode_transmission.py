@@ -12,8 +12,8 @@ from ase.io import write
 from click.testing import CliRunner
 from scipy.sparse import csr_array
 from sharvin.cli import cli
+from sharvin.devices.lead_channels import channels
 from sharvin.junction import Junction
-from sharvin.lead_channels import channels
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
 from sharvin_transport.rgf import RecursiveGreen

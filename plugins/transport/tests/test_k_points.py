@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 from click.testing import CliRunner
-from sharvin.brillouin import averaged_transmission, sampled_devices
 from sharvin.cli import cli
+from sharvin.devices.brillouin import averaged_transmission, sampled_devices
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian

@@ -9,10 +9,10 @@ import pytest
 from ase import Atoms
 from pydantic import ValidationError
 from scipy.sparse import block_array, csr_array, eye_array
+from sharvin.devices.lead_channels import channels
 from sharvin.errors import InputError, RunError
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
-from sharvin.lead_channels import channels
 from sharvin.testing import TransportSolverTests
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_transport import surface_green

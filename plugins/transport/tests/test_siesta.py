@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import sisl
 from click.testing import CliRunner
-from sharvin.brillouin import averaged_observables, averaged_transmission
 from sharvin.cli import cli
+from sharvin.devices.brillouin import averaged_observables, averaged_transmission
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import StoredHamiltonian

@@ -15,13 +15,13 @@ from ase.data import atomic_numbers
 from ase.io import write
 from ase.units import Bohr, Hartree
 from click.testing import CliRunner
-from sharvin.brillouin import sampled_devices
 from sharvin.cli import cli
+from sharvin.devices.brillouin import sampled_devices
+from sharvin.devices.lead_channels import band_ranges
+from sharvin.devices.two_terminal_file import Device, read_two_terminal, write_two_terminal
 from sharvin.errors import InputError
 from sharvin.junction import Junction
-from sharvin.lead_channels import band_ranges
 from sharvin.registry import create
-from sharvin.two_terminal_file import Device, read_two_terminal, write_two_terminal
 from sharvin_transport.configs import SlaterKosterOptions
 from sharvin_transport.skf_file import read_skf
 from sharvin_transport.slater_koster import SlaterKoster

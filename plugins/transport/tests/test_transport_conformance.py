@@ -8,8 +8,8 @@ import sisl
 from ase import Atoms
 from ase.build import bulk
 from sharvin import GridWire, Junction, create
+from sharvin.devices.two_terminal_file import Device, write_two_terminal
 from sharvin.testing import HamiltonianTests, LatticeHamiltonianTests, StoredHamiltonianTests, TransportSolverTests
-from sharvin.two_terminal_file import Device, write_two_terminal
 
 
 class TestRgf(TransportSolverTests):

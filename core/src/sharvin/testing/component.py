@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from sharvin.errors import InputError
-from sharvin.part_checks import lightness_problems, options_problems, record_problems
+from sharvin.plugins.part_checks import lightness_problems, options_problems, record_problems
 from sharvin.registry import Part, create, registry
 from sharvin.testing.applicability import leave_out_what_does_not_apply
 

@@ -17,7 +17,7 @@ from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS, KINDS
 from sharvin.options import WorkflowOptions
 from sharvin.registry import Part, registry
-from sharvin.run import run
+from sharvin.runs.run import run
 from sharvin.testing.component import ComponentTests
 
 _finished: dict[type, Path] = {}

@@ -18,9 +18,9 @@ from itertools import product
 import numpy as np
 from ase.geometry.minkowski_reduction import minkowski_reduce
 from numpy.typing import NDArray
-from sharvin.compiled import njit
 from sharvin.errors import ItemError
 from sharvin.frames import Frame, Frames
+from sharvin.runs.compiled import njit
 from sharvin.samples import Features
 
 from sharvin_descriptors.configs import CoulombMatrixOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from sharvin.errors import InputError
-from sharvin.option_messages import mistakes
+from sharvin.options.messages import mistakes
 
 from sharvin_descriptors.configs import AcsfOptions, SymmetryFunction
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.compiled import njit
+from sharvin.runs.compiled import njit
 
 Real = NDArray[Any]
 

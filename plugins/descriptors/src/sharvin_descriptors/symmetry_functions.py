@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.compiled import njit
+from sharvin.runs.compiled import njit
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

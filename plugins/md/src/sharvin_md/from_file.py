@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
+from sharvin.electrodes.wire_checks import check_distances
 from sharvin.errors import InputError
-from sharvin.structure_files import read_structures
-from sharvin.wire_checks import check_distances
+from sharvin.files.structure_files import read_structures
 
 from sharvin_md.configs import FromFileOptions
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from sharvin.cache import usable_folder
+from sharvin.runs.cache import usable_folder
 
 
 def generated_file(key: str, suffix: str, text: Callable[[], str]) -> Path:

@@ -22,8 +22,8 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, reference_states
 from numpy.typing import NDArray
+from sharvin.electrodes.wire_checks import check_distances
 from sharvin.errors import InputError
-from sharvin.wire_checks import check_distances
 
 from sharvin_md.configs import NanowireOptions
 

@@ -1,4 +1,4 @@
-"""The Hamiltonian `arrays`: H and S from an HDF5 file that any program can write (:mod:`sharvin.two_terminal_file`)."""
+"""The Hamiltonian `arrays`: H and S from an HDF5 file that any program can write (:mod:`sharvin.devices.two_terminal_file`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ase import Atoms
-from sharvin.two_terminal_file import Device, TwoTerminalFile
+from sharvin.devices.two_terminal_file import Device, TwoTerminalFile
 
 from sharvin_transport.configs import ArraysOptions
 from sharvin_transport.stored import StoredHamiltonian

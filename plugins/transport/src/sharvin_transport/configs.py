@@ -137,8 +137,8 @@ class SlaterKosterOptions(TableOptions):
 
 class ArraysOptions(Options):
     file: str
-    """HDF5 file of H and S in eV, written by `sharvin.two_terminal_file.write_two_terminal` or any program; its layout is in the
-    manual."""
+    """HDF5 file of H and S in eV, written by `sharvin.devices.two_terminal_file.write_two_terminal` or any program; its layout
+    is in the manual."""
 
     tolerance_A: PositiveFloat = Field(default=0.01, le=0.5)
     """Largest distance of an atom from the stored one for a junction to be the stored device."""

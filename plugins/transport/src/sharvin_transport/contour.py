@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.optimize import brentq
-from sharvin.cache import ContentCache
 from sharvin.errors import InputError
+from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import Lead
 
 from sharvin_transport.lead_bands import Complexes, unfold

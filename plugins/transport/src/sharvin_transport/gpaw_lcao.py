@@ -25,9 +25,9 @@ from gpaw.basis_data import Basis
 from gpaw.lcao.tools import get_lcao_hamiltonian
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sharvin.cache import ContentCache
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
+from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal
 
 from sharvin_transport.configs import GpawOptions

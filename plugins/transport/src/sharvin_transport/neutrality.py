@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sharvin.cache import ContentCache
 from sharvin.errors import InputError, ItemError
+from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
 from sharvin_transport.contour import (

@@ -1,8 +1,8 @@
-"""Hamiltonians and transport solvers of sharvin-transport, offered through the hooks."""
+"""Hamiltonians, transport solvers and the command of sharvin-transport, offered through the hooks."""
 
 from __future__ import annotations
 
-from sharvin.component import Component
+from sharvin.component import Command, Component
 from sharvin.hooks import hookimpl
 
 SHARVIN_API = 1
@@ -110,5 +110,17 @@ def sharvin_regressors() -> list[Component]:
             config="sharvin_transport.configs:LearntShiftsOptions",
             summary="spd Hamiltonian of a Slater-Koster table, its on-site shifts learnt from conductances alone",
             takes=("graph",),
+        ),
+    ]
+
+
+@hookimpl
+def sharvin_commands() -> list[Command]:
+    """T(E) without a study."""
+    return [
+        Command(
+            name="transmission",
+            target="sharvin_transport.transmission.options:transmission",
+            summary="T(E) of a wire's structure file or of a file of H and S.",
         ),
     ]

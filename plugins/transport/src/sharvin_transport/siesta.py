@@ -25,11 +25,11 @@ import sisl
 from ase import Atoms
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array
-from sharvin.brillouin import monkhorst_pack
+from sharvin.devices.brillouin import monkhorst_pack
+from sharvin.devices.two_terminal_file import Device
 from sharvin.errors import InputError
-from sharvin.structure_files import read_structures
+from sharvin.files.structure_files import read_structures
 from sharvin.two_terminal import Lead, TwoTerminal
-from sharvin.two_terminal_file import Device
 
 from sharvin_transport.configs import SiestaOptions
 from sharvin_transport.stored import StoredHamiltonian

@@ -13,9 +13,9 @@ import numpy as np
 import sisl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, hstack
-from sharvin.cache import ContentCache
 from sharvin.errors import InputError, RunError
 from sharvin.grid_wire import Systems, number_of_systems, two_terminals
+from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import Lead, TwoTerminal
 from sisl_toolbox.btd import BlochElectrode, DeviceGreen
 

@@ -19,7 +19,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sharvin.brillouin import monkhorst_pack
+from sharvin.devices.brillouin import monkhorst_pack
 from sharvin.errors import InputError, ItemError, PhysicsWarning
 from sharvin.junction import Electrode, Junction
 from sharvin.protocols import Reference

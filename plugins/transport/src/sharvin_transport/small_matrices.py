@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sharvin.compiled import njit
+from sharvin.runs.compiled import njit
 
 from sharvin_transport.row_products import (
     LANES,

@@ -13,10 +13,10 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 from numpy.typing import NDArray
+from sharvin.devices.two_terminal_file import Device
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
-from sharvin.two_terminal_file import Device
 
 
 class StoredHamiltonian(ABC):

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import ordqz
-from sharvin.cache import ContentCache
 from sharvin.errors import RunError
+from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import Lead
 
 from sharvin_transport.lead_bands import bloch_blocks

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.cache import ContentCache
 from sharvin.errors import InputError
 from sharvin.junction import Electrode
+from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Supercell
 
 from sharvin_transport.lead_bands import invariance_error

@@ -1,0 +1,1 @@
+"""The core's own commands; each is imported when it is called."""

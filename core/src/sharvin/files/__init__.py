@@ -1,0 +1,1 @@
+"""Structure files and what HDF5 files hold."""

@@ -1,0 +1,1 @@
+"""Plugins: entry points, admission, checks of records, and the templates of new ones."""

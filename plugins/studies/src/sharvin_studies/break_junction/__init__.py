@@ -1,0 +1,1 @@
+"""Pulled wires: training pulls, exact labels, fits, production pulls and what their traces say."""

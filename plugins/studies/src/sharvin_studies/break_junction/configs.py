@@ -1,0 +1,261 @@
+"""Options of the workflow ``break_junction``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from sharvin.options import Case, Options, WorkflowOptions
+
+Count = Annotated[int, Field(ge=1)]
+HELD_OUT = "held-out pulls"
+"""What the test part of the training pulls is called."""
+OWN = "own"
+"""Name of the series of pulls that is given as a number: the config's own wire, pulled as the config says."""
+
+
+class PullSeries(Case):
+    """A number of pulls of one wire under the same conditions."""
+
+    overrides: ClassVar[tuple[str, ...]] = ("structure", "dynamics")
+
+    pulls: int = Field(ge=1)
+    """Number of pulls, each with a seed of its own."""
+
+    structure: dict[str, Any] = Field(default_factory=dict)
+    """Options of this series' structure that differ from the config's: a longer or wider wire."""
+
+    dynamics: dict[str, Any] = Field(default_factory=dict)
+    """Options of this series' dynamics that differ from the config's: temperature, pulling speed."""
+
+
+class ModelCase(Case):
+    """A descriptor and a regressor to compare with the config's, or another Hamiltonian as a baseline."""
+
+    overrides: ClassVar[tuple[str, ...]] = ("descriptor", "regressor", "hamiltonian")
+
+    descriptor: dict[str, Any] | None = Field(default_factory=dict)
+    """Options of the descriptor that differ from the config's, or another one with `use:`; null for a regressor that takes
+    frames."""
+
+    regressor: dict[str, Any] = Field(default_factory=dict)
+    """Options of the regressor that differ from the config's, or another one with `use:`."""
+
+    hamiltonian: dict[str, Any] = Field(default_factory=dict)
+    """Options of another Hamiltonian: then nothing is fitted, and what this Hamiltonian gives of the test and check snapshots is
+    held against the labels, to say what an error means."""
+
+    members: Count = 1
+    """Fits in this case's ensemble."""
+
+    @model_validator(mode="after")
+    def _a_model_or_a_baseline(self) -> Self:
+        if self.hamiltonian and (self.descriptor != {} or self.regressor or self.members > 1):
+            raise ValueError(
+                f"case {self.name} names a hamiltonian, which is computed and not fitted, so its descriptor, regressor and "
+                "members would be ignored; leave them out"
+            )
+        return self
+
+
+class SpectrumCase(Case):
+    """A Hamiltonian whose T(E) of one snapshot is drawn."""
+
+    overrides: ClassVar[tuple[str, ...]] = ("hamiltonian",)
+
+    hamiltonian: dict[str, Any] = Field(default_factory=dict)
+    """Options of the Hamiltonian that differ from the config's: table, k_points."""
+
+
+class EnsembleOptions(Options):
+    """Several fits of one regressor, whose mean is predicted, with a standard deviation from their spread and their errors."""
+
+    members: int = Field(default=5, ge=2)
+    """Number of fits. Each has weights and an order of samples of its own, and holds other pulls back to decide when its training
+    ends, so that together they learn from all that is not tested."""
+
+
+class AcquireOptions(Options):
+    """Active learning: label those snapshots of the training pulls first that the models agree least about."""
+
+    rounds: Count = 4
+    """Refits, each after more labels."""
+
+    per_round: int = Field(default=50, ge=1)
+    """Snapshots labelled in each round."""
+
+    start: int = Field(default=100, ge=10)
+    """Snapshots labelled before the first fit, drawn at random."""
+
+    compare_random: bool = True
+    """Also label as many snapshots at random, and fit to them, to show what the choice is worth; costs the same again."""
+
+
+class BreakJunctionOptions(WorkflowOptions):
+    """Options of ``break_junction``."""
+
+    kinds: ClassVar[tuple[str, ...]] = (
+        "structures",
+        "potentials",
+        "dynamics",
+        "hamiltonians",
+        "transport",
+        "regressors",
+    )
+    optional_kinds: ClassVar[tuple[str, ...]] = ("descriptors",)
+    system_type: ClassVar[str] = "two_terminal"
+    cases_options: ClassVar[tuple[str, ...]] = ("training_pulls", "production_pulls", "compare", "spectra")
+
+    training_pulls: tuple[PullSeries, ...] = Field(default=(PullSeries(name=OWN, pulls=6),), min_length=1, validate_default=True)
+    """Pulls whose snapshots are labelled by NEGF and learnt from: a number, or series of pulls that differ in wire or
+    dynamics."""
+
+    production_pulls: tuple[PullSeries, ...] = (PullSeries(name=OWN, pulls=20),)
+    """Further pulls, with other seeds, whose conductances are predicted: a number, or series of pulls that differ in wire or
+    dynamics."""
+
+    reference_snapshots: int = Field(default=48, ge=4)
+    """Snapshots of the training pulls that a Hamiltonian that learns (`slater_koster` with `charge_neutrality: predicted`)
+    computes in full; it learns from those of most pulls and is tested on those of the others (`test_fraction`)."""
+
+    check_reference_snapshots: int = Field(default=8, ge=0)
+    """With such a Hamiltonian and `check_snapshots`: about so many snapshots of each production series are computed in full and
+    learnt from, too. What it learns of the training wires alone need not hold for longer ones, whose labels would be off."""
+
+    label_every: int = Field(default=1, ge=1)
+    """Label every n-th snapshot of a training pull."""
+
+    check_snapshots: int = Field(default=0, ge=0)
+    """Snapshots of each production series, drawn at random, that are labelled as well, to test the predictions on wires that
+    nothing was learnt from."""
+
+    split_by: Literal["group", "sample", "both"] = "group"
+    """``group`` keeps each pull on one side of the split; ``sample`` mixes the snapshots of a pull, which flatters the scores;
+    ``both`` fits a second time, split by sample, and reports its scores beside the first."""
+
+    validation_fraction: float = Field(default=0.17, gt=0.0, lt=1.0)
+    """Share of the pulls (or snapshots) that decides when training stops."""
+
+    test_fraction: float = Field(default=0.17, gt=0.0, lt=1.0)
+    """Share of the pulls (or snapshots) that the reported test errors come from."""
+
+    ensemble: EnsembleOptions | None = None
+    """Fit the config's regressor several times; predictions then have a standard deviation, recalibrated by pulls that fits held
+    back."""
+
+    compare: tuple[ModelCase, ...] = ()
+    """Other descriptors and regressors, fitted to the same labels with the same split, or other Hamiltonians."""
+
+    compare_pulls: int | None = Field(default=None, ge=0)
+    """Pulls of each production series that the models of `compare` predict too, for their histograms; all if null."""
+
+    learning_curve: tuple[Count, ...] = ()
+    """Numbers of training pulls from which the config's regressor is fitted as well, tested on the same pulls."""
+
+    acquire: AcquireOptions | None = None
+    """Active learning in place of labelling all snapshots of the training pulls; needs `ensemble`."""
+
+    spectra: tuple[SpectrumCase, ...] = ()
+    """Hamiltonians whose T(E) of one narrow snapshot of a test pull are drawn beside each other."""
+
+    spectrum_half_width_eV: float = Field(default=3.0, gt=0.0)
+    """The spectra reach from this far below the Fermi energy to as far above it."""
+
+    spectrum_points: int = Field(default=121, ge=3)
+    """Energies of a spectrum."""
+
+    feature_cache_GB: float = Field(default=8.0, ge=0.0)
+    """Features of the labelled snapshots are kept in files, which go when the fits are done, if they need no more than this;
+    otherwise they are computed whenever a fit asks for them."""
+
+    bin_width_G0: float = Field(default=0.05, gt=0.0)
+    """Bin width of the conductance histogram."""
+
+    max_conductance_G0: float = Field(default=8.0, gt=0.0)
+    """Upper end of the conductance axes."""
+
+    plateau_window_G0: tuple[float, float] = (0.5, 1.5)
+    """Lower and upper conductance of the last plateau, in G0: in this window the histogram's peak is looked for, and plateau
+    lengths and shares are taken. The default suits one open channel, as of noble and alkali metals; a platinum contact has
+    about 1.5 to 2 G0, for which ``[1.0, 2.5]`` suits."""
+
+    @field_validator("training_pulls", "production_pulls", mode="before")
+    @classmethod
+    def _a_number_is_a_series(cls, value: Any) -> Any:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool | str | float | Mapping):
+            raise ValueError("needs a number of pulls, or a list of series such as [{name: fast, pulls: 5}]")
+        if not isinstance(value, int):
+            return value
+        if value < 0:
+            raise ValueError(f"a number of pulls is not negative, as {value} is")
+        return ({"name": OWN, "pulls": value},) if value else ()
+
+    @field_validator("plateau_window_G0")
+    @classmethod
+    def _the_window_ascends(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if not 0.0 <= window[0] < window[1] < float("inf"):
+            raise ValueError(f"a plateau window has a lower and a higher conductance in G0, not {window[0]:g} and {window[1]:g}")
+        return window
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1.0:
+            raise ValueError("validation_fraction and test_fraction must leave something to train on")
+        if self.split_by != "sample" and self.number_of("training_pulls") < 3:
+            raise ValueError(
+                "a split by group needs at least 3 training_pulls (train, validation, test): pulls are the groups; or choose "
+                "split_by: sample"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> Self:
+        if "plateau_window_G0" in self.model_fields_set and self.plateau_window_G0[1] > self.max_conductance_G0:
+            raise ValueError(
+                f"plateau_window_G0 reaches to {self.plateau_window_G0[1]:g} G0 and the histogram to max_conductance_G0 = "
+                f"{self.max_conductance_G0:g} only; raise max_conductance_G0 or lower the window"
+            )
+        if self.check_snapshots and not self.production_pulls:
+            raise ValueError("check_snapshots are snapshots of production_pulls, of which there are none; leave one of them out")
+        references = type(self).model_fields["check_reference_snapshots"].default
+        if not self.check_snapshots and self.check_reference_snapshots != references:
+            raise ValueError("check_reference_snapshots would be ignored without check_snapshots; leave it out")
+        if self.acquire is not None and self.ensemble is None:
+            raise ValueError("acquire labels the snapshots with the largest standard deviation, so it needs an ensemble; add one")
+        if self.acquire is not None and self.learning_curve:
+            raise ValueError("with acquire the number of labels is the learning curve; leave learning_curve out")
+        if self.acquire is not None and self.split_by == "sample":
+            raise ValueError("acquire chooses among the snapshots of training pulls; split_by must be group or both")
+        if self.compare_pulls is not None and not self.compare:
+            raise ValueError("compare_pulls would be ignored without models to compare; leave it out")
+        for name in ("spectrum_half_width_eV", "spectrum_points"):
+            if not self.spectra and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} would be ignored without spectra; leave it out, or add spectra")
+        learnable = self.number_of("training_pulls") - 2
+        if self.learning_curve and max(self.learning_curve) > learnable:
+            raise ValueError(
+                f"learning_curve asks for {max(self.learning_curve)} pulls, and at most {learnable} can be learnt from"
+            )
+        return self
+
+    def number_of(self, option: Literal["training_pulls", "production_pulls"]) -> int:
+        """Pulls of all series of an option."""
+        series: Sequence[PullSeries] = getattr(self, option)
+        return sum(one.pulls for one in series)
+
+    def conflicts(self, cases: Mapping[str, Mapping[str, Mapping[str, Options]]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """Cases that would do what the config's own part does."""
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        for number, case in enumerate(self.compare):
+            if not (case.hamiltonian or case.regressor or case.descriptor or case.descriptor is None or case.members > 1):
+                sentence = f"case {case.name} changes nothing; the config's own model is in the comparison anyway."
+                found.append((("compare", number), sentence))
+        for number, series in enumerate(self.production_pulls):
+            if series.name == HELD_OUT:
+                found.append(
+                    (("production_pulls", number), f"{HELD_OUT!r} names the test part of the training pulls; choose another.")
+                )
+        return found

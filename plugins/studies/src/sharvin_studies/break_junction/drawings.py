@@ -1,0 +1,277 @@
+"""Which figures ``break_junction`` draws of its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sharvin.config import Selection
+from sharvin.figures import clear_figures
+from sharvin.store import read_observables, read_trajectory
+
+from sharvin_studies.break_junction.configs import PullSeries
+from sharvin_studies.break_junction.data import unbroken
+from sharvin_studies.break_junction.figures import pulls as figures
+from sharvin_studies.break_junction.figures.comparison import plot_histogram_comparison
+from sharvin_studies.break_junction.figures.elongation import (
+    plot_elongation_histogram,
+    plot_log_elongation_histogram,
+    plot_traces,
+)
+from sharvin_studies.break_junction.figures.errors import (
+    plot_error_against_pulls,
+    plot_learning_curves_of_fits,
+    plot_model_errors,
+    plot_parity_by_wire,
+)
+from sharvin_studies.break_junction.figures.histograms import (
+    plot_histograms_by_condition,
+    plot_log_histogram,
+    plot_plateau_lengths,
+)
+from sharvin_studies.break_junction.figures.profiles import plot_conductance_profile
+from sharvin_studies.break_junction.figures.transmission import plot_transmission_cases
+from sharvin_studies.break_junction.figures.uncertainty import plot_active_learning, plot_calibration
+from sharvin_studies.break_junction.outcome import PARTS, Outcome, Trace
+from sharvin_studies.break_junction.study_errors import StudyErrors
+from sharvin_studies.break_junction.wire_overlaps import overlap_edges, wire_conductances
+from sharvin_studies.regression_figures import plot_learning_curves, plot_parity
+from sharvin_studies.statistics.histogram_comparison import OverlapMatrix, overlap_matrix
+from sharvin_studies.statistics.histograms import conductance_histogram, peak_in_window, plateau_lengths, pooled
+
+Array = NDArray[np.float64]
+
+
+def draw(outcome: Outcome, estimates: StudyErrors, matrix: OverlapMatrix | None) -> None:
+    """All figures that the outcome has something for, with their data.
+
+    `estimates` and `matrix` (the overlaps of the production wires) are those of ``results.json``.
+    """
+    clear_figures(outcome.context.folder)
+    own = outcome.own
+    traces = list(outcome.traces[own.plan.model.name])
+    if traces:
+        _histograms(outcome, traces)
+    _errors(outcome, estimates)
+    _one_pull(outcome)
+    _learning_curves(outcome)
+    if traces:
+        _neck_widths(outcome, traces)
+        _compared_histograms(outcome, matrix)
+        _conditions(outcome, traces)
+    if estimates.calibrations:
+        found, before = estimates.calibrations, estimates.before_recalibration or None
+        sets = {name: one for name, one in outcome.test_sets(own).items() if name in found}
+        plot_calibration(outcome.context.folder, sets=sets, found=found, before=before)
+    _studies(outcome, estimates)
+
+
+def _histograms(outcome: Outcome, traces: Sequence[Trace]) -> None:
+    folder, options = outcome.context.folder, outcome.options
+    elongations, conductances = [t.elongation_A for t in traces], [t.conductance_G0 for t in traces]
+    histogram = conductance_histogram(pooled(conductances), options.bin_width_G0, options.max_conductance_G0)
+    window = options.plateau_window_G0
+    figures.plot_conductance_histogram(
+        folder,
+        conductances,
+        outcome.context.rng("bootstrap"),
+        training_G0=outcome.labels.conductance_G0[outcome.labels.known],
+        bin_width_G0=options.bin_width_G0,
+        max_G0=options.max_conductance_G0,
+        peak=peak_in_window(histogram, window),
+    )
+    ruptures = [float(x[-1]) for x in elongations]
+    upper = options.max_conductance_G0
+    plot_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, max_G0=upper)
+    positive = any((values > 0).any() for values in conductances)
+    if positive:
+        plot_log_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures)
+    plot_traces(folder, elongations, conductances, ruptures_A=ruptures, in_full=" All traces: traces.csv in the run folder.")
+    by_wire = _by_wire(outcome, traces)
+    rng = outcome.context.rng("bootstrap")
+    if positive:
+        plot_log_histogram(folder, series={name: [t.conductance_G0 for t in some] for name, some in by_wire.items()}, rng=rng)
+    lengths = {name: ([t.elongation_A for t in some], [t.conductance_G0 for t in some]) for name, some in by_wire.items()}
+    if (plateau_lengths(elongations, conductances, window) > 0).any():
+        plot_plateau_lengths(folder, series=lengths, rng=outcome.context.rng("bootstrap"), window_G0=window)
+
+
+def _by_wire(outcome: Outcome, traces: Sequence[Trace]) -> dict[str, list[Trace]]:
+    found = {outcome.wire(name): [t for t in traces if t.series == name] for name in outcome.production.names()}
+    return {name: some for name, some in found.items() if some}
+
+
+def _errors(outcome: Outcome, estimates: StudyErrors) -> None:
+    folder = outcome.context.folder
+    sets = {name: outcome.part(outcome.own, name) for name in PARTS}
+    plot_parity(folder, {name: (one.exact_G0, one.predicted_G0) for name, one in sets.items()})
+    check = outcome.check_sets(outcome.own)
+    if check:
+        plot_parity_by_wire(folder, wires=check, errors=estimates.own, model=outcome.own.plan.model.name)
+    fits = list(zip(outcome.fitted, estimates.fits, strict=True))
+    by_pull = {one.plan.model.name: found for one, found in fits if one.plan.by == "group" and not one.plan.purpose}
+    by_pull |= {one.name: found for one, found in zip(outcome.baselines, estimates.baselines, strict=True)}
+    by_snapshot = {
+        one.plan.model.name: found
+        for one, found in fits
+        if one.plan.by == "sample" and one.plan.purpose in ("", "split by snapshot")
+    }
+    if len(by_pull) + len(by_snapshot) > 1 or check:
+        plot_model_errors(folder, group_split=by_pull, random_split=by_snapshot or None)
+
+
+def _learning_curves(outcome: Outcome) -> None:
+    fits = {}
+    for fitted in outcome.fitted:
+        curves = fitted.curves
+        name = f"{fitted.plan.model.name} {fitted.plan.purpose}".strip()
+        for member, curve in enumerate(curves):
+            if any(len(values) > 1 for values in curve.values()):
+                fits[name if len(curves) == 1 else f"{name}, member {member + 1}"] = curve
+    own = outcome.own.curves
+    if len(own) == 1 and any(len(curve) > 1 for curve in own[0].values()):
+        plot_learning_curves(outcome.context.folder, own[0])
+    if len(fits) > 1:
+        plot_learning_curves_of_fits(outcome.context.folder, fits=fits)
+
+
+def _one_pull(outcome: Outcome) -> None:
+    """A labelled pull that the model has not learnt from: exact and predicted, and pictures of the wire."""
+    own, context = outcome.own, outcome.context
+    shown = int(outcome.snapshots.pull[own.plan.split.test[0]])
+    rows = np.flatnonzero((outcome.snapshots.pull == shown) & np.isfinite(own.plan.conductance_G0))
+    trajectory = outcome.snapshots.pulls.trajectories[shown]
+    observables = read_observables(trajectory)
+    snapshots = outcome.snapshots.snapshot[rows]
+    elongation = observables.get("elongation_A", np.arange(len(unbroken(observables)), dtype=float))[snapshots]
+    stated = own.stated(own.predicted)
+    exact, predicted = own.plan.conductance_G0[rows], stated.mean[rows]
+    if "neck_width" in observables:
+        held_out = bool(np.isin(rows, own.plan.split.test).all())
+        width = observables["neck_width"][snapshots]
+        figures.plot_training_pull(context.folder, elongation, exact, predicted, width, held_out=held_out)
+    places = np.unique(np.linspace(0, len(snapshots) - 1, min(6, len(snapshots))).round().astype(int))
+    frames = read_trajectory(trajectory)
+    plot_conductance_profile(
+        context.folder,
+        elongation_A=elongation,
+        exact_G0=exact,
+        predicted_G0=predicted,
+        std_G0=None if stated.std is None else stated.std[rows],
+        force_nN=observables["force_nN"][snapshots] if "force_nN" in observables else None,
+        points=places.tolist(),
+        pictures=[frames[int(number)].to_atoms() for number in snapshots[places]],
+    )
+
+
+def _neck_widths(outcome: Outcome, traces: Sequence[Trace]) -> None:
+    widths = np.concatenate([trace.neck_width for trace in traces])
+    if np.isin(widths, np.arange(1, 13)).any():
+        known = np.isfinite(widths)
+        conductances = np.concatenate([trace.conductance_G0 for trace in traces])
+        figures.plot_neck_widths(outcome.context.folder, widths[known], conductances[known])
+
+
+def _compared_histograms(outcome: Outcome, matrix: OverlapMatrix | None) -> None:
+    """Histograms of the wires by the config's own model, and of the models on each wire."""
+    folder, edges = outcome.context.folder, overlap_edges(outcome)
+    wires = wire_conductances(outcome)
+    if matrix is not None and len(wires) > 1:
+        plot_histogram_comparison(
+            folder,
+            series=wires,
+            matrix=matrix,
+            edges=edges,
+            rng=outcome.context.rng("bootstrap"),
+            name="histograms_of_wires",
+            title="Histograms of the production wires",
+        )
+    for number, wire in enumerate(wires):
+        of_models = {
+            name: {t.pull: t.conductance_G0 for t in _by_wire(outcome, traces).get(wire, [])}
+            for name, traces in outcome.traces.items()
+        }
+        shared = sorted(set.intersection(*(set(pulls) for pulls in of_models.values())))
+        if len(of_models) > 1 and shared:
+            series = {name: [pulls[pull] for pull in shared] for name, pulls in of_models.items()}
+            plot_histogram_comparison(
+                folder,
+                series=series,
+                matrix=overlap_matrix(series, edges, outcome.context.rng("bootstrap"), paired=True),
+                edges=edges,
+                rng=outcome.context.rng("bootstrap"),
+                paired=True,
+                name=f"histograms_of_models_{number + 1}",
+                title=f"Histograms of the models: {wire}",
+            )
+
+
+def _conditions(outcome: Outcome, traces: Sequence[Trace]) -> None:
+    """Statistics against pulling speed or temperature, where one of them alone makes the production series differ."""
+    variants = outcome.context.config.variants["production_pulls"]
+    conditions = (("speed_m_per_s", "pulling speed", "m/s"), ("temperature_K", "temperature", "K"))
+    for option, condition, unit in conditions:
+        values = _alone(outcome.options.production_pulls, variants, option)
+        found = {
+            values[name]: (
+                [t.elongation_A for t in traces if t.series == name],
+                [t.conductance_G0 for t in traces if t.series == name],
+            )
+            for name in values
+            if any(t.series == name for t in traces)
+        }
+        if len(found) > 1:
+            rng = outcome.context.rng("bootstrap")
+            name = f"histograms_by_{option.split('_')[0]}"
+            plot_histograms_by_condition(
+                outcome.context.folder,
+                series=found,
+                rng=rng,
+                condition=condition,
+                unit=unit,
+                window_G0=outcome.options.plateau_window_G0,
+                name=name,
+            )
+
+
+def _alone(series: Sequence[PullSeries], variants: Mapping[str, Mapping[str, Selection]], option: str) -> dict[str, float]:
+    """Values of an option of the dynamics by series, of those that differ from the first in nothing else; none if equal."""
+    found: dict[str, float] = {}
+    rest = None
+    for one in series:
+        structure, dynamics = variants[one.name]["structure"], variants[one.name]["dynamics"]
+        options = dynamics.options.model_dump()
+        value = options.pop(option, None)
+        others = (structure.identity, dynamics.name, options)
+        rest = others if rest is None else rest
+        if value is not None and others == rest and value not in found.values():
+            found[one.name] = float(value)
+    return found
+
+
+def _studies(outcome: Outcome, estimates: StudyErrors) -> None:
+    """Learning curve over pulls, active learning, spectra."""
+    folder = outcome.context.folder
+    fitted_with_errors = list(zip(outcome.fitted, estimates.fits, strict=True))
+    curve = [pair for pair in fitted_with_errors if pair[0].plan.purpose.endswith(" pulls")]
+    if curve:
+        pairs = sorted([*curve, fitted_with_errors[0]], key=lambda pair: len(pair[0].plan.split.train))
+        fits = [fitted for fitted, _ in pairs]
+        tests = {name: [found[name] for _, found in pairs] for name in estimates.own}
+        plot_error_against_pulls(
+            folder,
+            training_pulls=[len(np.unique(outcome.snapshots.pull[fitted.plan.split.train])) for fitted in fits],
+            training_labels=[len(fitted.plan.split.train) for fitted in fits],
+            test_sets=tests,
+        )
+    if outcome.acquired is not None:
+        acquired = outcome.acquired
+        tests_of = {
+            test: {way: [found[test] for found in rounds] for way, rounds in estimates.acquired.items()} for test in estimates.own
+        }
+        plot_active_learning(folder, labels=acquired.spent, test_sets=tests_of)
+    if outcome.spectra:
+        first = outcome.spectra[0]
+        cases = {one.name: (one.energy_eV, one.transmission) for one in outcome.spectra}
+        plot_transmission_cases(folder, cases=cases, snapshot=f"snapshot {first.snapshot} of training pull {first.pull}")

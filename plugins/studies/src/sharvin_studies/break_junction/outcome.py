@@ -1,0 +1,183 @@
+"""What a break-junction study found, gathered for its report: fits, check sets, traces, spectra, and errors made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sharvin.context import Context, StepResult
+from sharvin.store import read_observables, read_table
+
+from sharvin_studies.break_junction.acquisition import Acquisition
+from sharvin_studies.break_junction.configs import HELD_OUT, OWN, BreakJunctionOptions
+from sharvin_studies.break_junction.data import Indices, Labels, Pulls, Snapshots, unbroken
+from sharvin_studies.break_junction.fits import TEST, TRAIN, VALIDATION, Fitted
+from sharvin_studies.statistics.histograms import r_squared
+from sharvin_studies.statistics.prediction_errors import Predicted
+
+Array = NDArray[np.float64]
+PARTS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Predicted conductances of one production pull while the wire is whole; ``snapshot`` numbers the frames of the pull."""
+
+    pull: int
+    series: str
+    snapshot: Indices
+    elongation_A: Array
+    conductance_G0: Array
+    std_G0: Array | None
+    neck_width: Array
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What another Hamiltonian gives of the test snapshots and of the check set."""
+
+    name: str
+    test: Labels
+    check: Labels | None
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """T(E) of one snapshot by one Hamiltonian."""
+
+    name: str
+    energy_eV: Array
+    transmission: Array
+    k_points: int
+    cpu_seconds: float
+    pull: int
+    snapshot: int
+
+    @classmethod
+    def read(cls, name: str, path: Path, pull: int, snapshot: int) -> Spectrum:
+        """From the file of its step; energies on a band edge, which have no T, are left out."""
+        table, notes = read_table(path)
+        known = np.isfinite(table["transmission"])
+        return cls(
+            name, table["energy_eV"][known], table["transmission"][known], notes["k_points"], notes["cpu_seconds"], pull, snapshot
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that the steps of a study gave. The config's own model is the first of `fitted`."""
+
+    context: Context
+    options: BreakJunctionOptions
+    snapshots: Snapshots
+    labels: Labels
+    fitted: Sequence[Fitted]
+    check_snapshots: Snapshots | None
+    check_labels: Labels | None
+    baselines: Sequence[Baseline]
+    acquired: Acquisition | None
+    production: Pulls
+    traces: Mapping[str, Sequence[Trace]]
+    spectra: Sequence[Spectrum]
+    taught: StepResult | None
+
+    @property
+    def own(self) -> Fitted:
+        """The config's own model."""
+        return self.fitted[0]
+
+    @property
+    def models(self) -> list[Fitted]:
+        """The config's own model and those compared with it, with the same split."""
+        return [fitted for fitted in self.fitted if not fitted.plan.purpose]
+
+    @property
+    def states_elongation(self) -> bool:
+        """Whether the dynamics states the elongation; where it does not, the number of the snapshot stands for it."""
+        return all("elongation_A" in read_observables(path) for path in list(self.production.trajectories.values())[:1])
+
+    def wire(self, series: str) -> str:
+        """What to call a series of production pulls."""
+        return "production wire" if series == OWN else series
+
+    def part(self, fitted: Fitted, name: str) -> Predicted:
+        """Exact and predicted conductances of the train, validation or test part of a fit's split."""
+        return self._predicted(fitted, np.flatnonzero(fitted.part == PARTS[name]))
+
+    def _predicted(self, fitted: Fitted, rows: Indices) -> Predicted:
+        stated = fitted.stated(fitted.predicted)
+        std = None if stated.std is None else stated.std[rows]
+        return Predicted(fitted.plan.conductance_G0[rows], stated.mean[rows], self.snapshots.pull[rows], std)
+
+    def check_sets(self, fitted: Fitted) -> dict[str, Predicted]:
+        """Exact and predicted conductances of the check set, by series of production pulls."""
+        if fitted.check is None:
+            return {}
+        return self._by_series(fitted.check.mean, fitted.stated(fitted.check).std)
+
+    def _by_series(self, values: Array, std: Array | None = None) -> dict[str, Predicted]:
+        assert self.check_snapshots is not None and self.check_labels is not None
+        found = {}
+        for name in self.production.names():
+            of_series = np.isin(self.check_snapshots.pull, list(self.production.of(name)))
+            known = of_series & np.isfinite(self.check_labels.conductance_G0) & np.isfinite(values)
+            if known.any():
+                found[self.wire(name)] = Predicted(
+                    self.check_labels.conductance_G0[known],
+                    values[known],
+                    self.check_snapshots.pull[known],
+                    None if std is None else std[known],
+                )
+        return found
+
+    def test_sets(self, fitted: Fitted) -> dict[str, Predicted]:
+        """The held-out part of the training pulls, and the check set of every production series."""
+        return {HELD_OUT: self.part(fitted, "test"), **self.check_sets(fitted)}
+
+    def baseline_sets(self, baseline: Baseline) -> dict[str, Predicted]:
+        """The same snapshots as another Hamiltonian has them; those that it cannot treat are left out."""
+        test = self.own.plan.split.test
+        known = np.isfinite(baseline.test.conductance_G0)
+        rows = test[known]
+        found = {
+            HELD_OUT: Predicted(self.labels.conductance_G0[rows], baseline.test.conductance_G0[known], self.snapshots.pull[rows])
+        }
+        return found if baseline.check is None else {**found, **self._by_series(baseline.check.conductance_G0)}
+
+    def error(self, fitted: Fitted, part: str) -> dict[str, Any]:
+        """Errors of one part of a fit's split, for tables and ``results.json``."""
+        return {"part": part, **errors(self.part(fitted, part))}
+
+
+def errors(predicted: Predicted) -> dict[str, Any]:
+    """Pulls, snapshots, MAE, RMSE and R² of predictions; null where there is nothing to take them from."""
+    deviation, exact = predicted.error_G0, predicted.exact_G0
+    some = len(exact) > 0
+    return {
+        "pulls": predicted.pulls,
+        "snapshots": len(exact),
+        "mae_G0": float(np.abs(deviation).mean()) if some else None,
+        "rmse_G0": float(np.sqrt((deviation**2).mean())) if some else None,
+        "r2": float(r_squared(predicted.predicted_G0, exact)) if len(exact) > 1 and np.ptp(exact) > 0 else None,
+    }
+
+
+def traces_of(production: Pulls, places: Sequence[tuple[str, int]], predicted: StepResult) -> dict[str, list[Trace]]:
+    """Traces of the production pulls that were predicted, by model; `places` are model and pull of each item."""
+    trajectories = production.trajectories
+    found: dict[str, list[Trace]] = {model: [] for model, _ in places}
+    for item, path in predicted.finished:
+        model, pull = places[item]
+        observables = read_observables(trajectories[pull])
+        table, _ = read_table(path)
+        snapshots = table["snapshot"]
+        elongation = observables.get("elongation_A", np.arange(len(unbroken(observables)), dtype=float))
+        width = observables.get("neck_width", np.full(len(elongation), np.nan))
+        if len(snapshots):
+            values = (snapshots, elongation[snapshots], table["conductance_G0"], table.get("std_G0"), width[snapshots])
+            found[model].append(Trace(pull, production.series[pull], *values))
+    return found

@@ -1,0 +1,403 @@
+"""What ``break_junction`` tells its reader: ``results.json``, sentences and tables, made from the outcome of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sharvin.store import read_table
+
+from sharvin_studies.break_junction import drawings
+from sharvin_studies.break_junction import hamiltonian as teaching
+from sharvin_studies.break_junction.configs import OWN
+from sharvin_studies.break_junction.data import only
+from sharvin_studies.break_junction.outcome import PARTS, Outcome, Trace, errors
+from sharvin_studies.break_junction.study_errors import StudyErrors
+from sharvin_studies.break_junction.traces import write_traces
+from sharvin_studies.break_junction.wire_overlaps import OVERLAP_BIN_G0, overlaps_of_wires
+from sharvin_studies.statistics.calibration import Calibration
+from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
+from sharvin_studies.statistics.histograms import (
+    Histogram,
+    Peak,
+    conductance_histogram,
+    find_peak,
+    peak_in_window,
+    plateau_lengths,
+)
+from sharvin_studies.statistics.prediction_errors import ErrorEstimate, Predicted
+from sharvin_studies.statistics.resampling import mean_over_traces
+
+Array = NDArray[np.float64]
+Table = dict[str, Any]
+
+
+def report(outcome: Outcome) -> dict[str, Any]:
+    """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
+    estimates, matrix = StudyErrors.of(outcome), overlaps_of_wires(outcome)
+    found = results(outcome, estimates, matrix)
+    write_traces(outcome)
+    drawings.draw(outcome, estimates, matrix)
+    if outcome.taught is not None:
+        evaluation, notes = read_table(only(outcome.taught) / "evaluation.h5")
+        teaching.add_to_report(outcome.context.folder, found, evaluation, notes)
+    return found
+
+
+def results(outcome: Outcome, estimates: StudyErrors, matrix: OverlapMatrix | None) -> dict[str, Any]:
+    """Numbers of the study, and the sentences and tables of its report."""
+    options, traces = outcome.options, own_traces(outcome)
+    rows = [outcome.error(outcome.own, part) for part in PARTS]
+    values = np.concatenate([trace.conductance_G0 for trace in traces]) if traces else np.empty(0)
+    histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
+    window = options.plateau_window_G0
+    peak = _peak(peak_in_window(histogram, window), histogram)
+    labels = outcome.labels
+    return {
+        "n_traces": len(traces),
+        "n_labelled": len(labels.known),
+        "n_predicted": len(values),
+        **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
+        "split_by": options.split_by,
+        "models": models(outcome, estimates),
+        "wires": wires(outcome),
+        **({"overlap_of_histograms": overlaps(matrix)} if matrix is not None else {}),
+        **({"recalibration": recalibration(outcome)} if outcome.own.recalibration is not None else {}),
+        **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
+        **({"active_learning": acquisition(outcome)} if outcome.acquired else {}),
+        "histogram": {
+            "edges_G0": histogram.edges.tolist(),
+            "counts": histogram.counts.tolist(),
+            "outside": histogram.outside,
+        },
+        "plateau_window_G0": list(window),
+        "peak_in_window": peak,
+        "peak_near_1G0": _peak(find_peak(histogram), histogram),
+        "label_cost": {
+            "cpu_seconds_each": labels.cpu_seconds / max(len(labels.known), 1),
+            "atoms": labels.atoms,
+            "orbitals": labels.orbitals,
+        },
+        "summary": summary(outcome, rows, traces, peak),
+        "tables": tables(outcome, estimates, rows),
+    }
+
+
+def own_traces(outcome: Outcome) -> Sequence[Trace]:
+    """Traces that the config's own model predicted."""
+    return outcome.traces[outcome.own.plan.model.name]
+
+
+def models(outcome: Outcome, estimates: StudyErrors) -> list[dict[str, Any]]:
+    """Every fit and every baseline, with its errors on every test set."""
+    found = []
+    for fitted, estimated in zip(outcome.fitted, estimates.fits, strict=True):
+        plan = fitted.plan
+        found.append(
+            {
+                "model": plan.model.name,
+                "fit": plan.purpose or "as configured",
+                "split_by": "snapshot" if plan.by == "sample" else "pull",
+                "members": plan.model.members,
+                "training_pulls": len(np.unique(outcome.snapshots.pull[plan.split.train])),
+                "training_snapshots": len(plan.split.train),
+                "errors": {name: _with_interval(one, estimated.get(name)) for name, one in outcome.test_sets(fitted).items()},
+            }
+        )
+    for baseline, estimated in zip(outcome.baselines, estimates.baselines, strict=True):
+        sets = outcome.baseline_sets(baseline)
+        found.append(
+            {
+                "model": baseline.name,
+                "fit": "another Hamiltonian, not fitted",
+                "errors": {name: _with_interval(one, estimated.get(name)) for name, one in sets.items()},
+            }
+        )
+    return found
+
+
+def _with_interval(predicted: Predicted, estimate: ErrorEstimate | None) -> dict[str, Any]:
+    found = errors(predicted)
+    if estimate is not None:
+        found["mae_95_percent_G0"] = [estimate.lower_G0, estimate.upper_G0] if predicted.pulls > 1 else None
+    return found
+
+
+def wires(outcome: Outcome) -> list[dict[str, Any]]:
+    """Every series of production pulls: traces, predictions, the histogram's peak, plateau lengths."""
+    found = []
+    window = outcome.options.plateau_window_G0
+    for name in outcome.production.names():
+        traces = [trace for trace in own_traces(outcome) if trace.series == name]
+        if not traces:
+            continue
+        values = np.concatenate([trace.conductance_G0 for trace in traces])
+        histogram = conductance_histogram(values, outcome.options.bin_width_G0, outcome.options.max_conductance_G0)
+        lengths = plateaus(traces, window)
+        mean = mean_over_traces(lengths, outcome.context.rng("bootstrap"))
+        found.append(
+            {
+                "wire": outcome.wire(name),
+                "pulls": len(traces),
+                "predicted": len(values),
+                "peak_in_window": _peak(peak_in_window(histogram, window), histogram),
+                "peak_near_1G0": _peak(find_peak(histogram), histogram),
+                "plateau_A": {
+                    "mean": mean.mean,
+                    "mean_95_percent": [mean.lower, mean.upper] if len(traces) > 1 else None,
+                    "median": float(np.median(lengths)),
+                },
+                "rupture_A": float(np.mean([trace.elongation_A[-1] for trace in traces])),
+            }
+        )
+    return found
+
+
+def plateaus(traces: Sequence[Trace], window_G0: tuple[float, float]) -> Array:
+    """Elongation in Å that each trace spends within the plateau window."""
+    return plateau_lengths([t.elongation_A for t in traces], [t.conductance_G0 for t in traces], window_G0)
+
+
+def overlaps(matrix: OverlapMatrix) -> dict[str, Any]:
+    """Pairwise overlap and R² of the histograms of the production wires, and what two halves of one wire's traces reach."""
+    names = ("overlap", "lower", "upper", "exchanged", "p_value", "halves", "r_squared")
+    return {
+        "wires": list(matrix.labels),
+        "bin_width_G0": OVERLAP_BIN_G0,
+        **{name: _plain(getattr(matrix, name)) for name in names},
+    }
+
+
+def recalibration(outcome: Outcome) -> dict[str, Any]:
+    """What makes the standard deviations of the config's own model as large as errors, and what it was learnt from."""
+    own = outcome.own
+    assert own.recalibration is not None
+    held_back = outcome.part(own, "validation")
+    return {"a": own.recalibration.a, "b_G0": own.recalibration.b, "pulls": held_back.pulls, "snapshots": len(held_back)}
+
+
+def calibrations(estimates: StudyErrors) -> dict[str, Any]:
+    """How the standard deviations of the config's own model compare with its errors, by test set, after and before."""
+    found = {name: _calibration(numbers) for name, numbers in estimates.calibrations.items()}
+    for name, before in estimates.before_recalibration.items():
+        found[name]["before_recalibration"] = _calibration(before)
+    return found
+
+
+def _calibration(numbers: Calibration) -> dict[str, Any]:
+    keys = ("expected_calibration_error", "miscalibration_area", "rank_correlation", "recalibration_factor")
+    return {key: _plain(getattr(numbers, key)) for key in keys}
+
+
+def acquisition(outcome: Outcome) -> dict[str, Any]:
+    """Labels spent and errors of the rounds of active learning, by way of choosing."""
+    acquired = outcome.acquired
+    assert acquired is not None
+    return {
+        name: [
+            {
+                "labels": spent,
+                **{test: errors(one)["mae_G0"] for test, one in outcome.test_sets(fitted).items()},
+            }
+            for spent, fitted in zip(acquired.spent[name], acquired.fitted[name], strict=True)
+        ]
+        for name in acquired.spent
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Lists and numbers that JSON has: null for what is not a finite number."""
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value]
+    number = float(value)
+    return number if np.isfinite(number) else None
+
+
+def _peak(peak: Peak | None, histogram: Histogram) -> dict[str, Any] | None:
+    """A peak with its height relative to the highest bin; None if there is none."""
+    if peak is None:
+        return None
+    return {**asdict(peak), "relative_height": peak.height / float(histogram.counts.max())}
+
+
+def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace], peak: Mapping[str, Any] | None) -> str:
+    """The study in a few sentences."""
+    chosen, options = outcome.context.config.selections, outcome.options
+    pulls, wanted = outcome.snapshots.pulls, outcome.production.asked
+    pulled = _of_asked(len(pulls.trajectories), pulls.asked)
+    test = next(row for row in rows if row["part"] == "test")
+    held_out = "snapshots" if outcome.own.plan.by == "sample" else "pulls"
+    dropped = len(outcome.labels.conductance_G0) - len(outcome.labels.known) if outcome.acquired is None else 0
+    without = f" ({dropped} more could not be labelled and were left out)" if dropped else ""
+    sentences = [
+        f"{pulled} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
+        f"{chosen['dynamics'].name}) gave {len(outcome.labels.known)} snapshots{without}, labelled with the zero-bias "
+        f"transmission at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
+        f"The regressor {chosen['regressor'].name} predicts the conductance of held-out {held_out} with a mean absolute "
+        f"error of {test['mae_G0']:.2f} G0.",
+    ]
+    for name, predicted in outcome.check_sets(outcome.own).items():
+        sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
+    if traces:
+        points = sum(len(trace.conductance_G0) for trace in traces)
+        sentences.append(f"{_of_asked(len(traces), wanted)} production pulls gave {points} predicted conductances.")
+        if peak is None:
+            lower, upper = options.plateau_window_G0
+            sentences.append(f"Their histogram has no significant peak between {lower:g} and {upper:g} G0.")
+        else:
+            sentences.append(f"Their histogram has a peak at {peak['position_G0']:.2f} G0.")
+        if not outcome.states_elongation:
+            sentences.append(
+                "The dynamics states no elongation, so every elongation here is the number of the snapshot, in no unit."
+            )
+    return " ".join(sentences)
+
+
+def _of_asked(number: int, asked: int) -> str:
+    return f"{number}" if number == asked else f"{number} of {asked}"
+
+
+def tables(outcome: Outcome, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """Components, errors by part of the split and by model, and the production pulls."""
+    found = [_components(outcome), _errors_of_parts(outcome, rows)]
+    if len(outcome.fitted) + len(outcome.baselines) > 1 or outcome.check_snapshots is not None:
+        found.append(_errors_of_models(outcome, estimates))
+    if estimates.calibrations:
+        found.append(_calibration_table(outcome, estimates))
+    traces = own_traces(outcome)
+    if traces:
+        found += (
+            [_wires_table(outcome), _pulls_table(outcome, traces)]
+            if len(outcome.production.names()) > 1
+            else [_pulls_table(outcome, traces)]
+        )
+    return found
+
+
+def _components(outcome: Outcome) -> Table:
+    stages = [(key, chosen) for key, chosen in outcome.context.config.selections.items() if key != "executor"]
+    return {
+        "title": "Components",
+        "columns": ["stage", "component", "from"],
+        "rows": [[key, chosen.name, chosen.identity["component"].split(":")[0]] for key, chosen in stages],
+        "caption": "Chosen in the config.",
+    }
+
+
+def _errors_of_parts(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> Table:
+    caption = "Against the exact labels; the test part was neither learnt from nor used to stop the training."
+    if outcome.own.plan.model.members > 1:
+        caption += " Validation: snapshots that some members held back, predicted by those members alone."
+    return {
+        "title": "Errors of the regressor",
+        "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²"],
+        "rows": [
+            [row["part"], row["pulls"], row["snapshots"], *(_rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2"))]
+            for row in rows
+        ],
+        "caption": caption,
+    }
+
+
+def _errors_of_models(outcome: Outcome, estimates: StudyErrors) -> Table:
+    found = models(outcome, estimates)
+    tests = list(dict.fromkeys(test for one in found for test in one["errors"]))
+    return {
+        "title": "Mean absolute errors of all models (G0)",
+        "columns": ["model", "fit", "split by", "members", "training pulls", "training snapshots", *tests],
+        "rows": [
+            [
+                *(one.get(key) for key in ("model", "fit", "split_by", "members", "training_pulls", "training_snapshots")),
+                *(_rounded(one["errors"].get(test, {}).get("mae_G0")) for test in tests),
+            ]
+            for one in found
+        ],
+        "caption": "On snapshots that no fit learnt from. Split by snapshot, neighbours of a held-out snapshot in its own pull "
+        "were learnt from, which flatters the first column; the production wires were never learnt from.",
+    }
+
+
+def _calibration_table(outcome: Outcome, estimates: StudyErrors) -> Table:
+    rows = []
+    for name, stated in calibrations(estimates).items():
+        before = stated.pop("before_recalibration", None)
+        rows.append([name, "stated", *map(_rounded, stated.values())])
+        if before is not None:
+            rows.append([name, "before", *map(_rounded, before.values())])
+    how = ""
+    if outcome.own.recalibration is not None:
+        learnt = recalibration(outcome)
+        how = (
+            f"Stated: σ² = a² s² + b² with s as the members give it (before), a = {learnt['a']:.2f} and b = {learnt['b_G0']:.3f} "
+            f"G0, from {learnt['snapshots']:,} snapshots of {learnt['pulls']} pulls that members held back; none of the test "
+            "sets was used. "
+        )
+    return {
+        "title": "Predicted standard deviations",
+        "columns": ["test set", "σ", "expected calibration error", "miscalibration area", "rank correlation", "error / σ"],
+        "rows": rows,
+        "caption": f"{how}Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi "
+        "et al., Sensors 22, 5540 (2022)); error / σ: root mean square, 1 where σ is right.",
+    }
+
+
+def _wires_table(outcome: Outcome) -> Table:
+    return {
+        "title": "Production wires",
+        "columns": [
+            "wire",
+            "pulls",
+            "conductances",
+            f"peak at {_window(outcome)} (G0)",
+            f"mean length at {_window(outcome)} (Å)",
+            "mean elongation at rupture (Å)",
+        ],
+        "rows": [
+            [
+                one["wire"],
+                one["pulls"],
+                one["predicted"],
+                _rounded(one["peak_in_window"]["position_G0"], 2) if one["peak_in_window"] else None,
+                _rounded(one["plateau_A"]["mean"], 1),
+                _rounded(one["rupture_A"], 1),
+            ]
+            for one in wires(outcome)
+        ],
+        "caption": "Predicted conductances while the wires are whole.",
+    }
+
+
+def _pulls_table(outcome: Outcome, traces: Sequence[Trace]) -> Table:
+    lengths = plateaus(traces, outcome.options.plateau_window_G0)
+    several = len(outcome.production.names()) > 1 or traces[0].series != OWN
+    rows = [
+        [
+            *([trace.series] if several else []),
+            trace.pull,
+            len(trace.conductance_G0),
+            _rounded(trace.elongation_A[-1], 1),
+            _rounded(length, 1),
+            _rounded(trace.conductance_G0[-1], 2),
+        ]
+        for trace, length in zip(traces, lengths, strict=True)
+    ]
+    columns = ["pull", "snapshots", "rupture at (Å)", f"length at {_window(outcome)} (Å)", "last conductance (G0)"]
+    return {
+        "title": "Production pulls",
+        "columns": ["wire", *columns] if several else columns,
+        "rows": rows,
+        "caption": "Predicted conductances while the wire is whole; elongation since the start of the pull. Every point of every "
+        "trace is in traces.csv of the run folder.",
+    }
+
+
+def _window(outcome: Outcome) -> str:
+    lower, upper = outcome.options.plateau_window_G0
+    return f"{lower:g}–{upper:g} G0"
+
+
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(float(value), digits)

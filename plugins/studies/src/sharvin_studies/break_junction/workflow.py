@@ -1,0 +1,247 @@
+"""Workflow ``break_junction``: from pulled wires to conductance histograms.
+
+Training pulls → NEGF labels T(E_F) of their snapshots → fits, split by pull → production pulls of one or several wires → exact
+labels of some of their snapshots → predictions, streamed → histograms, traces, parity plots and error tables. Every stage is a
+component chosen by name; :mod:`~sharvin_studies.break_junction.data` has the stages before the fits,
+:mod:`~sharvin_studies.break_junction.fits` the fits. A Hamiltonian that learns is taught before it labels
+(:mod:`~sharvin_studies.break_junction.hamiltonian`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sharvin.config import Config, Selection
+from sharvin.context import Context, StepResult
+from sharvin.frames import Frames
+from sharvin.protocols import TrainableHamiltonian
+from sharvin.store import read_frames, read_observables
+from sharvin.study_plan import StudyPlan
+
+from sharvin_studies.break_junction import data, steps
+from sharvin_studies.break_junction import hamiltonian as teaching
+from sharvin_studies.break_junction.acquisition import Acquisition, acquire
+from sharvin_studies.break_junction.configs import BreakJunctionOptions
+from sharvin_studies.break_junction.fits import Fits, Fitted, Model, Plan, Split
+from sharvin_studies.break_junction.outcome import Baseline, Outcome, Spectrum, Trace, traces_of
+from sharvin_studies.break_junction.plan import plan
+from sharvin_studies.break_junction.report import report
+from sharvin_studies.fitted_model.model import HeldOutError, write_fitted_model
+from sharvin_studies.predict.periodicity import periodic_across
+
+Array = NDArray[np.float64]
+
+
+class BreakJunction:
+    """A break-junction study. See :class:`sharvin_studies.break_junction.configs.BreakJunctionOptions` for its options."""
+
+    def __init__(self, options: BreakJunctionOptions) -> None:
+        self.options = options
+
+    def run(self, context: Context) -> dict[str, Any]:
+        """All steps; returns the content of ``results.json``.
+
+        Held in memory at once: for each worker 16 snapshots with their features, or a fit; features of the labelled snapshots
+        are read from files.
+        """
+        options = self.options
+        training = data.pulls(context, "train_pulls", "training_pulls", options.training_pulls)
+        production = data.pulls(context, "production_pulls", "production_pulls", options.production_pulls)
+        taught = teaching.taught(context, options, training, production)
+        check = self.check_set(context, production, taught)
+        snapshots = data.unbroken_snapshots(training, options.label_every)
+        fits = Fits(context, options, snapshots, check[0] if check else None)
+        labels, acquired = self.labels(context, snapshots, taught, fits)
+        fitted = self.fit(context, fits, labels, acquired)
+        domain = fits.domain(fitted[0].plan)
+        fits.close()
+        outcome = Outcome(
+            context=context,
+            options=options,
+            snapshots=snapshots,
+            labels=labels,
+            fitted=fitted,
+            check_snapshots=check[0] if check else None,
+            check_labels=check[1] if check else None,
+            baselines=self.baselines(context, snapshots, labels, fitted[0], check),
+            acquired=acquired,
+            production=production,
+            traces=self.predict(context, production, fitted),
+            spectra=self.spectra(context, snapshots, labels, fitted[0], taught),
+            taught=taught,
+        )
+        self.write_model(outcome, data.only(domain))
+        return report(outcome)
+
+    def plan(self, config: Config, measure: bool) -> StudyPlan:
+        """What a run would do. See :class:`sharvin.protocols.PlanningWorkflow`.
+
+        Raises
+        ------
+        ConfigError
+            If a starting wire is no junction for a Hamiltonian (electrodes thinner than its range, overlapping atoms …) or cannot
+            be pulled or described, the potential gives no energy of it, something is asked of a Hamiltonian that it cannot do, or
+            a device is not there.
+        """
+        return plan(config, self.options, measure)
+
+    def check_set(
+        self, context: Context, production: data.Pulls, taught: StepResult | None
+    ) -> tuple[data.Snapshots, data.Labels] | None:
+        """Snapshots of the production pulls that are labelled exactly."""
+        if not self.options.check_snapshots:
+            return None
+        drawn = data.drawn_snapshots(production, self.options.check_snapshots, context.rng("check_labels"))
+        hamiltonian = context.config.selections["hamiltonian"]
+        labels = data.label(context, "check_labels", drawn, hamiltonian, taught)
+        return drawn, labels
+
+    def labels(
+        self, context: Context, snapshots: data.Snapshots, taught: StepResult | None, fits: Fits
+    ) -> tuple[data.Labels, Acquisition | None]:
+        """Exact conductances of all snapshots, or of those that active learning asks for."""
+        hamiltonian = context.config.selections["hamiltonian"]
+
+        def label(chosen: data.Indices) -> data.Labels:
+            return data.label(context, "labels", snapshots.take(chosen), hamiltonian, taught)
+
+        if self.options.acquire is None:
+            return label(np.arange(len(snapshots))), None
+        return acquire(context, self.options, snapshots, label, self.model(context), fits)
+
+    def model(self, context: Context) -> Model:
+        """The config's own descriptor and regressor."""
+        chosen, ensemble = context.config.selections, self.options.ensemble
+        name = chosen["regressor"].name
+        return Model(name, chosen.get("descriptor"), chosen["regressor"], ensemble.members if ensemble else 1)
+
+    def fit(self, context: Context, fits: Fits, labels: data.Labels, acquired: Acquisition | None) -> list[Fitted]:
+        """The config's model first, then its other split, its learning curve, and the models to compare with."""
+        options, conductance, groups = self.options, labels.conductance_G0, fits.training.pull
+        by = "sample" if options.split_by == "sample" else "group"
+        own = self.model(context)
+        asked = fits.training.pulls.asked
+        split = acquired.split if acquired else Split.of(groups, labels.known, options, context.rng("fit"), by, asked)
+        plans = [Plan(own, "", by, split, conductance)]
+        if options.split_by == "both":
+            other = Split.of(groups, labels.known, options, context.rng("fit", 1), "sample")
+            plans.append(Plan(own, "split by snapshot", "sample", other, conductance))
+        for number in options.learning_curve:
+            plans.append(Plan(own, f"{number} pulls", by, split.shortened(number, groups), conductance))
+        for case in options.compare:
+            if not case.hamiltonian:
+                parts = context.config.variants["compare"][case.name]
+                model = Model(case.name, parts.get("descriptor"), parts["regressor"], case.members)
+                plans.append(Plan(model, "", by, split, conductance))
+        return fits.run(plans)
+
+    def baselines(
+        self,
+        context: Context,
+        snapshots: data.Snapshots,
+        labels: data.Labels,
+        fitted: Fitted,
+        check: tuple[data.Snapshots, data.Labels] | None,
+    ) -> list[Baseline]:
+        """What other Hamiltonians give of the snapshots that test the models."""
+        found = []
+        for case in self.options.compare:
+            if not case.hamiltonian:
+                continue
+            hamiltonian = context.config.variants["compare"][case.name]["hamiltonian"]
+            tested = snapshots.take(fitted.plan.split.test)
+            test = data.label(context, "baseline", tested, hamiltonian, detail=case.name)
+            checked = None
+            if check is not None:
+                checked = data.label(context, "baseline_check", check[0], hamiltonian, detail=case.name)
+            found.append(Baseline(case.name, test, checked))
+        return found
+
+    def predict(self, context: Context, production: data.Pulls, fitted: Sequence[Fitted]) -> Mapping[str, Sequence[Trace]]:
+        """Conductances of all unbroken snapshots of the production pulls, by name of the model."""
+        own, *others = [one for one in fitted if not one.plan.purpose]
+        trajectories = production.trajectories
+        tasks, depend_on, places = [], [], []
+        for one in (own, *others):
+            for name in production.names():
+                numbers = list(production.of(name))
+                for pull in (
+                    numbers if one is own or self.options.compare_pulls is None else numbers[: self.options.compare_pulls]
+                ):
+                    model = one.plan.model
+                    models = one.models, one.recalibration
+                    tasks.append(steps.PredictTask(trajectories[pull], model.descriptor, model.regressor, *models))
+                    stated = {"recalibration": asdict(one.recalibration)} if one.recalibration else {}
+                    depend_on.append({"pull": trajectories[pull].name, "fits": list(one.keys), "model": model.name} | stated)
+                    places.append((model.name, pull))
+        if not tasks:
+            return {one.plan.model.name: [] for one in (own, *others)}
+        result = context.ensemble("predictions", steps.predict, tasks, {}, items_depend_on=depend_on)
+        return traces_of(production, places, result)
+
+    def spectra(
+        self, context: Context, snapshots: data.Snapshots, labels: data.Labels, fitted: Fitted, taught: StepResult | None
+    ) -> list[Spectrum]:
+        """T(E) of the narrowest labelled snapshot of a test pull by several Hamiltonians."""
+        if not self.options.spectra:
+            return []
+        test = fitted.plan.split.test
+        pull = snapshots.pull[test[0]]
+        rows = test[snapshots.pull[test] == pull]
+        observables = read_observables(snapshots.pulls.trajectories[int(pull)])
+        narrow = np.argmin(observables["neck_width"][snapshots.snapshot[rows]]) if "neck_width" in observables else -1
+        row = rows[narrow]
+        trajectory, snapshot = snapshots.pulls.trajectories[int(pull)], int(snapshots.snapshot[row])
+        half = self.options.spectrum_half_width_eV
+        energies = np.linspace(-half, half, self.options.spectrum_points)
+        own, transport = context.config.selections["hamiltonian"], context.config.selections["transport"]
+        cases = {case.name: context.config.variants["spectra"][case.name]["hamiltonian"] for case in self.options.spectra}
+        tasks = [
+            steps.SpectrumTask(trajectory, snapshot, hamiltonian, transport, energies, _learnt(hamiltonian, own, taught))
+            for hamiltonian in cases.values()
+        ]
+        depends_on = {"energies_eV": energies.tolist(), **context.identity("transport")}
+        items = [
+            {"case": name, "pull": trajectory.name, "snapshot": snapshot, "hamiltonian": hamiltonian.identity}
+            | ({"learnt": taught.key} if taught is not None and hamiltonian == own else {})
+            for name, hamiltonian in cases.items()
+        ]
+        result = context.ensemble("spectra", steps.spectrum, tasks, depends_on, items_depend_on=items)
+        return [
+            Spectrum.read(name, path, int(pull), snapshot)
+            for name, path in zip(cases, result.paths, strict=True)
+            if path is not None
+        ]
+
+    def write_model(self, outcome: Outcome, domain: Path) -> None:
+        """``model.json``, which ``sharvin predict`` reads."""
+        own = outcome.own
+        first = Frames(next(read_frames(path, batch=1)) for path in outcome.snapshots.pulls.trajectories.values())
+        test = outcome.error(own, "test")
+        learnt = np.concatenate([outcome.part(own, part).exact_G0 for part in ("train", "validation")])
+        write_fitted_model(
+            outcome.context.folder,
+            descriptor=own.plan.model.descriptor,
+            regressor=own.plan.model.regressor,
+            models=own.models,
+            recalibration=own.recalibration,
+            domain=domain,
+            elements=first.species(),
+            atoms=(min(map(len, first)), max(map(len, first))),
+            validation_mae_G0=outcome.error(own, "validation")["mae_G0"],
+            held_out=HeldOutError(test["mae_G0"], test["pulls"], test["snapshots"], own.plan.by) if test["snapshots"] else None,
+            conductances_G0=(float(learnt.min()), float(learnt.max())),
+            periodic=sorted({periodic_across(frame) for frame in first}),
+        )
+
+
+def _learnt(hamiltonian: Selection, own: Selection, taught: StepResult | None) -> Path | None:
+    """Folder of what a Hamiltonian has learnt, if it is the config's own."""
+    if taught is None or hamiltonian != own or not isinstance(hamiltonian.built(), TrainableHamiltonian):
+        return None
+    return data.only(taught) / "model"

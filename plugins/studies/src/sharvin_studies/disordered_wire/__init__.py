@@ -1,0 +1,1 @@
+"""Disordered lattice wires: exact T(E), regressors on on-site maps, errors and ensemble statistics."""

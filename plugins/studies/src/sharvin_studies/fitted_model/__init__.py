@@ -1,0 +1,1 @@
+"""A fitted model with its ensemble, recalibrated standard deviation and applicability domain."""

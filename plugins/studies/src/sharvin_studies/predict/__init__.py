@@ -1,0 +1,1 @@
+"""``sharvin predict``: conductances of anybody's frames by the model of a finished run."""

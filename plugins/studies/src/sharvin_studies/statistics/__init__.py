@@ -1,0 +1,1 @@
+"""Histograms, resampling, errors and calibration of predictions."""
