@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from sharvin import figures
+from sharvin_studies import regression_figures
 from sharvin_studies.break_junction.figures import pulls as plots
 from sharvin_studies.break_junction.figures.elongation import (
     plot_elongation_histogram,
