@@ -32,10 +32,13 @@ def environment(written, tmp_path_factory):
 
 
 def test_new_plugins_are_listed(environment):
-    assert set(SUMMARIES) == set(KINDS)
+    assert set(SUMMARIES) == {*KINDS, "commands"}
     listed = json.loads(environment.sharvin("plugins", "list", "--json").stdout)
     assert all(plugin["status"] == "ok" for plugin in listed["plugins"])
+    assert listed["commands"]["trial-commands"]["summary"] == SUMMARIES["commands"]
     for kind, summary in SUMMARIES.items():
+        if kind == "commands":
+            continue
         assert listed["parts"][kind][f"trial_{kind}"]["summary"] == summary
 
 
@@ -51,6 +54,8 @@ def test_new_plugins_pass_the_checks_of_any_part(environment):
         result = environment.sharvin("plugins", "test", name)
         assert result.returncode == 0, result.stdout
         assert f"ok      {kind}/trial_{kind}: record" in result.stdout
+    result = environment.sharvin("plugins", "test", "sharvin-trial-commands")
+    assert result.returncode == 0 and "ok      command trial-commands: record" in result.stdout, result.stdout
     unknown = environment.sharvin("plugins", "test", "trial_transprot")
     assert unknown.returncode == 2
     assert "did you mean 'trial_transport'" in unknown.stderr
@@ -87,7 +92,7 @@ def test_nothing_of_the_templates_is_left(written):
     for path in written.rglob("*"):
         if path.is_file() and ".ruff_cache" not in path.parts:
             text = path.read_text()
-            for placeholder in ("part_", "PartName", "plugin_package", "plugin-distribution"):
+            for placeholder in ("part_", "command-name", "PartName", "plugin_package", "plugin-distribution"):
                 assert placeholder not in text, path
 
 
@@ -95,6 +100,8 @@ def test_nothing_of_the_templates_is_left(written):
     ("name", "kind", "sentence"),
     [
         ("sharvin-rgf", "transport", "already belongs to sharvin-transport"),
+        ("sharvin-predict", "commands", "already belongs to sharvin-studies"),
+        ("sharvin-check", "commands", "already belongs to sharvin-core"),
         ("sharvin-core", "transport", "one of sharvin's own distributions"),
         ("sharvin_transport", "transport", "one of sharvin's own distributions"),
         ("pluggy", "transport", "is an installed distribution"),

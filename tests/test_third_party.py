@@ -22,7 +22,55 @@ BROKEN = {
         "def sharvin_transport():\n    return [Component('rgf', 'greedy:Solver', 'greedy:Options', 'mine')]\n",
         "the name transport/rgf is reserved for sharvin-transport",
     ),
+    "thief": (
+        "from sharvin.component import Command\nfrom sharvin.hooks import hookimpl\nSHARVIN_API = 1\n@hookimpl\n"
+        "def sharvin_commands():\n    return [Command('predict', 'thief:command', 'mine')]\n",
+        "the command predict is already taken by sharvin-studies",
+    ),
 }
+
+PAGES = """
+from sharvin.component import Command
+from sharvin.hooks import hookimpl
+SHARVIN_API = 1
+@hookimpl
+def sharvin_commands():
+    return [
+        Command("pages", "sharvin_pages.command:count", "Counts the entries of a run."),
+        Command("lost-pages", "sharvin_pages.nowhere:count", "Its module is missing."),
+        Command("plain-pages", "sharvin_pages.command:plain", "It is a function, and no click command."),
+    ]
+@hookimpl
+def sharvin_report(folder, results):
+    from sharvin_pages.command import pages
+    return pages(folder, results)
+"""
+PAGES_COMMAND = """
+import json, os
+from pathlib import Path
+import click
+from sharvin.errors import InputError
+from sharvin.figures import new_figure, save_figure, style
+from sharvin.report import KeyNumber, ReportPart, Section, Table
+def plain(): pass
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def count(run):
+    if not (run / "results.json").exists():
+        raise InputError(f"{run} is no run.")
+    click.echo(f"{len(json.loads((run / 'results.json').read_text()))} entries")
+def pages(folder, results):
+    if os.environ.get("PAGES_FAIL"):
+        raise RuntimeError("out of paper")
+    with style():
+        figure = new_figure()
+        figure.add_subplot().bar([0], [len(results)])
+    save_figure(folder, "entries", figure, {"entries": [len(results)]}, "Entries by count", "How many there are.")
+    table = Table("The entries", ["name", "words"], [[name, len(str(value))] for name, value in results.items()])
+    wrong = Section("A page without its picture", figures=["not_drawn"])
+    numbers = {"mae_test_G0": KeyNumber("what pages calls the error", "G0")}
+    return ReportPart(numbers, sections=[Section("A page of its own", "Told by pages.", ["entries"], [table]), wrong])
+"""
 
 THIN = "{use: nanowire, element: Au, lattice_constant: 4.08, neck: [1, 1, 3], electrode: [2, 2, 5]}"
 """Few orbitals, as the example's solver takes its time."""
@@ -41,7 +89,7 @@ def sharvin_step_finished(step):
 """
 
 
-def broken_distribution(folder, name, source):
+def distribution(folder, name, source):
     """Write an installable distribution ``sharvin-NAME`` whose plugin module has this source."""
     package = folder / f"sharvin_{name}"
     package.mkdir(parents=True)
@@ -57,13 +105,15 @@ def broken_distribution(folder, name, source):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """This repository's packages, the example plugin, four broken ones, and one that prints and imports what it should not."""
+    """This repository's packages, the example plugin, broken ones, a noisy one, and one with commands and pages of reports."""
     folder = tmp_path_factory.mktemp("third-party")
     shutil.copytree(EXAMPLE, folder / "example")
-    broken = [broken_distribution(folder / name, name, source) for name, (source, _) in BROKEN.items()]
-    broken.append(broken_distribution(folder / "noisy", "noisy", NOISY))
+    broken = [distribution(folder / name, name, source) for name, (source, _) in BROKEN.items()]
+    broken.append(distribution(folder / "noisy", "noisy", NOISY))
+    pages = distribution(folder / "pages", "pages", PAGES)
+    (pages / "sharvin_pages" / "command.py").write_text(PAGES_COMMAND)
     environment = ScratchEnvironment(folder / "venv", editable=True)
-    environment.install(folder / "example", *broken)
+    environment.install(folder / "example", pages, *broken)
     return environment
 
 
@@ -162,3 +212,43 @@ def test_a_part_whose_plugin_is_gone_is_an_error_that_names_it(sharvin):
     assert result.returncode == 2
     assert "there is no transport 'example_modes'" in result.stderr
     assert "--set transport" in result.stderr
+
+
+def test_commands_of_a_third_party_are_commands_like_any_others(environment, tmp_path):
+    shown = environment.sharvin("--help").stdout
+    assert "Counts the entries of a run." in shown
+    assert shown.index("pages ") < shown.index("predict ") < shown.index("transmission ")
+    (tmp_path / "results.json").write_text('{"workflow": "any", "seed": 1}')
+    assert environment.sharvin("pages", tmp_path).stdout == "2 entries\n"
+    assert "--debug" in environment.sharvin("pages", "--help").stdout
+    for arguments, sentence in (
+        (["pages", tmp_path / "nothing"], "is no run."),
+        (["lost-pages"], "the command lost-pages of sharvin-pages is broken: sharvin_pages.nowhere:count cannot be imported"),
+        (["plain-pages"], "is broken: sharvin_pages.command:plain is no click.Command"),
+        (["pagse"], "there is no command 'pagse' (did you mean 'pages'"),
+    ):
+        wrong = environment.sharvin(*arguments)
+        assert wrong.returncode == 2 and sentence in wrong.stderr and "Traceback" not in wrong.stderr, wrong.stderr
+    assert environment.sharvin("predict", "--help").returncode == 0  # which a broken plugin claims as well
+    without = environment.sharvin("predict", env={"SHARVIN_DISABLE": "studies"})
+    assert without.returncode == 2 and "the command predict comes from sharvin-studies, which is disabled" in without.stderr
+    checked = environment.sharvin("plugins", "test", "pages")
+    assert checked.returncode == 1 and "ok      command pages: record" in checked.stdout
+    assert "PROBLEM command lost-pages: record" in checked.stdout
+
+
+def test_a_third_party_adds_figures_tables_and_names_to_the_report_and_cannot_spoil_it(environment, tmp_path):
+    results = {"workflow": "break_junction", "seed": 1, "mae_test_G0": 0.1234, "n_traces": 7, "summary": "Done."}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    written = environment.sharvin("report", tmp_path)
+    assert written.returncode == 0, written.stderr
+    page = (tmp_path / "report.html").read_text()
+    for told in ("A page of its own", "Told by pages.", "Entries by count", "The entries", "production pulls"):
+        assert told in page
+    assert page.count("what pages calls the error") + page.count("mean absolute error, test set") == 1
+    assert "A page without its picture" in page and "left out: there is no figure" in page.replace("&#39;", "'")
+    failed = environment.sharvin("report", tmp_path, env={"PAGES_FAIL": "1"})
+    assert failed.returncode == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "What the plugin pages adds to the report is missing: RuntimeError: out of paper." in page
+    assert "production pulls" in page

@@ -102,6 +102,7 @@ class OfferedCommand:
 
     command: Command
     distribution: str
+    version: str
     plugin: str
 
 
@@ -240,7 +241,7 @@ class Registry:
                 if normalised(owner) != normalised(found.distribution):
                     raise Refused(f"the command {command.name} is reserved for {owner}")
                 seen.add(command.name)
-                yield OfferedCommand(command, found.distribution, found.entry.name)
+                yield OfferedCommand(command, found.distribution, found.version, found.entry.name)
 
     def command(self, name: str) -> Any:
         """The :class:`click.Command` of this name that a plugin offers, imported now.

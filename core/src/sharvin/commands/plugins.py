@@ -26,8 +26,9 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
 
     found = registry()
     kinds = [kind] if kind else list(KINDS)
+    commands = {} if kind else dict(sorted(found.commands.items()))
     if as_json:
-        click.echo(json.dumps(_listing(found, kinds), indent=2))
+        click.echo(json.dumps(_listing(found, kinds, commands), indent=2))
         return
     for name in kinds:
         click.echo(click.style(name, bold=True))
@@ -35,6 +36,10 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
             click.echo(f"  {part.component.name:<16} {part.component.summary}  [{part.distribution} {part.version}]")
         if not found.parts[name]:
             click.echo("  none")
+    if commands:
+        click.echo(click.style("commands", bold=True))
+    for name, offered in commands.items():
+        click.echo(f"  {name:<16} {offered.command.summary}  [{offered.distribution} {offered.version}]")
     for plugin in found.plugins:
         if plugin.status != "ok":
             colour = "red" if plugin.status == "broken" else "yellow"
@@ -44,7 +49,7 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
             click.echo(click.style(f"note: {remark}", fg="yellow"))
 
 
-def _listing(found: Any, kinds: list[str]) -> dict[str, Any]:
+def _listing(found: Any, kinds: list[str], commands: dict[str, Any]) -> dict[str, Any]:
     return {
         "parts": {
             kind: {
@@ -57,6 +62,10 @@ def _listing(found: Any, kinds: list[str]) -> dict[str, Any]:
                 for name, part in sorted(found.parts[kind].items())
             }
             for kind in kinds
+        },
+        "commands": {
+            name: {"summary": one.command.summary, "distribution": one.distribution, "version": one.version}
+            for name, one in commands.items()
         },
         "plugins": [
             {
@@ -81,8 +90,9 @@ def show_plugin(name: str) -> None:
 
     found = registry()
     matches = found.named(name)
-    if not matches:
-        click.echo(f"{name} offers no parts; it watches runs.")
+    offered = [one for one in found.commands.values() if name in (one.plugin, one.distribution)]
+    if not matches and not offered:
+        click.echo(f"{name} offers no parts and no commands; it watches runs.")
     for part in matches:
         component = part.component
         click.echo(f"{part.title}: {component.summary}  [{part.distribution} {part.version}]")
@@ -90,6 +100,8 @@ def show_plugin(name: str) -> None:
             if any(values):
                 click.echo(f"  {label}: {', '.join(values)}")
         _show_options(found.options_model(part))
+    for one in offered:
+        click.echo(f"command {one.command.name}: {one.command.summary}  [{one.distribution} {one.version}]")
     for plugin in found.plugins:
         if plugin.name in {part.plugin for part in matches}:
             for remark in plugin.remarks:
@@ -113,7 +125,7 @@ def _show_options(model: Any, before: str = "", around: tuple[Any, ...] = ()) ->
 
 @plugins.command("new")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), default="transport", show_default=True)
+@click.option("--kind", type=click.Choice([*KINDS, "commands"]), default="transport", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Where to make the folder. Default: here.")
 def new_plugin(name: str, kind: str, out: Path) -> None:
     """Write the skeleton of a plugin distribution that installs and passes its conformance tests."""

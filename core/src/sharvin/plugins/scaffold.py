@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from sharvin.commands.own import OWN_COMMANDS
 from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.plugins.entries import installed
@@ -32,8 +33,9 @@ SUMMARIES = {
     "regressors": "Gaussian process over the mean features of a structure",
     "workflows": "mean and spread of the conductance of disordered wires",
     "executors": "threads of this process",
+    "commands": "where the time of a run went",
 }
-"""What the example of each kind does."""
+"""What the example of each kind does; ``commands`` is a command and a section of the report."""
 
 RECORD_TYPES = {
     "descriptors": 'gives="per_atom"',
@@ -56,7 +58,7 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
     name : str
         Name of the distribution, e.g. ``sharvin-mine``; its part is called ``mine``.
     kind : str
-        Kind of its part, one of :data:`SUMMARIES`.
+        Kind of its part, or ``commands``: one of :data:`SUMMARIES`.
 
     Returns
     -------
@@ -85,10 +87,9 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
         raise InputError(f"{distribution} {whose}, and pip would put the new one in its place: choose another name.")
     if importlib.util.find_spec(package) is not None:
         raise InputError(f"there already is an installed package {package!r}: choose another name.")
-    owner = known_components().get(kind, {}).get(part)
-    taken = registry().parts[kind].get(part)
-    if owner or taken:
-        raise InputError(f"{kind}/{part} already belongs to {owner or (taken and taken.distribution)}: choose another name.")
+    owner = _owner(kind, part)
+    if owner:
+        raise InputError(f"{kind}/{part} already belongs to {owner}: choose another name.")
     root = folder / distribution
     if root.exists():
         raise InputError(f"{root} is there already: choose another name, or --out for another folder.")
@@ -101,14 +102,30 @@ def new_plugin(folder: Path, name: str, kind: str) -> str:
         "PartName": title,
         "part_summary": SUMMARIES[kind],
         "part_kind": kind,
-        "part_key": CONFIG_KEYS[kind],
+        "part_key": CONFIG_KEYS.get(kind, ""),
+        "command-name": _command_name(part),
         "sharvin_transport": f"sharvin_{kind}",
     }
     try:
         _write(root, package, part, kind, names)
     except OSError as error:
         raise InputError(f"cannot write {root}: {error.strerror}; choose another --out.") from None
-    return f"{root}: now pip install -e '{root}[test]', sharvin plugins test {part}, pytest {root / 'tests'}"
+    tested = distribution if kind == "commands" else part
+    return f"{root}: now pip install -e '{root}[test]', sharvin plugins test {tested}, pytest {root / 'tests'}"
+
+
+def _owner(kind: str, part: str) -> str:
+    """Distribution that a name belongs to already; empty if it is free."""
+    if kind == "commands":
+        name, offered = _command_name(part), registry().commands
+        own = "sharvin-core" if name in OWN_COMMANDS else ""
+        return own or known_components()["commands"].get(name, "") or (offered[name].distribution if name in offered else "")
+    taken = registry().parts[kind].get(part)
+    return known_components().get(kind, {}).get(part, "") or (taken.distribution if taken else "")
+
+
+def _command_name(part: str) -> str:
+    return part.replace("_", "-")
 
 
 def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]) -> None:
@@ -120,11 +137,13 @@ def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]
         root / "README.md": templates.joinpath("README.md"),
         root / "LICENSE": templates.joinpath("LICENSE"),
         root / ".github" / "workflows" / "ci.yml": templates.joinpath("ci.yml"),
-        source / "plugin.py": templates.joinpath("plugin.py"),
-        source / "configs.py": own.joinpath("configs.py"),
         source / f"{names['part_module']}.py": own.joinpath("part_module.py"),
         root / "tests" / f"test_{part}_conformance.py": own.joinpath("test_module.py"),
     }
+    if kind == "commands":
+        files |= {source / "plugin.py": own.joinpath("plugin.py"), root / "README.md": own.joinpath("README.md")}
+    else:
+        files |= {source / "plugin.py": templates.joinpath("plugin.py"), source / "configs.py": own.joinpath("configs.py")}
     for path, template in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_filled(template, kind, names), encoding="utf-8")
@@ -134,13 +153,21 @@ def _write(root: Path, package: str, part: str, kind: str, names: dict[str, str]
 
 def _filled(template: Traversable, kind: str, names: dict[str, str]) -> str:
     text = template.read_text(encoding="utf-8")
-    if template.name == "plugin.py":
+    if template.name == "plugin.py" and kind != "commands":
         line = f"            {RECORD_TYPES['transport']},\n"
         text = text.replace(line, f"            {RECORD_TYPES[kind]},\n" if kind in RECORD_TYPES else "")
     if template.name == "project.toml" and kind in TESTED_WITH:
         more = "".join(f', "{name}"' for name in TESTED_WITH[kind])
         text = text.replace('"ruff>=0.5"]', f'"ruff>=0.5"{more}]')
     return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], text)
+
+
+def _command_problems(name: str) -> list[str]:
+    try:
+        registry().command(name)
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def test_plugin(name: str) -> int:
@@ -169,6 +196,8 @@ def test_plugin(name: str) -> int:
     owners = {part.plugin for part in parts} or {name}
     plugins = [plugin for plugin in found.plugins if plugin.name in owners or plugin.distribution in owners]
     results = {f"plugin {plugin.name} is light": lightness_problems(plugin.name) for plugin in plugins}
+    for command in (one.command for one in found.commands.values() if one.plugin in {plugin.name for plugin in plugins}):
+        results[f"command {command.name}: record"] = _command_problems(command.name)
     for part in parts:
         results[f"{part.title}: record"] = record_problems(part)
         if not any(part.component.config in problem for problem in results[f"{part.title}: record"]):
