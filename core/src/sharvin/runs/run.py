@@ -20,6 +20,7 @@ from rich.console import Console
 from sharvin.config import Config
 from sharvin.context import Context, Failure, Resume
 from sharvin.errors import InputError
+from sharvin.options import WorkflowOptions
 from sharvin.plugins.entries import installed
 from sharvin.registry import registry
 from sharvin.runs import cache, compiled
@@ -32,8 +33,6 @@ FILES = (
     "results.json",
     "log.jsonl",
     "report.html",
-    "traces.csv",
-    "model.json",
     "figures/figures.json",
     ".lock",
 )
@@ -82,7 +81,7 @@ def run(
     from sharvin.runs.preflight import preflight
 
     plan = preflight(config)
-    with claimed(folder):
+    with claimed(folder, _files_of_study(config)):
         cache.usable_folder()
         cache.limit_bytes()
         compiled.announce()
@@ -125,8 +124,14 @@ def _name_failures(failures: Sequence[Failure], folder: Path, console: Console) 
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claimed(folder: Path, files: Sequence[str] = ()) -> Iterator[None]:
     """Work in a run folder alone.
+
+    Parameters
+    ----------
+    folder : Path
+    files : sequence of str
+        What the study writes there besides the files of any run.
 
     Raises
     ------
@@ -134,7 +139,7 @@ def claimed(folder: Path) -> Iterator[None]:
         If it cannot be written, a folder lies in the place of one of its files or the reverse, or another sharvin works there.
     """
     require_writable(folder, "the run folder")
-    swapped = [(name, "folder", "file") for name in FILES if (folder / name).is_dir()]
+    swapped = [(name, "folder", "file") for name in (*FILES, *files) if (folder / name).is_dir()]
     swapped += [(name, "file", "folder") for name in FOLDERS if (folder / name).is_file()]
     for name, found, wanted in swapped:
         raise InputError(
@@ -148,6 +153,11 @@ def claimed(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise InputError(f"another sharvin works in {folder}: wait for it, or choose another --out.") from None
+
+
+def _files_of_study(config: Config) -> tuple[str, ...]:
+    options = config.workflow.options
+    return options.writes if isinstance(options, WorkflowOptions) else ()
 
 
 def _claim_config(config: Config, folder: Path, update: bool) -> None:
