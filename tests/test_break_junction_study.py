@@ -24,7 +24,7 @@ from sharvin.store import read_json, read_table, read_trajectory
 from sharvin_studies.break_junction import steps
 from sharvin_studies.break_junction.data import SampleSource
 from sharvin_studies.break_junction.fit_tasks import DescribeTask, describe
-from sharvin_studies.predict.command import Request, predict_files
+from sharvin_studies.predict.command import PredictionRequest, predict_files
 from small_study import results
 
 STUDY = """
@@ -303,7 +303,7 @@ def test_the_ensemble_predicts_a_file_as_the_study_did(study, tmp_path):
     with_std = [table for table, _ in tables if "std_G0" in table]
     assert len(with_std) == 4, "the config's own model alone is an ensemble"
     for pull in sorted(folder.glob("production_pulls-*/item-*.h5"))[:2]:
-        predict_files(Request(study, [pull], out=tmp_path / "g.csv"))
+        predict_files(PredictionRequest(study, [pull], out=tmp_path / "g.csv"))
         with (tmp_path / "g.csv").open(newline="") as stream:
             rows = list(csv.DictReader(stream))
         mean, std = (np.array([float(row[name] or "nan") for row in rows]) for name in ("conductance_G0", "std_G0"))

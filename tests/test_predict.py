@@ -19,7 +19,7 @@ from sharvin.samples import Dataset
 from sharvin.store import read_table, read_trajectory
 from sharvin_studies.fitted_model.applicability_domain import Domain
 from sharvin_studies.fitted_model.model import FittedModel, HeldOutError
-from sharvin_studies.predict.command import Request, predict_files
+from sharvin_studies.predict.command import PredictionRequest, predict_files
 from sharvin_studies.predict.figures import draw_predictions
 from sharvin_studies.predict.frames import Predicted
 from sharvin_studies.predict.periodicity import periodic_across
@@ -49,7 +49,7 @@ def read(path):
 
 def predict(run, *files, **options):
     """What the command does, in this process."""
-    predict_files(Request(run, files, **options))
+    predict_files(PredictionRequest(run, files, **options))
 
 
 def conductances(path):

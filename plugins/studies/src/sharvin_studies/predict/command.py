@@ -47,7 +47,7 @@ class WrongOptionError(InputError):
 
 
 @dataclass(frozen=True)
-class Request:
+class PredictionRequest:
     """What ``sharvin predict`` was asked for; see its ``--help``."""
 
     run: Path
@@ -81,7 +81,7 @@ class Request:
         return table
 
 
-def predict_files(request: Request) -> None:
+def predict_files(request: PredictionRequest) -> None:
     """Predict all frames, write CSV and PNG, print a table of a few frames or a summary of many, and warnings.
 
     Raises
@@ -140,7 +140,7 @@ def _labels(files: Sequence[Path]) -> dict[Path, str]:
 class _Work:
     """Files to predictions, one batch after the other."""
 
-    def __init__(self, request: Request, model: FittedModel) -> None:
+    def __init__(self, request: PredictionRequest, model: FittedModel) -> None:
         self.request, self.model = request, model
         self.species = require_symbols(request.species.split(",")) if request.species else ()
         self.needs_marks: bool | None = None

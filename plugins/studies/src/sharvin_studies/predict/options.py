@@ -26,6 +26,6 @@ import click
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv", help="Default: FILE-predicted.csv.")
 def predict(**options: Any) -> None:
     """Conductances of frames in FILES (xyz, LAMMPS dump, traj, POSCAR, our HDF5 …) by the model of a finished RUN."""
-    from sharvin_studies.predict.command import Request, predict_files
+    from sharvin_studies.predict.command import PredictionRequest, predict_files
 
-    predict_files(Request(**options))
+    predict_files(PredictionRequest(**options))

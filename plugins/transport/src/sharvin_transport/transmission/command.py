@@ -9,9 +9,7 @@ understood of the input is printed before anything is computed (:mod:`sharvin_tr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +17,13 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from rich.console import Console
-from sharvin.config.document import override
-from sharvin.devices.brillouin import averaged_observables, averaged_transmission, sampled_devices
+from sharvin.devices.brillouin import averaged_observables, averaged_transmission
 from sharvin.devices.device_checks import check_device
 from sharvin.devices.lead_channels import check_leads_conduct
-from sharvin.devices.two_terminal_file import Device, is_two_terminal_file
 from sharvin.errors import InputError, PhysicsWarning, SharvinError
 from sharvin.executors.threads import one_thread
-from sharvin.files.frame_numbers import chosen_range, no_such_frame, parsed_index
-from sharvin.files.structure_files import numbered_structures
-from sharvin.junction import Junction
 from sharvin.observables import Observables
-from sharvin.options import Options
-from sharvin.options.validation import validate_options
-from sharvin.protocols import ObservingSolver, TransportSolver
-from sharvin.registry import registry
+from sharvin.protocols import TransportSolver
 from sharvin.runs import cache, compiled
 from sharvin.runs.atomic import require_writable
 from sharvin.runs.progress import progress_bar
@@ -41,6 +31,8 @@ from sharvin.two_terminal import Sample
 
 from sharvin_transport.transmission.conditions import Conditions, parse_energies
 from sharvin_transport.transmission.output import Output
+from sharvin_transport.transmission.request import ChosenParts, TransmissionRequest, chosen_parts
+from sharvin_transport.transmission.sources import PreparedFrame, frames_to_compute, samples_of
 from sharvin_transport.transmission.summary import print_summary, warn_of_coarse_sampling
 
 Floats = NDArray[np.float64]
@@ -51,51 +43,7 @@ STEPS_OF_PROGRESS = 50
 """T(E) of one frame is computed in at most this many pieces, so that the progress bar moves."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What ``sharvin transmission`` was asked for; see its ``--help``."""
-
-    file: Path
-    hamiltonian: str | None = None
-    transport: str = "rgf"
-    energies: str = "0"
-    frames: str = ":"
-    species: str | None = None
-    settings: Sequence[str] = ()
-    out: Path | None = None
-    observables: bool = False
-    temperature: str | None = None
-    bias: str | None = None
-    k_points: str | None = None
-    neutrality: str | None = None
-    lead_layers: int | None = None
-    scale: str = "auto"
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Hamiltonian and solver of a request, and the Hamiltonian's options.
-
-    ``stored`` says that the Hamiltonian reads H and S from the request's file itself.
-    """
-
-    name: str
-    hamiltonian: Any
-    options: Options
-    solver: Any
-    stored: bool
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedFrame:
-    """One frame to compute: its k-points with their devices, and the junction where the file is one of structures."""
-
-    number: int
-    device: Device
-    junction: Junction | None
-
-
-def transmission_of_file(request: Request) -> None:
+def transmission_of_file(request: TransmissionRequest) -> None:
     """Compute, print and write T(E) and what was asked for besides.
 
     A frame that is no junction is left out and named at the end; the others are computed.
@@ -107,46 +55,63 @@ def transmission_of_file(request: Request) -> None:
     """
     grid = parse_energies(request.energies)
     conditions = Conditions.parse(request.temperature, request.bias, grid)
-    parts = _parts(request)
+    parts = chosen_parts(request)
     prefix = request.out or request.file.with_name(f"{request.file.stem}-transmission")
     require_writable(prefix.parent, "the folder of the results,")
     cache.usable_folder()
     compiled.announce()
     console = Console()
-    results = _Results()
     with one_thread():
-        sources = list(_sources(request, parts))
-        pieces = 1 if request.observables else min(len(grid), max(1, STEPS_OF_PROGRESS // len(sources)))
-        with progress_bar("transmission", pieces * len(sources), Console(stderr=True)) as advance:
-            for number, prepare in sources:
-                try:
-                    frame = prepare()
-                    for _, system in frame.device.samples:
-                        check_device(system)
-                    _say_first(results, request, parts, frame, console)
-                    results.add(frame, *_computed(frame, parts.solver, grid, request.observables, pieces, advance))
-                except SharvinError as error:
-                    results.failed[number] = error
-                    advance(pieces)
+        results = _results(request, parts, grid, console)
     if not results.numbers:
-        number, first = next(iter(results.failed.items()))
-        # What reads H and S names its file and device itself.
-        named = str(request.file) in str(first)
-        raise type(first)(str(first) if named else f"{request.file}, frame {number}: {first}") from first
+        raise _why_nothing(request.file, results.failed)
     if not np.any(results.rows):
         for _, system in results.first_samples:
             check_leads_conduct(system, grid)
-    output = Output(console, prefix, request.file.name, results.numbers, request.scale)
-    output.transmission(grid, np.array(results.rows))
+    _write(Output(console, prefix, request.file.name, results.numbers, request.scale), results, grid, conditions)
+
+
+def _results(request: TransmissionRequest, parts: ChosenParts, grid: Floats, console: Console) -> _Results:
+    """T(E) and observables of every frame that is a junction, and the reasons why others are not."""
+    results = _Results()
+    sources = list(frames_to_compute(request, parts))
+    pieces = 1 if request.observables else min(len(grid), max(1, STEPS_OF_PROGRESS // len(sources)))
+    with progress_bar("transmission", pieces * len(sources), Console(stderr=True)) as advance:
+        for number, prepare in sources:
+            try:
+                frame = prepare()
+                for _, system in frame.device.samples:
+                    check_device(system)
+                _say_first(results, request, parts, frame, console)
+                results.add(frame, *_computed(frame, parts.solver, grid, request.observables, pieces, advance))
+            except SharvinError as error:
+                results.failed[number] = error
+                advance(pieces)
+    return results
+
+
+def _why_nothing(file: Path, failed: Mapping[int, SharvinError]) -> SharvinError:
+    """The reason of the first frame, which names the file once: what reads H and S does so itself."""
+    number, first = next(iter(failed.items()))
+    reason = str(first) if str(file) in str(first) else f"{file}, frame {number}: {first}"
+    error = type(first)(reason)
+    error.__cause__ = first
+    return error
+
+
+def _write(output: Output, results: _Results, grid: Floats, conditions: Conditions) -> None:
+    """Tables, files and pictures, and the frames that were left out."""
+    transmission = np.array(results.rows)
+    output.transmission(grid, transmission)
     if len(conditions.temperatures_K):
-        output.conductance(grid, np.array(results.rows), conditions.temperatures_K)
+        output.conductance(grid, transmission, conditions.temperatures_K)
     if len(conditions.biases_V):
-        output.current(grid, np.array(results.rows), conditions)
+        output.current(grid, transmission, conditions)
     if results.observed:
         output.observables(results.structures, results.observed)
     for number, reason in results.failed.items():
-        console.print(f"left out: frame {number}: {reason}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Wrote {', '.join(output.written)}", highlight=False, soft_wrap=True)
+        output.console.print(f"left out: frame {number}: {reason}", highlight=False, soft_wrap=True, markup=False)
+    output.console.print(f"Wrote {', '.join(output.written)}", highlight=False, soft_wrap=True)
 
 
 class _Results:
@@ -218,7 +183,9 @@ def _beside_band_edge(solver: TransportSolver, samples: Sequence[Sample], energy
     raise type(first)(f"at E − E_F = {energy_eV:g} eV: {first}")
 
 
-def _say_first(results: _Results, request: Request, parts: Parts, frame: PreparedFrame, console: Console) -> None:
+def _say_first(
+    results: _Results, request: TransmissionRequest, parts: ChosenParts, frame: PreparedFrame, console: Console
+) -> None:
     """What was understood, with the first frame; what a user should know of the physics, once for each kind of notice."""
     if "summary" not in results.said:
         results.said.add("summary")
@@ -229,7 +196,7 @@ def _say_first(results: _Results, request: Request, parts: Parts, frame: Prepare
     if imperfect and frame.junction is not None and "imperfect" not in results.said:
         results.said.add("imperfect")
         mean = float(averaged_transmission(parts.solver, frame.device.samples, np.zeros(1))[0])
-        single = _samples(parts.hamiltonian, frame.junction.as_given())
+        single = samples_of(parts.hamiltonian, frame.junction.as_given())
         other = float(averaged_transmission(parts.solver, single, np.zeros(1))[0])
         warnings.warn(
             f"frame {frame.number}: {imperfect} T(E_F) is {mean:.5g} with the mean and {other:.5g} with leads that repeat the "
@@ -237,86 +204,3 @@ def _say_first(results: _Results, request: Request, parts: Parts, frame: Prepare
             PhysicsWarning,
             stacklevel=2,
         )
-
-
-def _sources(request: Request, parts: Parts) -> Iterator[tuple[int, Callable[[], PreparedFrame]]]:
-    """Numbers of the chosen frames, and what prepares each."""
-    if parts.stored:
-        if request.lead_layers is not None:
-            raise InputError("--lead-layers is for structures; a file of H and S states its leads itself.")
-        if request.species:
-            raise InputError("--species names the atom types of LAMMPS files; a file of H and S has none.")
-        count = len(parts.hamiltonian)
-        numbers = [n for n in chosen_range(parsed_index(request.frames), lambda: count)[:count] if n < count]
-        if not numbers:
-            raise no_such_frame(request.file, request.frames, count)
-        for number in numbers:
-            yield number, partial(_stored_frame, parts, number)
-        return
-    species = request.species.split(",") if request.species else ()
-    for number, atoms in numbered_structures(request.file, request.frames, species):
-        yield number, partial(_frame, parts, number, atoms, request.lead_layers)
-
-
-def _stored_frame(parts: Parts, number: int) -> PreparedFrame:
-    return PreparedFrame(number, parts.hamiltonian.device(number), None)
-
-
-def _frame(parts: Parts, number: int, atoms: Atoms, lead_layers: int | None) -> PreparedFrame:
-    atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
-    junction = Junction.detect(atoms, parts.hamiltonian.range_A(atoms.numbers), lead_layers)
-    return PreparedFrame(number, Device(_samples(parts.hamiltonian, junction), junction.atoms), junction)
-
-
-def _samples(hamiltonian: Any, junction: Junction) -> Sequence[Sample]:
-    """k-points of a structure, one where the Hamiltonian does not sample."""
-    samples = next(sampled_devices(hamiltonian, [junction]))
-    if isinstance(samples, Exception):
-        raise samples
-    return samples
-
-
-def _parts(request: Request) -> Parts:
-    """Hamiltonian and solver with the options of the request."""
-    options: dict[str, Any] = {"hamiltonian": {}, "transport": {}}
-    for setting in request.settings:
-        override(options, setting)
-    if set(options) - {"hamiltonian", "transport"}:
-        raise InputError("--set takes hamiltonian.OPTION=VALUE or transport.OPTION=VALUE here.")
-    name = request.hamiltonian or ("arrays" if is_two_terminal_file(request.file) else "slater_koster")
-    found = registry().find("hamiltonians", name)
-    if found.component.gives != "two_terminal":
-        raise InputError(f"the Hamiltonian {name} is a lattice model and has no use for a structure file.")
-    model = registry().options_model(found)
-    if stored := "file" in found.component.takes:
-        options["hamiltonian"].setdefault("file", str(request.file))
-    for flag, option, value in (
-        ("--k-points", "k_points", parse_k_points(request.k_points)),
-        ("--neutrality", "charge_neutrality", request.neutrality),
-    ):
-        if value is None:
-            continue
-        if option not in model.model_fields:
-            raise InputError(f"{flag} sets the option {option} of a Hamiltonian, which {name} does not have.")
-        options["hamiltonian"][option] = value
-    validated = validate_options(model, options["hamiltonian"], found.title)
-    solver: TransportSolver = registry().build("transport", request.transport, options["transport"])
-    if request.observables and not isinstance(solver, ObservingSolver):
-        raise InputError(f"the solver {request.transport} gives the transmission only; take --transport rgf for --observables.")
-    return Parts(name, registry().build("hamiltonians", name, validated), validated, solver, stored)
-
-
-def parse_k_points(text: str | None) -> list[int] | None:
-    """Divisions of the transverse Brillouin zone from ``3x3``, or ``3`` for both.
-
-    Raises
-    ------
-    InputError
-        If they are no positive whole numbers.
-    """
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").replace(",", "x").split("x")
-    if not 1 <= len(parts) <= 2 or not all(part.strip().isascii() and part.strip().isdigit() and int(part) for part in parts):
-        raise InputError(f"--k-points wants the divisions along x and y, such as 3x3, not {text!r}.")
-    return [int(parts[0]), int(parts[-1])]

@@ -65,6 +65,7 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), help="Beginning of the names of all files. Default: FILE-transmission.")
 def transmission(**options: Any) -> None:
     """T(E) of a wire's structure file (xyz, LAMMPS data or dump, POSCAR, whatever ASE reads) or of a file of H and S."""
-    from sharvin_transport.transmission.command import Request, transmission_of_file
+    from sharvin_transport.transmission.command import transmission_of_file
+    from sharvin_transport.transmission.request import TransmissionRequest
 
-    transmission_of_file(Request(**options))
+    transmission_of_file(TransmissionRequest(**options))

@@ -20,14 +20,15 @@ from sharvin.runs.returned_values import transmission_of
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
 if TYPE_CHECKING:
-    from sharvin_transport.transmission.command import Parts, PreparedFrame
+    from sharvin_transport.transmission.request import ChosenParts
+    from sharvin_transport.transmission.sources import PreparedFrame
 
 ENOUGH_A = 14.0
 """A periodic cell repeated over its k-points should be at least this wide: T of metal contacts is then good to a few per cent."""
 ADVISED_A = 20.0
 
 
-def print_summary(console: Console, file: Path, frame: PreparedFrame, parts: Parts) -> None:
+def print_summary(console: Console, file: Path, frame: PreparedFrame, parts: ChosenParts) -> None:
     """Print atoms, electrodes, periodic directions, sampling, Fermi energy and channels of the leads as two columns."""
     rows = [("file", f"{file.name}, frame {frame.number}")]
     atoms = frame.device.atoms
@@ -43,7 +44,7 @@ def print_summary(console: Console, file: Path, frame: PreparedFrame, parts: Par
     console.print(table, highlight=False)
 
 
-def warn_of_coarse_sampling(junction: Junction, parts: Parts) -> None:
+def warn_of_coarse_sampling(junction: Junction, parts: ChosenParts) -> None:
     """Warn of periodic directions in which cell and k-points are so narrow that T depends on them.
 
     Warns
@@ -113,7 +114,7 @@ def _lead(electrode: Electrode) -> str:
     )
 
 
-def _of_parts(samples: Sequence[Sample], parts: Parts) -> list[tuple[str, str]]:
+def _of_parts(samples: Sequence[Sample], parts: ChosenParts) -> list[tuple[str, str]]:
     system = samples[0][1]
     table = getattr(parts.options, "table", None)
     rows = [("Hamiltonian", f"{parts.name}{f', table {table}' if table else ''}, {_counted(system.size, 'orbital')}")]
