@@ -95,9 +95,7 @@ def _options_of_flags(request: TransmissionRequest, hamiltonian: Part) -> dict[s
     name, known = hamiltonian.component.name, registry().options_model(hamiltonian).model_fields
     for flag, (option, _) in given.items():
         if option not in known:
-            raise InputError(
-                f"{flag} sets the option {option} of a Hamiltonian, which {hamiltonian.component.name} does not have."
-            )
+            raise InputError(f"{flag} sets the option {option} of a Hamiltonian, which {name} does not have.")
     return dict(given.values())
 
 
