@@ -81,7 +81,7 @@ def test_a_step_has_one_name_on_the_console_the_bar_in_log_store_and_report(tmp_
         titles.append(title)
         yield lambda n: None
 
-    monkeypatch.setattr("sharvin.context.progress_bar", bar)
+    monkeypatch.setattr("sharvin.runs.watchers.progress_bar", bar)
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)
         made.ensemble("draw_all", draw, [(5, 0)], {})
