@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from traceback import format_exc
 from typing import Any
 
 from sharvin.errors import InputError, ItemError, SharvinError, StoreError
+from sharvin.runs.digests import digest_of
 
 ItemFunction = Callable[[Any, Path], None]
 """``function(task, path)`` writes `path`, a file or a folder."""
-
-
-def digest_of(content: Mapping[str, Any]) -> str:
-    """40 hexadecimal digits that tell contents of plain data apart."""
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=20).hexdigest()
 
 
 def item_names(

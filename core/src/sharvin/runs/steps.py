@@ -16,8 +16,9 @@ from typing import Any
 
 from sharvin.atomic import atomically, remove
 from sharvin.errors import ItemError, RunError, StoreError
+from sharvin.runs.digests import digest_of
 from sharvin.runs.facts import RunFacts
-from sharvin.runs.items import ItemFunction, digest_of, failure_file, item_names, run_item
+from sharvin.runs.items import ItemFunction, failure_file, item_names, run_item
 from sharvin.runs.watchers import Watchers, called
 from sharvin.source_code import code_identity
 from sharvin.store import read_json, verify, write_json
