@@ -144,6 +144,16 @@ class TrainableHamiltonian(SeriesHamiltonian, Protocol):
         ...
 
 
+@runtime_checkable
+class LearningByOption(TrainableHamiltonian, Protocol):
+    """A Hamiltonian that learns only where an option asks for it; optional. Messages then name the option."""
+
+    @property
+    def learning_option(self) -> str:
+        """The setting with which it learns, as a config has it: ``"option: value"``."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """A snapshot that a :class:`TrainableHamiltonian` computed in full: its device, and float64[n] of the quantity to learn.

@@ -139,10 +139,10 @@ class Survey:
                     parts["regressor"].build()  # which fails where there is no GPU that it asks for, say
         for option, name, other in self.other_hamiltonians():
             with self.at(self.config.place_of_case(option, name, "hamiltonian")):
-                if teaching.learns(other.built()):
-                    sentence = "it has to learn, which only the config's own Hamiltonian does; choose another charge_neutrality."
+                hamiltonian = other.built()
+                if teaching.learns(hamiltonian):
                     place = self.config.place_of_case(option, name, "hamiltonian")
-                    self.problems.append(self.config.problem(place, sentence))
+                    self.problems.append(self.config.problem(place, teaching.why_it_cannot_learn(hamiltonian)))
 
     def other_hamiltonians(self) -> list[tuple[str, str, Selection]]:
         """Option, case and Hamiltonian of those that label some snapshots besides the config's own."""
@@ -396,7 +396,7 @@ def _wrong_energy(energy: float, forces: np.ndarray[Any, Any]) -> str:
         return "it gives an energy or forces of the starting wire that are not finite numbers; check elements and positions."
     largest = float(np.linalg.norm(forces, axis=1).max())
     if energy == 0.0 and largest == 0.0:
-        return "it gives neither energy nor forces of the starting wire: its cutoff is shorter than the bonds."
+        return "it gives neither energy nor forces of the starting wire: its range is shorter than the bonds."
     if largest > LARGEST_FORCE_EV_PER_A:
         return (
             f"it gives a force of {largest:.3g} eV/Å on an atom of the starting wire, which no solid bears; check the lattice "

@@ -254,6 +254,10 @@ class SquareLatticeOptions(Options):
     def files(self) -> tuple[str, ...]:
         return (self.onsite_file,) if self.onsite_file else ()
 
+    def at_concentration(self, concentration: float) -> Self:
+        """The same wires, all with this concentration of impurities; ValueError where the disorder is none of impurities."""
+        return type(self).model_validate({**self.model_dump(), "concentration": concentration})
+
 
 class GridTransferOptions(Options):
     tolerance: PositiveFloat = Field(default=1e-10, ge=1e-12, le=1e-6)
