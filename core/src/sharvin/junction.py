@@ -7,12 +7,14 @@ least as thick as the Hamiltonian's range, so that it couples to its two neighbo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from sharvin.displayed import Displayed, Fact, composition, counted, periodicity
 from sharvin.electrode import Electrode
 from sharvin.errors import InputError
 from sharvin.ideal_layer import IdealLayer, layer_as_given, matched, mean_layer
@@ -36,8 +38,8 @@ __all__ = [
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Junction:
+@dataclass(frozen=True, eq=False, repr=False)
+class Junction(Displayed):
     """A wire between two crystalline electrodes.
 
     Parameters
@@ -62,6 +64,17 @@ class Junction:
     left_electrode: Electrode | None = None
     right_electrode: Electrode | None = None
     joined: bool = False
+
+    def _facts(self) -> Sequence[Fact]:
+        off = [e.deviation_A for e in (self.left_electrode, self.right_electrode) if e is not None]
+        return [
+            ("atoms", composition(self.atoms.numbers)),
+            ("left", _layer_in_words(len(self.left), self.left_period_A, self.left_electrode)),
+            ("right", _layer_in_words(len(self.right), self.right_period_A, self.right_electrode)),
+            ("across", periodicity(self.atoms.pbc)),
+            *([("electrodes", f"atoms at most {max(off):.3f} Å off ideal places")] if off else []),
+            *([("wire", "was cut along z and is joined")] if self.joined else []),
+        ]
 
     def with_positions(self, atoms: Atoms) -> Junction:
         """The same junction with moved atoms (same order); no detection again."""
@@ -189,6 +202,15 @@ class Junction:
             right_electrode=at_right,
         )
         return junction, at_left, at_right
+
+
+def _layer_in_words(atoms: int, period_A: float, electrode: Electrode | None) -> str:
+    """A principal layer: ``"3 layers of 18 atoms, period 7.07 Å"``."""
+    layers = 1 if electrode is None else electrode.layers
+    inside = counted(atoms, "atom")
+    if layers > 1:
+        inside = f"{layers} layers of {atoms // layers} atoms" if atoms % layers == 0 else f"{inside} in {layers} layers"
+    return f"{inside}, period {period_A:.2f} Å"
 
 
 def _too_short(atoms: Atoms, stackings: list[Stacking], min_thickness_A: float) -> str:
