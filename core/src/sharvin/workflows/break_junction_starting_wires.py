@@ -1,6 +1,6 @@
 """The starting wires of a break-junction study: built, and shown to every part that will see them.
 
-Each function looks at the wires of a :class:`~sharvin.workflows.break_junction_plan.Survey` and notes there what would stop the study.
+Each function looks at the wires of a :class:`~sharvin.workflows.break_junction_plan.Survey` and notes what would stop it.
 """
 
 from __future__ import annotations
