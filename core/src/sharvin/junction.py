@@ -195,7 +195,7 @@ class Junction(Displayed):
     def _between(
         cls, atoms: Atoms, left: IdealLayer, right: IdealLayer, joined: bool = False
     ) -> tuple[Junction, Electrode, Electrode]:
-        """The junction between two ideal layers, which are put into one order where they are of one crystal."""
+        """The junction between two ideal layers, which share their mean where they are the same crystal."""
         left, right = matched(left, right)
         (at_left, order_left), (at_right, order_right) = left.electrode(), right.electrode()
         periods = at_left.period_A, at_right.period_A
