@@ -11,11 +11,11 @@ from ase import Atoms
 from scipy.sparse import csr_array, eye_array
 from sharvin.displayed import composition, counted, periodicity, size_in_memory, span
 from sharvin.frames import Frame, Frames
-from sharvin.grid_wire import GridWire
+from sharvin.grid_wire import DisorderedWires, GridWire
 from sharvin.junction import Junction
 from sharvin.observables import Observables
 from sharvin.samples import Dataset, DescribedFrames, Features, FeatureShards, Images, Prediction
-from sharvin.two_terminal import TwoTerminal
+from sharvin.two_terminal import BlochHamiltonian, TwoTerminal
 
 
 def wire(width, layers, neck_layers=3, a=4.0):
@@ -59,6 +59,19 @@ SAID = [
         device,
         "TwoTerminal(18 orbitals; left: 3 orbitals per principal layer; right: 3 orbitals per principal layer; "
         "Fermi energy: 0 eV; H: real, ",
+    ),
+    (
+        lambda: junction().left_electrode,
+        "Electrode(Po 50 atoms in 2 layers; principal layer: 8.00 Å; period: 1 layer, 4.00 Å, seen in ",
+    ),
+    (
+        lambda: BlochHamiltonian(np.zeros((3, 3), dtype=np.int64), np.zeros((3, 2, 2)), np.zeros((3, 2, 2)), 11.0),
+        "BlochHamiltonian(2 orbitals and 11 electrons per cell; couplings: to 3 cells, its own among them)",
+    ),
+    (
+        lambda: DisorderedWires(GridWire(np.zeros((2, 4, 3))), np.array([0.25, 0.5])),
+        "DisorderedWires(GridWire(2 wires of 4 × 3 sites (length × width); batch shape: (2,); hopping: 1; on-site energies: 0); "
+        "concentration: 0.25 to 0.5)",
     ),
     (lambda: device().left, "Lead(3 orbitals; numbers: real; transverse repeats: none)"),
     (

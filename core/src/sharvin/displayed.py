@@ -54,8 +54,8 @@ def composition(numbers: NDArray[np.int64]) -> str:
 
 
 def periodicity(pbc: Sequence[bool] | NDArray[np.bool_]) -> str:
-    """``"periodic in x, y"``."""
-    axes = [axis for axis, periodic in zip("xyz", pbc, strict=True) if periodic]
+    """``"periodic in x, y"``, of the two axes across the wire or of all three."""
+    axes = [axis for axis, periodic in zip("xyz", pbc, strict=False) if periodic]
     return f"periodic in {', '.join(axes)}" if axes else "not periodic"
 
 

@@ -101,8 +101,8 @@ class GridWire(Displayed):
         return TwoTerminal(H=H, S=S, left=lead, right=lead, fermi_energy=0.0)
 
 
-@dataclass(frozen=True, eq=False)
-class DisorderedWires:
+@dataclass(frozen=True, eq=False, repr=False)
+class DisorderedWires(Displayed):
     """Wires drawn from an ensemble.
 
     Parameters
@@ -115,6 +115,10 @@ class DisorderedWires:
 
     wires: GridWire
     concentration: NDArray[np.float64] | None = None
+
+    def _facts(self) -> Sequence[Fact]:
+        stated = "none stated" if self.concentration is None else span(self.concentration)
+        return [("wires", repr(self.wires)), ("concentration", stated)]
 
 
 Systems = Sequence[TwoTerminal | GridWire] | GridWire

@@ -191,17 +191,23 @@ Sample = tuple[float, TwoTerminal]
 """Weight and device of one transverse k-point; the weights of a whole sampling sum to 1."""
 
 
-@dataclass(frozen=True, eq=False)
-class BlochHamiltonian:
+@dataclass(frozen=True, eq=False, repr=False)
+class BlochHamiltonian(Displayed):
     """H(k) = Σ_R exp(2πi k·R) H_R of a crystal, with lattice vectors R in units of the cell and k in fractions of it.
 
-    ``translations`` int64[n_R, 3]; ``H_R``, ``S_R`` [n_R, n, n], ⟨0|H|R⟩ in eV; ``electrons`` a cell.
+    ``translations`` int64[n_R, 3]; ``H_R``, ``S_R`` [n_R, n, n], ⟨0|H|R⟩ in eV; ``electrons`` per cell.
     """
 
     translations: NDArray[np.int64]
     H_R: Matrix
     S_R: Matrix
     electrons: float
+
+    def _facts(self) -> Sequence[Fact]:
+        return [
+            ("cell", f"{counted(self.H_R.shape[1], 'orbital')} and {self.electrons:.4g} electrons per cell"),
+            ("couplings", f"to {counted(len(self.translations), 'cell')}, its own among them"),
+        ]
 
     def at(self, k: NDArray[np.float64]) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
         """H(k) and S(k), complex128 [n, n] each."""
