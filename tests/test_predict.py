@@ -284,6 +284,29 @@ def test_rigid_atoms_are_found_where_a_file_does_not_mark_them(changed, finished
     assert "--lead-layers" not in str(caught.value), "which is an option of another command"
 
 
+def test_what_a_model_refuses_for_another_reason_is_not_taken_for_a_question_of_rigid_atoms(
+    finished, pull, structures, tmp_path, monkeypatch
+):
+    """A model that wants marks and says so in an error of no special kind is told of those that a file has, and no others."""
+    ase.io.write(tmp_path / "w.extxyz", structures[:3])
+    predict(finished, pull, frames=":3", out=tmp_path / "plain.csv")
+    asked, of_the_model = [], FittedModel.predict
+
+    def predicted(self, frames):
+        asked.append([frame.rigid is not None for frame in frames])
+        if not all(asked[-1]):
+            raise InputError("the marks that I want are not there.")
+        return of_the_model(self, frames)
+
+    monkeypatch.setattr(FittedModel, "predict", predicted)
+    predict(finished, pull, frames=":3", out=tmp_path / "marked.csv")
+    np.testing.assert_array_equal(conductances(tmp_path / "marked.csv"), conductances(tmp_path / "plain.csv"))
+    with pytest.raises(InputError, match=r"w\.extxyz, frame 0: the marks that I want are not there"):
+        predict(finished, tmp_path / "w.extxyz")
+    predict(finished, tmp_path / "w.extxyz", electrode_layers=4, out=tmp_path / "counted.csv")
+    np.testing.assert_allclose(conductances(tmp_path / "counted.csv"), conductances(tmp_path / "plain.csv"), atol=1e-5)
+
+
 def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):
     first = read_trajectory(pull)[0]
     np.testing.assert_array_equal(outer_layers(first, 4), first.rigid)

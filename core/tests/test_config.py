@@ -1,13 +1,16 @@
 """A config is checked against the records and option models of the chosen parts alone, and every mistake is reported."""
 
+import pickle
 import sys
 import types
 
 import pytest
 from pydantic import Field, model_validator
-from sharvin import config
+from sharvin import config, registry
 from sharvin.component import Component
+from sharvin.config import checker as config_checker
 from sharvin.config import load_config
+from sharvin.errors import InputError
 from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.options.validation import ConfigError
 from sharvin.registry import Part, Registry
@@ -149,19 +152,27 @@ def check(tmp_path, monkeypatch):
     for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "OfFile", "Trials", "Comparison"):
         setattr(module, name, globals()[name])
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    known = {"hamiltonians": {"far": "sharvin-far"}}
+    for holder in (registry, config_checker):
+        monkeypatch.setattr(holder, "known_components", lambda: known)
     found = Registry(disabled=())
     for kind, parts in PARTS.items():
         found.parts[kind] = {
             name: Part(kind, Component(name, "x:X", f"{module.__name__}:{model.__name__}", "a part", **record), "test", "1")
             for name, model, record in parts
         }
-    monkeypatch.setattr(config, "registry", lambda: found)
+
+    def of_the_installed():
+        raise AssertionError("a config that is given a registry asks no other")
+
+    monkeypatch.setattr(config, "registry_of_the_installed", of_the_installed)
+    monkeypatch.setattr(registry, "registry", of_the_installed)
 
     def load(*settings, profile=None, **changes):
         keys = {"workflow": "study", **GOOD, **changes}
         path = tmp_path / "study.yaml"
         path.write_text("".join(f"{key}: {value}\n" for key, value in keys.items() if value is not None))
-        return load_config(path, settings, profile)
+        return load_config(path, settings, profile, found)
 
     return load
 
@@ -176,6 +187,29 @@ def test_a_good_config_is_resolved_with_its_defaults(check):
     resolved = check().resolved()
     assert resolved["seed"] == 0 and resolved["executor"]["use"] == "processes"
     assert resolved["potential"] == {"use": "gold", "strength": 1.0}
+
+
+def test_a_selection_is_identified_and_built_by_the_registry_that_checked_it(check):
+    structure = check().selections["structure"]
+    assert structure.identity["component"] == "test:structures/wire", "and the fixture fails if another registry is asked"
+    with pytest.raises(InputError, match="structures/wire of test is broken: x:X cannot be imported"):
+        structure.build()
+    sent = pickle.loads(pickle.dumps(structure))
+    assert sent == structure and sent.registry is None, "a worker looks its parts up in a registry of its own"
+
+
+def test_a_case_keeps_the_registry_that_checked_it(check):
+    case = check(**trials("{name: fast, regressor: {rate: 0.5}}")).variants["trials"]["fast"]["regressor"]
+    assert case.identity["component"] == "test:regressors/pictures"
+
+
+def test_a_known_plugin_that_is_not_installed_is_missed_only_where_its_profile_is_chosen(check):
+    layered = {**PROFILED, "profiles": "\n  cluster: {hamiltonian: {use: far}}"}
+    check(**layered)
+    found = problems(check, profile="cluster", **layered)
+    assert any("'far' comes from sharvin-far, which is not installed: pip install sharvin-far" in problem for problem in found)
+    unknown = problems(check, **{**PROFILED, "profiles": "\n  cluster: {hamiltonian: {use: nobody_s}}"})
+    assert any("there is no hamiltonian 'nobody_s'" in problem for problem in unknown), "a name that nobody has is a mistake"
 
 
 def test_settings_on_the_command_line_count_more_than_the_file(check):

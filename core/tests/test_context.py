@@ -17,6 +17,7 @@ from sharvin.config import Config, Selection
 from sharvin.context import Context, Resume
 from sharvin.errors import InputError, ItemError, RunError, StoreError
 from sharvin.registry import create
+from sharvin.runs.digests import digest_of, digest_of_array
 from sharvin.runs.seeds import item_seed, stream
 from sharvin.store import read_json, read_table, write_table
 
@@ -81,7 +82,7 @@ def test_a_step_has_one_name_on_the_console_the_bar_in_log_store_and_report(tmp_
         titles.append(title)
         yield lambda n: None
 
-    monkeypatch.setattr("sharvin.context.progress_bar", bar)
+    monkeypatch.setattr("sharvin.runs.watchers.progress_bar", bar)
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)
         made.ensemble("draw_all", draw, [(5, 0)], {})
@@ -342,3 +343,18 @@ def test_a_run_killed_at_any_moment_completes_to_the_same_bytes(tmp_path, after_
     assert content(result) == content(whole)
     leftovers = list((tmp_path / "killed").rglob("*.tmp"))
     assert leftovers == []
+
+
+def test_digests_tell_contents_apart_and_nothing_else():
+    one = np.arange(6.0)
+    assert digest_of({"a": [1, 2], "b": None}) == digest_of({"b": None, "a": (1, 2)}), "the order of names tells nothing"
+    assert digest_of_array(one) == digest_of_array(np.arange(12.0)[::2] / 2), "nor does the layout in memory"
+    others = [one[::-1], one.reshape(2, 3), one.astype(np.float32), np.zeros(6), np.zeros(6, dtype=np.int64)]
+    assert len({digest_of_array(array) for array in (one, *others)}) == 6
+    with pytest.raises(TypeError):
+        digest_of({"an array, whose text is cut short": np.zeros(10_000)})
+
+
+def test_tasks_made_on_demand_must_say_what_they_depend_on(tmp_path):
+    with create("executors", "serial") as workers, pytest.raises(TypeError, match="items_depend_on"):
+        context(tmp_path / "a", workers).ensemble("draw", draw, lambda: [(5, 0)], {})

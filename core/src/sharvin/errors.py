@@ -29,6 +29,10 @@ class RunError(SharvinError):
     """The run failed for a reason that is not the user's input."""
 
 
+class RigidAtomsUnknownError(InputError):
+    """A part needs to know which atoms of a frame are rigid, and the frame does not say (:attr:`sharvin.frames.Frame.rigid`)."""
+
+
 class StoreError(InputError):
     """A file of the store is corrupted, locked or belongs to another run."""
 

@@ -10,13 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
+from sharvin.words.displayed import Displayed, Fact, composition, counted, periodicity, span
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
+SHOWN_SCALARS = 4
+"""Scalars that a frame shows of itself; all are in ``scalars``."""
+SHOWN_FRAMES = 100
+"""Frames whose elements are looked for, so that a million of them show themselves at once."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(Displayed):
     """One geometry and the scalars that were measured with it.
 
     Parameters
@@ -53,6 +60,19 @@ class Frame:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def _facts(self) -> Sequence[Fact]:
+        lengths = np.linalg.norm(self.cell, axis=1)
+        cell = f"{' × '.join(f'{length:.2f}' for length in lengths)} Å" if lengths.any() else "none"
+        rigid = "not known" if self.rigid is None else f"{int(self.rigid.sum()):,} atoms"
+        scalars = [f"{name} = {value:.4g}" for name, value in self.scalars.items()]
+        more = f" and {len(scalars) - SHOWN_SCALARS} more" if len(scalars) > SHOWN_SCALARS else ""
+        return [
+            ("atoms", composition(self.numbers)),
+            ("cell", f"{cell}, {periodicity(self.pbc)}"),
+            ("rigid", rigid),
+            ("scalars", ", ".join(scalars[:SHOWN_SCALARS]) + more or "none"),
+        ]
+
     @classmethod
     def from_atoms(cls, atoms: Atoms, **scalars: float) -> Frame:
         """Copy an ASE structure, with its array ``rigid`` if it has one."""
@@ -75,7 +95,7 @@ class Frame:
         return atoms
 
 
-class Frames(Sequence[Frame]):
+class Frames(Displayed, Sequence[Frame]):
     """A sequence of frames, of one wire or of many; the sample type of kind ``graph``.
 
     Slices and index arrays give ``Frames``; an integer gives one :class:`Frame`. Frames are shared, not copied.
@@ -109,6 +129,19 @@ class Frames(Sequence[Frame]):
         return Frames(self._frames[i] for i in np.arange(len(self))[index])
 
     take = __getitem__
+
+    def _facts(self) -> Sequence[Fact]:
+        sizes = [len(frame) for frame in self._frames]
+        atoms = f" of {span(sizes)} atoms" if sizes else ""
+        names = list(dict.fromkeys(name for frame in self._frames[:1] for name in frame.scalars))
+        few = self._frames[:SHOWN_FRAMES]
+        elements = ", ".join(Frames(few).species()) or "none"
+        of_which = f" (of the first {len(few):,} frames)" if len(few) < len(self) else ""
+        return [
+            ("frames", f"{counted(len(self), 'frame')}{atoms}"),
+            ("elements", elements + of_which),
+            ("scalars", ", ".join(names[:SHOWN_SCALARS]) + (" …" if len(names) > SHOWN_SCALARS else "") or "none"),
+        ]
 
     def scalar(self, name: str) -> NDArray[np.float64]:
         """Values of one scalar, float64[n_frames]; nan where a frame does not have it."""

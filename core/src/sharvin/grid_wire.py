@@ -1,4 +1,4 @@
-r"""The square-lattice wire: :class:`GridWire`, one orbital a site, disorder in the on-site energies.
+r"""The square-lattice wire: :class:`GridWire`, one orbital per site, disorder in the on-site energies.
 
 .. math:: H = \sum_i \epsilon_i a_i^\dagger a_i - t \sum_{\langle ij \rangle} a_i^\dagger a_j
 
@@ -16,10 +16,11 @@ from scipy.sparse import block_diag, csr_array, diags_array, eye_array, kron
 
 from sharvin.errors import InputError
 from sharvin.two_terminal import Lead, TwoTerminal
+from sharvin.words.displayed import Displayed, Fact, counted, span
 
 
-@dataclass(frozen=True, eq=False)
-class GridWire:
+@dataclass(frozen=True, eq=False, repr=False)
+class GridWire(Displayed):
     """Square-lattice wires of one size, one or a whole batch.
 
     Parameters
@@ -70,8 +71,16 @@ class GridWire:
         """Number of wires."""
         return int(np.prod(self.batch_shape, dtype=np.int64))
 
+    def _facts(self) -> Sequence[Fact]:
+        return [
+            ("wires", f"{counted(len(self), 'wire')} of {self.length} × {self.width} sites (length × width)"),
+            ("batch shape", str(self.batch_shape)),
+            ("hopping", f"{self.t:.4g}"),
+            ("on-site energies", span(self.onsite)),
+        ]
+
     def lead(self) -> Lead:
-        """The clean lead, one slice a principal layer."""
+        """The clean lead, one slice per principal layer."""
         w = self.width
         chain = -self.t * (np.eye(w, k=1) + np.eye(w, k=-1))
         return Lead(H00=chain, H01=-self.t * np.eye(w), S00=np.eye(w), S01=np.zeros((w, w)))
@@ -92,8 +101,8 @@ class GridWire:
         return TwoTerminal(H=H, S=S, left=lead, right=lead, fermi_energy=0.0)
 
 
-@dataclass(frozen=True, eq=False)
-class DisorderedWires:
+@dataclass(frozen=True, eq=False, repr=False)
+class DisorderedWires(Displayed):
     """Wires drawn from an ensemble.
 
     Parameters
@@ -106,6 +115,10 @@ class DisorderedWires:
 
     wires: GridWire
     concentration: NDArray[np.float64] | None = None
+
+    def _facts(self) -> Sequence[Fact]:
+        stated = "none stated" if self.concentration is None else span(self.concentration)
+        return [("wires", repr(self.wires)), ("concentration", stated)]
 
 
 Systems = Sequence[TwoTerminal | GridWire] | GridWire

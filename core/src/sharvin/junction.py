@@ -7,6 +7,7 @@ is at least as thick as the Hamiltonian's range, so that it couples to its two n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from sharvin.electrodes.stated_period import stated_stacking
 from sharvin.electrodes.wire_cut import Cut, find_cut, in_reach_of, widest_gap
 from sharvin.electrodes.wire_end import LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, NO_IMAGE_A, WireEnd
 from sharvin.errors import InputError
+from sharvin.words.displayed import Displayed, Fact, composition, counted, periodicity
 
 __all__ = [
     "IDEAL_A",
@@ -36,8 +38,8 @@ __all__ = [
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Junction:
+@dataclass(frozen=True, eq=False, repr=False)
+class Junction(Displayed):
     """A wire between two crystalline electrodes.
 
     Parameters
@@ -63,6 +65,17 @@ class Junction:
     right_electrode: Electrode | None = None
     joined: bool = False
 
+    def _facts(self) -> Sequence[Fact]:
+        off = [e.deviation_A for e in (self.left_electrode, self.right_electrode) if e is not None]
+        return [
+            ("atoms", composition(self.atoms.numbers)),
+            ("left", _layer_in_words(len(self.left), self.left_period_A, self.left_electrode)),
+            ("right", _layer_in_words(len(self.right), self.right_period_A, self.right_electrode)),
+            ("across", periodicity(self.atoms.pbc)),
+            *([("electrodes", f"atoms at most {max(off):.3f} Å off ideal places")] if off else []),
+            *([("wire", "was cut along z and is joined")] if self.joined else []),
+        ]
+
     def with_positions(self, atoms: Atoms) -> Junction:
         """The same junction with moved atoms (same order); no detection again."""
         if len(atoms) != len(self.atoms) or np.any(atoms.numbers != self.atoms.numbers):
@@ -75,7 +88,7 @@ class Junction:
             return self, self.left_electrode, self.right_electrode
         left = layer_as_given(self.atoms, self.left, self.left_period_A)
         right = layer_as_given(self.atoms, self.right, self.right_period_A)
-        return self._between(left, right)
+        return self._between(self.atoms, left, right, self.joined)
 
     def as_given(self) -> Junction:
         """The same junction with leads that repeat the outermost principal layers with the atoms where they are, not at the mean.
@@ -125,15 +138,11 @@ class Junction:
         cut = find_cut(atoms, min_thickness_A) if min_thickness_A > 0 else None
         try:
             found = cls._found(atoms, min_thickness_A, lead_layers)
-        except InputError as error:
+        except InputError as refusal:
             if cut is None:
-                raise InputError(_with_hint(cls, atoms, min_thickness_A, lead_layers, str(error))) from None
-            return cls._joined(atoms, cut, min_thickness_A, lead_layers, str(error))
-        if cut is not None and cut.gap_A:
-            try:
-                cls._found(cut.joined(atoms), min_thickness_A, lead_layers)
-            except InputError:
-                return found
+                raise _advised(refusal, atoms, min_thickness_A, lead_layers) from None
+            return cls._joined(atoms, cut, min_thickness_A, lead_layers, refusal)
+        if cut is not None and cut.gap_A and cls._is_found(cut.joined(atoms), min_thickness_A, lead_layers):
             raise InputError(
                 f"{cut}, and is whole across the cell boundary; it has electrodes either way. Move its two parts together, or, "
                 "if the gap is meant, lengthen the third cell vector."
@@ -141,7 +150,8 @@ class Junction:
         return found
 
     @classmethod
-    def _joined(cls, atoms: Atoms, cut: Cut, min_thickness_A: float, lead_layers: int | None, reason: str) -> Junction:
+    def _joined(cls, atoms: Atoms, cut: Cut, min_thickness_A: float, lead_layers: int | None, refusal: InputError) -> Junction:
+        """The junction that a cut wire is when made whole; `refusal` says why it is none as it stands."""
         whole = cut.joined(atoms)
         try:
             check_overlap(whole)
@@ -149,10 +159,20 @@ class Junction:
         except InputError as error:
             if cut.gap_A:
                 raise InputError(f"{cut}; made whole across the cell boundary it is no junction either: {error}") from None
-            raise InputError(_with_hint(cls, atoms, min_thickness_A, lead_layers, reason)) from None
+            raise _advised(refusal, atoms, min_thickness_A, lead_layers) from None
+
+    @classmethod
+    def _is_found(cls, atoms: Atoms, min_thickness_A: float, lead_layers: int | None) -> bool:
+        """Whether a wire, its atoms where they are, has two electrodes."""
+        try:
+            cls._found(atoms, min_thickness_A, lead_layers)
+        except InputError:
+            return False
+        return True
 
     @classmethod
     def _found(cls, atoms: Atoms, min_thickness_A: float, lead_layers: int | None) -> Junction:
+        """The junction of a wire whose atoms stay where they are; InputError if it has no two electrodes."""
         stackings = []
         for side in ("left", "right"):
             end = WireEnd(atoms, side)
@@ -161,34 +181,34 @@ class Junction:
             else:
                 stackings.append(stated_stacking(end, min_thickness_A, lead_layers))
         left, right = (mean_layer(stacking, min_thickness_A) for stacking in stackings)
-        for side, layer in (("left", left), ("right", right)):
-            off = layer.shape.deviation_A
-            if off > MATCH_TOLERANCE_A:
-                raise InputError(
-                    f"the {side} electrode is not periodic: an atom is {off:.2f} Å off its place in the mean of its periods "
-                    f"(accepted: {MATCH_TOLERANCE_A} Å); build it from ideal layers."
-                )
+        _check_periodic(left, "left")
+        _check_periodic(right, "right")
         if np.intersect1d(left.atoms, right.atoms).size:
             raise InputError(_too_short(atoms, stackings, min_thickness_A))
-        junction = cls(atoms, left.atoms.ravel(), right.atoms.ravel(), 0.0, 0.0)._between(left, right)[0]
+        junction, at_left, at_right = cls._between(atoms, left, right)
         if min_thickness_A > 0:
-            for side, electrode in zip(("left", "right"), junction.electrodes()[1:], strict=True):
-                check_coupled(electrode, min_thickness_A, side)
+            check_coupled(at_left, min_thickness_A, "left")
+            check_coupled(at_right, min_thickness_A, "right")
         return junction
 
-    def _between(self, left: IdealLayer, right: IdealLayer) -> tuple[Junction, Electrode, Electrode]:
+    @classmethod
+    def _between(
+        cls, atoms: Atoms, left: IdealLayer, right: IdealLayer, joined: bool = False
+    ) -> tuple[Junction, Electrode, Electrode]:
+        """The junction between two ideal layers, which share their mean where they are the same crystal."""
         left, right = matched(left, right)
-        (at_left, order_l), (at_right, order_r) = left.electrode(), right.electrode()
-        junction = replace(
-            self,
-            left=order_l,
-            right=order_r,
-            left_period_A=at_left.period_A,
-            right_period_A=at_right.period_A,
-            left_electrode=at_left,
-            right_electrode=at_right,
-        )
-        return junction, at_left, at_right
+        (at_left, order_left), (at_right, order_right) = left.electrode(), right.electrode()
+        periods = at_left.period_A, at_right.period_A
+        return cls(atoms, order_left, order_right, *periods, at_left, at_right, joined), at_left, at_right
+
+
+def _layer_in_words(atoms: int, period_A: float, electrode: Electrode | None) -> str:
+    """A principal layer: ``"3 layers of 18 atoms, period 7.07 Å"``."""
+    layers = 1 if electrode is None else electrode.layers
+    inside = counted(atoms, "atom")
+    if layers > 1:
+        inside = f"{layers} layers of {atoms // layers} atoms" if atoms % layers == 0 else f"{inside} in {layers} layers"
+    return f"{inside}, period {period_A:.2f} Å"
 
 
 def _too_short(atoms: Atoms, stackings: list[Stacking], min_thickness_A: float) -> str:
@@ -198,24 +218,40 @@ def _too_short(atoms: Atoms, stackings: list[Stacking], min_thickness_A: float) 
     return f"the wire is {length:.2f} Å long, too short for two electrodes of {electrodes}; add layers to its ends."
 
 
-def _with_hint(cls: type[Junction], atoms: Atoms, min_thickness_A: float, lead_layers: int | None, reason: str) -> str:
-    """The reason why a structure is no junction, or a better one: a wire that is cut along z, or runs along another axis."""
+def _check_periodic(layer: IdealLayer, side: str) -> None:
+    """Refuse an electrode whose atoms are not where the mean of its periods has them."""
+    off = layer.shape.deviation_A
+    if off > MATCH_TOLERANCE_A:
+        raise InputError(
+            f"the {side} electrode is not periodic: an atom is {off:.2f} Å off its place in the mean of its periods "
+            f"(accepted: {MATCH_TOLERANCE_A} Å); build it from ideal layers."
+        )
+
+
+def _advised(refusal: InputError, atoms: Atoms, min_thickness_A: float, lead_layers: int | None) -> InputError:
+    """Why a structure is no junction, or a better reason: the wire is cut along z, or runs along another axis."""
     gap = widest_gap(atoms, max(min_thickness_A, NO_IMAGE_A))
     if gap is not None:
-        return (
-            f"{reason} There is a gap of {gap[1]:.1f} Å above z = {gap[0]:.1f} Å: if the file has the wire cut along z, move "
+        return InputError(
+            f"{refusal} There is a gap of {gap[1]:.1f} Å above z = {gap[0]:.1f} Å: if the file has the wire cut along z, move "
             "the atoms beyond the gap to the other end."
         )
     for axis in (0, 1):
-        turned = atoms.copy()
-        axes = np.roll([0, 1, 2], 2 - axis)
-        turned.set_cell(atoms.cell.array[axes][:, axes])
-        turned.positions = atoms.positions[:, axes]
-        turned.pbc = [*atoms.pbc[axes][:2], False]
-        try:
-            check_cell(turned)
-            cls._found(turned, min_thickness_A, lead_layers)
-        except InputError:
-            continue
-        return f"the wire runs along {'xy'[axis]}; turn it so that the transport direction is z."
-    return reason
+        if _runs_along(axis, atoms, min_thickness_A, lead_layers):
+            return InputError(f"the wire runs along {'xy'[axis]}; turn it so that the transport direction is z.")
+    return refusal
+
+
+def _runs_along(axis: int, atoms: Atoms, min_thickness_A: float, lead_layers: int | None) -> bool:
+    """Whether a structure would be a junction if its `axis` were z."""
+    axes = np.roll([0, 1, 2], 2 - axis)
+    turned = atoms.copy()
+    turned.set_cell(atoms.cell.array[axes][:, axes])
+    turned.positions = atoms.positions[:, axes]
+    turned.pbc = [*atoms.pbc[axes][:2], False]
+    try:
+        check_cell(turned)
+        Junction._found(turned, min_thickness_A, lead_layers)
+    except InputError:
+        return False
+    return True

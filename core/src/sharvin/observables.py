@@ -19,16 +19,19 @@ Of a device that is sampled at transverse k-points with weights :math:`w_k` they
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sharvin.words.displayed import Displayed, Fact, counted, span
+
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Observables:
+@dataclass(frozen=True, eq=False, repr=False)
+class Observables(Displayed):
     r"""Observables of one device.
 
     Parameters
@@ -66,6 +69,20 @@ class Observables:
     wave_functions: NDArray[np.complex128] | None = None
     k_weights: Floats | None = None
     k_eigenchannels: Floats | None = None
+
+    def _facts(self) -> Sequence[Fact]:
+        channels = self.eigenchannels.shape[1]
+        kept = "not kept" if self.wave_functions is None else f"{self.wave_functions.shape[1]:,} orbitals"
+        sampled = [] if self.k_weights is None else [("k-points", f"mean of {len(self.k_weights)}")]
+        return [
+            ("energies", f"{counted(len(self.energies_eV), 'energy', 'energies')}, {span(self.energies_eV, 'eV')}"),
+            ("transmission", span(self.transmission)),
+            ("eigenchannels", f"at most {channels}"),
+            ("density of states", f"{span(self.dos_per_eV, 'per eV and spin')}, on {self.ldos_left_per_eV.shape[1]:,} atoms"),
+            ("bond currents", counted(len(self.bonds), "bond")),
+            ("wave functions", kept),
+            *sampled,
+        ]
 
     @property
     def transmission(self) -> Floats:

@@ -26,7 +26,7 @@ from sharvin.errors import InputError, MissingPackageError, SharvinError, Unknow
 from sharvin.plugins.entries import PluginEntry, described, installed_entries, nameless_leftover, normalised
 from sharvin.plugins.import_fence import fenced, reason_of
 from sharvin.plugins.record_form import command_form_problems, entry_point_problem, form_problems
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from sharvin.options import Options

@@ -12,6 +12,7 @@ the device are the outermost left principal layer and equal the lead's, the last
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,7 @@ from scipy.sparse.csgraph import connected_components
 
 from sharvin.devices.device_checks import CHECKED_ORBITALS, check_hermitian, check_overlap
 from sharvin.errors import InputError
+from sharvin.words.displayed import Displayed, Fact, counted
 
 Matrix = NDArray[np.float64] | NDArray[np.complex128]
 
@@ -42,8 +44,8 @@ class Supercell:
         return int(self.orbitals.shape[0]), int(self.orbitals.shape[1])
 
 
-@dataclass(frozen=True, eq=False)
-class Lead:
+@dataclass(frozen=True, eq=False, repr=False)
+class Lead(Displayed):
     """Principal-layer blocks of a semi-infinite lead, [m, m] each, in eV; ``supercell`` where it repeats transversally."""
 
     H00: Matrix
@@ -63,6 +65,14 @@ class Lead:
     def size(self) -> int:
         """Orbitals in a principal layer."""
         return int(self.H00.shape[0])
+
+    def _facts(self) -> Sequence[Fact]:
+        supercell = "none" if self.supercell is None else " × ".join(map(str, self.supercell.repeats))
+        return [
+            ("principal layer", counted(self.size, "orbital")),
+            ("numbers", "complex" if np.iscomplexobj(self.H00) or np.iscomplexobj(self.H01) else "real"),
+            ("transverse repeats", supercell),
+        ]
 
     def shifted(self, energy_eV: float) -> Lead:
         """The same lead with all energies moved: H + energy S."""
@@ -84,8 +94,8 @@ class Lead:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class TwoTerminal:
+@dataclass(frozen=True, eq=False, repr=False)
+class TwoTerminal(Displayed):
     """Device between two leads.
 
     H and S of a small one are checked when it is made; :func:`sharvin.devices.device_checks.check_device` checks all of any size.
@@ -127,6 +137,18 @@ class TwoTerminal:
         """Number of orbitals."""
         return int(self.H.shape[0])
 
+    def _facts(self) -> Sequence[Fact]:
+        atoms = "" if self.atom is None else f" of {counted(len(np.unique(self.atom)), 'atom')}"
+        numbers = "complex" if np.iscomplexobj(self.H) else "real"
+        return [
+            ("device", f"{counted(self.size, 'orbital')}{atoms}"),
+            ("left", f"{counted(self.left.size, 'orbital')} per principal layer"),
+            ("right", f"{counted(self.right.size, 'orbital')} per principal layer"),
+            ("Fermi energy", f"{self.fermi_energy:.4g} eV"),
+            ("H", f"{numbers}, {self.H.nnz:,} elements ({100 * self.H.nnz / self.size**2:.3g} %)"),
+            ("basis", "orthogonal" if _is_identity(self.S) else "not orthogonal"),
+        ]
+
     @cached_property
     def connected(self) -> bool:
         """Whether a chain of non-zero elements of H or S leads from the left principal layer to the right one."""
@@ -160,21 +182,32 @@ class TwoTerminal:
         )
 
 
+def _is_identity(S: csr_array) -> bool:
+    """Whether a sparse matrix is the identity, element by element."""
+    return bool(np.count_nonzero(S.data) == S.shape[0] and np.all(S.diagonal() == 1.0))
+
+
 Sample = tuple[float, TwoTerminal]
 """Weight and device of one transverse k-point; the weights of a whole sampling sum to 1."""
 
 
-@dataclass(frozen=True, eq=False)
-class BlochHamiltonian:
+@dataclass(frozen=True, eq=False, repr=False)
+class BlochHamiltonian(Displayed):
     """H(k) = Σ_R exp(2πi k·R) H_R of a crystal, with lattice vectors R in units of the cell and k in fractions of it.
 
-    ``translations`` int64[n_R, 3]; ``H_R``, ``S_R`` [n_R, n, n], ⟨0|H|R⟩ in eV; ``electrons`` a cell.
+    ``translations`` int64[n_R, 3]; ``H_R``, ``S_R`` [n_R, n, n], ⟨0|H|R⟩ in eV; ``electrons`` per cell.
     """
 
     translations: NDArray[np.int64]
     H_R: Matrix
     S_R: Matrix
     electrons: float
+
+    def _facts(self) -> Sequence[Fact]:
+        return [
+            ("cell", f"{counted(self.H_R.shape[1], 'orbital')} and {self.electrons:.4g} electrons per cell"),
+            ("couplings", f"to {counted(len(self.translations), 'cell')}, its own among them"),
+        ]
 
     def at(self, k: NDArray[np.float64]) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
         """H(k) and S(k), complex128 [n, n] each."""

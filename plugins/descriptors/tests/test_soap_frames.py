@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sharvin
 from ase.build import fcc100
-from sharvin.errors import InputError
+from sharvin.errors import InputError, RigidAtomsUnknownError
 from sharvin.frames import Frame, Frames
 from sharvin_descriptors import soap as soap_module
 
@@ -105,7 +105,7 @@ def test_mobile_atoms_that_are_not_known_are_an_error(pull):
     frame = pull[0]
     unknown = Frame(frame.numbers, frame.positions, frame.cell, frame.pbc)
     fixed = Frame(frame.numbers, frame.positions, frame.cell, frame.pbc, rigid=np.ones(len(frame), dtype=bool))
-    with pytest.raises(InputError, match="frame 1 does not say; give the structure the array rigid"):
+    with pytest.raises(RigidAtomsUnknownError, match="frame 1 does not say; give the structure the array rigid"):
         soap(centres="mobile").describe(Frames([frame, unknown]))
     with pytest.raises(InputError, match="every atom of frame 0 is rigid"):
         soap(centres="mobile").describe(Frames([fixed]))

@@ -3,6 +3,7 @@ import pytest
 from ase.build import bulk
 from sharvin import Frames, create
 from sharvin.errors import InputError, ItemError
+from sharvin.options import ConditionedOptions
 from sharvin_md.lammps_system import LammpsSystem
 from sharvin_md.neck_width import NeckWidth
 
@@ -190,3 +191,16 @@ def test_the_thermostat_holds_its_temperature_and_the_crystal_does_not_drift(the
     assert frames.scalar("temperature_K").mean() == pytest.approx(300, rel=0.05)
     drift = frames[-1].positions.mean(axis=0) - atoms.positions.mean(axis=0)
     assert np.abs(drift).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("name", "units"),
+    [("lammps_pull", {"speed_m_per_s": "m/s", "temperature_K": "K"}), ("lammps_nvt", {"temperature_K": "K"})],
+)
+def test_conditions_are_options_that_hold_numbers_in_the_stated_unit(name, units):
+    options = create("dynamics", name).options
+    assert isinstance(options, ConditionedOptions)
+    assert {one.option: one.unit for one in options.conditions()} == units
+    for one in options.conditions():
+        assert isinstance(getattr(options, one.option), float) and one.option.endswith(one.unit.replace("/", "_per_"))
+        assert one.name in one.title

@@ -9,7 +9,7 @@ import sharvin
 import torch
 from e3nn import o3
 from scipy.spatial.transform import Rotation
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import InputError, ItemError, RigidAtomsUnknownError
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
@@ -304,7 +304,7 @@ def nowhere(frame):
         (nowhere, {}, ItemError, "not finite"),
         (lambda frame: replace(frame, pbc=np.array([True, False, False])), {}, InputError, "without a cell vector"),
         (lambda frame: replace(frame, rigid=np.ones(len(frame), dtype=bool)), {"centres": "mobile"}, InputError, "is rigid"),
-        (lambda frame: replace(frame, rigid=None), {"centres": "mobile"}, InputError, "set centres: all"),
+        (lambda frame: replace(frame, rigid=None), {"centres": "mobile"}, RigidAtomsUnknownError, "set centres: all"),
     ],
 )
 def test_structures_that_make_no_graph_are_refused(change, options, error, message):

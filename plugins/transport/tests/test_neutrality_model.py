@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from scipy.spatial.transform import Rotation
 from sharvin.errors import InputError
 from sharvin.junction import Junction
-from sharvin.protocols import Reference, TrainableHamiltonian
+from sharvin.protocols import LearningByOption, Reference, TrainableHamiltonian
 from sharvin.two_terminal import TwoTerminal
 from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
 from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
@@ -25,6 +25,13 @@ BONDS = (2.62, 2.7, 2.78, 2.86)
 
 def untaught(table: str = "ptbp") -> SlaterKoster:
     return SlaterKoster(SlaterKosterOptions(table=table, charge_neutrality="predicted"))
+
+
+def test_the_setting_that_it_names_is_the_one_with_which_it_learns() -> None:
+    plain = SlaterKoster(SlaterKosterOptions())
+    assert isinstance(plain, LearningByOption) and not plain.learns
+    option, _, value = plain.learning_option.partition(": ")
+    assert SlaterKoster(SlaterKosterOptions.model_validate({option: value})).learns
 
 
 def junction_of(atoms: Atoms) -> Junction:

@@ -9,6 +9,7 @@ import pytest
 from sharvin import create
 from sharvin.errors import InputError
 from sharvin.grid_wire import DisorderedWires
+from sharvin.options import ConcentrationOptions
 
 
 def sample(count: int = 400, **options: object) -> DisorderedWires:
@@ -85,3 +86,20 @@ def test_own_maps_come_in_their_order(tmp_path: Path) -> None:
 def test_options_that_do_not_fit_the_disorder_are_refused(options: dict[str, object], why: str) -> None:
     with pytest.raises(InputError, match=why):
         sample(**options)
+
+
+@pytest.mark.parametrize("disorder", [{"disorder": "III"}, {"disorder": "values", "values": [5.0]}])
+def test_options_at_a_concentration_draw_wires_of_it_and_change_nothing_else(disorder: dict[str, object]) -> None:
+    options = create("hamiltonians", "square_lattice", length=30, width=30, **disorder).options
+    assert isinstance(options, ConcentrationOptions)
+    fixed = options.at_concentration(0.25)
+    assert {**fixed.model_dump(), "concentration": None} == options.model_dump()
+    drawn = create("hamiltonians", "square_lattice", **fixed.model_dump()).sample(50, np.random.default_rng(0))
+    assert drawn.concentration is not None and np.all(drawn.concentration == 0.25)
+    assert np.mean(drawn.wires.onsite != 0) == pytest.approx(0.25, abs=0.01)
+
+
+def test_wires_without_impurities_have_no_concentration() -> None:
+    options = create("hamiltonians", "square_lattice", disorder="I").options
+    with pytest.raises(ValueError, match="concentration belongs to disorder II, III, IV, values, not to I"):
+        options.at_concentration(0.25)

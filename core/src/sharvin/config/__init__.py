@@ -16,17 +16,36 @@ from typing import Any
 from sharvin.config.document import Document, read_document
 from sharvin.options import Case, Options
 from sharvin.options.validation import ConfigError
-from sharvin.registry import registry
+from sharvin.registry import Registry
+from sharvin.registry import registry as registry_of_the_installed
 from sharvin.runs.source_code import code_identity, importable_beside
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A component chosen by name, with validated options; picklable, so workers can build it themselves."""
+    """A component chosen by name, with validated options; picklable, so workers can build it themselves.
+
+    Parameters
+    ----------
+    kind, name : str
+        Spelt as in :data:`sharvin.hooks.KINDS` and in the part's record.
+    options : Options
+    registry : Registry, optional
+        Where the part is found; that of the installed plugins by default. It is not pickled: workers have their own.
+    """
 
     kind: str
     name: str
     options: Options
+    registry: Registry | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "registry": None}
+
+    @property
+    def parts(self) -> Registry:
+        """The registry that the part is looked up in."""
+        return self.registry or registry_of_the_installed()
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -34,7 +53,7 @@ class Selection:
 
         Of a part under development it holds the source, too: see :mod:`sharvin.runs.source_code`.
         """
-        part = registry().find(self.kind, self.name)
+        part = self.parts.find(self.kind, self.name)
         contents = {path: _digest_of_file(path) for path in self.options.files()}
         code = {module: code_identity(module) for module in (part.component.target.partition(":")[0], *self.options.modules())}
         return {
@@ -47,7 +66,7 @@ class Selection:
 
     def build(self) -> Any:
         """A new component, for one that remembers something from call to call, as a regressor does after its fit."""
-        return registry().build(self.kind, self.name, self.options)
+        return self.parts.build(self.kind, self.name, self.options)
 
     def built(self) -> Any:
         """The component, built once per process and then reused; for those that remember nothing."""
@@ -104,7 +123,9 @@ class Config:
         return data
 
 
-def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None = None) -> Config:
+def load_config(
+    path: Path, overrides: Sequence[str] = (), profile: str | None = None, registry: Registry | None = None
+) -> Config:
     """Read and check a config file.
 
     Parameters
@@ -115,11 +136,13 @@ def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None =
         ``a.b=value`` settings applied on top, values in YAML.
     profile : str, optional
         One of the file's ``profiles``, laid over the config before the overrides.
+    registry : Registry, optional
+        The parts that the config may name; those of the installed plugins by default.
 
     Raises
     ------
     ConfigError
-        With one line a mistake, each with file, line and where possible a suggestion.
+        With one line per mistake, each with file, line and where possible a suggestion.
     """
     from sharvin.config.checker import Checker, mistakes_of_profile  # which needs this module
 
@@ -128,10 +151,11 @@ def load_config(path: Path, overrides: Sequence[str] = (), profile: str | None =
     document = written.with_profile(profile)
     for number, setting in enumerate(overrides):
         document = document.with_setting(setting, number + 2)
-    checker = Checker(document, registry())
+    parts = registry or registry_of_the_installed()
+    checker = Checker(document, parts)
     config = checker.config()
     others = [name for name in written.profiles if name != profile]
-    problems = checker.problems + [problem for name in others for problem in mistakes_of_profile(written, name, registry())]
+    problems = checker.problems + [problem for name in others for problem in mistakes_of_profile(written, name, parts)]
     if config is None or problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     return config

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 from sharvin.component import Component
 from sharvin.config import Config, Selection
 from sharvin.config.document import Document
-from sharvin.errors import InputError, MissingPackageError, SharvinError
+from sharvin.errors import InputError, MissingPackageError, SharvinError, UnknownComponentError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.options import Case, Options, WorkflowOptions
 from sharvin.options.messages import mistakes, shown
-from sharvin.registry import Registry
-from sharvin.suggestions import did_you_mean
+from sharvin.plugins.entries import normalised
+from sharvin.registry import Registry, known_components
+from sharvin.words.suggestions import did_you_mean
 
 RUN_KEYS = {"seed": int, "max_failures": int}
 DEFAULTS: dict[str, Any] = {"seed": 0, "max_failures": 10, "executor": {"use": "processes"}}
@@ -115,8 +116,7 @@ class Checker:
             model = self.registry.options_model(part)
             self.registry.require_packages(part)
         except SharvinError as error:
-            missing = isinstance(error, MissingPackageError) or "pip install" in str(error)
-            if not (missing and self.elsewhere):
+            if not (self.elsewhere and self.only_not_installed(kind, name, error)):
                 self.complain((*place, "use"), str(error))
             return None
         try:
@@ -134,7 +134,16 @@ class Checker:
             return None
         if absent and not self.elsewhere:
             self.complain_of_files(chosen, absent, lambda file: at(_path_to(options, file)))
-        return None if absent else Selection(kind, name, chosen)
+        return None if absent else Selection(kind, name, chosen, self.registry)
+
+    def only_not_installed(self, kind: str, name: str, error: SharvinError) -> bool:
+        """Whether a part is refused only because a package is not here: one that it needs, or the one that brings it."""
+        if isinstance(error, MissingPackageError):
+            return True
+        owner = known_components().get(kind, {}).get(name)
+        if owner is None or not isinstance(error, UnknownComponentError):
+            return False
+        return all(normalised(plugin.distribution) != normalised(owner) for plugin in self.registry.plugins)
 
     def complain_of_files(self, chosen: Options, absent: Sequence[str], at: Callable[[str], tuple[str | int, ...]]) -> None:
         """Note files that are not there, in the part's own words if it has some."""

@@ -17,7 +17,7 @@ from sharvin.config.yaml_mistakes import mistake
 from sharvin.errors import InputError
 from sharvin.hooks import CONFIG_KEYS
 from sharvin.options.validation import ConfigError
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 SHOWN = 70
 """Characters of a setting that are repeated."""

@@ -35,8 +35,8 @@ from sharvin.devices.layer_checks import check_couplings, check_layers, check_su
 from sharvin.errors import InputError
 from sharvin.files.hdf5_values import attribute, finite_number, integers, real_or_complex, sparse_matrix, square_matrix
 from sharvin.runs.atomic import atomically
-from sharvin.suggestions import did_you_mean
 from sharvin.two_terminal import Lead, Sample, Supercell, TwoTerminal
+from sharvin.words.suggestions import did_you_mean
 
 FORMAT = "sharvin-two-terminal"
 VERSION = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from sharvin.electrodes.transverse_images import wrapped
 from sharvin.electrodes.wire_end import MATCH_TOLERANCE_A
 from sharvin.errors import InputError
+from sharvin.words.displayed import Displayed, Fact, composition, counted, periodicity
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Electrode:
+@dataclass(frozen=True, eq=False, repr=False)
+class Electrode(Displayed):
     """One ideal principal layer: a lattice repeated in x and y, and along z with the period.
 
     Parameters
@@ -55,6 +57,17 @@ class Electrode:
     copies: int = 1
     deviation_A: float = 0.0
     checked: bool = True
+
+    def _facts(self) -> Sequence[Fact]:
+        first, second = self.repeats
+        checked = f"seen in {counted(self.copies, 'copy', 'copies')}" if self.checked else "stated, not seen twice"
+        return [
+            ("atoms", f"{composition(self.numbers)} in {counted(self.layers, 'layer')}"),
+            ("principal layer", f"{self.period_A:.2f} Å"),
+            ("period", f"{counted(self.period_layers, 'layer')}, {self.stacking_period_A:.2f} Å, {checked}"),
+            ("transverse repeats", f"{first} × {second}, {periodicity(self.pbc[:2])}"),
+            ("off ideal places", f"at most {self.deviation_A:.3f} Å"),
+        ]
 
     @cached_property
     def key(self) -> bytes:

@@ -16,7 +16,7 @@ from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 Names = NDArray[np.str_]
 Integers = NDArray[np.int64]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from operator import index
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 _PERIODIC_TABLE = """
 H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd
@@ -105,6 +106,52 @@ class Options(BaseModel):
     def modules(self) -> tuple[str, ...]:
         """Full names of the user's modules that compute: their source or version enters the keys of the steps."""
         return ()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An option that is a condition of an experiment, such as a pulling speed, against which a study may draw what it finds.
+
+    Parameters
+    ----------
+    option : str
+        Name of the option, which holds a number.
+    name : str
+        One lower_snake_case word for file names: ``"speed"``.
+    title : str
+        In words: ``"pulling speed"``.
+    unit : str
+        ``"m/s"``; empty where it has none.
+    """
+
+    option: str
+    name: str
+    title: str
+    unit: str
+
+
+@runtime_checkable
+class ConditionedOptions(Protocol):
+    """Options of a dynamics that say which of them are conditions of an experiment; optional."""
+
+    def conditions(self) -> Sequence[Condition]:
+        """The conditions, those first that a reader looks for first."""
+        ...
+
+
+@runtime_checkable
+class ConcentrationOptions(Protocol):
+    """Options of a lattice Hamiltonian that can draw wires of one concentration of impurities; optional."""
+
+    def at_concentration(self, concentration: float) -> Options:
+        """These options for wires all of which have this concentration, the probability that a site is an impurity.
+
+        Raises
+        ------
+        ValueError
+            If the wires have no impurities with these options.
+        """
+        ...
 
 
 class Case(Options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sharvin.component import Command, Component
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 SAMPLE_KINDS = ("per_atom", "per_structure", "image", "graph")
 SYSTEM_TYPES = ("two_terminal", "grid_wire")

@@ -21,7 +21,7 @@ from sharvin.hooks import CONFIG_KEYS
 from sharvin.plugins.entries import installed
 from sharvin.plugins.part_checks import lightness_problems, options_problems, record_problems
 from sharvin.registry import known_components, load_target, registry
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 SUMMARIES = {
     "structures": "a chain of atoms between two rigid ends",

@@ -1,1 +1,1 @@
-"""Runs: folders, files that are written whole, caches, seeds, progress and what is checked before and after a part computes."""
+"""A run in progress: what it is (:mod:`~sharvin.runs.facts`), its steps (:mod:`~sharvin.runs.steps`), and who is told of them."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
-from sharvin.errors import InputError
+from sharvin.errors import InputError, RigidAtomsUnknownError
 from sharvin.frames import Frame, Frames
 
 
@@ -55,13 +55,15 @@ def centres(frame: Frame, which: str, index: int, part: str) -> NDArray[np.int64
 
     Raises
     ------
+    RigidAtomsUnknownError
+        If the mobile atoms are asked for and the frame does not know them.
     InputError
-        If the mobile atoms are asked for and the frame does not know them or has none.
+        If it has none.
     """
     if which == "all":
         return np.arange(len(frame), dtype=np.int64)
     if frame.rigid is None:
-        raise InputError(
+        raise RigidAtomsUnknownError(
             f"{part}: centres: mobile needs to know which atoms are rigid, and frame {index} does not say; give the structure "
             "the array rigid, make the trajectory anew if it is older than this array, or set centres: all."
         )

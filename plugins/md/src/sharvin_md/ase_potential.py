@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from sharvin.errors import InputError
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 from sharvin_md.configs import AseOptions
 

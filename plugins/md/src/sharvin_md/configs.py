@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
-from sharvin.options import Element, Options
+from sharvin.options import Condition, Element, Options
 
 from sharvin_md.potential_files import eam_elements, find_file, is_shipped
 
@@ -288,6 +288,10 @@ class ThermostatOptions(Options):
             raise ValueError("the nvt thermostat needs a temperature above 0 K; take langevin")
         return self
 
+    def conditions(self) -> tuple[Condition, ...]:
+        """The temperature."""
+        return (Condition("temperature_K", "temperature", "temperature", "K"),)
+
 
 class LammpsPullOptions(ThermostatOptions):
     """A wire pulled at constant speed until it breaks. Both electrodes move, each at half of the speed."""
@@ -309,6 +313,10 @@ class LammpsPullOptions(ThermostatOptions):
     bond_cutoff_A: Positive | None = None
     """Distance up to which two atoms are bonded, for the neck width; 1.207 times the nearest-neighbour distance of the starting
     wire where not given, which in fcc is half-way between the first and second neighbours."""
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """Pulling speed and temperature."""
+        return (Condition("speed_m_per_s", "speed", "pulling speed", "m/s"), *super().conditions())
 
     def snapshot_steps(self) -> int:
         """Time steps between frames."""

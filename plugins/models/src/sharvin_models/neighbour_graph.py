@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import InputError, ItemError, RigidAtomsUnknownError
 from sharvin.frames import Frame
 from torch import Tensor
 from vesin import NeighborList  # type: ignore[import-untyped]
@@ -125,7 +125,7 @@ class GraphBuilder:
         if self.centres == "all":
             return np.ones(len(frame), dtype=bool)
         if frame.rigid is None:
-            raise InputError(
+            raise RigidAtomsUnknownError(
                 f"{self.name}: structure {index} does not say which of its atoms are rigid; set centres: all, "
                 "or give its atoms the array 'rigid'."
             )

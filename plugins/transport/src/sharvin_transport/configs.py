@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 from sharvin.options import Options
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 TABLES = {name: Path(__file__).parent / "data" / f"slater_koster_{name}.json" for name in ("ptbp", "nrl")}
 _SYMBOL = (
@@ -253,6 +253,10 @@ class SquareLatticeOptions(Options):
 
     def files(self) -> tuple[str, ...]:
         return (self.onsite_file,) if self.onsite_file else ()
+
+    def at_concentration(self, concentration: float) -> Self:
+        """The same wires, all with this concentration of impurities; ValueError where the disorder is none of impurities."""
+        return type(self).model_validate({**self.model_dump(), "concentration": concentration})
 
 
 class GridTransferOptions(Options):

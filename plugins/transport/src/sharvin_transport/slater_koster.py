@@ -151,6 +151,11 @@ class SlaterKoster:
         return self.options.charge_neutrality == "predicted" and self.options.neutrality_model is None
 
     @property
+    def learning_option(self) -> str:
+        """The setting with which shifts are predicted."""
+        return "charge_neutrality: predicted"
+
+    @property
     def learnt_quantity(self) -> str:
         """What the model predicts."""
         return "on-site shift (eV)"

@@ -30,7 +30,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from ase.units import Bohr, Rydberg
 from numpy.typing import NDArray
 from sharvin.errors import InputError
-from sharvin.suggestions import did_you_mean
+from sharvin.words.suggestions import did_you_mean
 
 from sharvin_transport.configs import TABLES
 

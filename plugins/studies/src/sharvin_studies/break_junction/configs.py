@@ -65,7 +65,7 @@ class SpectrumCase(Case):
     overrides: ClassVar[tuple[str, ...]] = ("hamiltonian",)
 
     hamiltonian: dict[str, Any] = Field(default_factory=dict)
-    """Options of the Hamiltonian that differ from the config's: table, k_points."""
+    """Options of the Hamiltonian that differ from the config's."""
 
 
 class EnsembleOptions(Options):
@@ -117,8 +117,8 @@ class BreakJunctionOptions(WorkflowOptions):
     dynamics."""
 
     reference_snapshots: int = Field(default=48, ge=4)
-    """Snapshots of the training pulls that a Hamiltonian that learns (`slater_koster` with `charge_neutrality: predicted`)
-    computes in full; it learns from those of most pulls and is tested on those of the others (`test_fraction`)."""
+    """Snapshots of the training pulls that a Hamiltonian that learns computes in full; it learns from those of most pulls and is
+    tested on those of the others (`test_fraction`)."""
 
     check_reference_snapshots: int = Field(default=8, ge=0)
     """With such a Hamiltonian and `check_snapshots`: about so many snapshots of each production series are computed in full and

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.figures import clear_figures
+from sharvin.options import Condition, ConditionedOptions, Options
 from sharvin.store import read_observables, read_trajectory
 
 from sharvin_studies.break_junction.configs import PullSeries
@@ -208,11 +209,11 @@ def _compared_histograms(outcome: Outcome, matrix: OverlapMatrix | None) -> None
 
 
 def _conditions(outcome: Outcome, traces: Sequence[Trace]) -> None:
-    """Statistics against pulling speed or temperature, where one of them alone makes the production series differ."""
+    """Statistics against a condition of the dynamics, where it alone makes the production series differ."""
     variants = outcome.context.config.variants["production_pulls"]
-    conditions = (("speed_m_per_s", "pulling speed", "m/s"), ("temperature_K", "temperature", "K"))
-    for option, condition, unit in conditions:
-        values = _alone(outcome.options.production_pulls, variants, option)
+    first = variants[outcome.options.production_pulls[0].name]["dynamics"].options
+    for condition in conditions_of(first):
+        values = _alone(outcome.options.production_pulls, variants, condition.option)
         found = {
             values[name]: (
                 [t.elongation_A for t in traces if t.series == name],
@@ -223,16 +224,23 @@ def _conditions(outcome: Outcome, traces: Sequence[Trace]) -> None:
         }
         if len(found) > 1:
             rng = outcome.context.rng("bootstrap")
-            name = f"histograms_by_{option.split('_')[0]}"
             plot_histograms_by_condition(
                 outcome.context.folder,
                 series=found,
                 rng=rng,
-                condition=condition,
-                unit=unit,
+                condition=condition.title,
+                unit=condition.unit,
                 window_G0=outcome.options.plateau_window_G0,
-                name=name,
+                name=f"histograms_by_{condition.name}",
             )
+
+
+def conditions_of(options: Options) -> Sequence[Condition]:
+    """Conditions of an experiment that a dynamics' options declare; every number among them, if they declare none."""
+    if isinstance(options, ConditionedOptions):
+        return options.conditions()
+    numbers = [name for name, value in options if isinstance(value, int | float) and not isinstance(value, bool)]
+    return [Condition(name, name, name.replace("_", " "), "") for name in numbers]
 
 
 def _alone(series: Sequence[PullSeries], variants: Mapping[str, Mapping[str, Selection]], option: str) -> dict[str, float]:

@@ -6,7 +6,6 @@ deleted when the fits are done.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from sharvin.context import Context, StepResult
 from sharvin.errors import InputError, RunError
 from sharvin.runs import seeds
 from sharvin.runs.atomic import remove
+from sharvin.runs.digests import digest_of, digest_of_array
 from sharvin.samples import FeatureRows, Prediction, split_groups
 from sharvin.store import read_json, read_table
 
@@ -184,13 +184,20 @@ class Fits:
         return [self._fitted(plan, keys, folders, checked) for plan, keys in zip(plans, members, strict=True)]
 
     def _key(self, plan: Plan, train: Indices, validation: Indices, member: int) -> str:
+        """What a fit depends on: its snapshots by trajectory and number, their labels, how they are divided, and its parts."""
         descriptor, regressor = plan.model.descriptor, plan.model.regressor
-        digest = hashlib.blake2b(digest_size=20)
-        for array in (train, validation, plan.conductance_G0):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(repr([(path.name, numbers) for _, path, numbers in self.training.by_pull()]).encode())
-        digest.update(repr((descriptor and descriptor.identity, regressor.identity, member, plan.everything)).encode())
-        return digest.hexdigest()
+        return digest_of(
+            {
+                "pulls": [[path.name, list(numbers)] for _, path, numbers in self.training.by_pull()],
+                "train": digest_of_array(train),
+                "validation": digest_of_array(validation),
+                "conductance_G0": digest_of_array(plan.conductance_G0),
+                "descriptor": None if descriptor is None else descriptor.identity,
+                "regressor": regressor.identity,
+                "member": member,
+                "everything": plan.everything,
+            }
+        )
 
     def _fit(self, tasks: Mapping[str, tuple[Plan, Indices, Indices, int]]) -> dict[str, Path]:
         progress = self.context.folder / FOLDER_OF_PROGRESS

@@ -21,7 +21,7 @@ from sharvin.errors import InputError, ItemError, RunError
 from sharvin.executors.threads import one_thread
 from sharvin.figures import BLUE, INK, new_figure, save_figure, style
 from sharvin.junction import Junction
-from sharvin.protocols import Reference, TrainableHamiltonian
+from sharvin.protocols import LearningByOption, Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
 from sharvin.store import read_frames, read_observables, read_table, write_table
 
@@ -129,6 +129,12 @@ def learns(hamiltonian: Any) -> bool:
     return isinstance(hamiltonian, TrainableHamiltonian) and hamiltonian.learns
 
 
+def why_it_cannot_learn(hamiltonian: Any) -> str:
+    """What to say of a Hamiltonian of a case that would have to learn, with the setting that asks for it if it names one."""
+    setting = f" ({hamiltonian.learning_option})" if isinstance(hamiltonian, LearningByOption) else ""
+    return f"it has to learn{setting}, which only the config's own Hamiltonian does; choose another setting or Hamiltonian."
+
+
 def _learn(
     context: Context, options: BreakJunctionOptions, references: StepResult, trajectories: Sequence[Path], folder: Path
 ) -> None:
@@ -206,14 +212,16 @@ def check_options(options: BreakJunctionOptions, hamiltonian: Selection) -> None
     ------
     InputError
     """
-    if learns(hamiltonian.built()):
+    part = hamiltonian.built()
+    if learns(part):
         return
+    choice = f"{part.learning_option} or " if isinstance(part, LearningByOption) else ""
     for name in ("reference_snapshots", "check_reference_snapshots"):
         number = getattr(options, name)
         if number != type(options).model_fields[name].default:
             raise InputError(
                 f"{name}: {number} would be ignored, because the Hamiltonian {hamiltonian.name} learns nothing with its options; "
-                "leave it out, or choose charge_neutrality: predicted or another Hamiltonian that learns."
+                f"leave it out, or choose {choice}another Hamiltonian that learns."
             )
 
 

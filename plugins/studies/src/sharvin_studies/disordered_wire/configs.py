@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from sharvin.options import Case, Options, WorkflowOptions
+from sharvin.options import Case, ConcentrationOptions, Options, WorkflowOptions
 
 Number = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -167,8 +167,14 @@ def at_concentration(options: Options, concentration: float) -> Options:
     Raises
     ------
     ValueError
-        If it has no option ``concentration``, or none for its kind of disorder.
+        If the Hamiltonian declares no concentration (:class:`sharvin.options.ConcentrationOptions`), or its wires have none.
     """
-    if "concentration" not in type(options).model_fields:
-        raise ValueError("there is no option concentration")
-    return type(options).model_validate({**options.model_dump(), "concentration": concentration})
+    if not isinstance(options, ConcentrationOptions):
+        raise ValueError("these options declare no concentration of impurities")
+    return options.at_concentration(concentration)
+
+
+def apart_from_concentration(options: Options) -> dict[str, Any]:
+    """Plain data of options for :func:`at_concentration`, without those that a concentration sets."""
+    clean, full = (at_concentration(options, concentration).model_dump(mode="json") for concentration in (0.0, 1.0))
+    return {name: value for name, value in options.model_dump(mode="json").items() if clean.get(name) == full.get(name)}

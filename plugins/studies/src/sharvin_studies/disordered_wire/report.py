@@ -12,11 +12,8 @@ from sharvin.context import Context
 from sharvin.figures import clear_figures
 
 from sharvin_studies.disordered_wire import error_figures, figures
-from sharvin_studies.disordered_wire.configs import DisorderedWireOptions
+from sharvin_studies.disordered_wire.configs import DisorderedWireOptions, apart_from_concentration
 from sharvin_studies.disordered_wire.scores import CaseFits, Scan, Score, WireSet
-
-SIZE_OPTIONS = ("length", "width")
-"""Options of lattice Hamiltonians that the size of a wire tells already."""
 
 MOST_LINES = 2
 """Distributions of predicted conductances in one panel."""
@@ -64,10 +61,11 @@ def distinct_sets(fits: Sequence[CaseFits]) -> list[WireSet]:
 
 
 def set_names(fits: Sequence[CaseFits]) -> dict[int, str]:
-    """Short names of the sets, by ``id``: the size, and options of the Hamiltonian in which the sets differ."""
+    """Short names of the sets, by ``id``: the size, and options of the Hamiltonian in which the sets differ besides."""
     sets = distinct_sets(fits)
     options = [wires.source.hamiltonian.options.model_dump(mode="json") for wires in sets]
-    every = sorted({name for one in options for name in one} - set(SIZE_OPTIONS))
+    shapes = [wires.shape for wires in sets]
+    every = [name for name in sorted({name for one in options for name in one}) if not _tells_size(name, options, shapes)]
     differing = [name for name in every if len({str(one.get(name)) for one in options}) > 1]
     sizes_differ = len({wires.shape for wires in sets}) > 1
     names = {}
@@ -76,6 +74,11 @@ def set_names(fits: Sequence[CaseFits]) -> dict[int, str]:
         parts = [f"{name.replace('_', ' ')} {one[name]}" for name in differing if one.get(name) is not None]
         names[id(wires)] = ", ".join(([size] if sizes_differ or not parts else []) + parts)
     return names
+
+
+def _tells_size(name: str, options: Sequence[Mapping[str, Any]], shapes: Sequence[tuple[int, int]]) -> bool:
+    """Whether an option is the number of slices, or of sites across, of every set of wires."""
+    return any(all(one.get(name) == shape[axis] for one, shape in zip(options, shapes, strict=True)) for axis in (0, 1))
 
 
 def _case_numbers(fit: CaseFits) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def _case_numbers(fit: CaseFits) -> dict[str, Any]:
 def _scan_numbers(scan: Scan) -> dict[str, Any]:
     return {
         "target": scan.target,
-        "hamiltonian": scan.ensembles[0].source.hamiltonian.options.model_dump(mode="json", exclude={"concentration"}),
+        "hamiltonian": apart_from_concentration(scan.ensembles[0].source.hamiltonian.options),
         "configurations": scan.exact_G0.shape[1],
         "concentration": list(scan.concentrations),
         "exact_mean_G0": np.nanmean(scan.exact_G0, axis=1).tolist(),

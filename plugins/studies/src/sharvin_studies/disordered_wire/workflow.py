@@ -195,7 +195,7 @@ class DisorderedWire:
         hamiltonian, count = wires.source.hamiltonian, self.options.wires(self.options.ensemble.configurations)
         found = []
         for concentration in self.options.ensemble.concentrations:
-            fixed = Selection(hamiltonian.kind, hamiltonian.name, at_concentration(hamiltonian.options, concentration))
+            fixed = replace(hamiltonian, options=at_concentration(hamiltonian.options, concentration))
             source = steps.WireSource(fixed, wires.source.seed, f"wires at concentration {concentration:g}", count)
             found.append(WireSet(source, wires.target, wires.energies))
         return found

@@ -20,7 +20,7 @@ from rich.console import Console
 from sharvin.electrodes.broken_wires import gap_A, is_joined_through_z
 from sharvin.electrodes.rigid_ends import ideal_layers, outer_layers
 from sharvin.electrodes.wire_checks import without_lead_layers
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import InputError, ItemError, RigidAtomsUnknownError
 from sharvin.executors.threads import one_thread
 from sharvin.files.atom_types import require_symbols
 from sharvin.files.opened_files import require_file
@@ -144,6 +144,7 @@ class _Work:
         self.request, self.model = request, model
         self.species = require_symbols(request.species.split(",")) if request.species else ()
         self.needs_marks: bool | None = None
+        """Whether the model asks which atoms are rigid; None until a frame has told."""
         self.first_error: InputError | ItemError | None = None
         self._marked: Frame | None = None
 
@@ -230,25 +231,29 @@ class _Work:
 
     def _ready(self, frame: Frame) -> Frame:
         """The frame with its rigid atoms marked, if the model needs them: as the file says, or found in its first frame."""
+        layers = self.request.electrode_layers
         if self.needs_marks is None:
-            self.needs_marks = self._cannot_do_without(replace(frame, rigid=None))
-            if not self.needs_marks and self.request.electrode_layers is not None:
-                raise WrongOptionError("this model does not ask which atoms are rigid; leave --electrode-layers out.")
-        if not self.needs_marks:
+            self.needs_marks = self._asks_for_marks(frame)
+        if self.needs_marks is False and layers is not None:
+            raise WrongOptionError("this model does not ask which atoms are rigid; leave --electrode-layers out.")
+        if not self.needs_marks and layers is None:
             return frame
         if frame.rigid is not None:
-            if self.request.electrode_layers is not None:
+            if layers is not None:
                 raise WrongOptionError("the file itself says which atoms are rigid; leave --electrode-layers out.")
             return frame
         if self._marked is None or not _in_the_same_order(self._marked, frame):
             self._marked = replace(frame, rigid=self._rigid(frame))
         return replace(frame, rigid=self._marked.rigid)
 
-    def _cannot_do_without(self, unmarked: Frame) -> bool:
+    def _asks_for_marks(self, frame: Frame) -> bool | None:
+        """Whether the model asks which atoms are rigid; None if this frame is refused for another reason."""
         try:
-            self.model.predict(Frames([unmarked]))
+            self.model.predict(Frames([replace(frame, rigid=None)]))
+        except RigidAtomsUnknownError:
+            return True
         except InputError:
-            return True  # for this reason, or for another, which then comes up again
+            return None  # the reason comes up again as the frame itself is predicted
         return False
 
     def _rigid(self, frame: Frame) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -153,9 +153,9 @@ def plot_histograms_by_condition(
     resamples: int = 1000,
     name: str = "histograms_by_condition",
 ) -> Path:
-    """Conductance statistics against pulling speed or temperature.
+    """Conductance statistics against a condition of the pulls, such as their speed.
 
-    Left one histogram a condition; right the share of conductances in the window and the mean length of its plateau.
+    Left one histogram per value; right the share of conductances in the window and the mean length of its plateau.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def plot_histograms_by_condition(
     rng : numpy.random.Generator
         For the bootstrap.
     condition, unit : str
-        What varies.
+        What varies; its unit may be empty.
     window_G0 : (float, float)
         Of plateau and share.
     """
@@ -179,7 +179,7 @@ def plot_histograms_by_condition(
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.35, 1))[0]
         places = left.subplots(len(keys), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for order, (axes, key) in enumerate(zip(places, keys, strict=True)):
-            traces, label = series[key][1], f"{key:g} {unit}"
+            traces, label = series[key][1], f"{key:g} {unit}".rstrip()
             shown = histograms.count(pooled(traces), edges)
             data |= draw_histogram(axes, label, traces, shown, rng, resamples, order, filled=True)
             axes.axvline(1.0, **GUIDE)
@@ -189,7 +189,8 @@ def plot_histograms_by_condition(
         places[-1].set(xlabel=CONDUCTANCE, xlim=(0, edges[-1]))
         places[0].set_ylim(bottom=0)
         left.supylabel(DENSITY, fontsize=11.5)
-        data |= _draw_against_condition(right, series, keys, f"{condition} ({unit})", window_G0, rng, resamples)
+        named = f"{condition} ({unit})" if unit else condition
+        data |= _draw_against_condition(right, series, keys, named, window_G0, rng, resamples)
     caption = (
         f"Left: conductance histogram of each {condition}, in bins of {bin_width_G0:g} G0, normalised to unit area; dashed: 1 "
         f"G0. {band_sentence(resamples)} Right: share of the conductances between {window_G0[0]:g} and {window_G0[1]:g} G0, and "

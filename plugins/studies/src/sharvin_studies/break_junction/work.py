@@ -1,0 +1,151 @@
+"""How much work a break-junction study is: pulls, labels and fits, the time and the bytes that they take. All are estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sharvin.protocols import CostedHamiltonian, Hamiltonian
+
+from sharvin_studies.break_junction import hamiltonian as teaching
+from sharvin_studies.break_junction.configs import OWN, BreakJunctionOptions, PullSeries
+from sharvin_studies.break_junction.starting_wires import KIND, Wire
+
+BYTES_PER_ATOM = 12
+"""Of a stored frame: three coordinates in single precision."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """The work of a study whose starting wires are known.
+
+    Parameters
+    ----------
+    options : BreakJunctionOptions
+    wires : sequence of Wire
+        With the length of their pulls, where the dynamics says it.
+    hamiltonian : Hamiltonian
+        The config's own.
+    feature_bytes : float or None
+        Of the features of one snapshot; None without a descriptor.
+    """
+
+    options: BreakJunctionOptions
+    wires: Sequence[Wire]
+    hamiltonian: Hamiltonian
+    feature_bytes: float | None = None
+
+    def items(self) -> dict[str, int]:
+        """How many pulls, labels, fits and other items there are, by what they are called."""
+        options, labels, check = self.options, self.labels(), self.check_labels(self.options.check_snapshots)
+        found = {KIND[option]: options.number_of(option) for option in KIND if getattr(options, option)}  # type: ignore[arg-type]
+        if self.references():
+            found["reference snapshots"] = self.references()
+        if labels is not None:
+            found["labels"] = labels + check
+        elif check:
+            found["check labels"] = check
+        baselines = [case for case in options.compare if case.hamiltonian]
+        if baselines and labels is not None:
+            found["labels of other Hamiltonians"] = len(baselines) * (max(1, round(options.test_fraction * labels)) + check)
+        found["fits"] = self.fits()
+        if predicted := self.frames("production_pulls"):
+            found["predicted snapshots"] = predicted
+        if options.spectra:
+            found["spectra"] = len(options.spectra)
+        return found
+
+    def frames(self, option: str) -> int | None:
+        """About how many frames all pulls of an option give; None if the dynamics does not say."""
+        wires = [wire for wire in self.wires if wire.option == option]
+        lengths = [wire.length for wire in wires]
+        if any(length is None for length in lengths):
+            return None
+        return sum(wire.series.pulls * length.frames for wire, length in zip(wires, lengths, strict=True) if length)
+
+    def labels(self) -> int | None:
+        """Labels of training snapshots: all, or what active learning spends; None if the dynamics does not say how many."""
+        frames, asked = self.frames("training_pulls"), self.options.acquire
+        if frames is None:
+            return None
+        snapshots = max(1, frames // self.options.label_every)
+        if asked is None:
+            return snapshots
+        shared = round((self.options.validation_fraction + self.options.test_fraction) * snapshots)
+        spent = asked.rounds * asked.per_round * (2 if asked.compare_random else 1)
+        return min(snapshots, shared + asked.start + spent)
+
+    def check_labels(self, asked: int) -> int:
+        """Snapshots of all series of production pulls that are labelled, if so many of each are asked for."""
+        found = 0
+        for series in self.options.production_pulls:
+            there = self.snapshots_of(series)
+            found += asked if there is None else min(asked, there)
+        return found
+
+    def snapshots_of(self, series: PullSeries) -> int | None:
+        """About how many snapshots a series of production pulls gives; None if the dynamics does not say."""
+        lengths = (w.length for w in self.wires if w.option == "production_pulls" and w.series == series and w.length)
+        return next((series.pulls * length.frames for length in lengths), None)
+
+    def references(self) -> int:
+        """Snapshots that are computed in full, for the Hamiltonian to learn from."""
+        if not teaching.learns(self.hamiltonian):
+            return 0
+        with_check = self.check_labels(self.options.check_snapshots) > 0
+        return self.options.reference_snapshots + with_check * self.check_labels(self.options.check_reference_snapshots)
+
+    def fits(self) -> int:
+        """Fits of all models, members, splits and rounds."""
+        options = self.options
+        members = options.ensemble.members if options.ensemble else 1
+        own = 1 + (options.split_by == "both") + len(options.learning_curve)
+        if options.acquire is not None:
+            own += (options.acquire.rounds + 1) * (2 if options.acquire.compare_random else 1)
+        return members * own + sum(case.members for case in options.compare if not case.hamiltonian)
+
+    def seconds(self) -> dict[str, float | None]:
+        """Time on one core by stage; None where it is not known beforehand."""
+        found: dict[str, float | None] = {"pulls": self.pull_seconds()}
+        junctions = [wire.junction for wire in self.wires if wire.junction is not None]
+        labels, check = self.labels(), self.check_labels(self.options.check_snapshots)
+        if isinstance(self.hamiltonian, CostedHamiltonian) and junctions and labels is not None:
+            found["labels"] = (labels + check) * self.hamiltonian.label_seconds(junctions[0])
+            if references := self.references():
+                largest = max(junctions, key=lambda junction: len(junction.atoms))
+                found["references"] = references * self.hamiltonian.reference_seconds(largest if check else junctions[0])
+        else:
+            found["labels"] = None
+        return {**found, "fits": None}
+
+    def pull_seconds(self) -> float | None:
+        """Time of all pulls on one core; None if it was not measured."""
+        found = 0.0
+        for wire in self.wires:
+            if wire.length is None or wire.length.seconds is None:
+                return None
+            found += wire.series.pulls * wire.length.seconds
+        return found
+
+    def disk_bytes(self) -> float | None:
+        """Size of the trajectories, and of the features while fits run; None if the dynamics does not say how many frames."""
+        if any(self.frames(option) is None for option in KIND):
+            return None
+        pulled = sum(
+            wire.series.pulls * wire.length.frames * len(wire.atoms) * BYTES_PER_ATOM for wire in self.wires if wire.length
+        )
+        cached = (self.feature_bytes or 0.0) * (self.labels() or 0)
+        return pulled + (cached if cached <= self.options.feature_cache_GB * 1e9 else 0.0)
+
+    def notes(self, parts: Mapping[str, str]) -> list[str]:
+        """What the estimates rest on, and electrodes that are not ideal; `parts` are names of parts by config key."""
+        said = [(wire.called, wire.junction.imperfection()) for wire in self.wires if wire.junction is not None]
+        found = [f"{called}{words}" for called, words in said if words is not None]
+        if self.frames("training_pulls") is None:
+            found.append(f"the number of snapshots is not known beforehand of {parts['dynamics']}.")
+        for series in self.options.production_pulls:
+            there, asked = self.snapshots_of(series), self.options.check_snapshots
+            if there is not None and asked > there:
+                called = "the production pulls" if series.name == OWN else f"the production pulls {series.name}"
+                found.append(f"check_snapshots is {asked:,}, but {called} give about {there:,} snapshots: all will be labelled.")
+        return found
