@@ -13,11 +13,13 @@ from sharvin.testing import HamiltonianTests
 
 pytest.importorskip("gpaw")
 
-from sharvin_transport.configs import DenseOptions, GpawOptions, RecursiveGreenOptions
-from sharvin_transport.dense import DenseGreen
-from sharvin_transport.gpaw_lcao import GpawLcao
-from sharvin_transport.lead_bands import open_channels
-from sharvin_transport.rgf import RecursiveGreen
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.external.configs import GpawOptions
+from sharvin_transport.external.gpaw_lcao import GpawLcao
+from sharvin_transport.leads.bands import open_channels
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
 
 COARSE = {"grid_spacing_A": 0.3, "vacuum_A": 3.5, "smearing_eV": 0.2}
 HYDROGEN = np.array([1])

@@ -16,15 +16,19 @@ from sharvin.lead_channels import channels
 from sharvin.testing import TransportSolverTests
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_transport import surface_green
-from sharvin_transport.configs import DenseOptions, GridTransferOptions, RecursiveGreenOptions, SislOptions, SlaterKosterOptions
-from sharvin_transport.dense import DenseGreen
-from sharvin_transport.grid_transfer import GridTransfer
-from sharvin_transport.lead_bands import open_channels
-from sharvin_transport.lead_modes import LeadModes
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.sisl_btd import SislTransport
-from sharvin_transport.slater_koster import SlaterKoster
-from sharvin_transport.surface_green import SurfaceGreens
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.external.configs import SislOptions
+from sharvin_transport.external.sisl_btd import SislTransport
+from sharvin_transport.lattice.configs import GridTransferOptions
+from sharvin_transport.lattice.grid_transfer import GridTransfer
+from sharvin_transport.leads.bands import open_channels
+from sharvin_transport.leads.modes import LeadModes
+from sharvin_transport.leads.surface_green import SurfaceGreens
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 torch = pytest.importorskip("torch")
 
@@ -171,7 +175,7 @@ def test_a_large_lead_needs_no_bloch_waves_where_the_energy_meets_a_level_of_its
     blocks = (k00[None], -h01[None].astype(complex), -h01.T[None].astype(complex))
     assert min(surface_green._doubled(*blocks, 1)[1]) > 1e-8
     with monkeypatch.context() as patch:
-        patch.delattr("sharvin_transport.surface_green.from_bloch_waves")
+        patch.delattr("sharvin_transport.leads.surface_green.from_bloch_waves")
         left, right = surface_green.decimate(*blocks)
     assert np.abs(right[0] - surface_green.from_bloch_waves(blocks[0][0], blocks[1][0], blocks[2][0])).max() < 1e-9
     assert surface_green.dyson_error(left, blocks[0], blocks[2], blocks[1])[0] < 1e-10
@@ -194,7 +198,7 @@ def test_where_decimation_has_no_answer_the_message_says_which_lead_and_energy(m
     def fails(*blocks: np.ndarray) -> None:
         raise RunError("no Bloch waves")
 
-    monkeypatch.setattr("sharvin_transport.surface_green.decimate", fails)
+    monkeypatch.setattr("sharvin_transport.leads.surface_green.decimate", fails)
     with pytest.raises(RunError, match=r"the left lead has no stable surface Green function at 1\.25 eV, on a band edge"):
         RecursiveGreen(RecursiveGreenOptions(eta_eV=3e-7)).transmission([GridWire(np.zeros((3, 1)))], np.array([1.25]))
 

@@ -13,10 +13,11 @@ from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.onsite_response import OnsiteResponse
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.onsite_response import OnsiteResponse
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 SMALL = {"centres": 60, "steps": 8, "coarse_steps": 1, "coarse_structures": 8}
 E_F = np.zeros(1)

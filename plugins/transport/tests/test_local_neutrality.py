@@ -14,12 +14,13 @@ from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.protocols import SeriesHamiltonian
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.contour import Contour, LeadContour, lead_populations
-from sharvin_transport.lead_bands import fold
-from sharvin_transport.open_device import OpenDevice, selected_inverse, symmetric_inverse
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.leads.bands import fold
+from sharvin_transport.neutrality.contour import Contour, LeadContour, lead_populations
+from sharvin_transport.neutrality.open_device import OpenDevice, selected_inverse, symmetric_inverse
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 AU = 11.0
 

@@ -15,12 +15,13 @@ from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import Reference, SampledSeriesHamiltonian
 from sharvin.two_terminal import Sample
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.contour import Contour, LeadContour
-from sharvin_transport.lead_bands import fold
-from sharvin_transport.open_device_at_k import OpenDeviceAtK, selected_inverse
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.leads.bands import fold
+from sharvin_transport.neutrality.contour import Contour, LeadContour
+from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK, selected_inverse
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 E_F = np.zeros(1)

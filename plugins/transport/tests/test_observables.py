@@ -15,10 +15,12 @@ from sharvin.observables import Observables
 from sharvin.protocols import ObservingSolver
 from sharvin.testing import systems
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.configs import DenseOptions, RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.dense import DenseGreen, self_energy
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen, self_energy
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 SOLVER = RecursiveGreen(RecursiveGreenOptions())
 ENERGIES = np.array([-1.3, 0.1, 0.8])

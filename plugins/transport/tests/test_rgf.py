@@ -12,16 +12,18 @@ from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, Supercell, TwoTerminal
-from sharvin_transport.configs import RecursiveGreenOptions, SislOptions, SlaterKosterOptions
-from sharvin_transport.contact import Contacts
-from sharvin_transport.interior import Interior, partition
-from sharvin_transport.lead_bands import fold, open_channels, unfold
-from sharvin_transport.lead_filling import lead_fermi_energy
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.sisl_btd import SislTransport
-from sharvin_transport.slater_koster import SlaterKoster
-from sharvin_transport.surface_green import SurfaceGreen, SurfaceGreens
-from sharvin_transport.transverse import Transverse
+from sharvin_transport.external.configs import SislOptions
+from sharvin_transport.external.sisl_btd import SislTransport
+from sharvin_transport.leads.bands import fold, open_channels, unfold
+from sharvin_transport.leads.filling import lead_fermi_energy
+from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
+from sharvin_transport.leads.transverse import Transverse
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.interior import Interior, partition
+from sharvin_transport.rgf.lead_coupling import Contacts
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 TABLES = {name: SlaterKoster(SlaterKosterOptions(table=name)) for name in ("ptbp", "nrl")}

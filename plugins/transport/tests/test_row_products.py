@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from numpy.typing import NDArray
 from sharvin_transport import small_matrices, transfer_kernel
-from sharvin_transport.row_products import LANES
+from sharvin_transport.lattice.row_products import LANES
 
 Array = NDArray[np.float64]
 

@@ -15,12 +15,13 @@ from scipy.spatial.transform import Rotation
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.registry import create
-from sharvin_transport.configs import TABLES, RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.lead_bands import open_channels
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
-from sharvin_transport.tables import SWITCH_A, load_table
-from sharvin_transport.two_centre import FORMS
+from sharvin_transport.leads.bands import open_channels
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
+from sharvin_transport.slater_koster.tables import SWITCH_A, load_table
+from sharvin_transport.slater_koster.two_centre import FORMS
 
 
 def hamiltonian(table: str = "ptbp", **options: float) -> SlaterKoster:

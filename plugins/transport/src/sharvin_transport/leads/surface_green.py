@@ -1,0 +1,331 @@
+r"""Surface Green functions of semi-infinite leads by decimation, cached by content.
+
+With *K = z S − H*, z = E + iη, every second layer is eliminated until the rest is decoupled (López Sancho, López Sancho and
+Rubio, J. Phys. F 15, 851 (1985)):
+
+.. math:: \epsilon_R \leftarrow \epsilon_R - \alpha \epsilon^{-1} \beta, \quad
+          \epsilon_L \leftarrow \epsilon_L - \beta \epsilon^{-1} \alpha, \quad
+          \epsilon \leftarrow \epsilon - \alpha \epsilon^{-1} \beta - \beta \epsilon^{-1} \alpha, \quad
+          \alpha \leftarrow -\alpha \epsilon^{-1} \alpha, \quad \beta \leftarrow -\beta \epsilon^{-1} \beta,
+
+from α = K01, β = K10, and g = ε_R⁻¹ (lead towards +z) or ε_L⁻¹ (towards −z). A lead with a transverse supercell is
+decimated in each of its Bloch states.
+
+The spectral part *i(g − g†) = w w†* has one column in w for each open channel: evanescent states contribute to it in
+proportion to η only, so its eigenvectors above a threshold are all of it. On a band edge a channel has a spectral part of
+about √η; where there is one so weak and it goes with √η, the energy is refused (unless η is above 1e-6 eV, which asks for
+smooth edges).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import ordqz
+from sharvin.cache import ContentCache
+from sharvin.errors import RunError
+from sharvin.two_terminal import Lead
+
+from sharvin_transport.leads.bands import bloch_blocks
+from sharvin_transport.leads.modes import LeadModes
+from sharvin_transport.leads.transverse import Transverse
+
+ALGORITHM = "3"
+_CONVERGED = 1e-15
+_BOUND, _PROPAGATING = 0.35, 0.9  # between 1/4 of what goes with η and 1/2 of what goes with √η; between that and 1
+_SMOOTHING_EV = 1e-6  # an η above it is there to smooth band edges, one below it to be no more than a limit
+_ITERATIONS = 80
+_DYSON_ERROR = 1e-11
+_LARGE = 100
+_MEMORY_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceGreen:
+    """Retarded surface Green function g of a lead, g = h − (i/2) w w† with h its Hermitian part.
+
+    Parameters
+    ----------
+    blocks : complex128[n_kept, m, m]
+        h in 1/eV in the kept transverse Bloch states.
+    w : [n, channels]
+        Factor of the spectral part in real space; real for a real lead.
+    transverse : Transverse
+    """
+
+    blocks: NDArray[Any]
+    w: NDArray[Any]
+    transverse: Transverse
+
+    @property
+    def hermitian(self) -> NDArray[Any]:
+        """The Hermitian part h [n, n] in real space, real for a real lead; computed at each call."""
+        return self.transverse.in_real_space(self.blocks)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type in real space."""
+        return np.dtype(np.float64 if self.transverse.real else np.complex128)
+
+    def times(self, columns: NDArray[np.int64], vectors: NDArray[Any]) -> NDArray[Any]:
+        """Product h[columns, columns] · vectors [columns, r]."""
+        return self.transverse.product(self.blocks, columns, vectors)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory."""
+        return int(self.blocks.nbytes + self.w.nbytes)
+
+
+def decimate(k00: NDArray[Any], k01: NDArray[Any], k10: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Surface Green functions (towards −z, towards +z) of a batch of chains, complex128 [n_k, m, m] each.
+
+    Decimation loses digits where the energy meets a level of a chain of 1, 3, 7 … layers. Each result is therefore put into
+    its own Dyson equation, and what does not fulfil it is computed anew, from chains of other lengths where the lead is large, or
+    by :func:`from_bloch_waves`.
+
+    Raises
+    ------
+    RunError
+        If neither way gives an answer.
+    """
+    surfaces, errors = _doubled(k00, k01, k10, 1)
+    allowed = _DYSON_ERROR
+    if (m := k00.shape[-1]) >= _LARGE:
+        # Bloch waves of large leads cost many times a decimation, and one that begins with other chains loses other digits.
+        # Rounding grows with the lead; an error of the equation stands for about ten times that in g.
+        allowed = min(20 * _DYSON_ERROR, _DYSON_ERROR * (m / _LARGE) ** 2)
+        for layers in (2, 4):
+            again = np.flatnonzero(~(np.maximum(*errors) < allowed))
+            if not len(again):
+                break
+            found, found_errors = _doubled(k00[again], k01[again], k10[again], layers)
+            for side in (0, 1):
+                better = ~(errors[side][again] <= found_errors[side])
+                surfaces[side][again[better]] = found[side][better]
+                errors[side][again[better]] = found_errors[side][better]
+    for surface, error, outward, inward in zip(surfaces, errors, (k10, k01), (k01, k10), strict=True):
+        for k in np.flatnonzero(~(error < allowed)):
+            surface[k] = from_bloch_waves(k00[k], outward[k], inward[k])
+            again = dyson_error(surface[k : k + 1], k00[k : k + 1], outward[k : k + 1], inward[k : k + 1])[0]
+            if not again < 1e-6:
+                raise RunError(
+                    "the surface Green function of a lead has no stable solution at a band edge; move the energy by 1e-6 eV."
+                )
+    return surfaces[0], surfaces[1]
+
+
+def _doubled(
+    k00: NDArray[Any], k01: NDArray[Any], k10: NDArray[Any], layers: int
+) -> tuple[list[NDArray[Any]], list[NDArray[np.float64]]]:
+    """Both surface Green functions by decimation, and their Dyson errors; inf where an inverse does not exist.
+
+    The first step eliminates this many layers between two that are kept, every later one every second layer, so that levels of
+    chains of `layers`, 2 `layers` + 1 … layers are what spoils digits.
+    """
+    bulk, left, right = k00.copy(), k00.copy(), k00.copy()
+    alpha, beta = k01, k10
+    m = k00.shape[-1]
+    scale = max(float(np.abs(k00).max()), float(np.abs(k01).max()))
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for step in range(_ITERATIONS):
+                if step == 0 and layers > 1:
+                    to_alpha, to_beta, through_alpha, through_beta = _through_chain(k00, k01, k10, layers)
+                else:
+                    solved = np.linalg.solve(bulk, np.concatenate([alpha, beta], axis=2))
+                    to_alpha, to_beta = solved[:, :, :m], solved[:, :, m:]
+                    through_alpha, through_beta = to_alpha, to_beta
+                forward, backward = alpha @ to_beta, beta @ to_alpha
+                right -= forward
+                left -= backward
+                bulk = bulk - forward - backward
+                alpha, beta = -alpha @ through_alpha, -beta @ through_beta
+                # The surface changes by α ε⁻¹ β, the product of both: it has converged before either vanishes.
+                if not float(np.abs(alpha).max()) * float(np.abs(beta).max()) > (_CONVERGED * scale) ** 2:
+                    break
+            surfaces = [np.linalg.inv(left), np.linalg.inv(right)]
+            errors = [dyson_error(surfaces[0], k00, k10, k01), dyson_error(surfaces[1], k00, k01, k10)]
+    except np.linalg.LinAlgError:
+        surfaces = [np.empty_like(k00), np.empty_like(k00)]
+        errors = [np.full(len(k00), np.inf), np.full(len(k00), np.inf)]
+    return surfaces, errors
+
+
+def _through_chain(
+    k00: NDArray[Any], k01: NDArray[Any], k10: NDArray[Any], layers: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Products of the inverse G of a chain of layers: G_nn K01, G_11 K10, G_1n K01 and G_n1 K10, with n the last layer."""
+    count, m = k00.shape[:2]
+    chain: NDArray[Any] = np.zeros((count, layers, m, layers, m), dtype=np.complex128)
+    ends: NDArray[Any] = np.zeros((count, layers, m, 2 * m), dtype=np.complex128)
+    for n in range(layers):
+        chain[:, n, :, n] = k00
+        if n:
+            chain[:, n - 1, :, n], chain[:, n, :, n - 1] = k01, k10
+    ends[:, -1, :, :m], ends[:, 0, :, m:] = k01, k10
+    solved = np.linalg.solve(chain.reshape(count, layers * m, -1), ends.reshape(count, layers * m, -1))
+    solved = solved.reshape(count, layers, m, 2 * m)
+    return solved[:, -1, :, :m], solved[:, 0, :, m:], solved[:, 0, :, :m], solved[:, -1, :, m:]
+
+
+def dyson_error(g: NDArray[Any], k00: NDArray[Any], outward: NDArray[Any], inward: NDArray[Any]) -> NDArray[np.float64]:
+    """How far each g is from g (K00 − K_out g K_in) = 1, float64[n_k]."""
+    return np.asarray(np.abs(g @ (k00 - outward @ g @ inward) - np.eye(g.shape[-1])).max(axis=(1, 2)))
+
+
+def from_bloch_waves(k00: NDArray[Any], outward: NDArray[Any], inward: NDArray[Any]) -> NDArray[Any]:
+    r"""Surface Green function [m, m] from the waves that decay away from the surface.
+
+    They span the deflating subspace of :math:`K_{in} + \lambda K_{00} + \lambda^2 K_{out}` with |λ| < 1, where
+    ψ(n+1) = F ψ(n); then g = (K00 + K_out F)⁻¹.
+    """
+    m = len(k00)
+    one, zero = np.eye(m), np.zeros((m, m))
+    first = np.block([[zero, one], [-inward, -k00]])
+    second = np.block([[one, zero], [zero, outward]])
+    *_, alpha, beta, _, z = ordqz(first, second, sort="iuc", output="complex", check_finite=False)
+    if np.count_nonzero(np.abs(alpha) < np.abs(beta)) != m:
+        raise RunError("a lead's Bloch waves cannot be told apart at a band edge; move the energy by 1e-6 eV.")
+    propagation = np.linalg.solve(z[:m, :m].T, z[m:, :m].T).T
+    return np.linalg.inv(k00 + outward @ propagation)
+
+
+class SurfaceGreens:
+    """Surface Green functions of leads, computed once for each lead and energy.
+
+    Parameters
+    ----------
+    eta_eV : float
+        Imaginary part of the energy in the leads; without effect where `method` is "eigenmodes".
+    method : {"decimation", "eigenmodes"}
+    """
+
+    def __init__(self, eta_eV: float, method: str = "decimation") -> None:
+        self.eta_eV = eta_eV
+        self.method = method
+        self._cache = ContentCache("surface_green", in_memory=64)
+        self._factored: OrderedDict[tuple[str, str, float], SurfaceGreen] = OrderedDict()
+        self._bytes = 0
+
+    def surface(self, lead: Lead, side: str, energy_eV: float) -> SurfaceGreen:
+        """Surface Green function of the lead on this side ("left" extends to −z), at an absolute energy."""
+        key = (lead.key, side, energy_eV)
+        if key not in self._factored:
+            arrays = self._bloch(lead, side, energy_eV)
+            self._factored[key] = factor(lead, arrays[side], self.eta_eV, arrays.get("channels"))
+            self._bytes += self._factored[key].nbytes
+            while len(self._factored) > 2 and self._bytes > _MEMORY_BYTES:
+                self._bytes -= self._factored.popitem(last=False)[1].nbytes
+        self._factored.move_to_end(key)
+        return self._factored[key]
+
+    def _bloch(self, lead: Lead, side: str, energy_eV: float) -> dict[str, NDArray[Any]]:
+        repeats = lead.supercell.orbitals.tobytes() if lead.supercell else b""
+        decimated = self.method == "decimation"
+        how = f"{self.eta_eV!r}" if decimated else f"eigenmodes {side}"
+        content = f"{ALGORITHM} {lead.key} {energy_eV!r} {how}".encode() + repeats
+        key = hashlib.blake2b(content, digest_size=20).hexdigest()
+
+        def compute() -> dict[str, NDArray[Any]]:
+            if not decimated:
+                modes = LeadModes.of(lead, side, energy_eV)
+                return {side: modes.green, "channels": modes.channels, "velocities_eV": modes.velocities_eV}
+            h00, h01, s00, s01, _ = bloch_blocks(lead)
+            h10, s10 = (b.conj().transpose(0, 2, 1) for b in (h01, s01))
+
+            def at(eta_eV: float) -> tuple[NDArray[Any], NDArray[Any]]:
+                z = energy_eV + 1j * eta_eV
+                return decimate(z * s00 - h00, z * s01 - h01, z * s10 - h10)
+
+            try:
+                left, right = at(self.eta_eV)
+            except RunError:
+                raise no_surface(side, energy_eV) from None
+            if needs_broadening(left, lambda: at(0.25 * self.eta_eV)[0], self.eta_eV):
+                raise no_surface(side, energy_eV)
+            return {"left": left, "right": right}
+
+        return self._cache.get_or_compute(key, compute)
+
+
+def no_surface(side: str, energy_eV: float) -> RunError:
+    """The error that a lead has no surface Green function at an absolute energy, because a band begins or is flat there."""
+    return RunError(
+        f"the {side} lead has no stable surface Green function at {energy_eV:.9g} eV, on a band edge; "
+        "move the energy by 1e-6 eV or raise eta_eV."
+    )
+
+
+def needs_broadening(blocks: NDArray[Any], sharper: Callable[[], NDArray[Any]], eta_eV: float) -> bool:
+    """Whether a surface Green function [n, m, m] is that of a band edge, smoothed by η alone; an η above 1e-6 eV is meant to.
+
+    `sharper` computes it for a quarter of η, and is called where a channel is doubtful.
+    """
+    return eta_eV <= _SMOOTHING_EV and doubtful(blocks, eta_eV) and is_on_band_edge(blocks, sharper(), eta_eV)
+
+
+def _strengths(blocks: NDArray[Any]) -> NDArray[np.float64]:
+    """Eigenvalues of the spectral part i(g − g†), float64[n_blocks, m]."""
+    return np.asarray(np.linalg.eigvalsh(1j * (blocks - blocks.conj().transpose(0, 2, 1))))
+
+
+def _is_edge_like(strengths: NDArray[np.float64], eta_eV: float) -> NDArray[np.bool_]:
+    # At a distance d from its band edge a channel has a strength of about √d, and √η on the edge itself.
+    return np.asarray((strengths > 0.1 * np.sqrt(eta_eV)) & (strengths < 5.0 * np.sqrt(eta_eV)))
+
+
+def doubtful(blocks: NDArray[Any], eta_eV: float) -> bool:
+    """Whether a channel is as weak as one on a band edge."""
+    return bool(_is_edge_like(_strengths(blocks), eta_eV).any())
+
+
+def is_on_band_edge(blocks: NDArray[Any], sharper: NDArray[Any], eta_eV: float) -> bool:
+    """Whether a weak channel goes with √η, as on a band edge, where `sharper` is the surface Green function for a quarter of η.
+
+    A propagating wave does not change with η, and a state bound to the surface goes with η itself: both are as they should be.
+    """
+    strengths = _strengths(blocks)
+    weak = _is_edge_like(strengths, eta_eV)
+    ratio = _strengths(sharper)[weak] / strengths[weak]
+    return bool(np.any((ratio > _BOUND) & (ratio < _PROPAGATING)))
+
+
+def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float, channels: NDArray[np.int64] | None = None) -> SurfaceGreen:
+    """Hermitian part and channels of a surface Green function given in its transverse Bloch states.
+
+    `channels` int64[n_kept] where their numbers are known; otherwise they are what exceeds the spectral part of evanescent waves.
+    """
+    transverse = Transverse(lead)
+    adjoint = blocks.conj().transpose(0, 2, 1)
+    w = channels_of(transverse, 1j * (blocks - adjoint), np.sqrt(eta_eV) * 1e-3, channels)
+    hermitian = 0.5 * (blocks + adjoint)
+    if lead.supercell is None and transverse.real:
+        hermitian = np.ascontiguousarray(hermitian.real)
+    return SurfaceGreen(hermitian, w, transverse)
+
+
+def channels_of(
+    transverse: Transverse, spectral: NDArray[Any], threshold: float, channels: NDArray[np.int64] | None = None
+) -> NDArray[Any]:
+    """Factor w [n, channels] of the spectral part w w† given in Bloch blocks [n_kept, m, m].
+
+    Where the numbers of `channels` are not known, eigenvalues up to the threshold are noise.
+    """
+    columns = []
+    for k, block in enumerate(spectral):
+        # k = −k in a real lead: g is symmetric and the spectral part real
+        own = block.real if transverse.is_own_opposite(k) else block
+        values, vectors = np.linalg.eigh(0.5 * (own + own.conj().T))
+        chosen = values > threshold if channels is None else np.arange(len(values)) >= len(values) - channels[k]
+        if chosen.any():
+            columns.append(transverse.wave(k, vectors[:, chosen] * np.sqrt(values[chosen])))
+    if not columns:
+        return np.zeros((transverse.size, 0))
+    return np.ascontiguousarray(np.concatenate(columns, axis=1))
