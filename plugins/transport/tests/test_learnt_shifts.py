@@ -84,7 +84,7 @@ def test_derivatives_are_those_of_the_transmission(layers):
     def transmission(values):
         return solver.transmission([hamiltonian.shifted_device(junction, values)[0]], E_F)[0, 0]
 
-    found, response = OnsiteResponse(solver.surfaces, solver.contacts)(*hamiltonian.shifted_device(junction, shifts))
+    found, response = OnsiteResponse(solver.surfaces, solver.couplings)(*hamiltonian.shifted_device(junction, shifts))
     assert found == pytest.approx(transmission(shifts), abs=1e-8)
     assert response.shape == (count,)
     step = 1e-4 * np.eye(count)
@@ -99,7 +99,7 @@ def test_a_complex_hamiltonian_has_no_such_derivatives():
     junction = junction_of(wire(0), hamiltonian)
     system, atom = hamiltonian.shifted_device(junction, np.zeros(len(junction.atoms) - len(junction.left) - len(junction.right)))
     with pytest.raises(InputError, match="real Hamiltonians"):
-        OnsiteResponse(solver.surfaces, solver.contacts)(replace(system, H=system.H.astype(complex)), atom)
+        OnsiteResponse(solver.surfaces, solver.couplings)(replace(system, H=system.H.astype(complex)), atom)
 
 
 def test_a_hamiltonian_is_found_again_from_its_conductances_alone(tmp_path):

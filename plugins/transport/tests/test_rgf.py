@@ -12,6 +12,7 @@ from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, Supercell, TwoTerminal
+from sharvin_transport.block_tridiagonal.interior import Interior, partition
 from sharvin_transport.external.configs import SislOptions
 from sharvin_transport.external.sisl_btd import SislTransport
 from sharvin_transport.leads.bands import fold, open_channels, unfold
@@ -19,8 +20,7 @@ from sharvin_transport.leads.filling import lead_fermi_energy
 from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
 from sharvin_transport.leads.transverse import Transverse
 from sharvin_transport.rgf.configs import RecursiveGreenOptions
-from sharvin_transport.rgf.interior import Interior, partition
-from sharvin_transport.rgf.lead_coupling import Contacts
+from sharvin_transport.rgf.lead_coupling import LeadCouplings
 from sharvin_transport.rgf.recursive_green import RecursiveGreen
 from sharvin_transport.slater_koster.configs import SlaterKosterOptions
 from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
@@ -288,14 +288,14 @@ def test_rows_are_grouped_by_reach_and_unchanged_groups_are_taken_from_the_last_
     g = rng.normal(size=(30, 30))
     lead = Lead(g + g.T, g, np.eye(30), np.zeros((30, 30)))
     surface = SurfaceGreen((g + g.T)[None], rng.normal(size=(30, 4)), Transverse(lead))
-    contacts = Contacts()
-    first = contacts.contact(coupling, surface, "lead")
-    assert len(contacts._kept["lead"]) == 3
+    couplings = LeadCouplings()
+    first = couplings.coupling(coupling, surface, "lead")
+    assert len(couplings._kept["lead"]) == 3
     moved = coupling.copy()
     moved[11, 20] += 0.1
-    before = list(contacts._kept["lead"])
-    second = contacts.contact(moved, surface, "lead")
-    assert [group in before for group in contacts._kept["lead"]] == [True, False, True]
+    before = list(couplings._kept["lead"])
+    second = couplings.coupling(moved, surface, "lead")
+    assert [group in before for group in couplings._kept["lead"]] == [True, False, True]
     for contact, a in ((first, coupling), (second, moved)):
         assert np.array_equal(contact.rows, np.arange(35))
         assert np.abs(contact.sigma - a[:35] @ surface.hermitian @ a[:35].T).max() < 1e-11

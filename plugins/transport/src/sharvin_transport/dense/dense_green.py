@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.errors import RunError
 from sharvin.grid_wire import Systems
 from sharvin.two_terminal import TwoTerminal
 
+from sharvin_transport.broken_devices import zero_if_broken
 from sharvin_transport.dense.configs import DenseOptions
 from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
 from sharvin_transport.one_by_one import one_by_one
@@ -57,11 +57,7 @@ class DenseGreen:
         try:
             green = np.linalg.inv(inverse)[first, last]
         except np.linalg.LinAlgError:
-            if not system.connected:
-                return 0.0
-            raise RunError(
-                f"the device's Green function is singular at {energy_eV:.6f} eV; move the energy by 1e-6 eV."
-            ) from None
+            return zero_if_broken(system, energy_eV)
         return float(np.trace(broadening(sigma_left) @ green @ broadening(sigma_right) @ green.conj().T).real)
 
 

@@ -24,6 +24,7 @@ from sharvin.errors import RunError
 from sharvin.grid_wire import Systems
 from sharvin.two_terminal import Lead, TwoTerminal
 
+from sharvin_transport.broken_devices import zero_if_broken
 from sharvin_transport.external.configs import KwantOptions
 from sharvin_transport.one_by_one import one_by_one
 
@@ -64,12 +65,8 @@ class KwantTransport:
                 warnings.simplefilter("ignore")  # of matrix formats that a newer scipy would rather have
                 scattering = sparse.smatrix(_System(system, energy_eV, leads), energy=0.0)
         except (RuntimeError, np.linalg.LinAlgError):
-            if not system.connected:
-                return 0.0
-            raise RunError(
-                f"Kwant's equations are singular at {energy_eV:.6f} eV: the device has a level there that no lead broadens; "
-                "move the energy by 1e-6 eV."
-            ) from None
+            reason = f"Kwant's equations are singular at {energy_eV:.6f} eV: the device has a level there that no lead broadens; "
+            return zero_if_broken(system, energy_eV, reason + "move the energy by 1e-6 eV.")
         return float(scattering.transmission(RIGHT, LEFT))
 
     def _modes_of(self, lead: Lead, side: int, energy_eV: float) -> Any:

@@ -19,6 +19,7 @@ from sharvin.grid_wire import Systems, number_of_systems, two_terminals
 from sharvin.two_terminal import Lead, TwoTerminal
 from sisl_toolbox.btd import BlochElectrode, DeviceGreen
 
+from sharvin_transport.broken_devices import zero_if_broken
 from sharvin_transport.external.configs import SislOptions
 from sharvin_transport.leads.surface_green import needs_broadening, no_surface
 
@@ -64,12 +65,10 @@ class SislTransport:
                 try:
                     out[row, column] = np.real(green.transmission(absolute, "left", "right"))
                 except np.linalg.LinAlgError:
-                    if not system.connected:
-                        out[row, column] = 0.0
-                        continue
-                    raise RunError(
+                    reason = (
                         f"sisl meets a singular block of the device at {absolute:.6f} eV; move the energy by 1e-4 eV or use rgf."
-                    ) from None
+                    )
+                    out[row, column] = zero_if_broken(system, absolute, reason)
         return out
 
     def _green(self, system: TwoTerminal) -> DeviceGreen:

@@ -70,7 +70,7 @@ class LearntShifts:
             SlaterKosterOptions(table=options.table, tail_eV=options.tail_eV, charge_neutrality="predicted")
         )
         self._solver = RecursiveGreen(RecursiveGreenOptions())
-        self._response = OnsiteResponse(self._solver.surfaces, self._solver.contacts)
+        self._response = OnsiteResponse(self._solver.surfaces, self._solver.couplings)
         self._folder: Path | None = None
 
     def keep_progress(self, folder: Path) -> None:

@@ -34,8 +34,9 @@ from sharvin_transport.neutrality.contour import (
     neutral_fermi_energy,
     sampled_populations,
 )
-from sharvin_transport.neutrality.open_device import OpenDevice, Singles
-from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK, Populated, SampledDevice
+from sharvin_transport.neutrality.open_device import Populated, SampledDevice, Singles
+from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK
+from sharvin_transport.neutrality.open_device_real import RealOpenDevice
 
 Floats = NDArray[np.float64]
 LEAD_CHARGE = 0.02
@@ -174,7 +175,7 @@ class LocalNeutrality:
         leads = (system.left.H00, system.left.S00, system.right.H00, system.right.S00)
         if any(np.iscomplexobj(matrix) for matrix in (system.H.data, system.S.data, *leads)):
             return OpenDeviceAtK(system, atom, contour, surfaces)
-        return OpenDevice(system, atom, contour, surfaces)
+        return RealOpenDevice(system, atom, contour, surfaces)
 
     def _solve(self, device: Populated, names: list[str], electrons: Floats, start: Shifts | None) -> Shifts:
         values = np.zeros(len(electrons)) if start is None else start.values

@@ -18,11 +18,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sharvin.errors import InputError, RunError
+from sharvin.errors import InputError
 from sharvin.two_terminal import TwoTerminal
 
+from sharvin_transport.block_tridiagonal.elimination import CarriedRows, Coupling, forward
+from sharvin_transport.block_tridiagonal.interior import Interior, Pair
+from sharvin_transport.broken_devices import zero_if_broken
 from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
-from sharvin_transport.rgf.interior import Interior, Pair
 
 Tensor = torch.Tensor
 _BYTES = {"cpu": 200_000_000, "cuda": 2_000_000_000}
@@ -72,11 +74,7 @@ class TorchElimination:
                 chosen = [[side[k] for k in open_] for side in sides]
                 values, singular = self._eliminate(blocks, i[open_], absolute[open_], chosen)
                 for k in np.flatnonzero(singular):
-                    if systems[i[open_[k]]].connected:
-                        raise RunError(
-                            f"the device's Green function is singular at {absolute[open_[k]]:.6f} eV; move the energy by 1e-6 eV."
-                        )
-                    values[k] = 0.0  # a level of a part that no lead touches
+                    values[k] = zero_if_broken(systems[i[open_[k]]], float(absolute[open_[k]]))
                 out[i[open_], j[open_]] = values
         return out
 
@@ -92,21 +90,14 @@ class TorchElimination:
 
         sigma_left, w_left = self._contact(matrix(blocks.left), surfaces[0])
         sigma_right, w_right = self._contact(matrix(blocks.right), surfaces[1])
-        current = matrix(blocks.diagonal[0]) - sigma_left
-        rows = w_left.mH
-        singular = torch.zeros(len(i), dtype=torch.bool, device=self.device)
-        for b, (used, *pair) in enumerate(blocks.above):
-            coupling = matrix((pair[0], pair[1])).to(torch.complex128)
-            solved, info = torch.linalg.solve_ex(current, coupling)
-            singular |= info != 0
-            following = matrix(blocks.diagonal[b + 1]).to(torch.complex128)
-            following[:, used[:, None], used] -= coupling.mH @ solved
-            next_rows = torch.zeros((*rows.shape[:2], following.shape[-1]), dtype=torch.complex128, device=self.device)
-            next_rows[:, :, used] = -(rows @ solved)
-            current, rows = following, next_rows
-        solved, info = torch.linalg.solve_ex(current - sigma_right, w_right)
-        singular |= info != 0
-        return ((rows @ solved).abs() ** 2).sum(dim=(1, 2)).cpu().numpy(), singular.cpu().numpy()
+        following = (
+            (Coupling(used, matrix((h, s)).to(torch.complex128)), matrix(diagonal))
+            for (used, h, s), diagonal in zip(blocks.above, blocks.diagonal[1:], strict=True)
+        )
+        carried, batch = CarriedRows(w_left.mH), Batch(len(i), self.device)
+        last = forward(matrix(blocks.diagonal[0]) - sigma_left, following, carried, batch) - sigma_right
+        solved = batch.solve(last, w_right)
+        return ((carried.rows @ solved).abs() ** 2).sum(dim=(1, 2)).cpu().numpy(), batch.singular.cpu().numpy()
 
     def _contact(self, coupling: Tensor, surfaces: list[SurfaceGreen]) -> tuple[Tensor, Tensor]:
         """Self-energy and channels of a lead on its block, complex128 [batch, n, n] and [batch, n, channels]."""
@@ -130,6 +121,38 @@ class TorchElimination:
         sigma[:, rows[:, None], rows] = a @ green @ a.mH
         W[:, rows] = a @ w[index]
         return sigma, W
+
+
+class Batch:
+    """The steps of elimination for a batch of matrices; see :class:`~sharvin_transport.block_tridiagonal.elimination.Algebra`.
+
+    Attributes
+    ----------
+    singular : bool[batch]
+        Which of them had a singular block; their results have no meaning.
+    """
+
+    def __init__(self, size: int, device: torch.device) -> None:
+        self.singular = torch.zeros(size, dtype=torch.bool, device=device)
+
+    def solve(self, block: Tensor, columns: Tensor) -> Tensor:
+        """block⁻¹ columns."""
+        solved: Tensor
+        solved, info = torch.linalg.solve_ex(block, columns)
+        self.singular |= info != 0
+        return solved
+
+    def beside(self, left: Tensor, right: Tensor) -> Tensor:
+        """Both, columns after columns."""
+        return torch.cat([left, right], dim=-1)
+
+    def zeros(self, rows: int, columns: int, like: Tensor) -> Tensor:
+        """Zeros of the number type, the batch and the device of `like`."""
+        return like.new_zeros((*like.shape[:-2], rows, columns))
+
+    def able_to_hold(self, block: Tensor, other: Tensor) -> Tensor:
+        """The block in the number type of the other."""
+        return block.to(other.dtype)
 
 
 class _Blocks:

@@ -52,7 +52,7 @@ class _Group:
 
 
 @dataclass(frozen=True, eq=False)
-class Contact:
+class LeadCoupling:
     """Self-energy of a lead on a block of the device: Hermitian part on `rows`, channels W on all rows of the block."""
 
     rows: NDArray[np.int64]
@@ -71,15 +71,15 @@ class Contact:
         return out
 
 
-class Contacts:
-    """Contacts of devices to leads; terms of unchanged rows are kept from snapshot to snapshot, at most 48 MB of them."""
+class LeadCouplings:
+    """Couplings of devices to leads; terms of unchanged rows are kept from snapshot to snapshot, at most 48 MB of them."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, list[_Group]] = OrderedDict()
         self._bytes = 0
 
-    def contact(self, coupling: Array, surface: SurfaceGreen, key: Hashable) -> Contact:
-        """The contact of a block of the device to a lead.
+    def coupling(self, coupling: Array, surface: SurfaceGreen, key: Hashable) -> LeadCoupling:
+        """Self-energy and channels of a lead on a block of the device.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Contacts:
                 between = other.a @ _rows(group.x, np.searchsorted(group.columns, other.columns))
                 sigma[part, parts[g]] = between
                 sigma[parts[g], part] = between.conj().T
-        return Contact(rows, sigma, W)
+        return LeadCoupling(rows, sigma, W)
 
     def _keep(self, key: Hashable, groups: list[_Group]) -> None:
         self._bytes -= sum(group.nbytes for group in self._kept.pop(key, []))

@@ -20,29 +20,35 @@ is solved by one dense factorisation.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import zgecon, zgetrf, zgetrs
 from scipy.sparse import csr_array
 from sharvin.errors import InputError, RunError
 from sharvin.grid_wire import GridWire, number_of_systems, two_terminals
 from sharvin.observables import Observables
 from sharvin.two_terminal import TwoTerminal
 
+from sharvin_transport.block_tridiagonal.elimination import Lapack, SingularBlock
+from sharvin_transport.block_tridiagonal.interior import Interior
+from sharvin_transport.broken_devices import touched_orbitals
 from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
-from sharvin_transport.rgf.interior import extent, partition
+from sharvin_transport.rgf.lead_coupling import LeadCoupling, LeadCouplings
+from sharvin_transport.rgf.scattering_states import IN_PLACE, scattering_states
 
 Array = NDArray[Any]
 Complex = NDArray[np.complex128]
 Floats = NDArray[np.float64]
-_SMALLEST_RCOND = 1e-12
+LAPACK = Lapack(complex=1e-12)
 
 
 def observables(
-    surfaces: SurfaceGreens, system: TwoTerminal | GridWire, energies_eV: Floats, wave_functions: bool = False
+    surfaces: SurfaceGreens,
+    lead_couplings: LeadCouplings,
+    system: TwoTerminal | GridWire,
+    energies_eV: Floats,
+    wave_functions: bool = False,
 ) -> Observables:
     """Observables of one system; see :class:`sharvin.protocols.ObservingSolver`.
 
@@ -51,13 +57,14 @@ def observables(
     InputError
         If a batch of several grid wires is given.
     RunError
-        If a surface Green function does not converge, or the device has a level exactly at E that no lead broadens.
+        If a surface Green function does not converge, or what the leads touch has a level exactly at E that none broadens.
     """
     if number_of_systems([system]) != 1:
         raise InputError(f"observables are of one system at a time, not of a batch of {number_of_systems([system])} wires.")
     device = ScatteringDevice.of(next(two_terminals([system])))
     energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-    found = [device.at(float(energy) + device.system.fermi_energy, surfaces, wave_functions) for energy in energies]
+    absolute = [float(energy) + device.system.fermi_energy for energy in energies]
+    found = [device.at(energy, surfaces, lead_couplings, wave_functions) for energy in absolute]
     most = max((len(one.eigenchannels) for one in found), default=0)
     waves = None
     if wave_functions:
@@ -94,46 +101,48 @@ class Scattering:
 class ScatteringDevice:
     """A device in blocks along z that couple to their neighbours only, with its atoms and bonds.
 
-    ``diagonal`` and ``above`` hold the dense blocks (H, S); ``bounds`` their boundaries; ``members`` sums orbitals to atoms,
+    ``interior`` holds the blocks, the first and the last one with the principal layers; ``members`` sums orbitals to atoms,
     float64[n_atoms, n].
     """
 
     system: TwoTerminal
-    bounds: NDArray[np.int64]
-    diagonal: list[tuple[Array, Array]]
-    above: list[tuple[Array, Array]]
+    interior: Interior
     members: csr_array
     bonds: NDArray[np.int64]
 
     @classmethod
     def of(cls, system: TwoTerminal) -> ScatteringDevice:
-        """Cut a device into blocks; the first and the last one hold the principal layers."""
-        H, S = (csr_array(matrix).sorted_indices() for matrix in (system.H, system.S))
+        """Cut a device into blocks, and find its bonds."""
         n = system.size
-        bounds = partition(extent(H, S)[1], system.left.size, n - system.right.size)
-        parts = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
-        diagonal = [(H[part, part].toarray(), S[part, part].toarray()) for part in parts]
-        above = [(H[a, b].toarray(), S[a, b].toarray()) for a, b in pairwise(parts)]
         atom = np.arange(n) if system.atom is None else np.asarray(system.atom)
         members = csr_array((np.ones(n), (atom, np.arange(n))))
-        pattern = members @ (abs(H) + abs(S)) @ members.T
+        pattern = members @ (abs(system.H) + abs(system.S)) @ members.T
         first, second = pattern.nonzero()
         bonds = np.stack([first, second], axis=1)[first < second].astype(np.int64)
-        return cls(system, bounds, diagonal, above, members, bonds)
+        return cls(system, Interior.whole(system), members, bonds)
 
     @property
     def n_atoms(self) -> int:
         """Atoms of the structure."""
         return int(self.members.shape[0])
 
-    def at(self, energy_eV: float, surfaces: SurfaceGreens, wave_functions: bool = True) -> Scattering:
+    def at(
+        self, energy_eV: float, surfaces: SurfaceGreens, lead_couplings: LeadCouplings, wave_functions: bool = True
+    ) -> Scattering:
         """Observables at an absolute energy."""
         system = self.system
         to_left = np.conj(energy_eV * system.left.S01 - system.left.H01).T
         to_right = energy_eV * system.right.S01 - system.right.H01
         left = surfaces.surface(system.left, "left", energy_eV)
         right = surfaces.surface(system.right, "right", energy_eV)
-        psi = self._scattering_states(energy_eV, (to_left, to_right), (left, right))
+        couplings = [
+            lead_couplings.coupling(energy_eV * s - h, surface, (lead.key, side, energy_eV))
+            for side, lead, surface, (h, s) in (
+                ("left", system.left, left, self.interior.left),
+                ("right", system.right, right, self.interior.right),
+            )
+        ]
+        psi = self._scattering_states(energy_eV, couplings[0], couplings[1])
         n_left = left.w.shape[1]
         t = -(to_right @ right.w).conj().T @ psi[system.size - system.right.size :, :n_left]
         _, s, vh = np.linalg.svd(t, full_matrices=False)
@@ -150,54 +159,38 @@ class ScatteringDevice:
             waves=psi[:, :n_left] @ vh.conj().T if wave_functions else np.zeros((0, 0), dtype=np.complex128),
         )
 
-    def _scattering_states(
-        self, energy_eV: float, couplings: tuple[Array, Array], surfaces: tuple[SurfaceGreen, SurfaceGreen]
-    ) -> Complex:
+    def _scattering_states(self, energy_eV: float, left: LeadCoupling, right: LeadCoupling) -> Complex:
         """−G [W_L, W_R], complex128[n, channels of both]."""
-        diagonal = [(energy_eV * s - h).astype(np.complex128) for h, s in self.diagonal]
-        above = [energy_eV * s - h for h, s in self.above]
-        sources = []
-        for (coupling, surface), block, part in zip(
-            zip(couplings, surfaces, strict=True), (diagonal[0], diagonal[-1]), self._ends(), strict=True
-        ):
-            W = coupling @ surface.w
-            block[part, part] -= coupling @ surface.hermitian @ coupling.conj().T - 0.5j * (W @ W.conj().T)
-            source = np.zeros((len(block), W.shape[1]), dtype=np.complex128)
-            source[part] = -W
-            sources.append(source)
-        psi = eliminate(diagonal, above, sources[0], sources[1])
-        if psi is None:
-            psi = self._dense(diagonal, above, sources, energy_eV)
+        try:
+            return scattering_states(self.interior, energy_eV, left, right, IN_PLACE, LAPACK)
+        except SingularBlock:
+            return self._dense(energy_eV, left, right)
+
+    def _dense(self, energy_eV: float, left: LeadCoupling, right: LeadCoupling) -> Complex:
+        """The same by one factorisation; zero on orbitals of a broken device that no lead touches."""
+        system, n_left = self.system, left.W.shape[1]
+        first, last = slice(0, len(left.W)), slice(system.size - len(right.W), system.size)
+        inverse = (energy_eV * system.S - system.H).toarray().astype(np.complex128)
+        inverse[first, first] = left.added(inverse[first, first], IN_PLACE)
+        inverse[last, last] = right.added(inverse[last, last], IN_PLACE)
+        sources = np.zeros((system.size, n_left + right.W.shape[1]), dtype=np.complex128)
+        sources[first, :n_left], sources[last, n_left:] = left.W, right.W
+        touched, psi = touched_orbitals(system), np.zeros_like(sources)
+        try:
+            psi[touched] = -LAPACK.solve(inverse[np.ix_(touched, touched)], sources[touched])
+        except SingularBlock:
+            raise RunError(
+                f"the device has a level at {energy_eV:.6f} eV that no lead broadens; move the energy by 1e-6 eV."
+            ) from None
         return psi
-
-    def _ends(self) -> tuple[slice, slice]:
-        """Rows of the principal layers in the first and in the last block."""
-        last = int(self.bounds[-1] - self.bounds[-2])
-        return slice(0, self.system.left.size), slice(last - self.system.right.size, last)
-
-    def _dense(self, diagonal: list[Complex], above: list[Array], sources: list[Complex], energy_eV: float) -> Complex:
-        n, bounds = self.system.size, self.bounds
-        inverse = np.zeros((n, n), dtype=np.complex128)
-        for b, block in enumerate(diagonal):
-            inverse[bounds[b] : bounds[b + 1], bounds[b] : bounds[b + 1]] = block
-        for b, block in enumerate(above):
-            inverse[bounds[b] : bounds[b + 1], bounds[b + 1] : bounds[b + 2]] = block
-            inverse[bounds[b + 1] : bounds[b + 2], bounds[b] : bounds[b + 1]] = block.conj().T
-        columns = np.zeros((n, sources[0].shape[1] + sources[1].shape[1]), dtype=np.complex128)
-        columns[: bounds[1], : sources[0].shape[1]] = sources[0]
-        columns[bounds[-2] :, sources[0].shape[1] :] = sources[1]
-        solved = _solve(inverse, columns)
-        if solved is None:
-            raise RunError(f"the device has a level at {energy_eV:.6f} eV that no lead broadens; move the energy by 1e-6 eV.")
-        return solved
 
     def _mulliken(self, psi: Complex, outside: tuple[Complex, Complex]) -> Floats:
         """Re ψ* (S ψ) of every orbital and state, with the overlap of the principal layers with the leads' first layers."""
         overlap = np.zeros_like(psi)
-        bounds, system = self.bounds, self.system
-        for b, (_, s) in enumerate(self.diagonal):
+        bounds, system = self.interior.bounds, self.system
+        for b, (_, s) in enumerate(self.interior.diagonal):
             overlap[bounds[b] : bounds[b + 1]] += _product(s, psi[bounds[b] : bounds[b + 1]])
-        for b, (_, s) in enumerate(self.above):
+        for b, (_, s) in enumerate(self.interior.above):
             overlap[bounds[b] : bounds[b + 1]] += _product(s, psi[bounds[b + 1] : bounds[b + 2]])
             overlap[bounds[b + 1] : bounds[b + 2]] += _product(s.conj().T, psi[bounds[b] : bounds[b + 1]])
         overlap[: system.left.size] += _product(system.left.S01.conj().T, outside[0])
@@ -207,12 +200,12 @@ class ScatteringDevice:
     def _bond_currents(self, energy_eV: float, psi: Complex) -> Floats:
         """Currents of the bonds carried by these states, float64[n_bonds]."""
         between = np.zeros((self.n_atoms,) * 2)
-        bounds = self.bounds
-        for b in range(len(self.diagonal)):
+        bounds, diagonal, above = self.interior.bounds, self.interior.diagonal, self.interior.above
+        for b in range(len(diagonal)):
             rows = slice(int(bounds[b]), int(bounds[b + 1]))
             for blocks, columns in (
-                (self.diagonal[b], rows),
-                *([(self.above[b], slice(rows.stop, int(bounds[b + 2])))] if b < len(self.above) else []),
+                (diagonal[b], rows),
+                *([(above[b], slice(rows.stop, int(bounds[b + 2])))] if b < len(above) else []),
             ):
                 density = psi[rows].conj() @ psi[columns].T
                 flow = 2.0 * ((energy_eV * blocks[1] - blocks[0]) * density).imag
@@ -221,54 +214,6 @@ class ScatteringDevice:
                 if columns is not rows:
                     between -= of_atoms.T
         return np.asarray(between[self.bonds[:, 0], self.bonds[:, 1]])
-
-
-def eliminate(diagonal: list[Complex], above: list[Array], left: Complex, right: Complex) -> Complex | None:
-    """Solve a block-tridiagonal system whose blocks below the diagonal are the adjoints of those above.
-
-    Parameters
-    ----------
-    diagonal, above : list of [n_b, n_b], list of [n_b, n_(b+1)]
-    left, right : complex128[n_0, c], complex128[n_last, d]
-        Right-hand sides in the rows of the first and of the last block.
-
-    Returns
-    -------
-    complex128[n, c + d] or None
-        None if a block is nearly singular on the way.
-    """
-    current, source = diagonal[0], left
-    steps: list[tuple[NDArray[np.int64], Complex, Complex]] = []
-    for following, coupling in zip(diagonal[1:], above, strict=True):
-        used = np.flatnonzero(np.any(coupling != 0, axis=0))
-        compact = coupling[:, used]
-        solved = _solve(current, np.concatenate([compact, source], axis=1))
-        if solved is None:
-            return None
-        to_coupling, to_source = solved[:, : len(used)], solved[:, len(used) :]
-        steps.append((used, to_coupling, to_source))
-        current = following.copy()
-        current[np.ix_(used, used)] -= compact.conj().T @ to_coupling
-        source = np.zeros((len(following), left.shape[1]), dtype=np.complex128)
-        source[used] = -compact.conj().T @ to_source
-    psi = _solve(current, np.concatenate([source, right], axis=1))
-    if psi is None:
-        return None
-    parts = [psi]
-    for used, to_coupling, to_source in reversed(steps):
-        psi = -to_coupling @ psi[used]
-        psi[:, : left.shape[1]] += to_source
-        parts.append(psi)
-    return np.concatenate(parts[::-1])
-
-
-def _solve(matrix: Complex, columns: Array) -> Complex | None:
-    """matrix⁻¹ columns, or None if the matrix is nearly singular."""
-    norm = float(np.abs(matrix).sum(axis=0).max())
-    lu, pivots, info = zgetrf(matrix)
-    if info != 0 or not zgecon(lu, norm)[0] > _SMALLEST_RCOND:
-        return None
-    return np.asarray(zgetrs(lu, pivots, columns)[0])
 
 
 def _in_lead(surface: SurfaceGreen, coupling: Array, psi: Complex, first: int) -> Complex:

@@ -9,9 +9,8 @@ Shifts u move H by ½ (u S + S u), see :mod:`~sharvin_transport.neutrality.open_
 where H, S and so G are symmetric: a real Hamiltonian without a magnetic field. An atom that overlaps with a lead also moves the
 coupling to it, so S ψ holds the states' continuation into the lead's first layer.
 
-As in :mod:`~sharvin_transport.rgf.recursive_green` the principal layers are folded into the leads and what is large is real: X =
-M'⁻¹ W is solved for by elimination and back substitution, and G W = X [1 + (i/2 − s) Wᵀ X]⁻¹. It takes 1.3 times as long as T
-alone.
+As in :mod:`~sharvin_transport.rgf.recursive_green` the principal layers are folded into the leads and what is large is real. It
+takes 1.3 times as long as T alone.
 """
 
 from __future__ import annotations
@@ -20,13 +19,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.errors import InputError, RunError
+from sharvin.errors import InputError
 from sharvin.two_terminal import TwoTerminal
 
+from sharvin_transport.block_tridiagonal.elimination import SingularBlock
+from sharvin_transport.block_tridiagonal.interior import Interior
+from sharvin_transport.broken_devices import zero_if_broken
 from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
-from sharvin_transport.rgf.interior import Interior
-from sharvin_transport.rgf.lead_coupling import Contact, Contacts
-from sharvin_transport.rgf.recursive_green import REAL_SHIFT, solve
+from sharvin_transport.rgf.lead_coupling import LeadCouplings
+from sharvin_transport.rgf.recursive_green import LAPACK
+from sharvin_transport.rgf.scattering_states import IN_PLACE, REAL_SHIFT, scattering_states
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -38,13 +40,13 @@ class OnsiteResponse:
 
     Parameters
     ----------
-    surfaces, contacts
+    surfaces, lead_couplings
         Those of a solver, which are shared with it.
     """
 
-    def __init__(self, surfaces: SurfaceGreens, contacts: Contacts) -> None:
+    def __init__(self, surfaces: SurfaceGreens, lead_couplings: LeadCouplings) -> None:
         self._surfaces = surfaces
-        self._contacts = contacts
+        self._lead_couplings = lead_couplings
 
     def __call__(self, system: TwoTerminal, atom: Integers) -> tuple[float, Floats]:
         """T(E_F) and its derivatives.
@@ -67,7 +69,7 @@ class OnsiteResponse:
         InputError
             If the device's matrices are complex, or its outermost principal layer is not its lead's.
         RunError
-            If E_F is on a band edge of a lead, or exactly on a level that no lead broadens.
+            If E_F is on a band edge of a lead, or exactly on a level of a device in one piece that no lead broadens.
         """
         if np.iscomplexobj(system.H.data) or np.iscomplexobj(system.S.data):
             raise InputError("the response to on-site shifts is that of real Hamiltonians; use Γ alone and no magnetic field.")
@@ -80,16 +82,20 @@ class OnsiteResponse:
         count = int(atom.max(initial=-1)) + 1
         if min(surface.w.shape[1] for surface in surfaces) == 0:
             return 0.0, np.zeros(count)
-        contacts = [
-            self._contacts.contact(energy * s - h, surface, (lead.key, side, energy))
+        left_lead, right_lead = [
+            self._lead_couplings.coupling(energy * s - h, surface, (lead.key, side, energy))
             for (side, lead), surface, (h, s) in zip(leads, surfaces, couplings, strict=True)
         ]
-        states = scattering_states(interior, energy, contacts[0], contacts[1])
-        if states is None:
-            raise RunError(f"the device's Green function is singular at {energy:.6f} eV; move the energy by 1e-6 eV.")
-        n_left = contacts[0].W.shape[1]
-        first, last = len(contacts[0].W), len(states) - len(contacts[1].W)
-        reflected = states[:first, n_left:].conj().T @ contacts[0].W  # ψ_R† W_L
+        try:
+            try:
+                states = scattering_states(interior, energy, left_lead, right_lead, REAL_SHIFT, LAPACK)
+            except SingularBlock:
+                states = scattering_states(interior, energy, left_lead, right_lead, IN_PLACE, LAPACK)
+        except SingularBlock:
+            return zero_if_broken(system, energy), np.zeros(count)
+        n_left = left_lead.W.shape[1]
+        first, last = len(left_lead.W), len(states) - len(right_lead.W)
+        reflected = states[:first, n_left:].conj().T @ left_lead.W  # ψ_R† W_L
         overlapping = _overlap(interior, states)
         for surface, (h, s), part, own in zip(
             surfaces, couplings, (slice(0, first), slice(last, None)), (0, n_left), strict=True
@@ -100,50 +106,6 @@ class OnsiteResponse:
         of_orbital = -products.real.sum(axis=1)
         shifted = atom >= 0
         return float(np.sum(np.abs(reflected) ** 2)), np.bincount(atom[shifted], of_orbital[shifted], minlength=count)
-
-
-def scattering_states(interior: Interior, energy_eV: float, left: Contact, right: Contact) -> Array | None:
-    """−G [W_L, W_R], complex128[n, channels of both]; None where the device has a level that no lead broadens."""
-    for shift in (REAL_SHIFT, 0.5j):
-        solved = _solutions(interior, energy_eV, left, right, shift)
-        if solved is None:
-            continue
-        x = np.concatenate([left.W.T @ solved[: len(left.W)], right.W.T @ solved[len(solved) - len(right.W) :]])
-        return -np.asarray(np.linalg.solve((np.eye(len(x)) + (0.5j - shift) * x).T, solved.T).T)
-    return None
-
-
-def _solutions(interior: Interior, energy_eV: float, left: Contact, right: Contact, shift: complex) -> Array | None:
-    """M'⁻¹ [W_L, W_R] by elimination from left to right and back substitution; None if a block is nearly singular."""
-    diagonal = interior.diagonal
-    current: Array = left.added(energy_eV * diagonal[0][1] - diagonal[0][0], shift)
-    source: Array = left.W
-    n_left = source.shape[1]
-    steps: list[tuple[Integers, Array, Array]] = []
-    for (h, s), (h_next, s_next) in zip(interior.above, diagonal[1:], strict=True):
-        coupling = energy_eV * s - h
-        used = np.flatnonzero(np.any(coupling != 0, axis=0))
-        compact = coupling[:, used]
-        solved = solve(current, np.concatenate([compact, source], axis=1))
-        if solved is None:
-            return None
-        to_coupling, to_source = solved[:, : len(used)], solved[:, len(used) :]
-        steps.append((used, to_coupling, to_source))
-        following = (energy_eV * s_next - h_next).astype(to_coupling.dtype, copy=False)
-        following[np.ix_(used, used)] -= compact.T @ to_coupling
-        source = np.zeros((len(following), n_left), dtype=to_source.dtype)
-        source[used] = -compact.T @ to_source
-        current = following
-    current = right.added(current, shift)
-    found = solve(current, np.concatenate([source, right.W], axis=1))
-    if found is None:
-        return None
-    parts = [found]
-    for used, to_coupling, to_source in reversed(steps):
-        found = -to_coupling @ found[used]
-        found[:, :n_left] += to_source
-        parts.append(found)
-    return np.concatenate(parts[::-1])
 
 
 def _overlap(interior: Interior, states: Array) -> Array:

@@ -21,30 +21,30 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import get_lapack_funcs
-from sharvin.errors import InputError, RunError
+from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire, Systems, number_of_systems, two_terminals
 from sharvin.observables import Observables
 from sharvin.two_terminal import TwoTerminal
 
+from sharvin_transport.block_tridiagonal.elimination import CarriedRows, Lapack, SingularBlock, forward
+from sharvin_transport.block_tridiagonal.interior import Interior
+from sharvin_transport.broken_devices import zero_if_broken
 from sharvin_transport.leads.surface_green import SurfaceGreens
 from sharvin_transport.rgf.configs import RecursiveGreenOptions
-from sharvin_transport.rgf.interior import Interior
-from sharvin_transport.rgf.lead_coupling import Contact, Contacts
+from sharvin_transport.rgf.lead_coupling import LeadCoupling, LeadCouplings
 from sharvin_transport.rgf.observables import observables
+from sharvin_transport.rgf.scattering_states import IN_PLACE, REAL_SHIFT, blocks_at
 
 if TYPE_CHECKING:
     from sharvin_transport.rgf.batched import TorchElimination
 
-__all__ = ["Interior", "RecursiveGreen"]
-
 Array = NDArray[Any]
-REAL_SHIFT = 0.5
-_SMALLEST_RCOND = 1e-8
+LAPACK = Lapack(real=1e-8, complex=1e-15)
 _PORTION_BYTES = 200_000_000
 
 
@@ -59,7 +59,7 @@ class RecursiveGreen:
     def __init__(self, options: RecursiveGreenOptions) -> None:
         self.options = options
         self.surfaces = SurfaceGreens(options.eta_eV, options.surface)
-        self.contacts = Contacts()
+        self.couplings = LeadCouplings()
         self._batches = _torch_elimination(options.device) if options.backend == "torch" else None
 
     def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,7 +86,7 @@ class RecursiveGreen:
         return out
 
     def _one_by_one(self, systems: list[TwoTerminal], energies: NDArray[np.float64]) -> NDArray[np.float64]:
-        """T at absolute energies [n_systems, n_energies]; the energies are outermost, so that snapshots share their contacts."""
+        """T at absolute energies [n_systems, n_energies]; the energies are outermost: snapshots share self-energies."""
         interiors = [Interior.of(system) for system in systems]
         out = np.empty(energies.shape)
         for column in range(energies.shape[1]):
@@ -98,23 +98,20 @@ class RecursiveGreen:
         self, system: TwoTerminal | GridWire, energies_eV: NDArray[np.float64], wave_functions: bool = False
     ) -> Observables:
         """Eigenchannels, densities of states and bond currents; see :class:`sharvin.protocols.ObservingSolver`."""
-        return observables(self.surfaces, system, energies_eV, wave_functions)
+        return observables(self.surfaces, self.couplings, system, energies_eV, wave_functions)
 
     def _transmission(self, system: TwoTerminal, interior: Interior, energy_eV: float) -> float:
         """T at an absolute energy."""
-        contacts = []
+        couplings = []
         for side, lead, (h, s) in (("left", system.left, interior.left), ("right", system.right, interior.right)):
             surface = self.surfaces.surface(lead, side, energy_eV)
             if surface.w.shape[1] == 0:
                 return 0.0
-            contacts.append(self.contacts.contact(energy_eV * s - h, surface, (lead.key, side, energy_eV)))
-        for shift in (REAL_SHIFT, 0.5j):
-            value = eliminate(interior, energy_eV, contacts[0], contacts[1], shift)
-            if value is not None:
-                return value
-        if not system.connected:
-            return 0.0  # a level of a part that no lead touches
-        raise RunError(f"the device's Green function is singular at {energy_eV:.6f} eV; move the energy by 1e-6 eV.")
+            couplings.append(self.couplings.coupling(energy_eV * s - h, surface, (lead.key, side, energy_eV)))
+        for shift in (REAL_SHIFT, IN_PLACE):
+            with suppress(SingularBlock):
+                return eliminate(interior, energy_eV, couplings[0], couplings[1], shift)
+        return zero_if_broken(system, energy_eV)
 
 
 def _torch_elimination(device: str) -> TorchElimination:
@@ -142,57 +139,27 @@ def portions(systems: Iterable[TwoTerminal]) -> Iterator[list[TwoTerminal]]:
         yield portion
 
 
-def eliminate(interior: Interior, energy_eV: float, left: Contact, right: Contact, shift: complex) -> float | None:
-    """T by elimination from left to right with G⁻¹ shifted by `shift` W W†; None if a block is nearly singular."""
-    diagonal = interior.diagonal
-    complex_path = isinstance(shift, complex)
-    current = left.added(energy_eV * diagonal[0][1] - diagonal[0][0], shift)
-    rows: Array = left.W.conj().T
-    x_ll: Array = np.zeros((rows.shape[0],) * 2)
-    for b, (h, s) in enumerate(interior.above):
-        coupling = energy_eV * s - h
-        used = np.flatnonzero(np.any(coupling != 0, axis=0))
-        compact = coupling[:, used]
-        # X_LL is needed for a real shift only.
-        columns = compact if complex_path else np.concatenate([compact, rows.conj().T], axis=1)
-        solved = solve(current, columns)
-        if solved is None:
-            return None
-        to_coupling, to_left = solved[:, : len(used)], solved[:, len(used) :]
-        if not complex_path:
-            x_ll = x_ll + rows @ to_left
-        following = energy_eV * diagonal[b + 1][1] - diagonal[b + 1][0]
-        following = following.astype(np.result_type(following, to_coupling), copy=False)
-        following[np.ix_(used, used)] -= compact.conj().T @ to_coupling
-        next_rows = np.zeros((rows.shape[0], following.shape[0]), dtype=np.result_type(rows, to_coupling))
-        next_rows[:, used] = -(rows @ to_coupling)
-        current, rows = following, next_rows
-    current = right.added(current, shift)
-    solved = solve(current, right.W if complex_path else np.concatenate([right.W, rows.conj().T], axis=1))
-    if solved is None:
-        return None
-    n_right = right.W.shape[1]
+def eliminate(interior: Interior, energy_eV: float, left: LeadCoupling, right: LeadCoupling, shift: complex) -> float:
+    """T by elimination from left to right with G⁻¹ shifted by `shift` W W†.
+
+    Raises
+    ------
+    SingularBlock
+        If a block is nearly singular on the way; that of another shift need not be.
+    """
+    real_path = not isinstance(shift, complex)
+    # W† M'⁻¹ W of one lead with itself is needed for a real shift only.
+    carried = CarriedRows(left.W.conj().T, whole=real_path)
+    first, following = blocks_at(interior, energy_eV)
+    last = right.added(forward(left.added(first, shift), following, carried, LAPACK), shift)
+    rows, n_right = carried.rows, right.W.shape[1]
+    solved = LAPACK.solve(last, np.concatenate([right.W, rows.conj().T], axis=1) if real_path else right.W)
     x_lr = rows @ solved[:, :n_right]
-    if complex_path:
+    if not real_path:
         return float(np.vdot(x_lr, x_lr).real)
     x_rr = right.W.conj().T @ solved[:, :n_right]
-    x_ll = x_ll + rows @ solved[:, n_right:]
+    x_ll = carried.within + rows @ solved[:, n_right:]
     x = np.block([[x_ll, x_lr], [x_lr.conj().T, x_rr]])
-    full = np.linalg.solve(np.eye(len(x)) + (0.5j - shift) * x, x)
+    full = np.linalg.solve(np.eye(len(x)) + (IN_PLACE - shift) * x, x)
     n_left = len(x_ll)
     return float(np.sum(np.abs(full[:n_left, n_left:]) ** 2))
-
-
-def solve(matrix: Array, columns: Array) -> Array | None:
-    """matrix⁻¹ columns, or None if the matrix is nearly singular; the matrix is overwritten."""
-    getrf, getrs, gecon = cast(tuple[Any, Any, Any], get_lapack_funcs(("getrf", "getrs", "gecon"), (matrix, columns)))
-    norm = float(np.abs(matrix).sum(axis=1).max())
-    # LAPACK sees the transpose of a C-ordered matrix, which need not be copied
-    lu, pivots, info = getrf(matrix.T, overwrite_a=True)
-    if info != 0:
-        return None
-    rcond, _ = gecon(lu, norm)
-    if rcond < (_SMALLEST_RCOND if not np.iscomplexobj(matrix) else 1e-15):
-        return None
-    solved, _ = getrs(lu, pivots, columns, trans=1)
-    return np.asarray(solved)

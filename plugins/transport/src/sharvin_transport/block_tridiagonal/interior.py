@@ -75,6 +75,14 @@ class Interior:
         bounds = partition(high - first, to_left.max(initial=-1) + 1, to_right.min(initial=last - first))
         return [cls._cut(m, (low, high), bounds, first, last) for m in matrices]
 
+    @classmethod
+    def whole(cls, system: TwoTerminal) -> Interior:
+        """Partition a device together with its principal layers; the leads begin behind them."""
+        matrices = (_canonical(system.H), _canonical(system.S))
+        reach = extent(*matrices)
+        bounds = partition(reach[1], system.left.size, system.size - system.right.size)
+        return cls._cut(matrices, reach, bounds, 0, system.size)._behind(system)
+
     def _behind(self, system: TwoTerminal) -> Interior:
         """The same blocks with the leads coupled to the outermost principal layers."""
         size = np.diff(self.bounds)
