@@ -14,8 +14,8 @@ from scipy.linalg import eigh
 from scipy.spatial.transform import Rotation
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
+from sharvin.lead_channels import channels as open_channels
 from sharvin.registry import create
-from sharvin_transport.leads.bands import open_channels
 from sharvin_transport.rgf.configs import RecursiveGreenOptions
 from sharvin_transport.rgf.recursive_green import RecursiveGreen
 from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
@@ -133,7 +133,7 @@ def test_an_unstretched_gold_chain_has_three_channels_a_stretched_one_has_one(ta
     for bond, channels in ((2.6, 3), (2.9, 1)):
         chain = Atoms("Au12", positions=[[0, 0, bond * i] for i in range(12)])
         system = h.two_terminal(Junction.detect(chain, h.range_A(chain.numbers)))
-        assert open_channels(system.left, system.fermi_energy) == channels
+        assert open_channels(system.left, system.fermi_energy)[0] == channels
         assert RecursiveGreen(RecursiveGreenOptions()).transmission([system], np.zeros(1))[0, 0] == pytest.approx(
             channels, abs=1e-6
         )

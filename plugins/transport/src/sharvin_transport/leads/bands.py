@@ -1,4 +1,4 @@
-r"""Bands of a lead: its transverse Bloch states and number of open channels.
+r"""Transverse Bloch states of a lead: its blocks in each of them, and the way back to real space.
 
 A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transverse Bloch states: with *c = (i, j)* the cells,
 :math:`A(k) = \sum_c e^{2\pi i k \cdot c} A_{0 \mu, c \nu}` for k = (a/N1, b/N2).
@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eig
 from sharvin.two_terminal import Lead, Supercell
 
 Complexes = NDArray[np.complex128]
@@ -81,21 +80,3 @@ def kept_states(lead: Lead) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     opposite = (-(index // n2) % n1) * n2 + (-(index % n2)) % n2
     keep = index[index <= opposite]
     return keep, np.where(keep == opposite[keep], 1.0, 2.0)
-
-
-def open_channels(lead: Lead, energy_eV: float, tolerance: float = 1e-6) -> int:
-    r"""Number of channels open at an energy (absolute, eV): half the Bloch waves with |λ| = 1.
-
-    The waves solve :math:`(K_{10} + \lambda K_{00} + \lambda^2 K_{01}) u = 0` with K = E S − H.
-    """
-    h00, h01, s00, s01, weights = bloch_blocks(lead)
-    total = 0.0
-    for a, weight in enumerate(weights):
-        k00, k01 = energy_eV * s00[a] - h00[a], energy_eV * s01[a] - h01[a]
-        one, zero = np.eye(len(k00)), np.zeros_like(k00)
-        left = np.block([[zero, one], [-k01.conj().T, -k00]])
-        right = np.block([[one, zero], [zero, k01]])
-        alpha, beta = eig(left, right, right=False, homogeneous_eigvals=True, check_finite=False)
-        ratio = np.abs(alpha) / np.maximum(np.abs(beta), 1e-300)
-        total += weight * np.count_nonzero(np.abs(np.log(np.maximum(ratio, 1e-300))) < tolerance) / 2
-    return round(total)

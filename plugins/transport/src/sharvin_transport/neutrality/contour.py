@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.optimize import brentq
 from sharvin.cache import ContentCache
+from sharvin.decimation import decimate
 from sharvin.errors import InputError
 from sharvin.two_terminal import Lead
 
 from sharvin_transport.leads.bands import Complexes, unfold
-from sharvin_transport.leads.surface_green import decimate
 
 Floats = NDArray[np.float64]
 BELOW_BANDS_EV = 4.0
