@@ -21,6 +21,7 @@ import gpaw
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr
+from cachetools import LRUCache
 from gpaw.basis_data import Basis
 from gpaw.lcao.tools import get_lcao_hamiltonian
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from sharvin_transport.spin import warn_of_magnetism
 Floats = NDArray[np.float64]
 NEXT_NEIGHBOUR_EV = 1e-2
 """Largest hopping from a principal layer beyond the next one."""
+_KEPT_ELECTRODES = 16
 
 
 class GpawLcao:
@@ -49,7 +51,7 @@ class GpawLcao:
     def __init__(self, options: GpawOptions) -> None:
         self.options = options
         self._cache = ContentCache("gpaw_crystal")
-        self._leads: dict[bytes, tuple[Lead, float]] = {}
+        self._leads: LRUCache[bytes, tuple[Lead, float]] = LRUCache(_KEPT_ELECTRODES)
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers overlap."""

@@ -18,6 +18,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_array
 from sharvin.errors import RunError
@@ -46,7 +47,7 @@ class KwantTransport:
 
     def __init__(self, options: KwantOptions) -> None:
         self.options = options
-        self._modes: dict[tuple[str, int, float], Any] = {}
+        self._modes: LRUCache[tuple[str, int, float], Any] = LRUCache(options.cached_leads)
 
     def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
@@ -83,8 +84,6 @@ class KwantTransport:
                     f"Kwant finds no modes of the {('left', 'right')[side]} lead at {energy_eV:.6f} eV ({error}); "
                     "move the energy by 1e-6 eV."
                 ) from None
-            while len(self._modes) > self.options.cached_leads:
-                del self._modes[next(iter(self._modes))]
         return self._modes[key]
 
 

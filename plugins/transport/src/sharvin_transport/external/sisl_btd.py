@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import sisl
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, hstack
 from sharvin.cache import ContentCache
@@ -23,6 +24,7 @@ from sharvin_transport.broken_devices import zero_if_broken
 from sharvin_transport.external.configs import SislOptions
 from sharvin_transport.leads.surface_green import needs_broadening, no_surface
 
+_CHECKED = 4096  # self-energies of which it is known that they are sound
 _LEVEL = 1e-3
 """A level of a lead that no layer shares with the next has a surface Green function of about 1/η."""
 
@@ -38,7 +40,7 @@ class SislTransport:
     def __init__(self, options: SislOptions) -> None:
         self.options = options
         self._cache = ContentCache("sisl_self_energy")
-        self._checked: set[tuple[str, str, float]] = set()
+        self._checked: LRUCache[tuple[str, str, float], bool] = LRUCache(_CHECKED)
 
     def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
         """T(E), float64[n_systems, n_energies]; energies are relative to each system's Fermi energy.
@@ -61,7 +63,7 @@ class SislTransport:
                 for lead, direction, electrode in zip((system.left, system.right), "-+", green.elecs, strict=True):
                     if (lead.key, direction, absolute) not in self._checked:
                         _check_self_energy(lead, direction, electrode, absolute, self.options.eta_eV)
-                        self._checked.add((lead.key, direction, absolute))
+                        self._checked[lead.key, direction, absolute] = True
                 try:
                     out[row, column] = np.real(green.transmission(absolute, "left", "right"))
                 except np.linalg.LinAlgError:

@@ -12,14 +12,15 @@ smooth edges).
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
-from sharvin.cache import ContentCache
+from sharvin.cache import ContentCache, most_recent
 from sharvin.decimation import decimate
 from sharvin.errors import RunError
 from sharvin.two_terminal import Lead
@@ -84,9 +85,8 @@ class SurfaceGreens:
     def __init__(self, eta_eV: float, method: str = "decimation") -> None:
         self.eta_eV = eta_eV
         self.method = method
-        self._cache = ContentCache("surface_green", in_memory=64)
-        self._factored: OrderedDict[tuple[str, str, float], SurfaceGreen] = OrderedDict()
-        self._bytes = 0
+        self._cache = ContentCache("surface_green", _MEMORY_BYTES)
+        self._factored: LRUCache[tuple[str, str, float], SurfaceGreen] = most_recent(_MEMORY_BYTES, attrgetter("nbytes"))
 
     def surface(self, lead: Lead, side: str, energy_eV: float) -> SurfaceGreen:
         """Surface Green function of the lead on this side ("left" extends to −z), at an absolute energy."""
@@ -94,10 +94,6 @@ class SurfaceGreens:
         if key not in self._factored:
             arrays = self._bloch(lead, side, energy_eV)
             self._factored[key] = factor(lead, arrays[side], self.eta_eV, arrays.get("channels"))
-            self._bytes += self._factored[key].nbytes
-            while len(self._factored) > 2 and self._bytes > _MEMORY_BYTES:
-                self._bytes -= self._factored.popitem(last=False)[1].nbytes
-        self._factored.move_to_end(key)
         return self._factored[key]
 
     def _bloch(self, lead: Lead, side: str, energy_eV: float) -> dict[str, NDArray[Any]]:

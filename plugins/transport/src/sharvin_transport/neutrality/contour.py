@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ Floats = NDArray[np.float64]
 BELOW_BANDS_EV = 4.0
 """How far below the lowest level the contour begins; shifts lower no atom by more than a fraction of this."""
 _SEARCH_EV = 0.5
+MEMORY_BYTES = 200_000_000
+"""What is kept of surface Green functions on contours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,7 @@ class LeadContour:
     """Surface Green functions of leads on contours, in transverse Bloch states, cached on disk."""
 
     def __init__(self) -> None:
-        self._cache = ContentCache("contour_surface_green", in_memory=2)
+        self._cache = ContentCache("contour_surface_green", MEMORY_BYTES)
 
     def surfaces(self, lead: Lead, contour: Contour) -> tuple[Complexes, Complexes]:
         """Green functions of the surfaces of the left and right lead, complex128[n_points, n_k, m, m]."""
@@ -153,7 +155,7 @@ def neutral_fermi_energy(
         If there is none within 0.5 eV of the guess.
     """
 
-    @cache
+    @lru_cache(maxsize=256)  # the search for a root asks for some values twice
     def excess(fermi: float) -> float:
         contour = Contour.semicircle(bottom_eV, fermi, points)
         total = 0.0

@@ -14,20 +14,22 @@ Where transverse k-points are sampled, populations and response are their means,
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sharvin.cache import ContentCache
+from sharvin.cache import ContentCache, most_recent
 from sharvin.errors import InputError, ItemError
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
 from sharvin_transport.leads.bands import fold
 from sharvin_transport.neutrality.contour import (
     BELOW_BANDS_EV,
+    MEMORY_BYTES,
     Contour,
     LeadContour,
     lowest_level,
@@ -43,7 +45,7 @@ LEAD_CHARGE = 0.02
 """Largest charge of an atom of a lead that passes as neutral."""
 _LARGEST_STEP_EV = 1.0
 _SMALLEST_STEP_EV = 1e-7
-_SURFACES_BYTES = 200_000_000
+_BOTTOMS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +79,8 @@ class LocalNeutrality:
         self.tolerance, self.iterations, self.points = tolerance, iterations, points
         self._leads = LeadContour()
         self._fermi_energies = ContentCache("neutral_fermi_energy")
-        self._bottoms: dict[tuple[str, float], float] = {}
-        self._surfaces: OrderedDict[tuple[str, str, str], Singles] = OrderedDict()
+        self._bottoms: LRUCache[tuple[str, float], float] = LRUCache(_BOTTOMS)
+        self._surfaces: LRUCache[tuple[str, str, str], Singles] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
 
     def bottom(self, lead: Lead, lowest_onsite_eV: float) -> float:
         """Where the contour begins for a lead, in eV; the same for all snapshots."""
@@ -230,11 +232,7 @@ class LocalNeutrality:
             folded = np.empty((len(states), lead.size, lead.size), dtype=np.complex64)
             for p, state in enumerate(states):
                 folded[p] = state[0] if lead.supercell is None else fold(state, lead.supercell)
-            kept = sum(other.nbytes for other in self._surfaces.values())
-            while len(self._surfaces) > 1 and kept + folded.nbytes > _SURFACES_BYTES:
-                kept -= self._surfaces.popitem(last=False)[1].nbytes
             self._surfaces[key] = folded
-        self._surfaces.move_to_end(key)
         return self._surfaces[key]
 
 

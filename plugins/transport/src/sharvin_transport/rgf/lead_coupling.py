@@ -11,14 +11,15 @@ there, and they are the same bits as if computed again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
+from sharvin.cache import most_recent
 
 from sharvin_transport.leads.surface_green import SurfaceGreen
 
@@ -75,8 +76,7 @@ class LeadCouplings:
     """Couplings of devices to leads; terms of unchanged rows are kept from snapshot to snapshot, at most 48 MB of them."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, list[_Group]] = OrderedDict()
-        self._bytes = 0
+        self._kept: LRUCache[Hashable, list[_Group]] = most_recent(_MEMORY_BYTES, _bytes_of)
 
     def coupling(self, coupling: Array, surface: SurfaceGreen, key: Hashable) -> LeadCoupling:
         """Self-energy and channels of a lead on a block of the device.
@@ -100,7 +100,7 @@ class LeadCouplings:
             a = _columns(touched[parts[g]], columns)
             known = next((group for group in earlier if group.is_for(a, columns)), None)
             groups.append(known if known is not None else _Group.of(a, columns, surface))
-        self._keep(key, groups)
+        self._kept[key] = groups
         dtype = np.result_type(coupling, surface.dtype)
         sigma = np.empty((len(rows), len(rows)), dtype=dtype)
         W = np.zeros((len(coupling), surface.w.shape[1]), dtype=np.result_type(coupling, surface.w))
@@ -115,12 +115,9 @@ class LeadCouplings:
                 sigma[parts[g], part] = between.conj().T
         return LeadCoupling(rows, sigma, W)
 
-    def _keep(self, key: Hashable, groups: list[_Group]) -> None:
-        self._bytes -= sum(group.nbytes for group in self._kept.pop(key, []))
-        self._kept[key] = groups
-        self._bytes += sum(group.nbytes for group in groups)
-        while self._bytes > _MEMORY_BYTES and len(self._kept) > 1:
-            self._bytes -= sum(group.nbytes for group in self._kept.popitem(last=False)[1])
+
+def _bytes_of(groups: list[_Group]) -> int:
+    return sum(group.nbytes for group in groups)
 
 
 def row_groups(used: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -13,7 +13,7 @@ that nothing depends on the order of atoms. A file is read when its elements are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +26,7 @@ from scipy.interpolate import CubicSpline
 from sharvin.errors import InputError
 
 from sharvin_transport.slater_koster.skf_file import COLUMNS, SkfFile, read_skf
-from sharvin_transport.slater_koster.tables import CHANNELS, Table
+from sharvin_transport.slater_koster.tables import CHANNELS, KEPT_TABLES, Table
 
 Floats = NDArray[np.float64]
 Value = TypeVar("Value")
@@ -249,7 +249,7 @@ class _ByElement(Mapping[int, Value]):
         return len(self._elements)
 
 
-@cache
+@lru_cache(maxsize=KEPT_TABLES)
 def load_skf(name: str, files: tuple[tuple[str, str], ...], tail_eV: float) -> SkfTable:
     """The table of the files (A-B, path).
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from sharvin.cache import ContentCache
 from sharvin.errors import InputError
@@ -18,6 +19,8 @@ from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
 
 Floats = NDArray[np.float64]
 INVARIANCE_EV = 1e-8
+KEPT_ELECTRODES = 16
+"""Electrodes of which the leads are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +52,8 @@ class TableLeads:
 
     def __init__(self, orbitals: TableOrbitals, k_points: Floats, weights: Floats, smearing_K: float) -> None:
         self.orbitals, self.k_points, self.weights, self.smearing_K = orbitals, k_points, weights, smearing_K
-        self._leads: dict[bytes, SampledLead] = {}
-        self._filled: dict[bytes, float] = {}
+        self._leads: LRUCache[bytes, SampledLead] = LRUCache(KEPT_ELECTRODES)
+        self._filled: LRUCache[bytes, float] = LRUCache(KEPT_ELECTRODES)
         self._fermi_energies = ContentCache("fermi_energy")
 
     def of(self, electrode: Electrode) -> SampledLead:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ Floats = NDArray[np.float64]
 CHANNELS = ("ss_sigma", "sp_sigma", "sd_sigma", "pp_sigma", "pp_pi", "pd_sigma", "pd_pi", "dd_sigma", "dd_pi", "dd_delta")
 """Order of the ten two-centre integrals in all arrays; the first orbital sits on the first element of the pair."""
 SWITCH_A = 0.5
+KEPT_TABLES = 8
+"""Tables that a process keeps, of each form."""
 _FARTHEST_A = 25.0
 
 
@@ -219,7 +221,7 @@ class DensityTable(Table):
         return np.asarray((a + b * third**2 + c * third**4 + d * third**6) * Rydberg)
 
 
-@cache
+@lru_cache(maxsize=KEPT_TABLES)
 def load_table(path: Path, name: str, tail_eV: float) -> Table:
     """The table of a JSON file.
 
