@@ -9,10 +9,10 @@ from ase import Atoms
 from sharvin.two_terminal_file import Device, TwoTerminalFile
 
 from sharvin_transport.external.configs import ArraysOptions
-from sharvin_transport.external.stored import StoredHamiltonian
+from sharvin_transport.external.file_hamiltonian import FileHamiltonian
 
 
-class Arrays(StoredHamiltonian):
+class Arrays(FileHamiltonian):
     """H and S of devices from an HDF5 file.
 
     Parameters

@@ -32,7 +32,7 @@ from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin.two_terminal_file import Device
 
 from sharvin_transport.external.configs import SiestaOptions
-from sharvin_transport.external.stored import StoredHamiltonian
+from sharvin_transport.external.file_hamiltonian import FileHamiltonian
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -42,7 +42,7 @@ NEGLIGIBLE_EV, NEGLIGIBLE = 1e-5, 1e-6
 """Largest elements of H and S of an electrode beyond the next cell along z that are left out."""
 
 
-class Siesta(StoredHamiltonian):
+class Siesta(FileHamiltonian):
     """H and S from files of SIESTA.
 
     Parameters

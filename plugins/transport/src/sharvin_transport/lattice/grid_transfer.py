@@ -83,7 +83,7 @@ class GridTransfer:
         return np.concatenate(rows)
 
     def _batch(self, wires: GridWire, energies: NDArray[np.float64]) -> NDArray[np.float64]:
-        leads = LeadModes.of(wires.width, energies / wires.t, energies)
+        leads = TransverseModes.of(wires.width, energies / wires.t, energies)
         onsite = wires.onsite.reshape(-1, wires.length, wires.width) / wires.t
         out = np.empty((len(onsite), len(energies)))
         errors = np.empty_like(out)
@@ -125,7 +125,7 @@ class GridTransfer:
 
 
 @dataclass(frozen=True, eq=False)
-class LeadModes:
+class TransverseModes:
     """Transverse modes of the clean lead.
 
     Parameters
@@ -143,7 +143,7 @@ class LeadModes:
     velocities: NDArray[np.float64]
 
     @classmethod
-    def of(cls, width: int, energies: NDArray[np.float64], named: NDArray[np.float64]) -> LeadModes:
+    def of(cls, width: int, energies: NDArray[np.float64], named: NDArray[np.float64]) -> TransverseModes:
         """Modes of a lead at energies in units of t; `named` are the same energies as the user gave them.
 
         Raises

@@ -88,8 +88,8 @@ class TorchElimination:
         def matrix(pair: tuple[Tensor, Tensor]) -> Tensor:
             return e * pair[1][which] - pair[0][which]
 
-        sigma_left, w_left = self._contact(matrix(blocks.left), surfaces[0])
-        sigma_right, w_right = self._contact(matrix(blocks.right), surfaces[1])
+        sigma_left, w_left = self._lead_coupling(matrix(blocks.left), surfaces[0])
+        sigma_right, w_right = self._lead_coupling(matrix(blocks.right), surfaces[1])
         following = (
             (Coupling(used, matrix((h, s)).to(torch.complex128)), matrix(diagonal))
             for (used, h, s), diagonal in zip(blocks.above, blocks.diagonal[1:], strict=True)
@@ -99,7 +99,7 @@ class TorchElimination:
         solved = batch.solve(last, w_right)
         return ((carried.rows @ solved).abs() ** 2).sum(dim=(1, 2)).cpu().numpy(), batch.singular.cpu().numpy()
 
-    def _contact(self, coupling: Tensor, surfaces: list[SurfaceGreen]) -> tuple[Tensor, Tensor]:
+    def _lead_coupling(self, coupling: Tensor, surfaces: list[SurfaceGreen]) -> tuple[Tensor, Tensor]:
         """Self-energy and channels of a lead on its block, complex128 [batch, n, n] and [batch, n, channels]."""
         distinct = list(dict.fromkeys(surfaces))
         place = {surface: k for k, surface in enumerate(distinct)}

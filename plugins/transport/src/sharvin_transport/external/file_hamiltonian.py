@@ -1,7 +1,7 @@
 """What Hamiltonians have in common whose H and S another program computed: the file says for which atoms.
 
 A junction is matched with the stored device that has its atoms: their number, species and positions, in any order, at most
-:attr:`~StoredHamiltonian.tolerance_A` apart.
+:attr:`~FileHamiltonian.tolerance_A` apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
 from sharvin.two_terminal_file import Device
 
 
-class StoredHamiltonian(ABC):
+class FileHamiltonian(ABC):
     """H and S from a file; subclasses say how it is read."""
 
     path: str
