@@ -8,9 +8,9 @@ import pytest
 from sharvin import GridWire, create
 from sharvin.errors import InputError, RunError
 from sharvin.testing import systems
-from sharvin_transport import grid_transfer
 from sharvin_transport.dense.configs import DenseOptions
 from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.lattice import grid_transfer
 from sharvin_transport.lattice.configs import GridTransferOptions, SquareLatticeOptions
 from sharvin_transport.lattice.grid_transfer import GridTransfer
 from sharvin_transport.lattice.square_lattice import SquareLattice
