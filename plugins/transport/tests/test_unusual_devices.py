@@ -110,3 +110,12 @@ def test_a_level_that_no_lead_broadens_in_an_unbroken_device_is_an_error_for_all
         with pytest.raises(RunError, match="move the energy by 1e-6 eV"):
             compute()
     assert solver.transmission([own], np.array([1.0])) > 0.1
+
+
+def test_a_batch_on_torch_holds_broken_and_unbroken_devices() -> None:
+    pytest.importorskip("torch")
+    devices, energies = [cut([]), cut([1]), cut([1, 2]), cut([0, 1, 2, 3])], np.array([-0.7, LEVEL])
+    found = create("transport", "rgf", backend="torch").transmission(devices, energies)
+    np.testing.assert_allclose(found[1:], 0.0, atol=1e-12)
+    np.testing.assert_allclose(found, create("transport", "rgf").transmission(devices, energies), atol=1e-10)
+    assert found[0].min() > 0.5
