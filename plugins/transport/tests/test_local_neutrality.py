@@ -13,7 +13,7 @@ from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.protocols import SeriesHamiltonian
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.leads.bands import fold
+from sharvin_transport.leads.transverse import fold
 from sharvin_transport.neutrality.contour import Contour, LeadContour, lead_populations
 from sharvin_transport.neutrality.open_device_real import RealOpenDevice
 from sharvin_transport.rgf.configs import RecursiveGreenOptions

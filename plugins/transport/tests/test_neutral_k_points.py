@@ -14,7 +14,7 @@ from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import Reference, SampledSeriesHamiltonian
 from sharvin.two_terminal import Sample
-from sharvin_transport.leads.bands import fold
+from sharvin_transport.leads.transverse import fold
 from sharvin_transport.neutrality.contour import Contour, LeadContour
 from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK
 from sharvin_transport.rgf.configs import RecursiveGreenOptions

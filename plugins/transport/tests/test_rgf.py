@@ -12,14 +12,14 @@ from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.lead_channels import channels
+from sharvin.transverse_states import unfold
 from sharvin.two_terminal import Lead, Supercell, TwoTerminal
 from sharvin_transport.block_tridiagonal.interior import Interior, partition
 from sharvin_transport.external.configs import SislOptions
 from sharvin_transport.external.sisl_btd import SislTransport
-from sharvin_transport.leads.bands import fold, unfold
 from sharvin_transport.leads.filling import lead_fermi_energy
 from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
-from sharvin_transport.leads.transverse import Transverse
+from sharvin_transport.leads.transverse import Transverse, fold
 from sharvin_transport.rgf.configs import RecursiveGreenOptions
 from sharvin_transport.rgf.lead_coupling import LeadCouplings
 from sharvin_transport.rgf.recursive_green import RecursiveGreen

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from sharvin.errors import InputError
+from sharvin.transverse_states import bloch_blocks
 from sharvin.two_terminal import Lead
-
-from sharvin_transport.leads.bands import bloch_blocks
 
 KB_EV_PER_K = 8.617333262e-5
 CONVERGED_EV = 3e-4

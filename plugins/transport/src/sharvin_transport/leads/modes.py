@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, ordqz
 from sharvin.errors import RunError
+from sharvin.transverse_states import bloch_blocks
 from sharvin.two_terminal import Lead
-
-from sharvin_transport.leads.bands import bloch_blocks
 
 Array = NDArray[Any]
 _UNIT_CIRCLE = 1e-8

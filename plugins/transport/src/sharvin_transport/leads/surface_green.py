@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from sharvin.cache import ContentCache, most_recent
 from sharvin.decimation import decimate
 from sharvin.errors import RunError
+from sharvin.transverse_states import bloch_blocks
 from sharvin.two_terminal import Lead
 
-from sharvin_transport.leads.bands import bloch_blocks
 from sharvin_transport.leads.modes import LeadModes
 from sharvin_transport.leads.transverse import Transverse
 

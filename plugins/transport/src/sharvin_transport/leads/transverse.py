@@ -7,13 +7,13 @@ state is kept.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.two_terminal import Lead
-
-from sharvin_transport.leads.bands import fold, kept_states
+from sharvin.transverse_states import Complexes, kept_states
+from sharvin.two_terminal import Lead, Supercell
 
 Array = NDArray[Any]
 
@@ -88,3 +88,27 @@ class Transverse:
         out = np.empty((self.size, r), dtype=back.dtype)
         out[self._order] = back.reshape(self.size, r)
         return out[columns]
+
+
+def fold(bloch: Complexes, supercell: Supercell, real: bool = False) -> NDArray[np.float64] | Complexes:
+    """The block [n, n] in real space of Bloch blocks; inverse of :func:`sharvin.transverse_states.unfold`.
+
+    With `real`, its real part only.
+    """
+    n1, n2 = supercell.repeats
+    m = supercell.orbitals.shape[2]
+    cells = np.fft.fft2(bloch.reshape(n1, n2, m, m), axes=(0, 1)).reshape(-1) / (n1 * n2)
+    return np.asarray((np.ascontiguousarray(cells.real) if real else cells)[_places(supercell)])
+
+
+@lru_cache(maxsize=2)
+def _places(supercell: Supercell) -> NDArray[np.intp]:
+    """Where each element of a folded block stands among the blocks between cells, intp[n, n]."""
+    n1, n2 = supercell.repeats
+    m = supercell.orbitals.shape[2]
+    i, j = np.divmod(np.arange(n1 * n2, dtype=np.int32), np.int32(n2))
+    distance = ((i[None] - i[:, None]) % n1) * n2 + (j[None] - j[:, None]) % n2
+    cell, orbital = np.empty((2, n1 * n2 * m), dtype=np.int32)
+    cell[supercell.orbitals.reshape(-1)] = np.repeat(np.arange(n1 * n2), m)
+    orbital[supercell.orbitals.reshape(-1)] = np.tile(np.arange(m), n1 * n2)
+    return np.asarray(distance[cell[:, None], cell] * (m * m) + orbital[:, None] * m + orbital, dtype=np.intp)

@@ -27,9 +27,8 @@ from scipy.optimize import brentq
 from sharvin.cache import ContentCache
 from sharvin.decimation import decimate
 from sharvin.errors import InputError
+from sharvin.transverse_states import Complexes, unfold
 from sharvin.two_terminal import Lead
-
-from sharvin_transport.leads.bands import Complexes, unfold
 
 Floats = NDArray[np.float64]
 BELOW_BANDS_EV = 4.0

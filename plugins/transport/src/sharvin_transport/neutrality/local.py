@@ -26,7 +26,7 @@ from sharvin.cache import ContentCache, most_recent
 from sharvin.errors import InputError, ItemError
 from sharvin.two_terminal import Lead, Sample, TwoTerminal
 
-from sharvin_transport.leads.bands import fold
+from sharvin_transport.leads.transverse import fold
 from sharvin_transport.neutrality.contour import (
     BELOW_BANDS_EV,
     MEMORY_BYTES,

@@ -13,7 +13,6 @@ from sharvin.errors import InputError
 from sharvin.junction import Electrode
 from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Supercell
 
-from sharvin_transport.leads.bands import invariance_error
 from sharvin_transport.leads.filling import sampled_fermi_energy
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
 
@@ -109,6 +108,17 @@ class TableLeads:
             if invariance_error(lead, supercell) < INVARIANCE_EV:
                 lead = Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
         return lead
+
+
+def invariance_error(lead: Lead, supercell: Supercell) -> float:
+    """Largest change of the lead's blocks under a transverse shift by one cell, in eV."""
+    worst = 0.0
+    for axis in (0, 1):
+        old = supercell.orbitals.reshape(-1)
+        new = np.roll(supercell.orbitals, 1, axis=axis).reshape(-1)
+        for block in (lead.H00, lead.H01, lead.S00, lead.S01):
+            worst = max(worst, float(np.abs(block[np.ix_(old, old)] - block[np.ix_(new, new)]).max()))
+    return worst
 
 
 def transverse_cells(electrode: Electrode) -> Floats:

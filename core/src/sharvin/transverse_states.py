@@ -1,15 +1,17 @@
-r"""Transverse Bloch states of a lead: its blocks in each of them, and the way back to real space.
+r"""Transverse Bloch states of a lead, and its blocks in each of them.
 
 A lead that repeats a primitive cell N1 × N2 times is block-diagonal in transverse Bloch states: with *c = (i, j)* the cells,
 :math:`A(k) = \sum_c e^{2\pi i k \cdot c} A_{0 \mu, c \nu}` for k = (a/N1, b/N2).
+
+It is part of the core because the blocks of a lead and its :class:`~sharvin.two_terminal.Supercell` alone decide it; the channels
+of :mod:`sharvin.lead_channels` and the solvers' surface Green functions start from it.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
+
 from sharvin.two_terminal import Lead, Supercell
 
 Complexes = NDArray[np.complex128]
@@ -21,38 +23,6 @@ def unfold(block: NDArray[np.float64] | Complexes, supercell: Supercell) -> Comp
     m = supercell.orbitals.shape[2]
     row = block[supercell.orbitals[0, 0]][:, supercell.orbitals.reshape(-1)].reshape(m, n1, n2, m)
     return np.ascontiguousarray((np.fft.ifft2(row, axes=(1, 2)) * (n1 * n2)).transpose(1, 2, 0, 3).reshape(n1 * n2, m, m))
-
-
-def fold(bloch: Complexes, supercell: Supercell, real: bool = False) -> NDArray[np.float64] | Complexes:
-    """The block [n, n] in real space of Bloch blocks; inverse of :func:`unfold`. With `real`, its real part only."""
-    n1, n2 = supercell.repeats
-    m = supercell.orbitals.shape[2]
-    cells = np.fft.fft2(bloch.reshape(n1, n2, m, m), axes=(0, 1)).reshape(-1) / (n1 * n2)
-    return np.asarray((np.ascontiguousarray(cells.real) if real else cells)[_places(supercell)])
-
-
-@lru_cache(maxsize=2)
-def _places(supercell: Supercell) -> NDArray[np.intp]:
-    """Where each element of a folded block stands among the blocks between cells, intp[n, n]."""
-    n1, n2 = supercell.repeats
-    m = supercell.orbitals.shape[2]
-    i, j = np.divmod(np.arange(n1 * n2, dtype=np.int32), np.int32(n2))
-    distance = ((i[None] - i[:, None]) % n1) * n2 + (j[None] - j[:, None]) % n2
-    cell, orbital = np.empty((2, n1 * n2 * m), dtype=np.int32)
-    cell[supercell.orbitals.reshape(-1)] = np.repeat(np.arange(n1 * n2), m)
-    orbital[supercell.orbitals.reshape(-1)] = np.tile(np.arange(m), n1 * n2)
-    return np.asarray(distance[cell[:, None], cell] * (m * m) + orbital[:, None] * m + orbital, dtype=np.intp)
-
-
-def invariance_error(lead: Lead, supercell: Supercell) -> float:
-    """Largest change of the lead's blocks under a transverse shift by one cell, in eV."""
-    worst = 0.0
-    for axis in (0, 1):
-        old = supercell.orbitals.reshape(-1)
-        new = np.roll(supercell.orbitals, 1, axis=axis).reshape(-1)
-        for block in (lead.H00, lead.H01, lead.S00, lead.S01):
-            worst = max(worst, float(np.abs(block[np.ix_(old, old)] - block[np.ix_(new, new)]).max()))
-    return worst
 
 
 def bloch_blocks(lead: Lead) -> tuple[Complexes, Complexes, Complexes, Complexes, NDArray[np.float64]]:
