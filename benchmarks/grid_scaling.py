@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from grid_transfer import best_of, dgemm_speed, operations
 from sharvin.figures import BLUE, GREY, VERMILLION, new_figure, save_figure, style
-from sharvin_transport.configs import GridTransferOptions, SquareLatticeOptions
-from sharvin_transport.grid_transfer import GridTransfer
-from sharvin_transport.square_lattice import SquareLattice
+from sharvin_transport.lattice.configs import GridTransferOptions, SquareLatticeOptions
+from sharvin_transport.lattice.grid_transfer import GridTransfer
+from sharvin_transport.lattice.square_lattice import SquareLattice
 
 FERMI = np.array([0.0])
 BUDGET_MS = 40.0

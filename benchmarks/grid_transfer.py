@@ -20,9 +20,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.grid_wire import GridWire
-from sharvin_transport.configs import GridTransferOptions, SislOptions, SquareLatticeOptions
-from sharvin_transport.grid_transfer import GridTransfer
-from sharvin_transport.square_lattice import SquareLattice
+from sharvin_transport.external.configs import SislOptions
+from sharvin_transport.lattice.configs import GridTransferOptions, SquareLatticeOptions
+from sharvin_transport.lattice.grid_transfer import GridTransfer
+from sharvin_transport.lattice.square_lattice import SquareLattice
 
 SIZES = {3: 8000, 5: 4000, 10: 1500, 20: 300, 40: 80}
 ENERGIES = 0.36 * (-0.5 + np.arange(10) / 9)
@@ -92,7 +93,7 @@ def peers(size: int, wires: GridWire, expected: NDArray[np.float64], ours_ms: fl
             f"kwant {plain:.2f} ({ready:.2f}) ms = {plain / ours_ms:.0f}× ({ready / ours_ms:.0f}×), max |ΔT| {change:.0e}"
         )
     if size == 40 and importlib.util.find_spec("sisl_toolbox"):
-        from sharvin_transport.sisl_btd import SislTransport
+        from sharvin_transport.external.sisl_btd import SislTransport
 
         solver, energy = SislTransport(SislOptions()), ENERGIES[:1]  # at E = 0 sisl meets singular blocks
         single = [GridWire(one) for one in few]

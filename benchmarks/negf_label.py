@@ -21,9 +21,10 @@ import numpy as np
 from ase import Atoms
 from sharvin.junction import Junction
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 REPEATS = 5
 
@@ -103,8 +104,8 @@ def spectrum(system: TwoTerminal, points: int) -> None:
 
 def beside_sisl(solver: RecursiveGreen, systems: list[TwoTerminal]) -> None:
     """The same snapshots by sisl: its self-energies once, then each transmission."""
-    from sharvin_transport.configs import SislOptions
-    from sharvin_transport.sisl_btd import SislTransport
+    from sharvin_transport.external.configs import SislOptions
+    from sharvin_transport.external.sisl_btd import SislTransport
 
     sisl = SislTransport(SislOptions())
     own, theirs, differences = [], [], []

@@ -39,7 +39,7 @@ BROAD_EXCEPT = {
     "sharvin/executors/serial.py": "the worker boundary",
     "sharvin/executors/processes.py": "the worker boundary",
     "sharvin/files/structure_files.py": "the readers of user files: ASE's may raise anything",
-    "sharvin_transport/siesta.py": "the readers of user files: sisl's may raise anything",
+    "sharvin_transport/external/siesta.py": "the readers of user files: sisl's may raise anything",
     "sharvin_md/from_file.py": "the readers of user files: ASE's may raise anything",
     "sharvin/lammps.py": "LAMMPS swallows what a callback raises; it is raised again after the run",
 }
@@ -104,6 +104,18 @@ def test_what_listing_reads_is_light(package):
         if path.name in LIGHT:
             found = {name.split(".")[0] for name in imported(path)} - {package}
             assert found <= LIGHT[path.name] | {"sharvin"}, path
+
+
+def test_folders_of_transport_import_nothing_themselves():
+    """Reading a part's options imports the folder that they stand in."""
+    for path in modules("sharvin_transport"):
+        if path.name == "__init__.py":
+            assert list(imported(path)) == [], path
+
+
+def test_no_folder_of_transport_holds_more_than_twenty_modules():
+    folders = {path.parent for path in modules("sharvin_transport")}
+    assert all(len(list(folder.glob("*.py"))) <= 21 for folder in folders)  # and __init__.py
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -1,12 +1,13 @@
 """Cached arrays come back bit for bit, are computed once, and damage costs time only."""
 
 import os
+import pickle
 
 import numpy as np
 import pytest
 from sharvin.errors import InputError, StoreError
 from sharvin.runs import cache
-from sharvin.runs.cache import ContentCache, cache_folder, clear, limit_bytes, usage
+from sharvin.runs.cache import ContentCache, cache_folder, clear, limit_bytes, most_recent, usage
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,8 @@ def test_another_process_reads_what_one_computed():
 
 
 def test_this_process_keeps_the_most_recent_entries(folder):
-    recent = ContentCache("lead", in_memory=2)
+    entry = sum(array.nbytes for array in arrays().values())
+    recent = ContentCache("lead", memory_bytes=2 * entry)
     for key in ("one", "two", "three"):
         recent.get_or_compute(key, arrays)
     for path in (folder / "lead").glob("*.arrays"):
@@ -44,6 +46,19 @@ def test_this_process_keeps_the_most_recent_entries(folder):
         same(recent.get_or_compute(key, unexpected), arrays())
     with pytest.raises(AssertionError, match="computed again"):
         recent.get_or_compute("one", unexpected)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(100, [4, 5, 6, 7]), (110, [4, 5, 6, 7]), (10, [6, 7])])
+def test_memory_is_bounded_by_bytes_but_for_the_last_two(limit, kept):
+    values = most_recent(limit, len)
+    for number in range(8):
+        values[number] = bytes(25)
+        assert values[number] == bytes(25)
+    assert sorted(values) == kept
+    values.get(kept[0])
+    values[8] = bytes(25)
+    assert kept[0] in values and kept[1] not in values, "what was read of late is kept"
+    assert sorted(pickle.loads(pickle.dumps(values))) == sorted(values)
 
 
 @pytest.mark.parametrize("size", [0, 10, 300])

@@ -16,7 +16,7 @@ from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
 from sharvin_models.configs import TightBindingOptions
 from sharvin_models.tight_binding_network import TightBindingNetwork, transmission
-from sharvin_models.wire_contacts import Bonds, Contact, WireBuilder, make_lead, surface_green
+from sharvin_models.wire_contacts import Bonds, Contact, WireBuilder, make_lead
 
 GOLD, SILVER = 79, 47
 SPACING = 2.04
@@ -128,13 +128,6 @@ def test_one_channel_bounds_a_learnt_neck_too():
     assert np.all(values >= 0.0)
     assert np.all(values <= 1.0 + 1e-6)
     assert np.ptp(values) > 1e-3
-
-
-def test_surface_green_function_of_a_chain_is_the_closed_form():
-    """g = (E − i sqrt(4 − E²))/2 for a semi-infinite chain with hopping 1 (Economou, Green's Functions in Quantum Physics)."""
-    for energy in (-1.5, 0.3, 1.9):
-        g = surface_green(np.zeros((1, 1)), np.array([[-1.0]]), energy)[0, 0]
-        assert g == pytest.approx((energy - 1j * np.sqrt(4 - energy**2)) / 2, abs=1e-6)
 
 
 def test_an_impurity_in_a_chain_reflects_as_in_the_textbook():

@@ -18,9 +18,10 @@ from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian, StoredHamiltonian
 from sharvin.registry import create
 from sharvin.testing import systems
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 HOPPING = SlaterKoster(SlaterKosterOptions())
 

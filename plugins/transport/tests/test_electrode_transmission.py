@@ -15,9 +15,10 @@ from sharvin.cli import cli
 from sharvin.devices.lead_channels import channels
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, TwoTerminal
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 SOLVER = RecursiveGreen(RecursiveGreenOptions())
 ALLOY = SlaterKoster(SlaterKosterOptions(table="ptbp", fermi_energy_eV=-5.0))

@@ -13,11 +13,13 @@ from sharvin.testing import HamiltonianTests
 
 pytest.importorskip("gpaw")
 
-from sharvin_transport.configs import DenseOptions, GpawOptions, RecursiveGreenOptions
-from sharvin_transport.dense import DenseGreen
-from sharvin_transport.gpaw_lcao import GpawLcao
-from sharvin_transport.lead_bands import open_channels
-from sharvin_transport.rgf import RecursiveGreen
+from sharvin.devices.lead_channels import channels
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.external.configs import GpawOptions
+from sharvin_transport.external.gpaw_lcao import GpawLcao
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
 
 COARSE = {"grid_spacing_A": 0.3, "vacuum_A": 3.5, "smearing_eV": 0.2}
 HYDROGEN = np.array([1])
@@ -36,7 +38,7 @@ def test_a_chain_has_one_channel_and_a_gap_closes_it() -> None:
         systems.append(hamiltonian.two_terminal(Junction.detect(atoms, hamiltonian.range_A(HYDROGEN))))
     T = RecursiveGreen(RecursiveGreenOptions()).transmission(systems, energies)
     lead = systems[0].left
-    assert [open_channels(lead, systems[0].fermi_energy + e) for e in energies] == [1, 1, 1]
+    assert channels(lead, systems[0].fermi_energy + energies).tolist() == [1, 1, 1]
     assert T[0] == pytest.approx(1.0, abs=1e-3) and np.all(T[1] < 0.5) and np.all(T[1] > 0.05)
     assert np.allclose(DenseGreen(DenseOptions()).transmission(systems, energies), T, rtol=0, atol=1e-7)
     inside = systems[0].H[: lead.size, lead.size : 2 * lead.size].toarray()

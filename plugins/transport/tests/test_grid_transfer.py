@@ -8,12 +8,14 @@ import pytest
 from sharvin import GridWire, create
 from sharvin.errors import InputError, RunError
 from sharvin.testing import systems
-from sharvin_transport import grid_transfer
-from sharvin_transport.configs import DenseOptions, GridTransferOptions, RecursiveGreenOptions, SquareLatticeOptions
-from sharvin_transport.dense import DenseGreen
-from sharvin_transport.grid_transfer import GridTransfer
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.square_lattice import SquareLattice
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.lattice import grid_transfer
+from sharvin_transport.lattice.configs import GridTransferOptions, SquareLatticeOptions
+from sharvin_transport.lattice.grid_transfer import GridTransfer
+from sharvin_transport.lattice.square_lattice import SquareLattice
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
 
 SOLVER = GridTransfer(GridTransferOptions())
 ENERGIES = np.array([-3.3, -1.1, 0.0, 0.3, 0.77, 2.1])

@@ -15,10 +15,12 @@ from sharvin.devices.brillouin import averaged_transmission, sampled_devices
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian
-from sharvin_transport.configs import DenseOptions, RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.dense import DenseGreen
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 ENERGIES = np.array([-0.7, 0.0, 0.4])

@@ -11,15 +11,17 @@ from ase import Atoms
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.testing import TransportSolverTests, systems
-from sharvin_transport.configs import KwantOptions, RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.external.configs import KwantOptions
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeWarning)
     pytest.importorskip("kwant")
 
-from sharvin_transport.kwant_solver import KwantTransport
+from sharvin_transport.external.kwant_solver import KwantTransport
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 KWANT = KwantTransport(KwantOptions())

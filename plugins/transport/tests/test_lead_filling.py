@@ -9,9 +9,9 @@ from scipy.optimize import brentq
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead
-from sharvin_transport.configs import SlaterKosterOptions
-from sharvin_transport.lead_filling import KB_EV_PER_K, lead_fermi_energy, sampled_fermi_energy
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.leads.filling import KB_EV_PER_K, lead_fermi_energy, sampled_fermi_energy
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 
 def ring(hoppings: list[float], onsite_eV: float = 0.0, phase: complex = 1.0) -> Lead:

@@ -15,16 +15,18 @@ from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.testing import TransportSolverTests
 from sharvin.two_terminal import Lead, TwoTerminal
-from sharvin_transport import surface_green
-from sharvin_transport.configs import DenseOptions, GridTransferOptions, RecursiveGreenOptions, SislOptions, SlaterKosterOptions
-from sharvin_transport.dense import DenseGreen
-from sharvin_transport.grid_transfer import GridTransfer
-from sharvin_transport.lead_bands import open_channels
-from sharvin_transport.lead_modes import LeadModes
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.sisl_btd import SislTransport
-from sharvin_transport.slater_koster import SlaterKoster
-from sharvin_transport.surface_green import SurfaceGreens
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.external.configs import SislOptions
+from sharvin_transport.external.sisl_btd import SislTransport
+from sharvin_transport.lattice.configs import GridTransferOptions
+from sharvin_transport.lattice.grid_transfer import GridTransfer
+from sharvin_transport.leads.modes import LeadModes
+from sharvin_transport.leads.surface_green import SurfaceGreens
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 torch = pytest.importorskip("torch")
 
@@ -92,7 +94,7 @@ def test_the_waves_of_gold_agree_with_decimation(table: str, contact: Callable[.
     for energy in energies + system.fermi_energy:
         for side in ("left", "right"):
             surface = EIGENMODES.surfaces.surface(system.left, side, float(energy))
-            assert surface.w.shape[1] == open_channels(system.left, float(energy)) == channels(system.left, energy)[0]
+            assert surface.w.shape[1] == channels(system.left, energy)[0]
 
 
 def test_the_spectral_function_is_the_flux_of_the_waves() -> None:
@@ -104,7 +106,7 @@ def test_the_spectral_function_is_the_flux_of_the_waves() -> None:
     k00, out = 0.2 * np.eye(6) - lead.H00, -lead.H01
     assert np.abs(g @ (k00 - out @ g @ out.conj().T) - np.eye(6)).max() < 1e-11
     gamma = out @ surface.w
-    assert surface.w.shape[1] == open_channels(lead, 0.2) == np.linalg.matrix_rank(gamma)
+    assert surface.w.shape[1] == channels(lead, 0.2)[0] == np.linalg.matrix_rank(gamma)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e-13, -1e-13])
@@ -162,21 +164,6 @@ def test_in_a_flat_band_there_is_one_clear_error_or_the_transmission_of_the_othe
         assert beside[0, 0] == pytest.approx(channels(lead, level + 1e-5)[0], abs=1e-6)
 
 
-def test_a_large_lead_needs_no_bloch_waves_where_the_energy_meets_a_level_of_its_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their QZ costs many times a decimation; one that begins with chains of two layers has its digits there."""
-    m = 100
-    first, second = np.random.default_rng(6).normal(size=(2, m, m)) / np.sqrt(m)
-    h00, h01 = first + first.T, 0.5 * second
-    k00 = (np.linalg.eigvalsh(h00)[m // 2] + 1e-10j) * np.eye(m) - h00
-    blocks = (k00[None], -h01[None].astype(complex), -h01.T[None].astype(complex))
-    assert min(surface_green._doubled(*blocks, 1)[1]) > 1e-8
-    with monkeypatch.context() as patch:
-        patch.delattr("sharvin_transport.surface_green.from_bloch_waves")
-        left, right = surface_green.decimate(*blocks)
-    assert np.abs(right[0] - surface_green.from_bloch_waves(blocks[0][0], blocks[1][0], blocks[2][0])).max() < 1e-9
-    assert surface_green.dyson_error(left, blocks[0], blocks[2], blocks[1])[0] < 1e-10
-
-
 @pytest.mark.parametrize("distance", [1e-3, 2e-3, 5e-3])
 def test_a_state_bound_to_the_surface_of_a_lead_is_no_band_edge(distance: float) -> None:
     """A chain of alternating bonds, the strong ones between its cells, has one in the middle of its gap, and conducts nothing."""
@@ -194,7 +181,7 @@ def test_where_decimation_has_no_answer_the_message_says_which_lead_and_energy(m
     def fails(*blocks: np.ndarray) -> None:
         raise RunError("no Bloch waves")
 
-    monkeypatch.setattr("sharvin_transport.surface_green.decimate", fails)
+    monkeypatch.setattr("sharvin_transport.leads.surface_green.decimate", fails)
     with pytest.raises(RunError, match=r"the left lead has no stable surface Green function at 1\.25 eV, on a band edge"):
         RecursiveGreen(RecursiveGreenOptions(eta_eV=3e-7)).transmission([GridWire(np.zeros((3, 1)))], np.array([1.25]))
 
@@ -216,7 +203,7 @@ def test_leads_of_different_width_work(narrow: int, wide: int, seed: int | None)
         assert solver.transmission([system], energies) == pytest.approx(reference, abs=1e-8)
         assert solver.transmission([system.reversed()], energies) == pytest.approx(reference, abs=1e-8)
     for column, energy in enumerate(energies):
-        assert reference[0, column] <= min(open_channels(system.left, energy), open_channels(system.right, energy)) + 1e-8
+        assert reference[0, column] <= min(channels(system.left, energy)[0], channels(system.right, energy)[0]) + 1e-8
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
@@ -263,7 +250,7 @@ def test_a_lead_with_orbitals_that_do_not_reach_the_next_layer_has_waves() -> No
             exact, damped = (SurfaceGreens(1e-10, how).surface(lead, side, 0.3) for how in ("eigenmodes", "decimation"))
             assert np.abs(exact.hermitian - damped.hermitian).max() < 1e-7
             assert np.abs(exact.w @ exact.w.T - damped.w @ damped.w.T).max() < 1e-7
-            assert exact.w.shape[1] == open_channels(lead, 0.3)
+            assert exact.w.shape[1] == channels(lead, 0.3)[0]
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -13,10 +13,11 @@ from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.onsite_response import OnsiteResponse
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.onsite_response import OnsiteResponse
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 SMALL = {"centres": 60, "steps": 8, "coarse_steps": 1, "coarse_structures": 8}
 E_F = np.zeros(1)
@@ -83,7 +84,7 @@ def test_derivatives_are_those_of_the_transmission(layers):
     def transmission(values):
         return solver.transmission([hamiltonian.shifted_device(junction, values)[0]], E_F)[0, 0]
 
-    found, response = OnsiteResponse(solver.surfaces, solver.contacts)(*hamiltonian.shifted_device(junction, shifts))
+    found, response = OnsiteResponse(solver.surfaces, solver.couplings)(*hamiltonian.shifted_device(junction, shifts))
     assert found == pytest.approx(transmission(shifts), abs=1e-8)
     assert response.shape == (count,)
     step = 1e-4 * np.eye(count)
@@ -98,7 +99,7 @@ def test_a_complex_hamiltonian_has_no_such_derivatives():
     junction = junction_of(wire(0), hamiltonian)
     system, atom = hamiltonian.shifted_device(junction, np.zeros(len(junction.atoms) - len(junction.left) - len(junction.right)))
     with pytest.raises(InputError, match="real Hamiltonians"):
-        OnsiteResponse(solver.surfaces, solver.contacts)(replace(system, H=system.H.astype(complex)), atom)
+        OnsiteResponse(solver.surfaces, solver.couplings)(replace(system, H=system.H.astype(complex)), atom)
 
 
 def test_a_hamiltonian_is_found_again_from_its_conductances_alone(tmp_path):

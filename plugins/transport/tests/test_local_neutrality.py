@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,12 +13,13 @@ from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.protocols import SeriesHamiltonian
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.contour import Contour, LeadContour, lead_populations
-from sharvin_transport.lead_bands import fold
-from sharvin_transport.open_device import OpenDevice, selected_inverse, symmetric_inverse
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.leads.transverse import fold
+from sharvin_transport.neutrality.contour import Contour, LeadContour, lead_populations
+from sharvin_transport.neutrality.open_device_real import RealOpenDevice
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 AU = 11.0
 
@@ -43,7 +43,7 @@ def shifts_of(h: SlaterKoster, junction: Junction) -> np.ndarray:
     return h._neutral(samples, junction, inside, None)[1].values
 
 
-def open_device(h: SlaterKoster, junction: Junction, points: int) -> tuple[OpenDevice, int]:
+def open_device(h: SlaterKoster, junction: Junction, points: int) -> tuple[RealOpenDevice, int]:
     system, inside = h._device_of(junction)
     atom = np.full(system.size, -1)
     atom[system.left.size : system.size - system.right.size] = np.repeat(np.arange(len(inside)), 9)
@@ -54,7 +54,7 @@ def open_device(h: SlaterKoster, junction: Junction, points: int) -> tuple[OpenD
         np.array([fold(g, system.left.supercell) for g in side]).astype(np.complex64)
         for side in LeadContour().surfaces(system.left, contour)
     ]
-    return OpenDevice(system, atom, contour, (surfaces[0], surfaces[1])), len(inside)
+    return RealOpenDevice(system, atom, contour, (surfaces[0], surfaces[1])), len(inside)
 
 
 @pytest.mark.parametrize("table", ["ptbp", "nrl"])
@@ -213,24 +213,6 @@ def test_options_that_contradict_each_other_are_refused() -> None:
         SlaterKosterOptions(charge_neutrality="local", fermi_energy_eV=1.0)
     with pytest.raises(ValidationError, match="neutrality_tolerance act with charge_neutrality: local only"):
         SlaterKosterOptions(neutrality_tolerance=1e-2)
-
-
-def test_block_inverses_are_inverses() -> None:
-    rng = np.random.default_rng(0)
-    n, bounds = 700, [0, 330, 560, 700]
-    matrix = rng.normal(size=(n, n)) / 20 + 1j * np.eye(n)
-    matrix[: bounds[1], bounds[2] :] = 0
-    matrix = np.triu(matrix) + np.triu(matrix, 1).T
-    expected = np.linalg.inv(matrix)
-    single = matrix.astype(np.complex64)
-    assert np.abs(symmetric_inverse(single) - expected).max() < 1e-4
-    parts = [slice(a, b) for a, b in pairwise(bounds)]
-    above = [(slice(0, p.stop - p.start), slice(0, q.stop - q.start), single[p, q]) for p, q in pairwise(parts)]
-    own, next_to = selected_inverse([single[p, p] for p in parts], above)
-    for b, part in enumerate(parts):
-        assert np.abs(own[b] - expected[part, part]).max() < 1e-4
-    for b, green in enumerate(next_to):
-        assert np.abs(green - expected[parts[b], parts[b + 1]]).max() < 1e-4
 
 
 def test_a_device_without_atoms_between_its_leads_is_the_crystal(bulk: Callable[..., Atoms]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,13 @@ from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import Reference, SampledSeriesHamiltonian
 from sharvin.two_terminal import Sample
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.contour import Contour, LeadContour
-from sharvin_transport.lead_bands import fold
-from sharvin_transport.open_device_at_k import OpenDeviceAtK, selected_inverse
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.leads.transverse import fold
+from sharvin_transport.neutrality.contour import Contour, LeadContour
+from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 E_F = np.zeros(1)
@@ -99,22 +99,6 @@ def test_populations_at_k_are_those_of_a_direct_inverse_and_the_response_their_d
         difference = (device.populations(shifts + step) - device.populations(shifts - step)) / 0.04
         # the response leaves out what goes through the overlap with the leads
         assert response[:, column] == pytest.approx(difference, abs=0.02)
-
-
-def test_blocks_of_a_general_inverse() -> None:
-    rng = np.random.default_rng(0)
-    bounds = [0, 30, 55, 70]
-    matrix = (rng.normal(size=(70, 70)) + 1j * rng.normal(size=(70, 70))) / 20 + 1j * np.eye(70)
-    matrix[:30, 55:] = matrix[55:, :30] = 0
-    expected, single = np.linalg.inv(matrix), matrix.astype(np.complex64)
-    parts = [slice(a, b) for a, b in pairwise(bounds)]
-    pairs = list(pairwise(parts))
-    above = [(slice(0, p.stop - p.start), slice(0, q.stop - q.start), single[p, q], single[q, p]) for p, q in pairs]
-    own, next_to = selected_inverse([single[p, p] for p in parts], above)
-    for part, block in zip(parts, own, strict=True):
-        assert np.abs(block - expected[part, part]).max() < 1e-4
-    for (p, q), (onward, back) in zip(pairs, next_to, strict=True):
-        assert np.abs(onward - expected[p, q]).max() < 1e-4 and np.abs(back - expected[q, p]).max() < 1e-4
 
 
 def test_a_series_with_k_points_starts_from_the_snapshot_before(loosened: Callable[..., Atoms]) -> None:

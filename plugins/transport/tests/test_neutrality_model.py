@@ -15,10 +15,11 @@ from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import LearningByOption, Reference, TrainableHamiltonian
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.configs import RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.neutrality_model import NeutralityModel, Surroundings
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 BONDS = (2.62, 2.7, 2.78, 2.86)
 

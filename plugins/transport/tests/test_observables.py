@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from ase import Atoms
 from scipy.sparse import csr_array
-from sharvin.errors import InputError, RunError
+from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.observables import Observables
 from sharvin.protocols import ObservingSolver
 from sharvin.testing import systems
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.configs import DenseOptions, RecursiveGreenOptions, SlaterKosterOptions
-from sharvin_transport.dense import DenseGreen, self_energy
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.slater_koster import SlaterKoster
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen, self_energy
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 SOLVER = RecursiveGreen(RecursiveGreenOptions())
 ENERGIES = np.array([-1.3, 0.1, 0.8])
@@ -206,12 +208,14 @@ def test_a_minor_that_is_singular_on_the_way_does_no_harm() -> None:
     np.testing.assert_allclose(found.ldos_per_eV[0], -np.diag(green(cut, 0.0)[0]).imag / np.pi, atol=1e-9)
 
 
-def test_a_level_that_no_lead_broadens_has_no_finite_density() -> None:
+def test_states_of_the_leads_vanish_on_a_part_that_they_do_not_touch_at_its_level_as_beside_it() -> None:
     system = systems.chain(np.zeros(3))
     H = system.H.toarray()
     H[2, 1] = H[1, 2] = H[2, 3] = H[3, 2] = 0.0
-    with pytest.raises(RunError, match="no lead broadens"):
-        SOLVER.observables(TwoTerminal(csr_array(H), system.S, system.left, system.right), np.array([0.0]))
+    found = SOLVER.observables(TwoTerminal(csr_array(H), system.S, system.left, system.right), np.array([0.0, 1e-9]))
+    assert np.all(found.ldos_per_eV[:, 2] == 0.0) and np.all(found.transmission == 0.0)
+    assert found.ldos_per_eV[0, 1] > 0.1
+    np.testing.assert_allclose(found.ldos_per_eV[0], found.ldos_per_eV[1], atol=1e-7)
 
 
 def test_a_batch_of_wires_is_refused() -> None:

@@ -8,20 +8,23 @@ import numpy as np
 import pytest
 from ase import Atoms
 from scipy.sparse import csr_array, diags_array
+from sharvin.devices.lead_channels import channels
+from sharvin.devices.transverse_states import unfold
 from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, Supercell, TwoTerminal
-from sharvin_transport.configs import RecursiveGreenOptions, SislOptions, SlaterKosterOptions
-from sharvin_transport.contact import Contacts
-from sharvin_transport.interior import Interior, partition
-from sharvin_transport.lead_bands import fold, open_channels, unfold
-from sharvin_transport.lead_filling import lead_fermi_energy
-from sharvin_transport.rgf import RecursiveGreen
-from sharvin_transport.sisl_btd import SislTransport
-from sharvin_transport.slater_koster import SlaterKoster
-from sharvin_transport.surface_green import SurfaceGreen, SurfaceGreens
-from sharvin_transport.transverse import Transverse
+from sharvin_transport.block_tridiagonal.interior import Interior, partition
+from sharvin_transport.external.configs import SislOptions
+from sharvin_transport.external.sisl_btd import SislTransport
+from sharvin_transport.leads.filling import lead_fermi_energy
+from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
+from sharvin_transport.leads.transverse import Transverse, fold
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.lead_coupling import LeadCouplings
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 RGF = RecursiveGreen(RecursiveGreenOptions())
 TABLES = {name: SlaterKoster(SlaterKosterOptions(table=name)) for name in ("ptbp", "nrl")}
@@ -45,7 +48,7 @@ def grid_channels(width: int, energy: float) -> int:
 def test_the_conductance_of_a_clean_square_lattice_is_its_number_of_open_channels(width: int, energy: float) -> None:
     system = GridWire(np.zeros((6, width))).two_terminal()
     assert transmission(system, energy)[0] == pytest.approx(grid_channels(width, energy), abs=1e-8)
-    assert open_channels(system.left, energy) == grid_channels(width, energy)
+    assert channels(system.left, energy)[0] == grid_channels(width, energy)
 
 
 @pytest.mark.parametrize("epsilon", [0.4, 2.0])
@@ -115,8 +118,8 @@ def test_a_magnetic_field_obeys_reciprocity() -> None:
 @pytest.mark.parametrize("table", ["ptbp", "nrl"])
 def test_an_undisturbed_crystal_transmits_every_band_that_crosses(table: str, bulk: Callable[..., Atoms]) -> None:
     system = device(bulk(layers=11), table)
-    energies = (-1.0, 0.0, 0.8)
-    counts = [open_channels(system.left, system.fermi_energy + e) for e in energies]
+    energies = np.array([-1.0, 0.0, 0.8])
+    counts = channels(system.left, system.fermi_energy + energies)
     assert transmission(system, *energies) == pytest.approx(counts, abs=1e-6)
     assert counts[1] >= 7
 
@@ -190,7 +193,7 @@ def test_the_spectral_part_of_a_lead_is_positive_and_has_its_channels(side: str,
     system = device(bulk(layers=9), "nrl")
     lead, energy = system.left, system.fermi_energy + 0.2
     surface = SurfaceGreens(1e-10).surface(lead, side, energy)
-    assert surface.w.shape == (lead.size, open_channels(lead, energy)) and surface.w.dtype == np.float64
+    assert surface.w.shape == (lead.size, channels(lead, energy)[0]) and surface.w.dtype == np.float64
     g = surface.hermitian - 0.5j * (surface.w @ surface.w.T)
     inward, outward = energy * lead.S01 - lead.H01, (energy * lead.S01 - lead.H01).T
     if side == "right":
@@ -213,7 +216,7 @@ def test_transverse_bloch_states_are_only_a_faster_way(contact: Callable[..., At
     same = TwoTerminal(system.H, system.S, plain, plain, system.fermi_energy)
     assert transmission(same, 0.1) == pytest.approx(transmission(system, 0.1), abs=1e-8)
     assert lead_fermi_energy(plain, 11.0 * 36, 300.0) == pytest.approx(lead_fermi_energy(system.left, 11.0 * 36, 300.0), abs=1e-8)
-    assert open_channels(plain, 0.0) == open_channels(system.left, 0.0)
+    assert channels(plain, 0.0)[0] == channels(system.left, 0.0)[0]
 
 
 def test_rgf_and_sisl_agree(contact: Callable[..., Atoms]) -> None:
@@ -286,14 +289,14 @@ def test_rows_are_grouped_by_reach_and_unchanged_groups_are_taken_from_the_last_
     g = rng.normal(size=(30, 30))
     lead = Lead(g + g.T, g, np.eye(30), np.zeros((30, 30)))
     surface = SurfaceGreen((g + g.T)[None], rng.normal(size=(30, 4)), Transverse(lead))
-    contacts = Contacts()
-    first = contacts.contact(coupling, surface, "lead")
-    assert len(contacts._kept["lead"]) == 3
+    couplings = LeadCouplings()
+    first = couplings.coupling(coupling, surface, "lead")
+    assert len(couplings._kept["lead"]) == 3
     moved = coupling.copy()
     moved[11, 20] += 0.1
-    before = list(contacts._kept["lead"])
-    second = contacts.contact(moved, surface, "lead")
-    assert [group in before for group in contacts._kept["lead"]] == [True, False, True]
+    before = list(couplings._kept["lead"])
+    second = couplings.coupling(moved, surface, "lead")
+    assert [group in before for group in couplings._kept["lead"]] == [True, False, True]
     for contact, a in ((first, coupling), (second, moved)):
         assert np.array_equal(contact.rows, np.arange(35))
         assert np.abs(contact.sigma - a[:35] @ surface.hermitian @ a[:35].T).max() < 1e-11

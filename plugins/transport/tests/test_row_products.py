@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numba import njit
 from numpy.typing import NDArray
-from sharvin_transport import small_matrices, transfer_kernel
-from sharvin_transport.row_products import LANES
+from sharvin_transport.lattice import small_matrices, transfer_kernel
+from sharvin_transport.lattice.row_products import LANES
 
 Array = NDArray[np.float64]
 

@@ -15,9 +15,10 @@ from sharvin.junction import Junction
 from sharvin.protocols import StoredHamiltonian
 from sharvin.registry import create
 from sharvin.testing import systems
-from sharvin_transport.configs import DenseOptions, RecursiveGreenOptions
-from sharvin_transport.dense import DenseGreen
-from sharvin_transport.rgf import RecursiveGreen
+from sharvin_transport.dense.configs import DenseOptions
+from sharvin_transport.dense.dense_green import DenseGreen
+from sharvin_transport.rgf.configs import RecursiveGreenOptions
+from sharvin_transport.rgf.recursive_green import RecursiveGreen
 
 pytestmark = pytest.mark.filterwarnings("ignore::sisl.SislWarning")
 RGF = RecursiveGreen(RecursiveGreenOptions())

@@ -22,10 +22,10 @@ from sharvin.devices.two_terminal_file import Device, read_two_terminal, write_t
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.registry import create
-from sharvin_transport.configs import SlaterKosterOptions
-from sharvin_transport.skf_file import read_skf
-from sharvin_transport.slater_koster import SlaterKoster
-from sharvin_transport.tables import CHANNELS
+from sharvin_transport.slater_koster.configs import SlaterKosterOptions
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
+from sharvin_transport.slater_koster.skf_file import read_skf
+from sharvin_transport.slater_koster.tables import CHANNELS
 
 PTBP = SlaterKoster(SlaterKosterOptions())
 IN_FILE = ("dd_sigma", "dd_pi", "dd_delta", "pd_sigma", "pd_pi", "pp_sigma", "pp_pi", "sd_sigma", "sp_sigma", "ss_sigma")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sharvin import GridWire, create
+from sharvin.errors import RunError
 from sharvin.testing import systems
 from sharvin.two_terminal import TwoTerminal
+from sharvin_transport.rgf.onsite_response import OnsiteResponse
 
 SOLVERS = [
     "dense",
@@ -68,3 +71,51 @@ def test_a_wide_lead_and_a_narrow_one(name: str) -> None:
 def test_a_chain_is_connected() -> None:
     assert systems.chain(np.zeros(4)).connected
     assert not cut([2], 4).connected
+
+
+@pytest.mark.parametrize("bonds", [[1], [0], [3], [1, 2], [0, 1, 2, 3]])
+def test_observables_and_response_of_a_broken_chain_are_zero_where_no_lead_reaches(bonds: list[int]) -> None:
+    """At a level of the sites that no lead touches, too, where T is zero and not an error."""
+    solver, system = create("transport", "rgf"), cut(bonds)
+    seen = solver.observables(system, np.array([LEVEL]))
+    isolated = np.arange(min(bonds) + 1, max(bonds) + 1)
+    assert seen.transmission == pytest.approx([0.0], abs=1e-12)
+    assert np.abs(seen.bond_currents).max(initial=0.0) < 1e-12
+    density = seen.ldos_left_per_eV[0] + seen.ldos_right_per_eV[0]
+    assert np.all(density[isolated] == 0.0)
+    assert density.sum() > 0.1
+    transmission, response = OnsiteResponse(solver.surfaces, solver.couplings)(
+        replace(system, fermi_energy=LEVEL), np.array([-1, 0, 1, 2, -1])
+    )
+    assert transmission == pytest.approx(0.0, abs=1e-12)
+    assert response == pytest.approx(np.zeros(3), abs=1e-12)
+
+
+def test_a_level_that_no_lead_broadens_in_an_unbroken_device_is_an_error_for_all() -> None:
+    """Two sites beside a chain, coupled to it and to each other such that one of their levels is its own."""
+    system = systems.chain(np.zeros(3))
+    H = np.zeros((7, 7))
+    H[:5, :5] = system.H.toarray()
+    order = [0, 1, 2, 5, 6, 3, 4]  # the two sites stand in the middle
+    H[2, 5:] = H[5:, 2] = 0.5
+    H[5, 5] = H[6, 6] = LEVEL
+    own = TwoTerminal(csr_array(H[np.ix_(order, order)]), csr_array(np.eye(7)), system.left, system.right, fermi_energy=LEVEL)
+    assert own.connected
+    solver = create("transport", "rgf")
+    for compute in (
+        lambda: solver.transmission([own], np.zeros(1)),
+        lambda: solver.observables(own, np.zeros(1)),
+        lambda: OnsiteResponse(solver.surfaces, solver.couplings)(own, np.arange(7)),
+    ):
+        with pytest.raises(RunError, match="move the energy by 1e-6 eV"):
+            compute()
+    assert solver.transmission([own], np.array([1.0])) > 0.1
+
+
+def test_a_batch_on_torch_holds_broken_and_unbroken_devices() -> None:
+    pytest.importorskip("torch")
+    devices, energies = [cut([]), cut([1]), cut([1, 2]), cut([0, 1, 2, 3])], np.array([-0.7, LEVEL])
+    found = create("transport", "rgf", backend="torch").transmission(devices, energies)
+    np.testing.assert_allclose(found[1:], 0.0, atol=1e-12)
+    np.testing.assert_allclose(found, create("transport", "rgf").transmission(devices, energies), atol=1e-10)
+    assert found[0].min() > 0.5

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, eig, eigh
 
+from sharvin.devices.transverse_states import bloch_blocks
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.two_terminal import Lead, TwoTerminal
 
@@ -156,24 +157,11 @@ def _widening_ranges(h: tuple[Array, Array], s: tuple[Array, Array]) -> Iterator
 
 def _transverse_blocks(lead: Lead) -> Iterator[tuple[int, tuple[Array, Array], tuple[Array, Array]]]:
     """Weight, (H00, H01) and (S00, S01) of each transverse Bloch state; of k and −k one where the lead is real."""
-    blocks = [np.asarray(block) for block in (lead.H00, lead.H01, lead.S00, lead.S01)]
-    if lead.supercell is None:
-        yield 1, (blocks[0], blocks[1]), (blocks[2], blocks[3])
-        return
-    orbitals = lead.supercell.orbitals
-    n1, n2, m = orbitals.shape
-    rows = [block[orbitals[0, 0]][:, orbitals.reshape(-1)].reshape(m, n1, n2, m) for block in blocks]
-    states = [np.fft.ifft2(row, axes=(1, 2)).transpose(1, 2, 0, 3) * (n1 * n2) for row in rows]
-    real = not any(np.iscomplexobj(block) for block in blocks)
-    for i in range(n1):
-        for j in range(n2):
-            opposite = (-i % n1, -j % n2)
-            if real and opposite < (i, j):
-                continue
-            own = [state[i, j] for state in states]
-            if real and opposite == (i, j):
-                own = [block.real for block in own]
-            yield 2 if real and opposite != (i, j) else 1, (own[0], own[1]), (own[2], own[3])
+    real = not any(np.iscomplexobj(block) for block in (lead.H00, lead.H01, lead.S00, lead.S01))
+    *blocks, weights = bloch_blocks(lead)
+    for k, weight in enumerate(weights):
+        own = [block[k].real if real and weight == 1 else block[k] for block in blocks]
+        yield int(weight), (own[0], own[1]), (own[2], own[3])
 
 
 def _count(h: tuple[Array, Array], s: tuple[Array, Array], energy: float) -> int:

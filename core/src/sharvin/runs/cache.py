@@ -12,15 +12,15 @@ import io
 import multiprocessing
 import os
 import sys
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from cachetools import LRUCache
 from filelock import FileLock
 from numpy.typing import NDArray
 
@@ -28,6 +28,8 @@ from sharvin.errors import InputError, StoreError
 from sharvin.runs.atomic import require_writable, write_bytes
 
 Arrays = dict[str, NDArray[Any]]
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 DIGEST_SIZE = 16
 """Bytes of the checksum before the npz archive in a file, so that any damage is noticed."""
@@ -137,6 +139,28 @@ def _delete(path: Path) -> None:
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
 
 
+def most_recent(limit_bytes: int, size: Callable[[Value], int], at_least: int = 2) -> LRUCache[Any, Value]:
+    """A mapping that keeps the most recently used values, as many as fit into some memory.
+
+    Parameters
+    ----------
+    limit_bytes : int
+    size : callable
+        Bytes of a value. It must be picklable where the mapping is to be.
+    at_least : int
+        So many values are kept however large they are: a value counts as this part of the limit at most.
+    """
+    return LRUCache(limit_bytes, getsizeof=partial(_counted, size=size, largest=limit_bytes // at_least))
+
+
+def _counted(value: Value, size: Callable[[Value], int], largest: int) -> int:
+    return min(size(value), largest)
+
+
+def _bytes_of(arrays: Arrays) -> int:
+    return sum(array.nbytes for array in arrays.values())
+
+
 class ContentCache:
     """Named arrays by key, on disk, with the most recent ones in memory.
 
@@ -144,14 +168,13 @@ class ContentCache:
     ----------
     name : str
         Subfolder of the cache folder; one for each thing cached.
-    in_memory : int
-        How many entries this process keeps.
+    memory_bytes : int
+        This process keeps as many of the most recent entries in memory, and two at least.
     """
 
-    def __init__(self, name: str, in_memory: int = 8) -> None:
+    def __init__(self, name: str, memory_bytes: int = 50_000_000) -> None:
         self._name = name
-        self._in_memory = in_memory
-        self._recent: OrderedDict[str, Arrays] = OrderedDict()
+        self._recent: LRUCache[str, Arrays] = most_recent(memory_bytes, _bytes_of)
 
     def get_or_compute(self, key: str, compute: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
         """The entry of a key; computed by one process and read by the others.
@@ -164,7 +187,6 @@ class ContentCache:
             Gives the arrays by name.
         """
         if key in self._recent:
-            self._recent.move_to_end(key)
             return self._recent[key]
         folder = cache_folder()  # at each call: parts may be made before $SHARVIN_CACHE is set
         path = None if folder is None else folder / self._name / f"{key}.arrays"
@@ -177,8 +199,6 @@ class ContentCache:
                     if writable is not None:
                         _write(writable, arrays)
         self._recent[key] = arrays
-        while len(self._recent) > self._in_memory:
-            self._recent.popitem(last=False)
         return arrays
 
 

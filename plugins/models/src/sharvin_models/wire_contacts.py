@@ -8,8 +8,8 @@ with a quintic f that falls from 1 at :data:`FULL` of the range to 0 at the rang
 of the crystal's band, one electron an atom, whatever the electrode's cross-section.
 
 The outermost principal layers of a wire are its leads' and semi-infinite. What they add to the rest, the device, is the
-self-energy :math:`\Sigma = \tau^T g\,\tau` with the surface Green function g of decimation (López Sancho, López Sancho and Rubio,
-J. Phys. F 15, 851 (1985)) and the bare hopping τ from the principal layer to the device.
+self-energy :math:`\Sigma = \tau^T g\,\tau` with the surface Green function g of :mod:`sharvin.devices.decimation` and the bare
+hopping τ from the principal layer to the device.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 from numpy.typing import NDArray
-from scipy.linalg import inv
+from sharvin.devices.decimation import decimate
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame
 from sharvin.junction import LAYER_TOLERANCE_A, OVERLAP, Electrode, Junction, overlap_message
@@ -34,8 +34,6 @@ ETA = 1e-7
 UNMOVED_A = 1e-3
 """Atoms of an electrode within this of their places in an earlier snapshot are where they were."""
 _FARTHEST_NEIGHBOUR_A = 7.0
-_DOUBLINGS = 60
-_DECOUPLED = 1e-13
 _K_POINTS = 32
 
 Floats = NDArray[np.float64]
@@ -287,11 +285,15 @@ def make_lead(electrode: Electrode, bonds: Bonds) -> Lead:
     np.add.at(h00, (i[same], j[same]), t[same])
     np.add.at(h01, (i[next_], j[next_]), t[next_])
     energy = half_filling(electrode, i, j, shifts, t)
-    return Lead(nearest, energy, surface_green(h00, h01, energy), surface_green(h00, h01.T, energy))
+    towards_right, towards_left = decimate((energy + 1j * ETA) * np.eye(n) - h00[None], -h01[None] + 0j, -h01.T[None] + 0j)
+    return Lead(nearest, energy, towards_right[0], towards_left[0])
 
 
 def half_filling(electrode: Electrode, i: Integers, j: Integers, shifts: Integers, hoppings: Floats) -> float:
     """Energy in the middle of the levels of the electrode's crystal, of its primitive transverse cell on a grid of k-points.
+
+    It is that of the crystal in bulk, so that necks of every width meet electrodes of one metal. The Fermi energy of a lead as
+    solvers fill it is another quantity: it is that of the lead's own transverse states, and changes with its cross-section.
 
     Parameters
     ----------
@@ -323,29 +325,6 @@ def half_filling(electrode: Electrode, i: Integers, j: Integers, shifts: Integer
         np.add.at(elements, member_of[i] * members + member_of[j], hoppings[:, None] * np.exp(2j * np.pi * (away @ k.T)))
         levels.append(np.linalg.eigvalsh(elements.T.reshape(points, members, members)).ravel())
     return float(np.median(np.concatenate(levels)))
-
-
-def surface_green(h00: Floats, h01: Floats, energy: float) -> NDArray[np.complex128]:
-    """Surface Green function of a half-infinite stack of layers, complex128[n, n].
-
-    Parameters
-    ----------
-    h00, h01 : float64[n, n]
-        Hamiltonian of a layer, and its coupling to the next one on the way to the surface.
-    energy : float
-        In the same unit.
-    """
-    z = (energy + 1j * ETA) * np.eye(len(h00))
-    surface, bulk = h00.astype(complex), h00.astype(complex)
-    back, forth = h01.T.astype(complex), h01.astype(complex)
-    for _ in range(_DOUBLINGS):
-        green = inv(z - bulk)
-        there, here = back @ green @ forth, forth @ green @ back
-        surface, bulk = surface + there, bulk + there + here
-        back, forth = back @ green @ back, forth @ green @ forth
-        if np.abs(back).max() < _DECOUPLED:
-            break
-    return np.asarray(inv(z - surface))
 
 
 def _neighbours(

@@ -1,0 +1,1 @@
+"""Devices as block-tridiagonal matrices: their blocks, and the elimination of these."""

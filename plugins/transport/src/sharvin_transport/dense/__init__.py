@@ -1,0 +1,1 @@
+"""The solver `dense`, a plain reference."""

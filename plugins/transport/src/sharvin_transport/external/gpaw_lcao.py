@@ -1,0 +1,205 @@
+r"""The Hamiltonian `gpaw`: H and S of density-functional theory in GPAW's atomic orbitals (LCAO).
+
+Each lead is a calculation of its own, of the ideal principal layer as a crystal with :math:`N_z` k-points along z,
+
+.. math:: H_R = \frac{1}{N_z} \sum_k e^{-2\pi i k R} H(k),
+
+and the device one of the junction between two vacua, at transverse Γ (Larsen et al., Phys. Rev. B 80, 195112 (2009)). The
+device's energies are moved such that the mean on-site energy of the inner halves of its outermost principal layers is the
+lead's; those layers then take the lead's blocks, so what they were at the surfaces to the vacuum does not matter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import gpaw
+import numpy as np
+from ase import Atoms
+from ase.units import Bohr
+from cachetools import LRUCache
+from gpaw.basis_data import Basis
+from gpaw.lcao.tools import get_lcao_hamiltonian
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sharvin.errors import InputError, ItemError
+from sharvin.junction import Electrode, Junction
+from sharvin.runs.cache import ContentCache
+from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal
+
+from sharvin_transport.external.configs import GpawOptions
+from sharvin_transport.spin import warn_of_magnetism
+
+Floats = NDArray[np.float64]
+NEXT_NEIGHBOUR_EV = 1e-2
+"""Largest hopping from a principal layer beyond the next one."""
+_KEPT_ELECTRODES = 16
+
+
+class GpawLcao:
+    """H and S from GPAW in LCAO mode.
+
+    Parameters
+    ----------
+    options : GpawOptions
+    """
+
+    def __init__(self, options: GpawOptions) -> None:
+        self.options = options
+        self._cache = ContentCache("gpaw_crystal")
+        self._leads: LRUCache[bytes, tuple[Lead, float]] = LRUCache(_KEPT_ELECTRODES)
+
+    def range_A(self, numbers: NDArray[np.int64]) -> float:
+        """Distance in Å beyond which no two orbitals of these atomic numbers overlap."""
+        return 2.0 * max(self._radius_A(int(z)) for z in np.unique(numbers))
+
+    def _radius_A(self, z: int) -> float:
+        symbol = Atoms([z]).get_chemical_symbols()[0]
+        try:
+            basis = Basis.find(symbol, self.options.basis)
+        except (FileNotFoundError, ValueError) as error:
+            raise InputError(f"GPAW has no basis {self.options.basis!r} for {symbol}: {error}.") from None
+        return float(max(function.rc for function in basis.bf_j)) * float(Bohr)
+
+    def two_terminal(self, junction: Junction) -> TwoTerminal:
+        """Device and leads of a junction; the outermost principal layers take the bulk lead's blocks.
+
+        Raises
+        ------
+        InputError
+            Principal layers that couple beyond their neighbours, leads of different crystals, or an element without basis.
+        ItemError
+            If the density of this snapshot does not converge.
+        """
+        junction, left, right = junction.electrodes()
+        if left.key != right.key:
+            raise InputError("GPAW's leads must be the same crystal at both ends; the contact potential is not computed.")
+        warn_of_magnetism(junction.atoms.numbers, "gpaw_lcao")
+        lead, fermi = self._lead(left)
+        atoms = junction.atoms
+        inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
+        inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
+        order = np.concatenate([junction.left, inside, junction.right])
+        ordered = atoms[order]
+        for side, part, chosen, electrode in (
+            ("left", slice(0, len(junction.left)), junction.left, left),
+            ("right", slice(len(order) - len(junction.right), None), junction.right, right),
+        ):
+            ordered.positions[part] = electrode.place(atoms.positions[chosen], side)
+        found = self._solve(ordered, (1, 1, 1))
+        H, S = found.H[0].real, found.S[0].real
+        n, m = len(H), lead.size
+        heights = np.repeat(ordered.positions[:, 2], found.count)
+        shift = _alignment(np.diag(H), heights, lead)
+        H = H + shift * S
+        for matrix, block in ((H, lead.H00), (S, lead.S00)):
+            matrix[:m, :m] = matrix[n - m :, n - m :] = block
+        return TwoTerminal(csr_array(H), csr_array(S), lead, lead, fermi, np.repeat(order, found.count))
+
+    def bloch(self, atoms: Atoms) -> BlochHamiltonian:
+        """H(k) and S(k) of a periodic structure, for bands."""
+        return self._crystal(atoms, self.range_A(atoms.numbers))[0]
+
+    def _lead(self, electrode: Electrode) -> tuple[Lead, float]:
+        if electrode.key not in self._leads:
+            crystal = electrode.crystal()
+            # GPAW wraps atoms into the cell; none may lie on its boundary, or rounding would decide in which cell it is.
+            crystal.positions[:, 2] += 0.5 * (electrode.period_A - np.ptp(crystal.positions[:, 2]))
+            bloch, fermi = self._crystal(crystal, 0.0, (1, 1, 5))
+            along = bloch.translations[:, 2]
+            beyond = float(np.abs(bloch.H_R[along == 2]).max())
+            if beyond > NEXT_NEIGHBOUR_EV:
+                raise InputError(
+                    f"a principal layer of {electrode.period_A:.2f} Å couples beyond its neighbours by {beyond:.1e} eV; "
+                    "detect the junction with a larger thickness."
+                )
+            h00, h01, s00, s01 = (matrix[along == r][0] for matrix in (bloch.H_R, bloch.S_R) for r in (0, 1))
+            self._leads[electrode.key] = (Lead(h00, h01, s00, s01), fermi)
+        return self._leads[electrode.key]
+
+    def _crystal(self, atoms: Atoms, reach_A: float, grid: tuple[int, int, int] | None = None) -> tuple[BlochHamiltonian, float]:
+        """H_R and S_R of a crystal and its Fermi energy, from the cache if it has been computed before."""
+        if grid is None:
+            heights = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+            found = [2 * int(np.ceil(reach_A / h)) + 1 if p else 1 for h, p in zip(heights, atoms.pbc, strict=True)]
+            grid = (found[0], found[1], found[2])
+        content = b"".join(
+            np.ascontiguousarray(a).tobytes() for a in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+        )
+        text = f"1 {gpaw.__version__} {self.options.model_dump_json()} {grid}"
+        key = hashlib.blake2b(text.encode() + content, digest_size=20).hexdigest()
+
+        def compute() -> dict[str, NDArray[Any]]:
+            solved = self._solve(atoms, grid)
+            R = np.stack(np.meshgrid(*(np.arange(-(g // 2), g // 2 + 1) for g in grid), indexing="ij"), axis=-1).reshape(-1, 3)
+            phase = solved.weight * np.exp(-2j * np.pi * (R @ solved.k.T))
+            return {
+                "R": R,
+                "H": np.tensordot(phase, solved.H, 1).real,
+                "S": np.tensordot(phase, solved.S, 1).real,
+                "numbers": np.array([solved.electrons, solved.fermi_energy]),
+            }
+
+        stored = self._cache.get_or_compute(key, compute)
+        electrons, fermi = map(float, stored["numbers"])
+        return BlochHamiltonian(stored["R"], stored["H"], stored["S"], electrons), fermi
+
+    def _solve(self, atoms: Atoms, grid: tuple[int, int, int]) -> _Solved:
+        """Converge the density and take H and S at all k-points of the grid, of k and −k one."""
+        options = self.options
+        boxed = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        for axis in np.flatnonzero(~boxed.pbc):
+            boxed.center(vacuum=options.vacuum_A, axis=int(axis))
+        calculator = gpaw.GPAW(
+            mode="lcao",
+            basis=options.basis,
+            xc=options.xc,
+            h=options.grid_spacing_A,
+            kpts={"size": grid, "gamma": True},
+            occupations={"name": "fermi-dirac", "width": options.smearing_eV},
+            symmetry={"point_group": False, "time_reversal": True},
+            maxiter=options.max_iterations,
+            txt=None,
+        )
+        boxed.calc = calculator
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                boxed.get_potential_energy()
+        except gpaw.KohnShamConvergenceError as error:
+            raise ItemError(f"GPAW did not converge the density in {options.max_iterations} iterations: {error}.") from None
+        H, S = get_lcao_hamiltonian(calculator)
+        if len(H) != 1:
+            raise InputError("spin-polarised structures are not treated; remove the magnetic moments.")
+        descriptor = calculator.wfs.kd
+        count = np.array([setup.nao for setup in calculator.wfs.setups], dtype=np.int64)
+        electrons, fermi = float(calculator.get_number_of_electrons()), float(calculator.get_fermi_level())
+        return _Solved(H[0], S, np.asarray(descriptor.ibzk_kc), np.asarray(descriptor.weight_k), count, electrons, fermi)
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """H (eV) and S at k-points with weights, [n_k, n, n]; orbitals of each atom; valence electrons; Fermi energy in eV."""
+
+    H: NDArray[Any]
+    S: NDArray[Any]
+    k: Floats
+    weight: Floats
+    count: NDArray[np.int64]
+    electrons: float
+    fermi_energy: float
+
+
+def _alignment(diagonal: Floats, heights: Floats, lead: Lead) -> float:
+    """Energy in eV that moves the device's on-site energies onto the lead's, from the inner halves of both principal layers."""
+    m, n = lead.size, len(diagonal)
+    ideal = np.diag(lead.H00)
+    moves = []
+    for part, sign in ((slice(0, m), 1), (slice(n - m, n), -1)):
+        z = sign * heights[part]
+        inner = z > 0.5 * (z.min() + z.max())
+        moves.append((ideal - diagonal[part])[inner])
+    return float(np.concatenate(moves).mean())

@@ -1,0 +1,1 @@
+"""Disordered wires on the square lattice and their solver `grid_transfer`."""

@@ -1,0 +1,1 @@
+"""Leads: bands, modes, Fermi energy and surface Green functions."""

@@ -1,0 +1,1 @@
+"""The regressor `learnt_shifts`: on-site shifts learnt from conductances."""

@@ -1,0 +1,251 @@
+r"""Local charge neutrality: on-site shifts that give every atom between the leads its valence electrons.
+
+The shifts U enter as :math:`H_{ij} \to H_{ij} + \tfrac12 S_{ij} (U_i + U_j)` and solve n_i(U) = Z_i, n_i the Mulliken
+populations of the open device (:mod:`~sharvin_transport.neutrality.open_device`); in atomic contacts of metals this replaces the
+self-consistent potential, because screening acts within an atom's distance (J. C. Cuevas et al., Phys. Rev. Lett. 80, 1066
+(1998); F. Pauly et al., Phys. Rev. B 74, 235106 (2006)). The principal layers are neutral by themselves and keep zero shifts.
+
+The equations are solved by Broyden's method (Math. Comput. 19, 577 (1965)), from the exact response ∂n/∂U at the start; it is
+computed again only where the residual does not fall to half. A step that raises the residual is not taken.
+
+Where transverse k-points are sampled, populations and response are their means, and one set of shifts holds for all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sharvin.errors import InputError, ItemError
+from sharvin.runs.cache import ContentCache, most_recent
+from sharvin.two_terminal import Lead, Sample, TwoTerminal
+
+from sharvin_transport.leads.transverse import fold
+from sharvin_transport.neutrality.contour import (
+    BELOW_BANDS_EV,
+    MEMORY_BYTES,
+    Contour,
+    LeadContour,
+    lowest_level,
+    neutral_fermi_energy,
+    sampled_populations,
+)
+from sharvin_transport.neutrality.open_device import Populated, SampledDevice, Singles
+from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK
+from sharvin_transport.neutrality.open_device_real import RealOpenDevice
+
+Floats = NDArray[np.float64]
+LEAD_CHARGE = 0.02
+"""Largest charge of an atom of a lead that passes as neutral."""
+_LARGEST_STEP_EV = 1.0
+_SMALLEST_STEP_EV = 1e-7
+_BOTTOMS = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Shifts:
+    """Shifts float64[atoms] in eV, the inverse response float64[atoms, atoms] that found them, and the evaluations it took."""
+
+    values: Floats
+    inverse_response: Floats
+    evaluations: int
+
+    @classmethod
+    def none(cls) -> Shifts:
+        """Those of a device without atoms between the leads."""
+        return cls(np.zeros(0), np.zeros((0, 0)), 0)
+
+
+class LocalNeutrality:
+    """Shifts of devices whose leads are neutral.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest charge of an atom that is left.
+    iterations : int
+        After as many evaluations of the populations without convergence the snapshot fails.
+    points : int
+        Nodes of the contour.
+    """
+
+    def __init__(self, tolerance: float, iterations: int, points: int) -> None:
+        self.tolerance, self.iterations, self.points = tolerance, iterations, points
+        self._leads = LeadContour()
+        self._fermi_energies = ContentCache("neutral_fermi_energy")
+        self._bottoms: LRUCache[tuple[str, float], float] = LRUCache(_BOTTOMS)
+        self._surfaces: LRUCache[tuple[str, str, str], Singles] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
+
+    def bottom(self, lead: Lead, lowest_onsite_eV: float) -> float:
+        """Where the contour begins for a lead, in eV; the same for all snapshots."""
+        key = (lead.key, lowest_onsite_eV)
+        if key not in self._bottoms:
+            self._bottoms[key] = min(lowest_level(lead), lowest_onsite_eV) - BELOW_BANDS_EV
+        return self._bottoms[key]
+
+    def fermi_energy(
+        self,
+        leads: Sequence[tuple[float, Lead]],
+        electrons: Floats,
+        atom: NDArray[np.int64],
+        guess_eV: float,
+        bottom_eV: float,
+    ) -> float:
+        """Fermi energy in eV at which the lead is neutral on the contour that ends there.
+
+        Parameters
+        ----------
+        leads : sequence of (float, Lead)
+            Weight of each transverse k-point, and the lead there.
+        electrons : float64[n]
+            Valence electrons of the atoms of a principal layer.
+        atom : int64[m]
+            For each orbital of the layer the number of its atom.
+        guess_eV, bottom_eV : float
+
+        Raises
+        ------
+        InputError
+            If the lead's atoms are charged in spite of that, because they are not equivalent.
+        """
+        keys = " ".join(lead.key for _, lead in leads)
+        folded = b"".join(lead.supercell.orbitals.tobytes() for _, lead in leads if lead.supercell)
+        weights = " ".join(repr(weight) for weight, _ in leads)
+        total = float(electrons.sum())
+        content = f"2 {keys} {weights} {total!r} {guess_eV!r} {bottom_eV!r} {self.points}".encode() + folded
+        key = hashlib.blake2b(content, digest_size=20).hexdigest()
+
+        def compute() -> dict[str, Floats]:
+            fermi = neutral_fermi_energy(leads, total, guess_eV, bottom_eV, self.points)
+            contour = Contour.semicircle(bottom_eV, fermi, self.points)
+            populations = sampled_populations(leads, contour, [self._leads.surfaces(lead, contour) for _, lead in leads])
+            return {"fermi_energy_eV": np.array(fermi), "populations": populations}
+
+        arrays = self._fermi_energies.get_or_compute(key, compute)
+        charges = electrons - np.bincount(atom, arrays["populations"], len(electrons))
+        if np.abs(charges).max() > LEAD_CHARGE:
+            raise InputError(
+                f"the atoms of a lead carry charges up to {np.abs(charges).max():.2f} e of their own; local charge neutrality "
+                "needs leads of equivalent atoms: electrodes of one element, periodic in x and y."
+            )
+        return float(arrays["fermi_energy_eV"])
+
+    def shifts(
+        self,
+        samples: Sequence[Sample],
+        names: list[str],
+        electrons: Floats,
+        atom: NDArray[np.int64],
+        bottom_eV: float,
+        start: Shifts | None,
+    ) -> Shifts:
+        """Shifts of the atoms between the leads.
+
+        Parameters
+        ----------
+        samples : sequence of (float, TwoTerminal)
+            Weight and device of each transverse k-point, of k and −k one; without shifts, the Fermi energy that of
+            :meth:`fermi_energy`.
+        names : list of str
+            The atoms between the leads, as messages call them.
+        electrons : float64[atoms]
+            Their valence electrons.
+        atom : int64[n]
+            For each orbital of the device the number of its atom, −1 in the principal layers.
+        bottom_eV : float
+        start : Shifts or None
+            Those of a similar geometry; otherwise zero is the start.
+
+        Raises
+        ------
+        ItemError
+            If they do not converge.
+        """
+        contour = Contour.semicircle(bottom_eV, samples[0][1].fermi_energy, self.points)
+        opened = [self._opened(system, atom, contour) for _, system in samples]
+        device = opened[0] if len(opened) == 1 else SampledDevice(tuple(weight for weight, _ in samples), tuple(opened))
+        return self._solve(device, names, electrons, start)
+
+    def _opened(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour) -> Populated:
+        surfaces = (self._folded(system.left, "left", contour), self._folded(system.right, "right", contour))
+        leads = (system.left.H00, system.left.S00, system.right.H00, system.right.S00)
+        if any(np.iscomplexobj(matrix) for matrix in (system.H.data, system.S.data, *leads)):
+            return OpenDeviceAtK(system, atom, contour, surfaces)
+        return RealOpenDevice(system, atom, contour, surfaces)
+
+    def _solve(self, device: Populated, names: list[str], electrons: Floats, start: Shifts | None) -> Shifts:
+        values = np.zeros(len(electrons)) if start is None else start.values
+        inverse = None if start is None else start.inverse_response
+        excess = device.populations(values) - electrons
+        exact, radius = False, _LARGEST_STEP_EV
+        for evaluations in range(1, self.iterations + 1):
+            worst = float(np.abs(excess).max())
+            if not np.isfinite(worst):
+                raise ItemError("the populations of the device are not numbers; some atoms are too close for this table.")
+            if worst < self.tolerance:
+                return Shifts(values, self._inverse(device, values) if inverse is None else inverse, evaluations)
+            if evaluations == self.iterations:
+                break
+            if inverse is None:
+                inverse, exact = self._inverse(device, values), True
+            step = -inverse @ excess
+            step *= min(1.0, radius / float(np.abs(step).max()))
+            following = device.populations(values + step) - electrons
+            ratio = float(np.linalg.norm(following) / np.linalg.norm(excess))
+            if ratio > 1.0:
+                # A level of a weakly bound atom crosses E_F on the way: a shorter step, with the response of here.
+                radius = 0.25 * float(np.abs(step).max()) if exact else radius
+                inverse = inverse if exact else None
+                if radius < _SMALLEST_STEP_EV:
+                    break
+                continue
+            radius = min(2.0 * radius, _LARGEST_STEP_EV)
+            change = inverse @ (following - excess)
+            inverse = inverse + np.outer(step - change, step @ inverse) / (step @ change) if ratio < 0.5 else None
+            values, excess, exact = values + step, following, False
+        i = int(np.argmax(np.abs(excess)))
+        remedy = "raise neutrality_iterations"
+        if radius < _SMALLEST_STEP_EV:
+            remedy = (
+                "no step along its response makes that smaller, since a sharp level lies at E_F: more iterations do not help, "
+                "more k-points or a larger cell may"
+            )
+        raise ItemError(
+            f"local charge neutrality has not converged after {evaluations} evaluations: atom {names[i]} still "
+            f"has a charge of {-excess[i]:+.4f} e; {remedy}."
+        )
+
+    def _inverse(self, device: Populated, values: Floats) -> Floats:
+        return np.asarray(np.linalg.inv(device.response(values)))
+
+    def _folded(self, lead: Lead, side: str, contour: Contour) -> Singles:
+        """Surface Green functions of a lead in real space, complex64[n_points, m, m]."""
+        key = (lead.key, side, contour.key)
+        if key not in self._surfaces:
+            states = self._leads.surfaces(lead, contour)[0 if side == "left" else 1]
+            folded = np.empty((len(states), lead.size, lead.size), dtype=np.complex64)
+            for p, state in enumerate(states):
+                folded[p] = state[0] if lead.supercell is None else fold(state, lead.supercell)
+            self._surfaces[key] = folded
+        return self._surfaces[key]
+
+
+def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> TwoTerminal:
+    """The device with its on-site shifts."""
+    half = np.where(atom >= 0, 0.5 * shifts[atom], 0.0)
+    H, S = system.H, system.S
+    added = half[S.indices]
+    added += np.repeat(half, np.diff(S.indptr))
+    added = added * S.data
+    if np.array_equal(H.indptr, S.indptr) and np.array_equal(H.indices, S.indices):
+        added = added + H.data
+        moved = csr_array((added, S.indices, S.indptr), shape=S.shape)
+    else:
+        moved = csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape))
+    return replace(system, H=moved)
