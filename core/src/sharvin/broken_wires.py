@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 from ase.data import covalent_radii
-from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from sharvin.frames import Frame
+from sharvin.neighbour_pairs import neighbour_pairs
 
 BOND_IN_DISTANCES = (1 + np.sqrt(2)) / 2
 END_IN_BONDS = 2.0
@@ -83,9 +83,11 @@ def _parts(count: int, bonds: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _bonds_across_the_cell(frame: Frame, radius: NDArray[np.float64]) -> NDArray[np.int64]:
     """Pairs of bonded atoms, also through the sides of the cell."""
-    atoms = frame.to_atoms()
-    atoms.pbc = [*frame.pbc[:2], False]
-    return np.column_stack(neighbor_list("ij", atoms, BOND_IN_DISTANCES * radius)).astype(np.int64)
+    longest = 2 * BOND_IN_DISTANCES * float(radius.max())
+    periodic = frame.pbc & frame.cell.any(axis=1) & (True, True, False)
+    pairs = neighbour_pairs(frame.positions, frame.cell, periodic, longest, full=False)
+    bonded = pairs.distance <= BOND_IN_DISTANCES * (radius[pairs.first] + radius[pairs.second])
+    return np.asarray(np.column_stack([pairs.first, pairs.second])[bonded])
 
 
 def _ends(frame: Frame, depth: float, bonded: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,14 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame
-from vesin import NeighborList  # type: ignore[import-untyped]
+from sharvin.neighbour_pairs import neighbour_pairs
 
 from sharvin_descriptors.harmonics import compiled
-
-CLOSEST_A = 0.1
-"""Atoms closer than this are two at one place: a broken structure, not an environment."""
 
 STEPS_PER_A = {"float32": 2.0**24, "float64": 2.0**38}
 """Grid of the displacements: 6e-8 Å and 4e-12 Å, so rounding moves a feature by less than its own precision."""
@@ -99,7 +95,7 @@ def _order_images(first: NDArray[np.int64], atoms: NDArray[np.int64], vectors: N
 
 @compiled
 def _from_both_sides(
-    i: NDArray[np.uint64], j: NDArray[np.uint64], half: NDArray[np.float64], steps_per_A: float, n_atoms: int
+    i: NDArray[np.int64], j: NDArray[np.int64], half: NDArray[np.float64], steps_per_A: float, n_atoms: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Sorted list of all pairs on the grid from a list that has each once, in any order.
 
@@ -138,10 +134,10 @@ def _from_both_sides(
 
 
 class NeighbourSearch:
-    """Finds neighbourhoods within `cutoff` Å, for features of precision `dtype`; `part` names the component in errors."""
+    """Finds neighbourhoods within `cutoff_A`, for features of precision `dtype`; `part` names the component in errors."""
 
-    def __init__(self, cutoff: float, dtype: str, part: str) -> None:
-        self._search = NeighborList(cutoff=cutoff, full_list=False, sorted=False, n_threads=1)
+    def __init__(self, cutoff_A: float, dtype: str, part: str) -> None:
+        self._cutoff_A = cutoff_A
         self._steps_per_A = STEPS_PER_A[dtype]
         self._part = part
 
@@ -155,32 +151,8 @@ class NeighbourSearch:
         ItemError
             If positions are not finite or two atoms overlap.
         """
-        cell = checked_cell(frame, index, self._part)
-        i, j, distances, vectors = self._search.compute(points=frame.positions, box=cell, periodic=frame.pbc, quantities="ijdD")
-        if len(distances) and distances.min() < CLOSEST_A:
-            pair = int(distances.argmin())
-            raise ItemError(
-                f"{self._part}: atoms {int(i[pair])} and {int(j[pair])} of frame {index} are {distances[pair]:.3g} Å apart; "
-                "the structure is broken."
-            )
-        first, atoms, rounded = _from_both_sides(i, j, vectors, self._steps_per_A, len(frame))
+        what = f"{self._part}: frame {index}"
+        pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self._cutoff_A, full=False, what=what)
+        pairs.require_apart(what)
+        first, atoms, rounded = _from_both_sides(pairs.first, pairs.second, pairs.vector, self._steps_per_A, len(frame))
         return Neighbourhoods(first, atoms, rounded, channel[atoms], channel)
-
-
-def checked_cell(frame: Frame, index: int, part: str) -> NDArray[np.float64]:
-    """Cell of frame number `index`, with zeros along open directions.
-
-    Raises
-    ------
-    InputError
-        If a periodic direction has no cell vector.
-    ItemError
-        If positions or cell vectors are not finite.
-    """
-    cell = np.asarray(frame.cell, dtype=np.float64)
-    periodic = np.asarray(frame.pbc, dtype=bool)
-    if not (np.isfinite(frame.positions).all() and np.isfinite(cell).all()):
-        raise ItemError(f"{part}: frame {index} has positions or cell vectors that are not finite numbers.")
-    if np.linalg.matrix_rank(cell[periodic]) < periodic.sum():
-        raise InputError(f"{part}: frame {index} is periodic along a direction without a cell vector of its own.")
-    return cell if periodic.all() else np.where(periodic[:, None], cell, 0.0)
