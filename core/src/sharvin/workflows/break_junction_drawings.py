@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sharvin.broken_wires import unbroken
 from sharvin.config import Selection
 from sharvin.figures import clear_figures, plot_learning_curves, plot_parity
 from sharvin.histogram_comparison import OverlapMatrix, overlap_matrix
@@ -15,7 +16,6 @@ from sharvin.store import read_observables, read_trajectory
 from sharvin.workflows import break_junction_figures as figures
 from sharvin.workflows.break_junction_comparison_figures import plot_histogram_comparison
 from sharvin.workflows.break_junction_configs import PullSeries
-from sharvin.workflows.break_junction_data import unbroken
 from sharvin.workflows.break_junction_elongation_figures import (
     plot_elongation_histogram,
     plot_log_elongation_histogram,

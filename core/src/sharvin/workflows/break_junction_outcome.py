@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sharvin.broken_wires import unbroken
 from sharvin.context import Context, StepResult
 from sharvin.histograms import r_squared
 from sharvin.prediction_errors import Predicted
 from sharvin.store import read_observables, read_table
 from sharvin.workflows.break_junction_acquisition import Acquisition
 from sharvin.workflows.break_junction_configs import HELD_OUT, OWN, BreakJunctionOptions
-from sharvin.workflows.break_junction_data import Indices, Labels, Pulls, Snapshots, unbroken
+from sharvin.workflows.break_junction_data import Indices, Labels, Pulls, Snapshots
 from sharvin.workflows.break_junction_fits import TEST, TRAIN, VALIDATION, Fitted
 
 Array = NDArray[np.float64]

@@ -14,7 +14,6 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from sharvin.errors import InputError
 from sharvin.neighbour_pairs import neighbour_pairs
 
-CUTOFF_IN_NEIGHBOUR_DISTANCES = (1 + np.sqrt(2)) / 2
 SKIN_A = 2.0
 """Candidate pairs are kept until an atom has moved by half of this."""
 
