@@ -8,7 +8,7 @@ frame before where the neighbourhood is equal gives the bits that computing it a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,8 @@ STEPS_PER_A = {"float32": 2.0**24, "float64": 2.0**38}
 """Grid of the displacements: 6e-8 Å and 4e-12 Å, so rounding moves a feature by less than its own precision."""
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbourhoods:
-    """Neighbours of all atoms of a frame.
+class Neighbourhoods(NamedTuple):
+    """Neighbours of all atoms of a frame; compiled functions take it as it is.
 
     Parameters
     ----------
@@ -48,30 +47,22 @@ class Neighbourhoods:
         if len(self.own_channel) != len(other.own_channel):
             return np.zeros(len(self.own_channel), dtype=bool)
         same: NDArray[np.bool_] = self.own_channel == other.own_channel
-        _compare(self.first, self.vectors, self.channels, other.first, other.vectors, other.channels, same)
+        _compare(self, other, same)
         return same
 
 
 @compiled
-def _compare(
-    first: NDArray[np.int64],
-    vectors: NDArray[np.float64],
-    channels: NDArray[np.int64],
-    other_first: NDArray[np.int64],
-    other_vectors: NDArray[np.float64],
-    other_channels: NDArray[np.int64],
-    same: NDArray[np.bool_],
-) -> None:
+def _compare(here: Neighbourhoods, there: Neighbourhoods, same: NDArray[np.bool_]) -> None:
     for i in range(len(same)):
-        count, there = first[i + 1] - first[i], other_first[i]
-        if other_first[i + 1] - there != count:
+        count = here.first[i + 1] - here.first[i]
+        if there.first[i + 1] - there.first[i] != count:
             same[i] = False
         for pair in range(count if same[i] else 0):
-            here, old = first[i] + pair, there + pair
-            if channels[here] != other_channels[old] or not (
-                vectors[here, 0] == other_vectors[old, 0]
-                and vectors[here, 1] == other_vectors[old, 1]
-                and vectors[here, 2] == other_vectors[old, 2]
+            new, old = here.first[i] + pair, there.first[i] + pair
+            if here.channels[new] != there.channels[old] or not (
+                here.vectors[new, 0] == there.vectors[old, 0]
+                and here.vectors[new, 1] == there.vectors[old, 1]
+                and here.vectors[new, 2] == there.vectors[old, 2]
             ):
                 same[i] = False
                 break
