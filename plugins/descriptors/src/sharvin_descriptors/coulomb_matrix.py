@@ -108,7 +108,7 @@ class CoulombMatrix:
         np.fill_diagonal(distances, 1.0)
         matrix = np.outer(charges, charges) / distances
         np.fill_diagonal(matrix, 0.5 * charges**2.4)
-        return matrix
+        return np.asarray(matrix)
 
 
 @njit(nogil=True)

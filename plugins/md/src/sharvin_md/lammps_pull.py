@@ -23,11 +23,11 @@ from sharvin.study_plan import RunLength
 from sharvin_md.configs import LammpsPullOptions
 from sharvin_md.lammps_relax import relax, rigid_atoms
 from sharvin_md.lammps_system import LammpsSystem
-from sharvin_md.neck_width import NeckWidth, nearest_neighbour_distance
+from sharvin_md.neck_width import NeckWidth, nearest_neighbour_distance_A
 from sharvin_md.run_time import RELAXING_STEPS, seconds_per_step
 from sharvin_md.thermostat import measured, neighbours, thermostat
 
-MARGIN = 20.0
+MARGIN_A = 20.0
 NANONEWTON_PER_EV_PER_A = 1.602176634
 RUPTURE_PER_LENGTH = 0.7
 
@@ -80,7 +80,7 @@ class LammpsPull:
         options = self.options
         left, right, width = _pullable(atoms, options.bond_cutoff_A)
         mobile = ~(left | right)
-        with LammpsSystem(atoms, potential, MARGIN + options.max_elongation_A / 2) as system:
+        with LammpsSystem(atoms, potential, MARGIN_A + options.max_elongation_A / 2) as system:
             for name, members in (("mobile", mobile), ("left", left), ("right", right)):
                 system.group(name, members)
             neighbours(system)
@@ -143,7 +143,7 @@ class LammpsPull:
             "time_ps": time,
             "elongation_A": elongation,
             **measured(system, positions),
-            "force_nN": _tension(system, left, right),
+            "force_nN": _tension_nN(system, left, right),
         }
         positions[:, 2] += elongation / 2
         cell = np.array(atoms.cell.array)
@@ -182,11 +182,11 @@ def _rigid_blocks(atoms: Atoms) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 def _neck_width(atoms: Atoms, left: NDArray[np.bool_], right: NDArray[np.bool_], cutoff_A: float | None) -> NeckWidth:
     if cutoff_A is None:
-        cutoff_A = BOND_IN_DISTANCES * nearest_neighbour_distance(atoms.positions, atoms.cell.array, atoms.pbc)
+        cutoff_A = BOND_IN_DISTANCES * nearest_neighbour_distance_A(atoms.positions, atoms.cell.array, atoms.pbc)
     return NeckWidth(left, right, cutoff_A)
 
 
-def _tension(system: LammpsSystem, left: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
-    """Tension of the wire in nN."""
+def _tension_nN(system: LammpsSystem, left: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
+    """Tension of the wire."""
     forces = system.forces()[:, 2]
     return float(forces[left].sum() - forces[right].sum()) / 2 * NANONEWTON_PER_EV_PER_A

@@ -110,23 +110,20 @@ class _Candidates:
     def __init__(self, cutoff_A: float) -> None:
         self._cutoff_A = cutoff_A
         self._reference: NDArray[np.float64] | None = None
+        self._periodic = np.zeros((3, 3))
 
     def bonds(
         self, positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], mobile: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs of bonded atoms, of which one is mobile or near a mobile one."""
         periodic = np.where(pbc[:, None], cell, 0.0)
-        if self._reference is None or not np.array_equal(periodic, self._periodic) or self._moved(positions):
+        if self._reference is None or not np.array_equal(periodic, self._periodic) or _moved(positions, self._reference):
             self._make(positions, cell, pbc, mobile)
             self._reference, self._periodic = positions.copy(), periodic
         vectors = positions[self._j] - positions[self._i]
         vectors += self._shift
         bonded = np.einsum("ij,ij->i", vectors, vectors) <= self._cutoff_A**2
         return self._i[bonded], self._j[bonded]
-
-    def _moved(self, positions: NDArray[np.float64]) -> bool:
-        displacement = positions - self._reference
-        return bool(np.einsum("ij,ij->i", displacement, displacement).max() >= (0.5 * SKIN_A) ** 2)
 
     def _make(
         self, positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], mobile: NDArray[np.bool_]
@@ -137,18 +134,24 @@ class _Candidates:
         self._shift = pairs.image.astype(np.float64) @ cell
 
 
-def _near(z: NDArray[np.float64], mobile: NDArray[np.bool_], reach: float) -> NDArray[np.int64]:
+def _moved(positions: NDArray[np.float64], reference: NDArray[np.float64]) -> bool:
+    """Whether an atom has moved by half of the skin."""
+    displacement = positions - reference
+    return bool(np.einsum("ij,ij->i", displacement, displacement).max() >= (0.5 * SKIN_A) ** 2)
+
+
+def _near(z: NDArray[np.float64], mobile: NDArray[np.bool_], reach_A: float) -> NDArray[np.int64]:
     """Mobile atoms, and the rigid ones within reach of their range along z."""
     moving = z[mobile]
     if len(moving) == 0:
         return np.arange(len(z))
-    return np.flatnonzero((z >= moving.min() - reach) & (z <= moving.max() + reach))
+    return np.flatnonzero((z >= moving.min() - reach_A) & (z <= moving.max() + reach_A))
 
 
-def nearest_neighbour_distance(
+def nearest_neighbour_distance_A(
     positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], within_A: float = 6.0
 ) -> float:
-    """Median over the atoms of the distance (Å) to the nearest other one.
+    """Median over the atoms of the distance to the nearest other one.
 
     Raises
     ------

@@ -171,8 +171,8 @@ class WireBuilder:
         graph = self._graph(replace(frame, rigid=outer), index)
         place = np.full(len(frame), -1, dtype=np.int64)
         place[~outer] = np.arange(graph.n_centres)
-        pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self.bonds.reach * lead.nearest_A, full=True)
-        i, j, r = pairs.first, pairs.second, pairs.distance
+        near = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self.bonds.reach * lead.nearest_A, full=True)
+        i, j, r = near.first, near.second, near.distance
         if np.any((left[i] >= 0) & (right[j] >= 0)):
             raise InputError(
                 f"{self.name}: structure {index} has fewer layers between its electrodes than the hopping reaches, "
