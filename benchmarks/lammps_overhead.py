@@ -96,7 +96,7 @@ def main():
     times = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "wire.data"
-        write_data(wire, lammps_pull.MARGIN + options.max_elongation_A / 2, data)
+        write_data(wire, lammps_pull.MARGIN_A + options.max_elongation_A / 2, data)
         text = script(wire, options, data, Path(folder) / "pull.dump")
         for _ in range(arguments.repeats):
             start = time.process_time()

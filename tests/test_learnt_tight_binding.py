@@ -9,17 +9,18 @@ import torch
 from scipy.sparse import csr_array, eye_array
 from sharvin.frames import Frame
 from sharvin.junction import Junction
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_models.configs import TightBindingOptions
 from sharvin_models.tight_binding_network import TightBindingNetwork
-from sharvin_models.wire_contacts import Bonds, WireBuilder, pairs_within
+from sharvin_models.wire_contacts import Bonds, WireBuilder
 
 
 def crystal_hopping(frame, nearest_A, bonds):
     """Hamiltonian of all atoms with the hopping of the electrodes' crystal."""
-    i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, bonds.reach * nearest_A)
+    pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, bonds.reach * nearest_A, full=True)
     matrix = np.zeros((len(frame), len(frame)))
-    np.add.at(matrix, (i, j), bonds.hopping(r, nearest_A))
+    np.add.at(matrix, (pairs.first, pairs.second), bonds.hopping(pairs.distance, nearest_A))
     return matrix
 
 

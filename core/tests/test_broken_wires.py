@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
-from sharvin.electrodes.broken_wires import gap_A, is_joined_through_z
+from sharvin.electrodes.broken_wires import gap_A, is_joined_through_z, is_unbroken, unbroken
+from sharvin.electrodes.rigid_ends import marked_ends
 from sharvin.frames import Frame
 
 
@@ -78,3 +79,28 @@ def test_a_wire_that_is_joined_through_z_through_z_is_told_from_a_broken_one():
     wire.positions[wire.positions[:, 2] > 12.0, 2] += 6.0
     wire.cell[2, 2] += 16.0
     assert not is_joined_through_z(Frame.from_atoms(wire))
+
+
+def test_a_measured_neck_decides_frame_by_frame_as_for_all_frames_at_once():
+    widths = np.array([9.0, 1.0, 0.0, np.nan, 2.0])
+    frames = [Frame.from_atoms(Atoms("Au2", positions=[[0, 0, 0], [0, 0, 2.7]]), neck_width=width) for width in widths]
+    expected = [True, True, False, False, True]
+    assert [is_unbroken(frame) for frame in frames] == expected
+    assert unbroken({"elongation_A": np.zeros(5), "neck_width": widths}).tolist() == expected
+
+
+def test_a_wire_whose_neck_nobody_measured_counts_as_unbroken():
+    assert is_unbroken(Frame.from_atoms(Atoms("Au")))
+    assert unbroken({"elongation_A": np.zeros(3)}).tolist() == [True] * 3
+
+
+def test_marked_atoms_are_split_into_the_two_ends_wherever_the_wire_lies():
+    z = 2.7 * np.arange(12)
+    for shift in (0.0, -100.0):
+        atoms = Atoms("Au12", positions=np.column_stack([0 * z, 0 * z, z + shift]))
+        atoms.set_array("rigid", np.isin(np.arange(12), (0, 1, 2, 11)))
+        left, right = marked_ends(Frame.from_atoms(atoms[::-1]))
+        assert np.flatnonzero(left).tolist() == [9, 10, 11]
+        assert np.flatnonzero(right).tolist() == [0]
+    for frame in (Frame.from_atoms(Atoms("Au")), Frame.from_atoms(atoms[3:9])):
+        assert not any(end.any() for end in marked_ends(frame))

@@ -158,7 +158,7 @@ def test_nve_conserves_the_energy_at_the_default_time_step():
         totals = []
         for _ in range(21):
             system.potential.command("run 100 post no")
-            totals.append(system.energy() + system.lmp.extract_compute("kinetic", 0, 0))
+            totals.append(system.energy_eV() + system.lmp.extract_compute("kinetic", 0, 0))
     assert np.ptp(totals) / len(atoms) < 1e-6
     assert abs(np.polyfit(np.arange(21) * 0.5, totals, 1)[0]) / len(atoms) < 2e-8
 

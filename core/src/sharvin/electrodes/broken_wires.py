@@ -1,27 +1,55 @@
 """Whether a wire is broken: no chain of bonds joins its two ends.
 
-The rule is that of a study's ``neck_width`` of 0. Two atoms are bonded up to 1.207 (half-way between first and second neighbours
-of an fcc crystal) of the sum of their radii; a radius is half of the median distance from an atom of the element to the nearest
-other atom, and no less than the covalent radius where there are several elements, whose atoms need not touch their own kind.
+Dynamics that measure the wire state it in the scalar :data:`NECK_WIDTH`, which is 0 then (:func:`is_unbroken`,
+:func:`unbroken`). A wire that nobody measured is judged by its bonds, by the same rule (:func:`gap_A`). Two atoms are bonded
+up to 1.207 (half-way between first and second neighbours of an fcc crystal) of the sum of their radii; a radius is half of
+the median distance from an atom of the element to the nearest other atom, and no less than the covalent radius where there
+are several elements, whose atoms need not touch their own kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from ase.data import covalent_radii
-from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from sharvin.electrodes.rigid_ends import marked_ends
 from sharvin.frames import Frame
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 
+NECK_WIDTH = "neck_width"
+"""Scalar of a frame: the fewest atoms whose removal disconnects the electrodes."""
 BOND_IN_DISTANCES = (1 + np.sqrt(2)) / 2
+"""Length up to which atoms are bonded, in distances of nearest neighbours."""
 END_IN_BONDS = 2.0
 """Depth of an end of the wire whose rigid atoms are not known, in bond lengths."""
+
+
+def is_unbroken(frame: Frame) -> bool:
+    """Whether the wire still connects its electrodes: as its neck width says, and where none is stated, it does.
+
+    Tunnelling through a gap is not counted as transport.
+    """
+    return bool(frame.scalars.get(NECK_WIDTH, 1.0) > 0)
+
+
+def unbroken(observables: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Which frames of a trajectory are unbroken, bool[n_frames], as :func:`is_unbroken`.
+
+    Parameters
+    ----------
+    observables : mapping of str to float64[n_frames]
+        Scalars of all frames, as of :func:`sharvin.store.read_observables`; one at least.
+    """
+    if NECK_WIDTH in observables:
+        return np.asarray(observables[NECK_WIDTH] > 0)
+    return np.ones(len(next(iter(observables.values()))), dtype=bool)
 
 
 def gap_A(frame: Frame) -> float | None:
@@ -83,19 +111,19 @@ def _parts(count: int, bonds: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _bonds_across_the_cell(frame: Frame, radius: NDArray[np.float64]) -> NDArray[np.int64]:
     """Pairs of bonded atoms, also through the sides of the cell."""
-    atoms = frame.to_atoms()
-    atoms.pbc = [*frame.pbc[:2], False]
-    return np.column_stack(neighbor_list("ij", atoms, BOND_IN_DISTANCES * radius)).astype(np.int64)
+    longest = 2 * BOND_IN_DISTANCES * float(radius.max())
+    periodic = frame.pbc & frame.cell.any(axis=1) & (True, True, False)
+    pairs = neighbour_pairs(frame.positions, frame.cell, periodic, longest, full=False)
+    bonded = pairs.distance <= BOND_IN_DISTANCES * (radius[pairs.first] + radius[pairs.second])
+    return np.asarray(np.column_stack([pairs.first, pairs.second])[bonded])
 
 
 def _ends(frame: Frame, depth: float, bonded: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Atoms of the two ends; single atoms in the vacuum beside the wire are no end of it."""
     z = frame.positions[:, 2]
-    if frame.rigid is not None:
-        middle = z[frame.rigid].mean() if frame.rigid.any() else 0.0
-        left, right = np.flatnonzero(frame.rigid & (z < middle)), np.flatnonzero(frame.rigid & (z >= middle))
-        if len(left) and len(right):
-            return left, right
+    left, right = map(np.flatnonzero, marked_ends(frame))
+    if len(left) and len(right):
+        return left, right
     wire = z[bonded] if bonded.any() else z
     depth = min(depth, 0.25 * float(np.ptp(wire)))
     return np.flatnonzero(z <= wire.min() + depth), np.flatnonzero(z >= wire.max() - depth)

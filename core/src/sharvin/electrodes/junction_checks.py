@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sharvin.electrodes.electrode import Electrode
 from sharvin.electrodes.transverse_images import TransverseImages, wrapped
 from sharvin.electrodes.wire_end import layer_numbers
 from sharvin.errors import InputError
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 
 Integers = NDArray[np.int64]
 
 OVERLAP = 0.5
 """Two atoms overlap when they are closer than this part of the sum of their covalent radii."""
+SEARCHED_A = 3.5
+"""Overlapping atoms are looked for among those up to this far apart: a search for pairs is fastest at about a bond's length."""
 
 
 def check_cell(atoms: Atoms) -> None:
@@ -50,13 +53,29 @@ def check_overlap(atoms: Atoms) -> None:
     InputError
         It names the two atoms that overlap most.
     """
-    radii = OVERLAP * covalent_radii[atoms.numbers]
-    lattice = atoms.cell.array[:2][atoms.pbc[:2], :2]
-    i, j, distance = TransverseImages(atoms.positions, lattice, 2.0 * float(radii.max())).pairs()
-    deepest = distance - radii[i] - radii[j]
-    if len(deepest) and deepest.min() < 0.0:
-        worst = int(np.argmin(deepest))
-        raise InputError(overlap_message(atoms.numbers, int(i[worst]), int(j[worst]), float(distance[worst])))
+    message = overlap(atoms.numbers, atoms.positions, atoms.cell.array, [*atoms.pbc[:2], False])
+    if message:
+        raise InputError(message)
+
+
+def overlap(
+    numbers: Integers, positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: ArrayLike, what: str = "the structure"
+) -> str:
+    """The sentence that names the two atoms which overlap most; empty if none do.
+
+    Parameters
+    ----------
+    numbers : int64[n_atoms]
+    positions, cell, pbc, what
+        As of :func:`sharvin.numerics.neighbour_pairs.neighbour_pairs`, and so are the errors.
+    """
+    radii = OVERLAP * covalent_radii[numbers]
+    pairs = neighbour_pairs(positions, cell, pbc, max(SEARCHED_A, 2.0 * float(radii.max(initial=0.0))), full=False, what=what)
+    deepest = pairs.distance - radii[pairs.first] - radii[pairs.second]
+    if not len(pairs) or deepest.min() >= 0.0:
+        return ""
+    worst = int(np.argmin(deepest))
+    return overlap_message(numbers, int(pairs.first[worst]), int(pairs.second[worst]), float(pairs.distance[worst]))
 
 
 def overlap_message(numbers: Integers, i: int, j: int, distance: float) -> str:

@@ -1,4 +1,4 @@
-"""The rigid atoms of a wire from elsewhere, whose file does not mark them: the layers at its two ends."""
+"""The rigid atoms at the two ends of a wire: those marked, or, in a file from elsewhere that marks none, its outer layers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from sharvin.electrodes.wire_end import layer_numbers
 from sharvin.errors import InputError
 from sharvin.frames import Frame
 from sharvin.junction import Junction
+
+
+def marked_ends(frame: Frame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The atoms marked as rigid at low and at high z, below and above their mean height, two arrays bool[n_atoms].
+
+    None at either end if the frame marks none.
+    """
+    if frame.rigid is None or not frame.rigid.any():
+        none = np.zeros(len(frame), dtype=bool)
+        return none, none.copy()
+    z = frame.positions[:, 2]
+    middle = z[frame.rigid].mean()
+    return frame.rigid & (z < middle), frame.rigid & (z >= middle)
 
 
 def outer_layers(frame: Frame, layers: int) -> NDArray[np.bool_]:

@@ -64,13 +64,6 @@ class TransverseImages:
         off = np.where(found[:, None], self._images[index] - inside, 0.0)
         return np.where(found, self._owner[index], -1), off
 
-    def pairs(self) -> tuple[Integers, Integers, Floats]:
-        """Both atoms and the distance of every pair within the margin; an atom and its own image are a pair too."""
-        found = self._tree.query_pairs(self.margin_A, output_type="ndarray")
-        found = found[(found < self._n).any(axis=1)]
-        distance = np.linalg.norm(self._images[found[:, 0]] - self._images[found[:, 1]], axis=1)
-        return self._owner[found[:, 0]], self._owner[found[:, 1]], distance
-
     def _in_cell(self, points: Floats) -> Floats:
         inside = np.array(points, dtype=np.float64)
         inside[:, :2] -= np.floor(inside[:, :2] @ self._inverse) @ self.lattice

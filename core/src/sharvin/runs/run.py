@@ -6,7 +6,6 @@ The folder holds ``config.yaml`` (resolved), ``versions.json``, ``results.json``
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
@@ -206,14 +205,17 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 def versions() -> dict[str, str]:
     """Versions of Python, of the admitted plugins' distributions, and of what these require."""
+    from packaging.requirements import Requirement
+
     found = {"python": python_version(), "platform": platform()}
     owners = sorted({plugin.distribution for plugin in registry().plugins if plugin.status == "ok"})
     wanted = set(owners)
     for owner in owners:
         distribution = installed(owner)
-        for requirement in (distribution.requires if distribution else None) or []:
-            if "extra ==" not in requirement:
-                wanted.add(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+        for line in (distribution.requires if distribution else None) or []:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                wanted.add(requirement.name)
     for name in sorted(wanted):
         distribution = installed(name)
         found[name] = distribution.version if distribution else "not installed"

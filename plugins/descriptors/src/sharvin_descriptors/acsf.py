@@ -88,7 +88,7 @@ class Acsf:
             if len(frame):
                 near = self._search.find(frame, self._channels.of(frame.numbers), index)
                 rows = values[offsets[index] : offsets[index + 1]]
-                symmetry_functions(atoms, near.first, near.vectors, near.channels, self._channels.count, self._parameters, rows)
+                symmetry_functions(atoms, near, self._channels.count, self._parameters, rows)
         return Features(values, offsets, heights(frames, chosen))
 
     def derivatives(self, frames: Frames) -> Iterator[FeatureDerivatives]:
@@ -129,9 +129,7 @@ class Acsf:
             atoms,
             slots[n_pairs:],
             slots[:n_pairs],
-            near.first,
-            near.vectors,
-            near.channels,
+            near,
             self._channels.count,
             self._parameters,
             values,
@@ -148,7 +146,7 @@ def _parameters(radial: Sequence[SymmetryFunction], angular: Sequence[SymmetryFu
 
     factors = list(dict.fromkeys((function.lam, function.zeta) for function in angular))
     return Parameters(
-        cutoff=options.cutoff,
+        cutoff_A=options.cutoff,
         polynomial=options.cutoff_function == "polynomial",
         radial_eta=array([function.eta for function in radial]),
         radial_shift=shifts(radial),

@@ -20,11 +20,11 @@ from ase.geometry.minkowski_reduction import minkowski_reduce
 from numpy.typing import NDArray
 from sharvin.errors import ItemError
 from sharvin.frames import Frame, Frames
+from sharvin.numerics.neighbour_pairs import CLOSEST_A, periodic_cell
 from sharvin.runs.compiled import njit
 from sharvin.samples import Features
 
 from sharvin_descriptors.configs import CoulombMatrixOptions
-from sharvin_descriptors.neighbours import CLOSEST_A, checked_cell
 
 
 class CoulombMatrix:
@@ -89,7 +89,8 @@ class CoulombMatrix:
                 f"coulomb_matrix: frame {index} has {len(frame)} atoms and max_atoms is {self.options.max_atoms}; "
                 f"{'set it to that of the largest structure' if len(frame) else 'a structure needs atoms'}."
             )
-        cell = checked_cell(frame, index, "coulomb_matrix")
+        what = f"coulomb_matrix: frame {index}"
+        cell = periodic_cell(frame.positions, frame.cell, frame.pbc, what)
         periodic = np.asarray(frame.pbc, dtype=bool)
         if self.options.distances == "plain" or not periodic.any():
             vectors = np.zeros((0, 3))
@@ -102,15 +103,12 @@ class CoulombMatrix:
         distances = _distances(frame.positions, vectors, inverse, shifts.reshape(-1, 3))
         closest = np.unravel_index(np.argmin(distances + np.diag(np.full(len(frame), np.inf))), distances.shape)
         if len(frame) > 1 and distances[closest] < CLOSEST_A:
-            raise ItemError(
-                f"coulomb_matrix: atoms {closest[0]} and {closest[1]} of frame {index} are {distances[closest]:.3g} Å apart; "
-                "the structure is broken."
-            )
+            raise ItemError(f"{what} is broken: its atoms {closest[0]} and {closest[1]} are {distances[closest]:.3g} Å apart.")
         charges = frame.numbers.astype(np.float64)
         np.fill_diagonal(distances, 1.0)
         matrix = np.outer(charges, charges) / distances
         np.fill_diagonal(matrix, 0.5 * charges**2.4)
-        return matrix
+        return np.asarray(matrix)
 
 
 @njit(nogil=True)

@@ -16,36 +16,31 @@ its derivatives down. The central atom moves against all its neighbours: its der
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin_descriptors.harmonics import GROUP, Real, compiled, harmonic_gradients
-from sharvin_descriptors.kernel import cutoff_weight, density_of_channel, neighbours_of_channel
+from sharvin_descriptors.harmonics import Real, compiled, harmonic_gradients
+from sharvin_descriptors.kernel import Basis, cutoff_weight, expand_density, workspace
+from sharvin_descriptors.neighbours import Neighbourhoods
 from sharvin_descriptors.tiles import multiply
 
 
 @compiled
-def _cutoff_slope(r: float, cutoff: float, width: float) -> float:
+def _cutoff_slope(r: float, cutoff_A: float, width_A: float) -> float:
     """Derivative of the cutoff weight."""
-    x = (r - (cutoff - width)) / width
-    return -30.0 * x * x * (1.0 - x) * (1.0 - x) / width if 0.0 < x < 1.0 else 0.0
+    x = (r - (cutoff_A - width_A)) / width_A
+    return -30.0 * x * x * (1.0 - x) * (1.0 - x) / width_A if 0.0 < x < 1.0 else 0.0
 
 
 @compiled
-def _radial_functions(
-    r: float,
-    table: Real,
-    spacing: float,
-    cutoff: float,
-    width: float,
-    weights: Real,
-    lanes: tuple[int, ...],
-    result: Real,
-) -> None:
+def _radial_functions(r: float, basis: Basis, weights: Real, result: Real) -> None:
     """``result[0]`` = f_c R_nl and ``result[1]`` its slope in r: of the interpolation itself, so that they fit to each other."""
+    table, lanes, spacing = basis.table, basis.lanes, basis.spacing_A
     knot = min(int(r / spacing), table.shape[0] - 2)
     t = r / spacing - knot
-    weight, change = cutoff_weight(r, cutoff, width), _cutoff_slope(r, cutoff, width)
+    weight, change = cutoff_weight(r, basis.cutoff_A, basis.width_A), _cutoff_slope(r, basis.cutoff_A, basis.width_A)
     values = ((1.0 + 2.0 * t) * (1.0 - t) * (1.0 - t), t * (1.0 - t) * (1.0 - t), t * t * (3.0 - 2.0 * t), t * t * (t - 1.0))
     slopes = (6.0 * t * (t - 1.0), (3.0 * t - 1.0) * (t - 1.0), 6.0 * t * (1.0 - t), t * (3.0 * t - 2.0))
     for k in range(4):
@@ -58,35 +53,37 @@ def _radial_functions(
 
 @compiled
 def _add_products(
-    s: int,
-    other: int,
-    slope: Real,
-    value: Real,
-    along: Real,
-    across: Real,
-    factors: Real,
-    n_max: int,
-    result: Real,
+    order: int, slope: Real, value: Real, along: Real, across: Real, diagonal: float, other: float, result: Real
 ) -> None:
-    """Add D to one l of the block of channels (s, other) of the result, in the order of a row, for one Cartesian direction.
+    """Add D of one l to the block of a pair of channels, in the order of a row, for one Cartesian direction.
 
-    `slope` and `value` are F' times the direction's cosine and F; `along` and `across` the sums over m with Y and its gradient.
+    Parameters
+    ----------
+    order : int
+        0 where the neighbour's channel is both of the pair, −1 where it is the first one, 1 where it is the second.
+    slope, value : [n_max]
+        F' times the direction's cosine, and F.
+    along, across : [n_max]
+        Sums over m with Y and with its gradient.
+    diagonal, other : float
+        Prefactors of diagonal and off-diagonal elements.
+    result : [length of the block]
     """
-    place = 0
+    place, n_max = 0, len(value)
     for n in range(n_max):
-        if s == other:
-            result[place] += 2 * factors[0] * (slope[n] * along[n] + value[n] * across[n])
+        if order == 0:
+            result[place] += 2 * diagonal * (slope[n] * along[n] + value[n] * across[n])
             for k in range(n + 1, n_max):
                 term = slope[n] * along[k] + value[n] * across[k] + slope[k] * along[n] + value[k] * across[n]
-                result[place + k - n] += factors[1] * term
+                result[place + k - n] += other * term
             place += n_max - n
-        elif s < other:
+        elif order < 0:
             for k in range(n_max):
-                result[place + k] += factors[1] * (slope[n] * along[k] + value[n] * across[k])
+                result[place + k] += other * (slope[n] * along[k] + value[n] * across[k])
             place += n_max
         else:
             for k in range(n_max):
-                result[place + k] += factors[1] * (slope[k] * along[n] + value[k] * across[n])
+                result[place + k] += other * (slope[k] * along[n] + value[k] * across[n])
             place += n_max
 
 
@@ -102,39 +99,55 @@ def _block_start(s: int, other: int, n_channels: int, n_l: int, n_max: int) -> i
     return place
 
 
+class _OfNeighbour(NamedTuple):
+    """Working space for the derivatives of one neighbour, with the functions of its place.
+
+    Parameters
+    ----------
+    weights : [2, 4]
+        Of the interpolation.
+    radial : [2, (l_max + 1) len(lanes)]
+        F_nl and F'_nl.
+    turned : [4, (l_max + 1)²]
+        Y_lm and its gradient.
+    sums : [4, len(lanes)]
+        Sums over m of `turned` with the density.
+    scaled : [len(lanes)]
+        F'_nl times the cosine of a direction.
+    change : [3, size]
+        The derivatives.
+    """
+
+    weights: Real
+    radial: Real
+    turned: Real
+    sums: Real
+    scaled: Real
+    change: Real
+
+
 @compiled
-def _add_neighbour(
-    s: int,
-    direction: NDArray[np.float64],
-    radial: Real,
-    turned: Real,
-    sums: Real,
-    density: Real,
-    factors: Real,
-    n_max: int,
-    four: tuple[int, ...],
-    lanes: tuple[int, ...],
-    scaled: Real,
-    result: Real,
-) -> None:
-    """Add the derivatives of one neighbour of channel s to ``result[3, size]``."""
-    n_channels, n_l, width = density.shape[0], factors.shape[1], len(lanes)
+def _add_neighbour(s: int, direction: NDArray[np.float64], density: Real, basis: Basis, own: _OfNeighbour) -> None:
+    """Add the derivatives of one neighbour of channel s, in direction float64[3], to ``own.change``."""
+    n_channels, n_l, width, n_max = density.shape[0], basis.factors.shape[1], len(basis.lanes), basis.n_max
+    radial, turned, sums = own.radial, own.turned, own.sums
     for other in range(n_channels):
         start = _block_start(min(s, other), max(s, other), n_channels, n_l, n_max)
         length = n_max * (n_max + 1) // 2 if s == other else n_max * n_max
+        order = 0 if s == other else (-1 if s < other else 1)
         for l_value in range(n_l):
             first = l_value * l_value
             multiply(
                 sums, 0, width, turned, first, turned.shape[1], 1,
-                density, (other * density.shape[1] + first) * width, width, 2 * l_value + 1, four, lanes,
+                density, (other * density.shape[1] + first) * width, width, 2 * l_value + 1, (0, 0, 0, 0), basis.lanes,
             )  # fmt: skip
             begin, at = start + l_value * length, l_value * width
             for alpha in range(3):
                 for n in range(n_max):
-                    scaled[n] = radial[1, at + n] * direction[alpha]
+                    own.scaled[n] = radial[1, at + n] * direction[alpha]
                 _add_products(
-                    s, other, scaled, radial[0, at : at + n_max], sums[0], sums[1 + alpha],
-                    factors[:, l_value], n_max, result[alpha, begin : begin + length],
+                    order, own.scaled, radial[0, at : at + n_max], sums[0], sums[1 + alpha],
+                    basis.factors[0, l_value], basis.factors[1, l_value], own.change[alpha, begin : begin + length],
                 )  # fmt: skip
 
 
@@ -143,20 +156,8 @@ def power_spectrum_gradients(
     atoms: NDArray[np.int64],
     own_slots: NDArray[np.int64],
     slots: NDArray[np.int64],
-    first: NDArray[np.int64],
-    vectors: NDArray[np.float64],
-    channels: NDArray[np.int64],
-    own_channel: NDArray[np.int64],
-    table: Real,
-    spacing: float,
-    cutoff: float,
-    width: float,
-    legendre: NDArray[np.float64],
-    factors: Real,
-    n_channels: int,
-    n_max: int,
-    rows: tuple[int, ...],
-    lanes: tuple[int, ...],
+    near: Neighbourhoods,
+    basis: Basis,
     result: Real,
 ) -> None:
     """Derivatives of the rows of chosen atoms; what is not named here is as in :func:`sharvin_descriptors.kernel.power_spectrum`.
@@ -169,35 +170,26 @@ def power_spectrum_gradients(
     result : [n_slots, 3, size]
         Added to.
     """
-    n_harmonics, n_l = legendre.shape[1] * legendre.shape[1], legendre.shape[1]
-    most = 1
-    for i in atoms:
-        most = max(most, first[i + 1] - first[i] + 1)
-    most = (most + GROUP - 1) // GROUP * GROUP
-    density = np.zeros((n_channels, n_harmonics + len(rows), len(lanes)), dtype=result.dtype)
-    harmonics = np.zeros((n_harmonics + len(rows), most), dtype=result.dtype)
-    shells = np.zeros((most, n_l * len(lanes)), dtype=result.dtype)
-    unit, scratch, chosen = np.zeros((4, most)), np.zeros((4, most)), np.zeros(most, dtype=np.int64)
-    turned, radial = np.zeros((4, n_harmonics), dtype=result.dtype), np.zeros((2, n_l * len(lanes)), dtype=result.dtype)
-    sums, weights = np.zeros((4, len(lanes)), dtype=result.dtype), np.zeros((2, 4), dtype=result.dtype)
-    scaled, change = np.zeros(len(lanes), dtype=result.dtype), np.zeros(result.shape[1:], dtype=result.dtype)
-    for i, own in zip(atoms, own_slots):  # noqa: B905, numba knows no strict
-        for s in range(n_channels):
-            count = neighbours_of_channel(i, s, first, channels, own_channel, chosen)
-            density_of_channel(
-                chosen, count, vectors, table, spacing, cutoff, width, legendre,
-                unit, scratch, harmonics, shells, rows, lanes, density[s],
-            )  # fmt: skip
-        for pair in range(first[i], first[i + 1]):
-            if slots[pair] == own:
+    dtype, vectors = result.dtype, near.vectors
+    work = workspace(atoms, near, basis)
+    own = _OfNeighbour(
+        np.zeros((2, 4), dtype=dtype),
+        np.zeros((2, basis.table.shape[2]), dtype=dtype),
+        np.zeros((4, basis.legendre.shape[1] * basis.legendre.shape[1]), dtype=dtype),
+        np.zeros((4, len(basis.lanes)), dtype=dtype),
+        np.zeros(len(basis.lanes), dtype=dtype),
+        np.zeros(result.shape[1:], dtype=dtype),
+    )
+    for i, own_slot in zip(atoms, own_slots):  # noqa: B905, numba knows no strict
+        expand_density(i, near, basis, work)
+        for pair in range(near.first[i], near.first[i + 1]):
+            if slots[pair] == own_slot:
                 continue
             r = np.sqrt(vectors[pair, 0] ** 2 + vectors[pair, 1] ** 2 + vectors[pair, 2] ** 2)
             direction = vectors[pair] / r
-            harmonic_gradients(direction[0], direction[1], direction[2], r, legendre, turned)
-            _radial_functions(r, table, spacing, cutoff, width, weights, lanes, radial)
-            change[:] = 0.0
-            _add_neighbour(
-                channels[pair], direction, radial, turned, sums, density, factors, n_max, (0, 0, 0, 0), lanes, scaled, change
-            )
-            result[slots[pair]] += change
-            result[own] -= change
+            harmonic_gradients(direction[0], direction[1], direction[2], r, basis.legendre, own.turned)
+            _radial_functions(r, basis, own.weights, own.radial)
+            own.change[:] = 0.0
+            _add_neighbour(near.channels[pair], direction, work.density, basis, own)
+            result[slots[pair]] += own.change
+            result[own_slot] -= own.change

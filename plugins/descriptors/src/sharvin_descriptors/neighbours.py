@@ -8,26 +8,21 @@ frame before where the neighbourhood is equal gives the bits that computing it a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame
-from vesin import NeighborList  # type: ignore[import-untyped]
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 
 from sharvin_descriptors.harmonics import compiled
-
-CLOSEST_A = 0.1
-"""Atoms closer than this are two at one place: a broken structure, not an environment."""
 
 STEPS_PER_A = {"float32": 2.0**24, "float64": 2.0**38}
 """Grid of the displacements: 6e-8 Å and 4e-12 Å, so rounding moves a feature by less than its own precision."""
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbourhoods:
-    """Neighbours of all atoms of a frame.
+class Neighbourhoods(NamedTuple):
+    """Neighbours of all atoms of a frame; compiled functions take it as it is.
 
     Parameters
     ----------
@@ -52,30 +47,22 @@ class Neighbourhoods:
         if len(self.own_channel) != len(other.own_channel):
             return np.zeros(len(self.own_channel), dtype=bool)
         same: NDArray[np.bool_] = self.own_channel == other.own_channel
-        _compare(self.first, self.vectors, self.channels, other.first, other.vectors, other.channels, same)
+        _compare(self, other, same)
         return same
 
 
 @compiled
-def _compare(
-    first: NDArray[np.int64],
-    vectors: NDArray[np.float64],
-    channels: NDArray[np.int64],
-    other_first: NDArray[np.int64],
-    other_vectors: NDArray[np.float64],
-    other_channels: NDArray[np.int64],
-    same: NDArray[np.bool_],
-) -> None:
+def _compare(here: Neighbourhoods, there: Neighbourhoods, same: NDArray[np.bool_]) -> None:
     for i in range(len(same)):
-        count, there = first[i + 1] - first[i], other_first[i]
-        if other_first[i + 1] - there != count:
+        count = here.first[i + 1] - here.first[i]
+        if there.first[i + 1] - there.first[i] != count:
             same[i] = False
         for pair in range(count if same[i] else 0):
-            here, old = first[i] + pair, there + pair
-            if channels[here] != other_channels[old] or not (
-                vectors[here, 0] == other_vectors[old, 0]
-                and vectors[here, 1] == other_vectors[old, 1]
-                and vectors[here, 2] == other_vectors[old, 2]
+            new, old = here.first[i] + pair, there.first[i] + pair
+            if here.channels[new] != there.channels[old] or not (
+                here.vectors[new, 0] == there.vectors[old, 0]
+                and here.vectors[new, 1] == there.vectors[old, 1]
+                and here.vectors[new, 2] == there.vectors[old, 2]
             ):
                 same[i] = False
                 break
@@ -99,7 +86,7 @@ def _order_images(first: NDArray[np.int64], atoms: NDArray[np.int64], vectors: N
 
 @compiled
 def _from_both_sides(
-    i: NDArray[np.uint64], j: NDArray[np.uint64], half: NDArray[np.float64], steps_per_A: float, n_atoms: int
+    i: NDArray[np.int64], j: NDArray[np.int64], half: NDArray[np.float64], steps_per_A: float, n_atoms: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Sorted list of all pairs on the grid from a list that has each once, in any order.
 
@@ -138,10 +125,10 @@ def _from_both_sides(
 
 
 class NeighbourSearch:
-    """Finds neighbourhoods within `cutoff` Å, for features of precision `dtype`; `part` names the component in errors."""
+    """Finds neighbourhoods within `cutoff_A`, for features of precision `dtype`; `part` names the component in errors."""
 
-    def __init__(self, cutoff: float, dtype: str, part: str) -> None:
-        self._search = NeighborList(cutoff=cutoff, full_list=False, sorted=False, n_threads=1)
+    def __init__(self, cutoff_A: float, dtype: str, part: str) -> None:
+        self._cutoff_A = cutoff_A
         self._steps_per_A = STEPS_PER_A[dtype]
         self._part = part
 
@@ -155,32 +142,8 @@ class NeighbourSearch:
         ItemError
             If positions are not finite or two atoms overlap.
         """
-        cell = checked_cell(frame, index, self._part)
-        i, j, distances, vectors = self._search.compute(points=frame.positions, box=cell, periodic=frame.pbc, quantities="ijdD")
-        if len(distances) and distances.min() < CLOSEST_A:
-            pair = int(distances.argmin())
-            raise ItemError(
-                f"{self._part}: atoms {int(i[pair])} and {int(j[pair])} of frame {index} are {distances[pair]:.3g} Å apart; "
-                "the structure is broken."
-            )
-        first, atoms, rounded = _from_both_sides(i, j, vectors, self._steps_per_A, len(frame))
+        what = f"{self._part}: frame {index}"
+        pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self._cutoff_A, full=False, what=what)
+        pairs.require_apart(what)
+        first, atoms, rounded = _from_both_sides(pairs.first, pairs.second, pairs.vector, self._steps_per_A, len(frame))
         return Neighbourhoods(first, atoms, rounded, channel[atoms], channel)
-
-
-def checked_cell(frame: Frame, index: int, part: str) -> NDArray[np.float64]:
-    """Cell of frame number `index`, with zeros along open directions.
-
-    Raises
-    ------
-    InputError
-        If a periodic direction has no cell vector.
-    ItemError
-        If positions or cell vectors are not finite.
-    """
-    cell = np.asarray(frame.cell, dtype=np.float64)
-    periodic = np.asarray(frame.pbc, dtype=bool)
-    if not (np.isfinite(frame.positions).all() and np.isfinite(cell).all()):
-        raise ItemError(f"{part}: frame {index} has positions or cell vectors that are not finite numbers.")
-    if np.linalg.matrix_rank(cell[periodic]) < periodic.sum():
-        raise InputError(f"{part}: frame {index} is periodic along a direction without a cell vector of its own.")
-    return cell if periodic.all() else np.where(periodic[:, None], cell, 0.0)

@@ -11,8 +11,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from sharvin.frames import Frame
-
-from sharvin_descriptors.neighbours import checked_cell
+from sharvin.numerics.neighbour_pairs import periodic_cell
 
 MARGIN_A = 1.0
 
@@ -34,9 +33,10 @@ def boxed(frame: Frame, labels: NDArray[np.int64], range_A: float, index: int, p
     Raises
     ------
     InputError, ItemError
-        As :func:`sharvin_descriptors.neighbours.checked_cell`.
+        As :func:`sharvin.numerics.neighbour_pairs.periodic_cell`.
     """
-    cell, periodic = checked_cell(frame, index, part), np.asarray(frame.pbc, dtype=bool)
+    cell = periodic_cell(frame.positions, frame.cell, frame.pbc, f"{part}: frame {index}")
+    periodic = np.asarray(frame.pbc, dtype=bool)
     if not periodic.all():
         _, _, directions = np.linalg.svd(cell[periodic])
         across = directions[periodic.sum() :]  # orthonormal, perpendicular to the periodic vectors

@@ -28,7 +28,7 @@ KNOTS_PER_SIGMA = 40
 """Spacing of the tabulated R_nl; the interpolation error is then below 1e-7 of its maximum."""
 
 
-def radial_basis(r: NDArray[np.float64], n_max: int, cutoff: float) -> NDArray[np.float64]:
+def radial_basis(r: NDArray[np.float64], n_max: int, cutoff_A: float) -> NDArray[np.float64]:
     """Values of r g_n(r), the orthonormal radial basis times the distance.
 
     Parameters
@@ -36,8 +36,7 @@ def radial_basis(r: NDArray[np.float64], n_max: int, cutoff: float) -> NDArray[n
     r : float64[n_points]
         Distances in Å, within the cutoff.
     n_max : int
-    cutoff : float
-        Å.
+    cutoff_A : float
 
     Returns
     -------
@@ -45,25 +44,26 @@ def radial_basis(r: NDArray[np.float64], n_max: int, cutoff: float) -> NDArray[n
         In Å^(−1/2); the factor r keeps it finite at the origin.
     """
     nodes, weights = np.polynomial.legendre.leggauss(n_max)
-    x = 2.0 * np.asarray(r) / cutoff - 1.0
+    x = 2.0 * np.asarray(r) / cutoff_A - 1.0
     # L_n(x) = w_n Σ_k (2k + 1)/2 P_k(x_n) P_k(x): the same polynomial as Lagrange's product, without its cancellation.
     k = np.arange(n_max) + 0.5
     at_nodes = np.polynomial.legendre.legvander(nodes, n_max - 1) * k
     lagrange = np.polynomial.legendre.legvander(x, n_max - 1) @ at_nodes.T * weights
-    result: NDArray[np.float64] = lagrange / np.sqrt(weights * cutoff / 2.0)
+    result: NDArray[np.float64] = lagrange / np.sqrt(weights * cutoff_A / 2.0)
     return result
 
 
-def radial_integrals(distances: NDArray[np.float64], n_max: int, l_max: int, cutoff: float, sigma: float) -> NDArray[np.float64]:
+def radial_integrals(
+    distances_A: NDArray[np.float64], n_max: int, l_max: int, cutoff_A: float, sigma_A: float
+) -> NDArray[np.float64]:
     """R_nl of Gaussians at given distances.
 
     Parameters
     ----------
-    distances : float64[n]
-        Å, all positive.
+    distances_A : float64[n]
+        All positive.
     n_max, l_max : int
-    cutoff, sigma : float
-        Å.
+    cutoff_A, sigma_A : float
 
     Returns
     -------
@@ -71,18 +71,18 @@ def radial_integrals(distances: NDArray[np.float64], n_max: int, l_max: int, cut
         Å^(3/2).
     """
     # Enough points for the Gaussian (a few per sigma) and for polynomials of degree n_max.
-    points, weights = np.polynomial.legendre.leggauss(2 * n_max + int(16 * cutoff / sigma))
-    r: NDArray[np.float64] = (points + 1.0) * cutoff / 2.0
-    weighted = radial_basis(r, n_max, cutoff) * (r * weights * cutoff / 2.0)[:, None]
-    argument = np.outer(distances, r) / sigma**2
-    envelope = 4.0 * np.pi * np.exp(-((distances[:, None] - r) ** 2) / (2.0 * sigma**2)) * np.sqrt(np.pi / (2.0 * argument))
-    result = np.empty((len(distances), l_max + 1, n_max))
+    points, weights = np.polynomial.legendre.leggauss(2 * n_max + int(16 * cutoff_A / sigma_A))
+    r: NDArray[np.float64] = (points + 1.0) * cutoff_A / 2.0
+    weighted = radial_basis(r, n_max, cutoff_A) * (r * weights * cutoff_A / 2.0)[:, None]
+    argument = np.outer(distances_A, r) / sigma_A**2
+    envelope = 4.0 * np.pi * np.exp(-((distances_A[:, None] - r) ** 2) / (2.0 * sigma_A**2)) * np.sqrt(np.pi / (2.0 * argument))
+    result = np.empty((len(distances_A), l_max + 1, n_max))
     for l_value in range(l_max + 1):
         result[:, l_value] = (envelope * ive(l_value + 0.5, argument)) @ weighted
     return result
 
 
-def radial_table(n_max: int, l_max: int, cutoff: float, sigma: float) -> tuple[NDArray[np.float64], float]:
+def radial_table(n_max: int, l_max: int, cutoff_A: float, sigma_A: float) -> tuple[NDArray[np.float64], float]:
     """R_nl on a grid of distances from 0 to the cutoff, with slopes, for cubic Hermite interpolation.
 
     Returns
@@ -92,10 +92,10 @@ def radial_table(n_max: int, l_max: int, cutoff: float, sigma: float) -> tuple[N
     spacing : float
         Å; knot k lies at k times the spacing.
     """
-    intervals = int(np.ceil(cutoff / sigma * KNOTS_PER_SIGMA))
-    spacing = cutoff / intervals
+    intervals = int(np.ceil(cutoff_A / sigma_A * KNOTS_PER_SIGMA))
+    spacing = cutoff_A / intervals
     grid: NDArray[np.float64] = spacing * np.arange(intervals + 1, dtype=np.float64)
-    knots = np.maximum(grid, 1e-6 * sigma)  # the integrand at 0 is a limit; R_nl changes by less than 1e-6 up to here
-    values = radial_integrals(knots, n_max, l_max, cutoff, sigma)
+    knots = np.maximum(grid, 1e-6 * sigma_A)  # the integrand at 0 is a limit; R_nl changes by less than 1e-6 up to here
+    values = radial_integrals(knots, n_max, l_max, cutoff_A, sigma_A)
     slopes = CubicSpline(grid, values)(grid, 1)
     return np.stack([values, spacing * slopes], axis=1), spacing

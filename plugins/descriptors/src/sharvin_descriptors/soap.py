@@ -27,7 +27,7 @@ from sharvin_descriptors.channels import Channels, centres, heights
 from sharvin_descriptors.configs import SoapOptions
 from sharvin_descriptors.gradients import power_spectrum_gradients
 from sharvin_descriptors.harmonics import legendre_coefficients
-from sharvin_descriptors.kernel import power_spectrum
+from sharvin_descriptors.kernel import Basis, power_spectrum
 from sharvin_descriptors.neighbours import Neighbourhoods, NeighbourSearch
 from sharvin_descriptors.radial import radial_table
 from sharvin_descriptors.tiles import padded, rows_of_tile
@@ -61,14 +61,22 @@ class Soap:
         self._search = NeighbourSearch(options.cutoff, options.dtype, "soap")
         self._last: _Described | None = None
         itemsize = np.dtype(options.dtype).itemsize
-        self._lanes = (0,) * padded(options.n_max, itemsize)
-        self._rows = (0,) * rows_of_tile(len(self._lanes), itemsize)
-        table, self._spacing = radial_table(options.n_max, options.l_max, options.cutoff, options.sigma)
-        padding = [(0, 0), (0, 0), (0, 0), (0, len(self._lanes) - options.n_max)]
-        self._table = np.pad(table, padding).reshape(len(table), 2, -1).astype(options.dtype)
-        self._legendre = legendre_coefficients(options.l_max)
+        lanes = padded(options.n_max, itemsize)
+        table, spacing_A = radial_table(options.n_max, options.l_max, options.cutoff, options.sigma)
+        padding = [(0, 0), (0, 0), (0, 0), (0, lanes - options.n_max)]
         factors = np.pi * np.sqrt(8.0 / (2.0 * np.arange(options.l_max + 1) + 1.0))
-        self._factors = np.stack([factors, np.sqrt(2.0) * factors]).astype(options.dtype)
+        self._basis = Basis(
+            table=np.pad(table, padding).reshape(len(table), 2, -1).astype(options.dtype),
+            spacing_A=spacing_A,
+            cutoff_A=options.cutoff,
+            width_A=options.cutoff_width,
+            legendre=legendre_coefficients(options.l_max),
+            factors=np.stack([factors, np.sqrt(2.0) * factors]).astype(options.dtype),
+            n_channels=self._channels.count,
+            n_max=options.n_max,
+            rows=(0,) * rows_of_tile(lanes, itemsize),
+            lanes=(0,) * lanes,
+        )
 
     @property
     def size(self) -> int:
@@ -151,16 +159,7 @@ class Soap:
             kept = kept[last.row_of[kept] >= 0]
             result[row_of[kept]] = last.rows[last.row_of[kept]]
             atoms = np.setdiff1d(atoms, kept, assume_unique=True)
-        power_spectrum(
-            atoms,
-            row_of[atoms],
-            near.first,
-            near.vectors,
-            near.channels,
-            near.own_channel,
-            *self._arrays(),
-            result,
-        )
+        power_spectrum(atoms, row_of[atoms], near, self._basis, result)
         return _Described(near, result, row_of)
 
     def _derivatives_of(self, frame: Frame, index: int, atoms: NDArray[np.int64]) -> FeatureDerivatives:
@@ -173,23 +172,8 @@ class Soap:
         slot_of_pair = np.full(len(centre), -1, dtype=np.int64)
         slot_of_pair[wanted] = slots
         values = np.zeros((len(keys), 3, self.size), dtype=self.options.dtype)
-        power_spectrum_gradients(
-            atoms,
-            slot_of_pair[len(near.atoms) :],
-            slot_of_pair[: len(near.atoms)],
-            near.first,
-            near.vectors,
-            near.channels,
-            near.own_channel,
-            *self._arrays(),
-            values,
-        )
+        own_slots, slots = slot_of_pair[len(near.atoms) :], slot_of_pair[: len(near.atoms)]
+        power_spectrum_gradients(atoms, own_slots, slots, near, self._basis, values)
         row_of = np.zeros(len(frame), dtype=np.int64)
         row_of[atoms] = np.arange(len(atoms))
         return FeatureDerivatives(row_of[keys // len(frame)], keys % len(frame), values)
-
-    def _arrays(self) -> tuple[Any, ...]:
-        """What the compiled functions need to know of the options, in the order of their arguments."""
-        options = self.options
-        basis = (self._table, self._spacing, options.cutoff, options.cutoff_width, self._legendre, self._factors)
-        return (*basis, self._channels.count, options.n_max, self._rows, self._lanes)

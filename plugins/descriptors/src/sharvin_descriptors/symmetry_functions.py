@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.runs.compiled import njit
 
+from sharvin_descriptors.neighbours import Neighbourhoods
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -33,7 +35,7 @@ class Parameters(NamedTuple):
     `term` (int64) tells which angular factor a function has; `lam` and `zeta` have one element a factor. `wide` (bool) marks G4.
     """
 
-    cutoff: float
+    cutoff_A: float
     polynomial: bool
     radial_eta: Floats
     radial_shift: Floats
@@ -46,24 +48,24 @@ class Parameters(NamedTuple):
 
 
 @_compiled
-def _cutoff_function(r: float, cutoff: float, polynomial: bool) -> tuple[float, float]:
+def _cutoff_function(r: float, cutoff_A: float, polynomial: bool) -> tuple[float, float]:
     """Value and slope."""
-    x = r / cutoff
+    x = r / cutoff_A
     if x >= 1.0:
         return 0.0, 0.0
     if polynomial:
-        return ((15.0 - 6.0 * x) * x - 10.0) * x * x * x + 1.0, -30.0 * x * x * (1.0 - x) * (1.0 - x) / cutoff
-    return 0.5 * (np.cos(np.pi * x) + 1.0), -0.5 * np.pi * np.sin(np.pi * x) / cutoff
+        return ((15.0 - 6.0 * x) * x - 10.0) * x * x * x + 1.0, -30.0 * x * x * (1.0 - x) * (1.0 - x) / cutoff_A
+    return 0.5 * (np.cos(np.pi * x) + 1.0), -0.5 * np.pi * np.sin(np.pi * x) / cutoff_A
 
 
 @_compiled
-def _gaussians(r: float, eta: Floats, shift: Floats, cutoff: float, polynomial: bool, value: Floats, slope: Floats) -> None:
+def _gaussians(r: float, eta: Floats, shift: Floats, cutoff_A: float, polynomial: bool, value: Floats, slope: Floats) -> None:
     """Write g(r) of every function, and its slope."""
-    if r >= cutoff:
+    if r >= cutoff_A:
         value[:] = 0.0
         slope[:] = 0.0
         return
-    weight, weight_slope = _cutoff_function(r, cutoff, polynomial)
+    weight, weight_slope = _cutoff_function(r, cutoff_A, polynomial)
     for f in range(len(eta)):
         d = r - shift[f]
         gaussian = np.exp(-eta[f] * d * d)
@@ -90,32 +92,21 @@ def _pair_channel(a: int, b: int, n_channels: int) -> int:
 
 
 @_compiled
-def symmetry_functions(
-    atoms: Integers,
-    first: Integers,
-    vectors: Floats,
-    channels: Integers,
-    n_channels: int,
-    parameters: Parameters,
-    result: Floats,
-) -> None:
+def symmetry_functions(atoms: Integers, near: Neighbourhoods, n_channels: int, parameters: Parameters, result: Floats) -> None:
     """Symmetry functions of chosen atoms.
 
     Parameters
     ----------
     atoms : int64[n_chosen]
-    first : int64[n_atoms + 1]
-        Neighbours of atom i are ``first[i]:first[i + 1]``.
-    vectors : float64[n_pairs, 3]
-        From the atom to its neighbours, Å; none of zero length.
-    channels : int64[n_pairs]
-        Channel of the neighbour's element.
+    near : Neighbourhoods
+        No vector of zero length.
     n_channels : int
     parameters : Parameters
     result : float64[n_chosen, size]
         Written: radial functions of each channel, then angular ones of each pair of channels.
     """
-    cutoff, polynomial = parameters.cutoff, parameters.polynomial
+    first, vectors, channels = near.first, near.vectors, near.channels
+    cutoff, polynomial = parameters.cutoff_A, parameters.polynomial
     n_radial, n_angular = len(parameters.radial_eta), len(parameters.eta)
     most = np.max(first[1:] - first[:-1])
     g, slopes, distance = np.empty((most, n_angular)), np.empty((most, n_angular)), np.empty(most)
@@ -169,9 +160,7 @@ def symmetry_function_gradients(
     atoms: Integers,
     own_slots: Integers,
     slots: Integers,
-    first: Integers,
-    vectors: Floats,
-    channels: Integers,
+    near: Neighbourhoods,
     n_channels: int,
     parameters: Parameters,
     result: Floats,
@@ -180,14 +169,15 @@ def symmetry_function_gradients(
 
     Parameters
     ----------
-    atoms, first, vectors, channels, n_channels, parameters
+    atoms, near, n_channels, parameters
         As in :func:`symmetry_functions`.
     own_slots, slots : int64[n_chosen], int64[n_pairs]
         Place in the result of an atom's own gradient, and of that of each pair. Images of one atom share a place.
     result : float64[n_slots, 3, size]
         Added to.
     """
-    cutoff, polynomial = parameters.cutoff, parameters.polynomial
+    first, vectors, channels = near.first, near.vectors, near.channels
+    cutoff, polynomial = parameters.cutoff_A, parameters.polynomial
     n_radial, n_angular = len(parameters.radial_eta), len(parameters.eta)
     most = np.max(first[1:] - first[:-1])
     g, slopes, distance = np.empty((most, n_angular)), np.empty((most, n_angular)), np.empty(most)

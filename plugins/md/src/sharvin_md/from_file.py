@@ -69,11 +69,11 @@ class FromFile:
         return atoms
 
 
-def layers_along_z(z: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
-    """Layer of each atom, counted from low z; a gap above the tolerance (Å) begins a new layer."""
+def layers_along_z(z: NDArray[np.float64], tolerance_A: float) -> NDArray[np.int64]:
+    """Layer of each atom, counted from low z; a gap above the tolerance begins a new layer."""
     order = np.argsort(z, kind="stable")
     layer = np.empty(len(z), dtype=np.int64)
-    layer[order] = np.concatenate([[0], np.cumsum(np.diff(z[order]) > tolerance)])
+    layer[order] = np.concatenate([[0], np.cumsum(np.diff(z[order]) > tolerance_A)])
     return layer
 
 

@@ -17,7 +17,7 @@ from sharvin.protocols import Potential
 
 from sharvin_md.lammps_system import LammpsSystem
 
-MARGIN = 10.0
+MARGIN_A = 10.0
 GLOBAL, VECTOR = 0, 1
 
 
@@ -56,7 +56,7 @@ class LammpsCalculator(Calculator):
         assert isinstance(self.atoms, Atoms)
         system = self._placed(self.atoms)
         system.potential.command("run 0 post no")
-        energy, forces = system.energy(), system.forces()
+        energy, forces = system.energy_eV(), system.forces()
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise ItemError("the potential gives nan energies or forces for this structure.")
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
@@ -67,11 +67,11 @@ class LammpsCalculator(Calculator):
         """The running instance with these atoms in it; a new one for other elements or periodic directions."""
         key = (atoms.numbers.tobytes(), np.asarray(atoms.pbc).tobytes())
         if self._system is not None and self._made_for == key:
-            self._system.place(atoms, MARGIN)
+            self._system.place(atoms, MARGIN_A)
             return self._system
         if self._system is not None:
             self._system.close()
-        self._system = system = LammpsSystem(atoms, self._potential, MARGIN, virial=True)
+        self._system = system = LammpsSystem(atoms, self._potential, MARGIN_A, virial=True)
         self._made_for = key
         system.setup("compute virial all pressure NULL virial", "thermo_style custom step pe c_virial[1]", "thermo 0")
         return system

@@ -13,7 +13,7 @@ from sharvin.protocols import Potential
 from sharvin.study_plan import RunLength
 
 from sharvin_md.configs import LammpsNvtOptions
-from sharvin_md.lammps_relax import MARGIN, rigid_atoms
+from sharvin_md.lammps_relax import MARGIN_A, rigid_atoms
 from sharvin_md.lammps_system import LammpsSystem
 from sharvin_md.run_time import seconds_per_step
 from sharvin_md.thermostat import measured, neighbours, thermostat
@@ -59,7 +59,7 @@ class LammpsNvt:
         options, mobile = self.options, _mobile(atoms)
         count, every = self._snapshots()
         current = atoms.copy()
-        with LammpsSystem(atoms, potential, MARGIN) as system:
+        with LammpsSystem(atoms, potential, MARGIN_A) as system:
             system.group("mobile", mobile)
             neighbours(system)
             thermostat(system, options, mobile, seed)

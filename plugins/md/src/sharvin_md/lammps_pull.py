@@ -14,6 +14,7 @@ from math import ceil
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
+from sharvin.electrodes.broken_wires import BOND_IN_DISTANCES, NECK_WIDTH
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame
 from sharvin.protocols import Potential
@@ -22,11 +23,11 @@ from sharvin.study_plan import RunLength
 from sharvin_md.configs import LammpsPullOptions
 from sharvin_md.lammps_relax import relax, rigid_atoms
 from sharvin_md.lammps_system import LammpsSystem
-from sharvin_md.neck_width import CUTOFF_IN_NEIGHBOUR_DISTANCES, NeckWidth, nearest_neighbour_distance
+from sharvin_md.neck_width import NeckWidth, nearest_neighbour_distance_A
 from sharvin_md.run_time import RELAXING_STEPS, seconds_per_step
 from sharvin_md.thermostat import measured, neighbours, thermostat
 
-MARGIN = 20.0
+MARGIN_A = 20.0
 NANONEWTON_PER_EV_PER_A = 1.602176634
 RUPTURE_PER_LENGTH = 0.7
 
@@ -54,7 +55,7 @@ class LammpsPull:
             As :meth:`run`.
         """
         options = self.options
-        left, right, _ = _unbroken(atoms, options.bond_cutoff_A)
+        left, right, _ = _pullable(atoms, options.bond_cutoff_A)
         between = float(atoms.positions[right, 2].min() - atoms.positions[left, 2].max())
         elongation = min(options.max_elongation_A, RUPTURE_PER_LENGTH * between + options.rupture_margin_A)
         frames = 1 + int(elongation / options.snapshot_every_A)
@@ -77,9 +78,9 @@ class LammpsPull:
             If the potential gives nan, atoms are lost, or the wire breaks before the pull begins.
         """
         options = self.options
-        left, right, width = _unbroken(atoms, options.bond_cutoff_A)
+        left, right, width = _pullable(atoms, options.bond_cutoff_A)
         mobile = ~(left | right)
-        with LammpsSystem(atoms, potential, MARGIN + options.max_elongation_A / 2) as system:
+        with LammpsSystem(atoms, potential, MARGIN_A + options.max_elongation_A / 2) as system:
             for name, members in (("mobile", mobile), ("left", left), ("right", right)):
                 system.group(name, members)
             neighbours(system)
@@ -122,7 +123,7 @@ class LammpsPull:
                         raise ItemError(
                             "the wire broke before the pull began; lower the temperature or check the lattice constant."
                         )
-                    yield replace(frame, scalars={**frame.scalars, "neck_width": float(neck)})
+                    yield replace(frame, scalars={**frame.scalars, NECK_WIDTH: float(neck)})
                     broken_since = None if neck > 0 else (reached if broken_since is None else broken_since)
                     if broken_since is not None and reached - broken_since >= margin - 1e-9:
                         return
@@ -142,7 +143,7 @@ class LammpsPull:
             "time_ps": time,
             "elongation_A": elongation,
             **measured(system, positions),
-            "force_nN": _tension(system, left, right),
+            "force_nN": _tension_nN(system, left, right),
         }
         positions[:, 2] += elongation / 2
         cell = np.array(atoms.cell.array)
@@ -151,10 +152,10 @@ class LammpsPull:
         return Frame(numbers, positions, cell, pbc, scalars, left | right)
 
 
-def _unbroken(atoms: Atoms, cutoff: float | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NeckWidth]:
+def _pullable(atoms: Atoms, cutoff_A: float | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NeckWidth]:
     """Rigid atoms on either side of a wire that can be pulled, and what measures its neck."""
     left, right = _rigid_blocks(atoms)
-    width = _neck_width(atoms, left, right, cutoff)
+    width = _neck_width(atoms, left, right, cutoff_A)
     if width(atoms.positions, atoms.cell.array, atoms.pbc) == 0:
         raise InputError("the wire is broken before the pull: no chain of bonds joins the rigid layers; check the structure.")
     return left, right, width
@@ -179,13 +180,13 @@ def _rigid_blocks(atoms: Atoms) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return left, right
 
 
-def _neck_width(atoms: Atoms, left: NDArray[np.bool_], right: NDArray[np.bool_], cutoff: float | None) -> NeckWidth:
-    if cutoff is None:
-        cutoff = CUTOFF_IN_NEIGHBOUR_DISTANCES * nearest_neighbour_distance(atoms.positions, atoms.cell.array, atoms.pbc)
-    return NeckWidth(left, right, cutoff)
+def _neck_width(atoms: Atoms, left: NDArray[np.bool_], right: NDArray[np.bool_], cutoff_A: float | None) -> NeckWidth:
+    if cutoff_A is None:
+        cutoff_A = BOND_IN_DISTANCES * nearest_neighbour_distance_A(atoms.positions, atoms.cell.array, atoms.pbc)
+    return NeckWidth(left, right, cutoff_A)
 
 
-def _tension(system: LammpsSystem, left: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
-    """Tension of the wire in nN."""
+def _tension_nN(system: LammpsSystem, left: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
+    """Tension of the wire."""
     forces = system.forces()[:, 2]
     return float(forces[left].sum() - forces[right].sum()) / 2 * NANONEWTON_PER_EV_PER_A

@@ -82,9 +82,9 @@ class Box:
     low: Vectors
 
     @classmethod
-    def of(cls, atoms: Atoms, margin: float) -> Box:
+    def of(cls, atoms: Atoms, margin_A: float) -> Box:
         """Box of a structure with a margin in Å around it along directions that are not periodic."""
-        cell, origin = _closed_cell(atoms, margin)
+        cell, origin = _closed_cell(atoms, margin_A)
         q, r = np.linalg.qr(cell.T)
         signs = np.where(np.diag(r) < 0, -1.0, 1.0)
         q, matrix = q * signs, (r * signs[:, None]).T
@@ -115,7 +115,7 @@ class Box:
         return np.asarray(positions - shift @ self.matrix)
 
 
-def _closed_cell(atoms: Atoms, margin: float) -> tuple[Vectors, Vectors]:
+def _closed_cell(atoms: Atoms, margin_A: float) -> tuple[Vectors, Vectors]:
     """Cell rows with the vectors of open directions replaced, and the cell's corner."""
     cell, pbc = np.array(atoms.cell.array, dtype=np.float64), np.asarray(atoms.pbc)
     periodic, open_ = np.flatnonzero(pbc), np.flatnonzero(~pbc)
@@ -132,8 +132,8 @@ def _closed_cell(atoms: Atoms, margin: float) -> tuple[Vectors, Vectors]:
             normal = next(r for r in residues if np.linalg.norm(r) > 0.5)
         normal = normal / np.linalg.norm(normal)
         heights = atoms.positions @ normal
-        cell[k] = normal * (np.ptp(heights) + 2 * margin)
-        origin += normal * (heights.min() - margin)
+        cell[k] = normal * (np.ptp(heights) + 2 * margin_A)
+        origin += normal * (heights.min() - margin_A)
         units.append(normal)
     return cell, origin
 
@@ -146,7 +146,7 @@ class LammpsSystem:
     atoms : ase.Atoms
         Atom i has the LAMMPS id i + 1; types follow the elements in order of atomic number.
     potential : Potential
-    margin : float
+    margin_A : float
         Å around the atoms along directions that are not periodic.
     virial : bool
         Whether the pressure is wanted of a potential that LAMMPS does not know itself.
@@ -161,14 +161,14 @@ class LammpsSystem:
     lmp: Any
     potential: Attachment
 
-    def __init__(self, atoms: Atoms, potential: Potential, margin: float, virial: bool = False) -> None:
+    def __init__(self, atoms: Atoms, potential: Potential, margin_A: float, virial: bool = False) -> None:
         if len(atoms) == 0:
             raise InputError("a structure without atoms has no dynamics.")
         if atoms.has("masses") and not np.allclose(atoms.get_masses(), atomic_masses[atoms.numbers]):
             raise InputError("LAMMPS has one mass an element here; remove the structure's own masses.")
         self.n_atoms = len(atoms)
         self.pbc = np.array(atoms.pbc, dtype=bool)
-        self.box = Box.of(atoms, margin)
+        self.box = Box.of(atoms, margin_A)
         self.species = tuple(dict.fromkeys(atoms[np.argsort(atoms.numbers, kind="stable")].symbols))
         self.lmp = open_lammps()
         try:
@@ -228,9 +228,9 @@ class LammpsSystem:
         for start in range(0, len(ranges), 50):
             self.lmp.command(f"group {name} id {' '.join(ranges[start : start + 50])}")
 
-    def place(self, atoms: Atoms, margin: float) -> None:
+    def place(self, atoms: Atoms, margin_A: float) -> None:
         """Give the same atoms other positions and another cell."""
-        self.box = Box.of(atoms, margin)
+        self.box = Box.of(atoms, margin_A)
         low, high, xy, xz, yz = self.box.corners()
         inside = self.box.wrap(self.box.to_lammps(atoms.positions), self.pbc)
         self._view("x")[self._rows()] = inside  # before the box changes, or atoms would be lost through open boundaries
@@ -257,7 +257,7 @@ class LammpsSystem:
         """Forces float64[n_atoms, 3] in eV/Å."""
         return self.box.to_structure(self._view("f")[self._rows()])
 
-    def energy(self) -> float:
+    def energy_eV(self) -> float:
         """Potential energy in eV at the last step of the last run."""
         return float(self.lmp.extract_compute("thermo_pe", 0, 0))
 

@@ -36,8 +36,8 @@ class Meam:
         missing = [symbol for symbol in options.species if symbol not in held]
         if missing:
             raise InputError(f"{self.library.name} holds {', '.join(held)}, not {', '.join(missing)}; choose another library.")
-        self._cutoff = options.cutoff()
-        self._width = options.width()
+        self._cutoff_A = options.cutoff()
+        self._width_A = options.width()
         self._parameters = find_file(options.parameters) if options.parameters is not None else None
 
     def lammps_commands(self, species: Sequence[str]) -> LammpsPotential:
@@ -53,7 +53,7 @@ class Meam:
             raise InputError(
                 f"the meam potential is set up for {', '.join(self.species)}, not {', '.join(missing)}; add it to species."
             )
-        own = f"rc = {self._cutoff!r}\ndelr = {self._width!r}\n"
+        own = f"rc = {self._cutoff_A!r}\ndelr = {self._width_A!r}\n"
         parameters = self._parameters or generated_file(own, ".meam", lambda: own)
         names = " ".join(self.species)
         coefficients = f'pair_coeff * * "{self.library}" {names} "{parameters}" {" ".join(species)}'

@@ -55,12 +55,12 @@ class Nanowire:
             )
         if self.crystal == "bcc" and options.orientation != "100":
             raise InputError(f"nanowire: bcc wires are built along 100, not {options.orientation}.")
-        self.lattice_constant = float(options.lattice_constant or state["a"])
+        self.lattice_constant_A = float(options.lattice_constant or state["a"])
 
     def build(self, rng: np.random.Generator) -> Atoms:
         """The wire, the same for any generator; periodic in x and y, atoms ordered by z, y, x, left electrode at low z."""
         options = self.options
-        vectors, shift, spacing = _layers(self.crystal, options.orientation, self.lattice_constant)
+        vectors, shift, spacing = _layers(self.crystal, options.orientation, self.lattice_constant_A)
         neck, electrode = options.geometry()
         sections = (neck[:2], options.second_layer())
         rigid_layers, total = options.rigid(), neck[2] + 2 * electrode[2]
@@ -85,14 +85,15 @@ class Nanowire:
         try:
             check_distances(atoms)
         except InputError as error:
-            raise InputError(f"nanowire: lattice_constant {self.lattice_constant:g}: {error}") from None
+            raise InputError(f"nanowire: lattice_constant {self.lattice_constant_A:g}: {error}") from None
         atoms.set_array("electrode", np.concatenate(sides))
         atoms.set_array("rigid", np.concatenate(rigid))
         return atoms
 
 
-def _layers(crystal: str, orientation: str, a: float) -> tuple[NDArray[np.float64], tuple[float, float], float]:
+def _layers(crystal: str, orientation: str, lattice_constant_A: float) -> tuple[NDArray[np.float64], tuple[float, float], float]:
     """In-plane primitive vectors [2, 2], shift from one layer to the next in units of them, layer spacing."""
+    a = lattice_constant_A
     d = a / sqrt(2)
     if crystal == "bcc":
         return np.diag([a, a]), (1 / 2, 1 / 2), a / 2

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from sharvin.errors import InputError
-from vesin import NeighborList  # type: ignore[import-untyped]
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 
-CUTOFF_IN_NEIGHBOUR_DISTANCES = (1 + np.sqrt(2)) / 2
 SKIN_A = 2.0
 """Candidate pairs are kept until an atom has moved by half of this."""
 
@@ -26,11 +25,11 @@ class NeckWidth:
     ----------
     left, right : bool[n_atoms]
         Atoms at the two ends, which are never cut: the rigid layers.
-    cutoff : float
-        Distance in Å up to which two atoms are bonded.
+    cutoff_A : float
+        Distance up to which two atoms are bonded.
     """
 
-    def __init__(self, left: NDArray[np.bool_], right: NDArray[np.bool_], cutoff: float) -> None:
+    def __init__(self, left: NDArray[np.bool_], right: NDArray[np.bool_], cutoff_A: float) -> None:
         self._mobile = ~(left | right)
         count = int(self._mobile.sum())
         self._source, self._sink, self._size = 2 * count, 2 * count + 1, 2 * count + 2
@@ -39,7 +38,7 @@ class NeckWidth:
         self._entrance[left], self._entrance[right] = self._source, self._sink
         self._exit = self._entrance + self._mobile
         self._through = np.arange(0, 2 * count, 2)
-        self._candidates = _Candidates(cutoff)
+        self._candidates = _Candidates(cutoff_A)
         self._present = np.zeros(self._size**2, dtype=bool)
         self._paths: NDArray[np.int64] | None = None
         self._before_cut = np.zeros(self._size, dtype=bool)
@@ -108,59 +107,61 @@ class NeckWidth:
 class _Candidates:
     """Pairs that may be bonded: a neighbour list with a skin, made again when an atom has moved by half of it."""
 
-    def __init__(self, cutoff: float) -> None:
-        self._cutoff = cutoff
-        self._list = NeighborList(cutoff=cutoff + SKIN_A, full_list=False, sorted=False)
+    def __init__(self, cutoff_A: float) -> None:
+        self._cutoff_A = cutoff_A
         self._reference: NDArray[np.float64] | None = None
+        self._periodic = np.zeros((3, 3))
 
     def bonds(
         self, positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], mobile: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs of bonded atoms, of which one is mobile or near a mobile one."""
         periodic = np.where(pbc[:, None], cell, 0.0)
-        if self._reference is None or not np.array_equal(periodic, self._periodic) or self._moved(positions):
+        if self._reference is None or not np.array_equal(periodic, self._periodic) or _moved(positions, self._reference):
             self._make(positions, cell, pbc, mobile)
             self._reference, self._periodic = positions.copy(), periodic
         vectors = positions[self._j] - positions[self._i]
         vectors += self._shift
-        bonded = np.einsum("ij,ij->i", vectors, vectors) <= self._cutoff**2
+        bonded = np.einsum("ij,ij->i", vectors, vectors) <= self._cutoff_A**2
         return self._i[bonded], self._j[bonded]
-
-    def _moved(self, positions: NDArray[np.float64]) -> bool:
-        displacement = positions - self._reference
-        return bool(np.einsum("ij,ij->i", displacement, displacement).max() >= (0.5 * SKIN_A) ** 2)
 
     def _make(
         self, positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], mobile: NDArray[np.bool_]
     ) -> None:
-        near = _near(positions[:, 2], mobile, self._cutoff + SKIN_A)
-        i, j, images = self._list.compute(positions[near], cell, pbc, "ijS")
-        self._i, self._j = near[i], near[j]
-        self._shift = np.asarray(images, dtype=np.float64) @ cell
+        near = _near(positions[:, 2], mobile, self._cutoff_A + SKIN_A)
+        pairs = neighbour_pairs(positions[near], cell, pbc, self._cutoff_A + SKIN_A, full=False)
+        self._i, self._j = near[pairs.first], near[pairs.second]
+        self._shift = pairs.image.astype(np.float64) @ cell
 
 
-def _near(z: NDArray[np.float64], mobile: NDArray[np.bool_], reach: float) -> NDArray[np.int64]:
+def _moved(positions: NDArray[np.float64], reference: NDArray[np.float64]) -> bool:
+    """Whether an atom has moved by half of the skin."""
+    displacement = positions - reference
+    return bool(np.einsum("ij,ij->i", displacement, displacement).max() >= (0.5 * SKIN_A) ** 2)
+
+
+def _near(z: NDArray[np.float64], mobile: NDArray[np.bool_], reach_A: float) -> NDArray[np.int64]:
     """Mobile atoms, and the rigid ones within reach of their range along z."""
     moving = z[mobile]
     if len(moving) == 0:
         return np.arange(len(z))
-    return np.flatnonzero((z >= moving.min() - reach) & (z <= moving.max() + reach))
+    return np.flatnonzero((z >= moving.min() - reach_A) & (z <= moving.max() + reach_A))
 
 
-def nearest_neighbour_distance(
-    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], guess: float = 6.0
+def nearest_neighbour_distance_A(
+    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], within_A: float = 6.0
 ) -> float:
-    """Median over the atoms of the distance (Å) to the nearest other one.
+    """Median over the atoms of the distance to the nearest other one.
 
     Raises
     ------
     InputError
-        If most atoms have no neighbour within `guess` Å.
+        If most atoms have no neighbour within `within_A` Å.
     """
-    i, d = NeighborList(cutoff=guess, full_list=True, sorted=False).compute(positions, cell, pbc, "id")
+    pairs = neighbour_pairs(positions, cell, pbc, within_A, full=True)
     nearest = np.full(len(positions), np.inf)
-    np.minimum.at(nearest, i, d)
+    np.minimum.at(nearest, pairs.first, pairs.distance)
     median = float(np.median(nearest))
     if not np.isfinite(median):
-        raise InputError(f"most atoms have no neighbour within {guess:g} Å; state bond_cutoff_A.")
+        raise InputError(f"most atoms have no neighbour within {within_A:g} Å; state bond_cutoff_A.")
     return median

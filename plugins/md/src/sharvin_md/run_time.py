@@ -13,7 +13,7 @@ from sharvin_md.lammps_relax import rigid_atoms
 from sharvin_md.lammps_system import LammpsSystem
 from sharvin_md.thermostat import neighbours, thermostat
 
-MARGIN = 20.0
+MARGIN_A = 20.0
 ENOUGH_SECONDS = 0.3
 MOST_STEPS = 400
 RELAXING_STEPS = 300
@@ -31,7 +31,7 @@ def seconds_per_step(atoms: Atoms, potential: Potential, options: ThermostatOpti
         If it gives nan.
     """
     mobile = ~rigid_atoms(atoms)
-    with LammpsSystem(atoms, potential, MARGIN) as system:
+    with LammpsSystem(atoms, potential, MARGIN_A) as system:
         system.group("mobile", mobile)
         neighbours(system)
         thermostat(system, options, mobile, 1)

@@ -29,11 +29,11 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 from sharvin.errors import InputError
+from sharvin.options import SYMBOLS
 from sharvin.protocols import LammpsPotential
 
 from sharvin_md.configs import SecondMomentOptions, SecondMomentParameters
 from sharvin_md.generated_file import generated_file
-from sharvin_md.potential_files import SYMBOLS
 
 Floats = NDArray[np.float64]
 DISTANCES, DENSITIES = 5000, 20_000
@@ -78,21 +78,21 @@ class SecondMoment:
         return LammpsCalculator(self)
 
 
-def repulsion(distance: Floats, parameters: SecondMomentParameters) -> Floats:
-    """Repulsive energy in eV of an atom by a neighbour at these distances in Å."""
-    decay = np.exp(-parameters.repulsion_decay * (distance / parameters.distance_A - 1.0))
-    return np.asarray(parameters.repulsion_eV * decay * taper(distance, parameters))
+def repulsion_eV(distance_A: Floats, parameters: SecondMomentParameters) -> Floats:
+    """Repulsive energy of an atom by a neighbour at these distances."""
+    decay = np.exp(-parameters.repulsion_decay * (distance_A / parameters.distance_A - 1.0))
+    return np.asarray(parameters.repulsion_eV * decay * taper(distance_A, parameters))
 
 
-def squared_hopping(distance: Floats, parameters: SecondMomentParameters) -> Floats:
-    """Contribution in eV² of a neighbour at these distances in Å to the second moment."""
-    decay = np.exp(-2.0 * parameters.hopping_decay * (distance / parameters.distance_A - 1.0))
-    return np.asarray(parameters.hopping_eV**2 * decay * taper(distance, parameters))
+def squared_hopping_eV2(distance_A: Floats, parameters: SecondMomentParameters) -> Floats:
+    """Contribution of a neighbour at these distances to the second moment."""
+    decay = np.exp(-2.0 * parameters.hopping_decay * (distance_A / parameters.distance_A - 1.0))
+    return np.asarray(parameters.hopping_eV**2 * decay * taper(distance_A, parameters))
 
 
-def taper(distance: Floats, parameters: SecondMomentParameters) -> Floats:
+def taper(distance_A: Floats, parameters: SecondMomentParameters) -> Floats:
     """The factor f, x³ (10 − 15 x + 6 x²) with x = 1 at ``taper_from_A`` and 0 at ``cutoff_A``."""
-    x = np.clip((parameters.cutoff_A - distance) / (parameters.cutoff_A - parameters.taper_from_A), 0.0, 1.0)
+    x = np.clip((parameters.cutoff_A - distance_A) / (parameters.cutoff_A - parameters.taper_from_A), 0.0, 1.0)
     return np.asarray(x**3 * (10.0 - 15.0 * x + 6.0 * x**2))
 
 
@@ -103,7 +103,7 @@ def _setfl(element: str, parameters: SecondMomentParameters) -> str:
     clipped = np.maximum(r, CLOSEST_A)
     rise = _largest_density(parameters) / (DENSITIES - 1)
     embedding = -np.sqrt(np.arange(DENSITIES) * rise)
-    columns = (embedding, squared_hopping(clipped, parameters), 2.0 * r * repulsion(clipped, parameters))
+    columns = (embedding, squared_hopping_eV2(clipped, parameters), 2.0 * r * repulsion_eV(clipped, parameters))
     head = [
         f"second-moment potential of {element}",
         " ".join(f"{name}={value!r}" for name, value in parameters._asdict().items()),
@@ -121,4 +121,4 @@ def _largest_density(parameters: SecondMomentParameters) -> float:
     n = int(np.ceil(parameters.cutoff_A / side * 2.0))
     half = np.stack(np.meshgrid(*[np.arange(-n, n + 1)] * 3), axis=-1).reshape(-1, 3)
     lattice = half[(half.sum(axis=1) % 2 == 0) & half.any(axis=1)] * side / 2.0
-    return float(squared_hopping(np.linalg.norm(lattice, axis=1), parameters).sum())
+    return float(squared_hopping_eV2(np.linalg.norm(lattice, axis=1), parameters).sum())

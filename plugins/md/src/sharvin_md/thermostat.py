@@ -59,7 +59,7 @@ def measured(system: LammpsSystem, positions: NDArray[np.float64]) -> dict[str, 
     ItemError
         If an energy or a position is not a number.
     """
-    energy = system.energy()
+    energy = system.energy_eV()
     if not (np.isfinite(energy) and np.isfinite(positions).all()):
         raise ItemError(
             f"the potential gave nan at step {system.step} or before; take a smaller time step or check the potential."

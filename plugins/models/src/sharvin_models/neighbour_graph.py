@@ -14,13 +14,10 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
-from sharvin.errors import InputError, ItemError, RigidAtomsUnknownError
+from sharvin.errors import InputError, RigidAtomsUnknownError
 from sharvin.frames import Frame
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from torch import Tensor
-from vesin import NeighborList  # type: ignore[import-untyped]
-
-CLOSEST_A = 0.1
-"""Atoms closer than this are two at one place: a broken structure, not an environment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +83,6 @@ class GraphBuilder:
     def __init__(self, name: str, cutoff: float, centres: str, elements: Sequence[int], dtype: str = "float32") -> None:
         self.name, self.cutoff, self.centres, self.dtype = name, cutoff, centres, dtype
         self.elements = np.array(sorted(elements), dtype=np.int64)
-        self._search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
 
     def __call__(self, frame: Frame, index: int) -> Graph:
         """Graph of one frame; `index` names it in messages.
@@ -100,9 +96,11 @@ class GraphBuilder:
         """
         centre = self._centres(frame, index)
         species = self._species(frame, index)
-        i, j, vectors = self._edges(frame, index)
-        kept = centre[i]
-        i, j, vectors = i[kept], j[kept], vectors[kept]
+        what = f"{self.name}: structure {index}"
+        pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self.cutoff, full=True, what=what)
+        pairs.require_apart(what)
+        pairs = pairs.take(centre[pairs.first])
+        i, j = pairs.first, pairs.second
         heard = np.zeros(len(frame), dtype=bool)
         heard[j] = True
         nodes = np.concatenate([np.flatnonzero(centre), np.flatnonzero(heard & ~centre)])
@@ -116,7 +114,7 @@ class GraphBuilder:
         padded = np.zeros((n_centres, width, 3), dtype=self.dtype)
         padded[..., 0] = self.cutoff
         neighbours[node_of[i], place] = node_of[j]
-        padded[node_of[i], place] = vectors
+        padded[node_of[i], place] = pairs.vector
         return Graph(species[nodes], n_centres, neighbours, padded, len(i))
 
     def _centres(self, frame: Frame, index: int) -> NDArray[np.bool_]:
@@ -139,38 +137,6 @@ class GraphBuilder:
             found, known = (", ".join(chemical_symbols[z] for z in numbers) for numbers in (unknown, self.elements))
             raise InputError(f"{self.name} was trained on {known} and structure {index} holds {found}; train a model with it.")
         return np.searchsorted(self.elements, frame.numbers).astype(np.int32)
-
-    def _edges(self, frame: Frame, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Both ends and the vector of every edge, those of one atom together and in order of the atoms."""
-        require_finite(frame, self.name, index)
-        cell, periodic = np.asarray(frame.cell, dtype=np.float64), np.asarray(frame.pbc, dtype=bool)
-        if not periodic.all():
-            cell = np.where(periodic[:, None], cell, 0.0)
-        i, j, distances, vectors = self._search.compute(points=frame.positions, box=cell, periodic=periodic, quantities="ijdD")
-        if len(distances) and distances.min() < CLOSEST_A:
-            pair = int(distances.argmin())
-            raise ItemError(
-                f"{self.name}: atoms {int(i[pair])} and {int(j[pair])} of structure {index} are {distances[pair]:.3g} Å apart; "
-                "the structure is broken."
-            )
-        return i.astype(np.int64), j.astype(np.int64), vectors
-
-
-def require_finite(frame: Frame, name: str, index: int) -> None:
-    """Refuse a frame in which distances mean nothing; `name` of the regressor and `index` are for the message.
-
-    Raises
-    ------
-    InputError
-        If a periodic direction has no cell vector.
-    ItemError
-        If positions or cell vectors are not finite.
-    """
-    cell, periodic = np.asarray(frame.cell, dtype=np.float64), np.asarray(frame.pbc, dtype=bool)
-    if not (np.isfinite(frame.positions).all() and np.isfinite(cell).all()):
-        raise ItemError(f"{name}: structure {index} has positions or cell vectors that are not finite numbers.")
-    if np.linalg.matrix_rank(cell[periodic]) < periodic.sum():
-        raise InputError(f"{name}: structure {index} is periodic along a direction without a cell vector of its own.")
 
 
 def batched(graphs: Sequence[Graph], cutoff: float, device: torch.device) -> GraphBatch:

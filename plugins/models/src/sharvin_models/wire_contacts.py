@@ -17,15 +17,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from sharvin.devices.decimation import decimate
+from sharvin.electrodes.junction_checks import overlap
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame
-from sharvin.junction import LAYER_TOLERANCE_A, OVERLAP, Electrode, Junction, overlap_message
-from vesin import NeighborList  # type: ignore[import-untyped]
+from sharvin.junction import LAYER_TOLERANCE_A, Electrode, Junction
+from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
 
-from sharvin_models.neighbour_graph import Graph, GraphBuilder, require_finite
+from sharvin_models.neighbour_graph import Graph, GraphBuilder
 
 FULL = 0.82
 """Part of its range over which the hopping is not yet taken to zero."""
@@ -159,7 +160,6 @@ class WireBuilder:
         ItemError
             If positions are not finite or two atoms overlap.
         """
-        require_finite(frame, self.name, index)
         _require_apart(frame, self.name, index)
         junction = self._junction(frame, index)
         left, right = (np.full(len(frame), -1, dtype=np.int64) for _ in range(2))
@@ -169,7 +169,8 @@ class WireBuilder:
         graph = self._graph(replace(frame, rigid=outer), index)
         place = np.full(len(frame), -1, dtype=np.int64)
         place[~outer] = np.arange(graph.n_centres)
-        i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, self.bonds.reach * lead.nearest_A)
+        near = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self.bonds.reach * lead.nearest_A, full=True)
+        i, j, r = near.first, near.second, near.distance
         if np.any((left[i] >= 0) & (right[j] >= 0)):
             raise InputError(
                 f"{self.name}: structure {index} has fewer layers between its electrodes than the hopping reaches, "
@@ -268,17 +269,12 @@ class Found:
         return True
 
 
-def pairs_within(positions: Floats, cell: Floats, pbc: NDArray[np.bool_], cutoff: float) -> tuple[Integers, Integers, Floats]:
-    """Both ends and the distance in Å of every pair closer than the cutoff, in both directions, sorted by atoms."""
-    i, j, _, r = _neighbours(positions, cell, pbc, cutoff)
-    return i, j, r
-
-
 def make_lead(electrode: Electrode, bonds: Bonds) -> Lead:
     """Fermi energy and surface Green functions of an electrode; the transverse cell is taken at Γ."""
     nearest = _nearest(electrode)
-    i, j, shifts, r = _neighbours(electrode.positions, electrode.cell, electrode.pbc, bonds.reach * nearest)
-    t = bonds.hopping(r, nearest)
+    pairs = _neighbours(electrode, bonds.reach * nearest)
+    i, j, shifts = pairs.first, pairs.second, pairs.image
+    t = bonds.hopping(pairs.distance, nearest)
     n = len(electrode.numbers)
     h00, h01 = np.zeros((n, n)), np.zeros((n, n))
     same, next_ = shifts[:, 2] == 0, shifts[:, 2] == 1
@@ -327,33 +323,22 @@ def half_filling(electrode: Electrode, i: Integers, j: Integers, shifts: Integer
     return float(np.median(np.concatenate(levels)))
 
 
-def _neighbours(
-    positions: Floats, cell: Floats, pbc: NDArray[np.bool_], cutoff: float
-) -> tuple[Integers, Integers, Integers, Floats]:
-    """Both ends, the cell of the second, and the distance of every pair, in both directions, sorted by atoms."""
-    search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    periodic = np.asarray(pbc, dtype=bool)
-    box = np.where(periodic[:, None], np.asarray(cell, dtype=np.float64), 0.0)
-    i, j, shifts, r = search.compute(points=positions, box=box, periodic=periodic, quantities="ijSd")
-    return i.astype(np.int64), j.astype(np.int64), shifts.astype(np.int64), r
+def _neighbours(electrode: Electrode, cutoff_A: float) -> NeighbourPairs:
+    return neighbour_pairs(electrode.positions, electrode.cell, electrode.pbc, cutoff_A, full=True)
 
 
 def _nearest(electrode: Electrode) -> float:
     """Distance of nearest neighbours in Å."""
-    r = _neighbours(electrode.positions, electrode.cell, electrode.pbc, _FARTHEST_NEIGHBOUR_A)[3]
-    if not len(r):
+    pairs = _neighbours(electrode, _FARTHEST_NEIGHBOUR_A)
+    if not len(pairs):
         raise InputError(
             f"no atom of the electrode has a neighbour within {_FARTHEST_NEIGHBOUR_A:g} Å; check the unit of the positions."
         )
-    return float(np.round(r.min(), 4))
+    return float(np.round(pairs.distance.min(), 4))
 
 
 def _require_apart(frame: Frame, name: str, index: int) -> None:
     """Raise ItemError if two atoms overlap, as electrodes are looked for in some frames only."""
-    radii = OVERLAP * covalent_radii[frame.numbers]
-    i, j, r = pairs_within(frame.positions, frame.cell, frame.pbc, 2.0 * float(radii.max(initial=0.1)))
-    deepest = r - radii[i] - radii[j]
-    if len(r) and deepest.min() < 0.0:
-        worst = int(deepest.argmin())
-        message = overlap_message(frame.numbers, int(i[worst]), int(j[worst]), float(r[worst]))
+    message = overlap(frame.numbers, frame.positions, frame.cell, frame.pbc, f"{name}: structure {index}")
+    if message:
         raise ItemError(f"{name}, structure {index}: {message}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.context import Context, Failure, StepResult
+from sharvin.electrodes.broken_wires import unbroken
 from sharvin.errors import RunError
 from sharvin.frames import Frames
 from sharvin.runs.returned_values import features_of
@@ -87,13 +88,6 @@ class Labels:
     def known(self) -> Indices:
         """Indices of the snapshots that have a label."""
         return np.flatnonzero(np.isfinite(self.conductance_G0))
-
-
-def unbroken(observables: Mapping[str, Array]) -> NDArray[np.bool_]:
-    """Which snapshots connect the electrodes; all, where the dynamics states no neck width."""
-    if "neck_width" in observables:
-        return np.asarray(observables["neck_width"] > 0)
-    return np.ones(len(next(iter(observables.values()))), dtype=bool)
 
 
 def pulls(context: Context, step: str, option: str, series: Sequence[PullSeries]) -> Pulls:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
+from sharvin.electrodes.broken_wires import unbroken
 from sharvin.figures import clear_figures
 from sharvin.options import Condition, ConditionedOptions, Options
 from sharvin.store import read_observables, read_trajectory
 
 from sharvin_studies.break_junction.configs import PullSeries
-from sharvin_studies.break_junction.data import unbroken
 from sharvin_studies.break_junction.figures import pulls as figures
 from sharvin_studies.break_junction.figures.comparison import plot_histogram_comparison
 from sharvin_studies.break_junction.figures.elongation import (

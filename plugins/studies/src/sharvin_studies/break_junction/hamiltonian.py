@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.context import Context, Failure, StepResult
 from sharvin.devices.brillouin import averaged_transmission, samples_of_junction
+from sharvin.electrodes.broken_wires import unbroken
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.executors.threads import one_thread
 from sharvin.figures import BLUE, INK, new_figure, save_figure, style
 from sharvin.junction import Junction
 from sharvin.protocols import LearningByOption, Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
-from sharvin.store import read_frames, read_observables, read_table, write_table
+from sharvin.store import read_observables, read_table, write_table
 
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
-from sharvin_studies.break_junction.data import Pulls, unbroken
-from sharvin_studies.break_junction.steps import chosen_frames
+from sharvin_studies.break_junction.data import Pulls
+from sharvin_studies.break_junction.steps import chosen_frames, first_junction
 
 Array = NDArray[np.float64]
 
@@ -200,8 +201,7 @@ def errors(evaluation: Mapping[str, Array], notes: Mapping[str, Any]) -> dict[st
 
 def _junctions(trajectory: Path, snapshots: tuple[int, ...], hamiltonian: Any) -> list[Junction]:
     """Junctions of snapshots, their electrodes found in the trajectory's first frame."""
-    first = next(read_frames(trajectory, batch=1)).to_atoms()
-    junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
+    junction = first_junction(trajectory, hamiltonian)
     return [junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(trajectory, snapshots)]
 
 

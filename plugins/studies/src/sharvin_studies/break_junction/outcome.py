@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.context import Context, StepResult
+from sharvin.electrodes.broken_wires import unbroken
 from sharvin.store import read_observables, read_table
 
 from sharvin_studies.break_junction.acquisition import Acquisition
 from sharvin_studies.break_junction.configs import HELD_OUT, OWN, BreakJunctionOptions
-from sharvin_studies.break_junction.data import Indices, Labels, Pulls, Snapshots, unbroken
+from sharvin_studies.break_junction.data import Indices, Labels, Pulls, Snapshots
 from sharvin_studies.break_junction.fits import TEST, TRAIN, VALIDATION, Fitted
 from sharvin_studies.statistics.histograms import r_squared
 from sharvin_studies.statistics.prediction_errors import Predicted

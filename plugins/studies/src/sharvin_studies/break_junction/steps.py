@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.devices.brillouin import averaged_transmission, sampled_devices
 from sharvin.devices.device_checks import check_hermitian
+from sharvin.electrodes.broken_wires import is_unbroken
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
@@ -71,8 +72,7 @@ def label(task: LabelTask, path: Path) -> None:
     """
     hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
     solver = task.transport.built()
-    first = next(read_frames(task.trajectory, batch=1)).to_atoms()
-    junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
+    junction = first_junction(task.trajectory, hamiltonian)
     conductances, reasons = [], {}
     started, orbitals = time.process_time(), 0
     junctions = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, task.snapshots))
@@ -88,7 +88,7 @@ def label(task: LabelTask, path: Path) -> None:
             conductances.append(np.nan)
             reasons[str(number)] = str(error)
     cpu = time.process_time() - started
-    notes = {"reasons": reasons, "cpu_seconds": cpu, "atoms": len(first), "orbitals": orbitals}
+    notes = {"reasons": reasons, "cpu_seconds": cpu, "atoms": len(junction.atoms), "orbitals": orbitals}
     columns = {"snapshot": np.array(task.snapshots), "conductance_G0": np.array(conductances)}
     write_table(path, columns, notes)
 
@@ -148,8 +148,7 @@ class SpectrumTask:
 def spectrum(task: SpectrumTask, path: Path) -> None:
     """T(E) of a snapshot, averaged over the Hamiltonian's transverse k-points; nan at energies that the solver refuses."""
     hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
-    first = next(read_frames(task.trajectory, batch=1)).to_atoms()
-    junction = Junction.detect(first, hamiltonian.range_A(first.numbers))
+    junction = first_junction(task.trajectory, hamiltonian)
     started = time.process_time()
     chosen = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, (task.snapshot,)))
     samples = next(iter(sampled_devices(hamiltonian, chosen)))
@@ -189,9 +188,16 @@ def load_models(chosen: Selection, folders: tuple[Path, ...]) -> list[Any]:
     return _MODELS[folders]
 
 
-def is_unbroken(frame: Frame) -> bool:
-    """Whether the wire still connects the electrodes; tunnelling through a gap is not counted as transport."""
-    return frame.scalars.get("neck_width", 1.0) > 0
+def first_junction(trajectory: Path, hamiltonian: Any) -> Junction:
+    """The electrodes of a trajectory, as thick as a Hamiltonian's range: those of its first frame, for all of its frames.
+
+    Raises
+    ------
+    InputError
+        If the first frame has no such electrodes, and why.
+    """
+    first = next(read_frames(trajectory, batch=1)).to_atoms()
+    return Junction.detect(first, hamiltonian.range_A(first.numbers))
 
 
 def chosen_frames(trajectory: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, Frame]]:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase.data import atomic_numbers
-from ase.neighborlist import primitive_neighbor_list
 from numpy.typing import NDArray
 from sharvin.errors import InputError
 from sharvin.frames import Frame, Frames
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.samples import Features
 
 CUTOFF_A = 6.0
@@ -66,13 +66,13 @@ class RadialEnvironments:
         return Features(np.concatenate([np.empty((0, self.size)), *(self._rows(frame) for frame in frames)]), offsets)
 
     def _rows(self, frame: Frame) -> NDArray[np.float64]:
-        first, second, distance = primitive_neighbor_list("ijd", frame.pbc, frame.cell, frame.positions, CUTOFF_A)
-        weight = 0.5 * (1.0 + np.cos(np.pi * distance / CUTOFF_A))
-        shells = np.exp(-0.5 * ((distance[:, None] - CENTRES_A) / WIDTH_A) ** 2) * weight[:, None]
+        pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, CUTOFF_A, full=True)
+        weight = 0.5 * (1.0 + np.cos(np.pi * pairs.distance / CUTOFF_A))
+        shells = np.exp(-0.5 * ((pairs.distance[:, None] - CENTRES_A) / WIDTH_A) ** 2) * weight[:, None]
         columns = []
         for symbol in self.elements:
-            of_element = frame.numbers[second] == atomic_numbers[symbol]
-            columns.append(_sums(first[of_element], shells[of_element], len(frame)))
+            of_element = frame.numbers[pairs.second] == atomic_numbers[symbol]
+            columns.append(_sums(pairs.first[of_element], shells[of_element], len(frame)))
         if len(self.elements) > 1:
             columns += [ITSELF * (frame.numbers == atomic_numbers[symbol])[:, None] for symbol in self.elements]
         return np.hstack(columns)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from sharvin.electrodes.broken_wires import gap_A, is_joined_through_z
-from sharvin.electrodes.rigid_ends import ideal_layers, outer_layers
+from sharvin.electrodes.broken_wires import NECK_WIDTH, gap_A, is_joined_through_z, is_unbroken
+from sharvin.electrodes.rigid_ends import ideal_layers, marked_ends, outer_layers
 from sharvin.electrodes.wire_checks import without_lead_layers
 from sharvin.errors import InputError, ItemError, RigidAtomsUnknownError
 from sharvin.executors.threads import one_thread
@@ -275,11 +275,9 @@ def _in_the_same_order(marked: Frame, frame: Frame) -> bool:
     """Whether the rigid atoms of a frame are those of another, which moved as blocks; unsorted dumps list other atoms there."""
     if not np.array_equal(marked.numbers, frame.numbers):
         return False
-    assert marked.rigid is not None
     moved = frame.positions - marked.positions
-    middle = np.mean(marked.positions[:, 2])
-    for side in (marked.positions[:, 2] < middle, marked.positions[:, 2] >= middle):
-        block = moved[marked.rigid & side]
+    for end in marked_ends(marked):
+        block = moved[end]
         if len(block) and np.abs(block - np.median(block, axis=0)).max() > REORDERED_A:
             return False
     return True
@@ -287,11 +285,13 @@ def _in_the_same_order(marked: Frame, frame: Frame) -> bool:
 
 def _broken(frame: Frame) -> str:
     """What to note of a broken wire; nothing of a whole one."""
-    stated = frame.scalars.get("neck_width")
+    measured = np.isfinite(frame.scalars.get(NECK_WIDTH, np.nan))
+    if measured and is_unbroken(frame):
+        return ""
     gap = gap_A(frame)
     apart = "" if gap is None else f", its two parts {gap:.1f} Å apart"
-    if stated is not None and np.isfinite(stated):
-        return f"the wire is broken (neck_width 0){apart}" if stated == 0 else ""
+    if measured:
+        return f"the wire is broken ({NECK_WIDTH} 0){apart}"
     if gap is None:
         return ""
     note = f"the wire is broken: no chain of bonds joins its ends{apart}"

@@ -29,8 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 from sharvin.errors import InputError
-
-from sharvin_transport.slater_koster.pairs import find_pairs
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -206,7 +205,7 @@ class NeutralityModel:
 def _features(structure: Surroundings, elements: Integers, cutoff: float) -> Floats:
     """Moments and square roots of the power spectrum, float64[n_chosen, features]."""
     n, chosen = len(structure.numbers), structure.chosen
-    pairs = find_pairs(structure.numbers, structure.positions, structure.cell, structure.pbc, cutoff)
+    pairs = neighbour_pairs(structure.positions, structure.cell, structure.pbc, cutoff, full=False)
     place = np.full(n, -1)
     place[chosen] = np.arange(len(chosen))
     first = np.concatenate([pairs.first, pairs.second])

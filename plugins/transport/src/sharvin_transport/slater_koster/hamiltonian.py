@@ -22,6 +22,7 @@ from scipy.sparse import csr_array
 from sharvin.devices.brillouin import monkhorst_pack
 from sharvin.errors import InputError, ItemError, PhysicsWarning
 from sharvin.junction import Electrode, Junction
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.protocols import Reference
 from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, TwoTerminal
 
@@ -30,7 +31,7 @@ from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
 from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.slater_koster.device_matrix import assemble, outer_orbitals, padded, present_orbitals
 from sharvin_transport.slater_koster.label_cost import label_seconds
-from sharvin_transport.slater_koster.pairs import find_pairs, merge_images
+from sharvin_transport.slater_koster.pairs import merge_images
 from sharvin_transport.slater_koster.skf import load_skf
 from sharvin_transport.slater_koster.table_leads import TableLeads, phases, transverse_cells
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
@@ -360,7 +361,7 @@ class SlaterKoster:
     ) -> list[tuple[csr_array, csr_array]]:
         """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
-        pairs = find_pairs(numbers, positions, atoms.cell.array, atoms.pbc, self.range_A(numbers))
+        pairs = neighbour_pairs(positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), full=False)
         check_spheres(pairs, order, numbers, ItemError)
         pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
         hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)

@@ -6,10 +6,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from sharvin.errors import InputError
+from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
 from sharvin.two_terminal import BlochHamiltonian
 
 from sharvin_transport.slater_koster.device_matrix import present_orbitals
-from sharvin_transport.slater_koster.pairs import Pairs, find_pairs
 from sharvin_transport.slater_koster.tables import Table
 from sharvin_transport.slater_koster.too_close import check_positive, check_spheres
 from sharvin_transport.slater_koster.two_centre import Directions
@@ -42,7 +42,7 @@ class TableOrbitals:
         """Valence electrons of each atom, float64[n_atoms]."""
         return np.array([self.table.electrons[int(z)] for z in numbers])
 
-    def pair_blocks(self, numbers: NDArray[np.int64], pairs: Pairs) -> tuple[Floats, Floats]:
+    def pair_blocks(self, numbers: NDArray[np.int64], pairs: NeighbourPairs) -> tuple[Floats, Floats]:
         """Hopping (eV) and overlap blocks float64[n_pairs, m, m], m the largest number of orbitals among the elements."""
         m = int(self.count(np.unique(numbers)).max())
         distance = np.linalg.norm(pairs.vector, axis=1)
@@ -60,7 +60,7 @@ class TableOrbitals:
                     backward[0][:, chosen], backward[1][:, chosen] = self.table.radial(int(b), int(a), r)
         return directions.blocks(forward[0], backward[0]), directions.blocks(forward[1], backward[1])
 
-    def onsite(self, numbers: NDArray[np.int64], pairs: Pairs, m: int) -> Floats:
+    def onsite(self, numbers: NDArray[np.int64], pairs: NeighbourPairs, m: int) -> Floats:
         """On-site energies float64[n_atoms, m] in eV."""
         density = np.zeros(len(numbers))
         distance = np.linalg.norm(pairs.vector, axis=1)
@@ -84,7 +84,7 @@ class TableOrbitals:
         """
         numbers = np.asarray(atoms.numbers, dtype=np.int64)
         reach = self.range_A(numbers)
-        pairs = find_pairs(numbers, atoms.positions, atoms.cell.array, atoms.pbc, reach)
+        pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach, full=False)
         check_spheres(pairs, np.arange(len(atoms)), numbers, InputError)
         hopping, overlap = self.pair_blocks(numbers, pairs)
         check_positive(pairs, overlap, np.arange(len(atoms)), numbers, InputError)

@@ -7,14 +7,13 @@ from ase.data import chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import OVERLAP, overlap_message
-
-from sharvin_transport.slater_koster.pairs import Pairs
+from sharvin.numerics.neighbour_pairs import NeighbourPairs
 
 Floats = NDArray[np.float64]
 
 
 def check_spheres(
-    pairs: Pairs, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
+    pairs: NeighbourPairs, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
 ) -> None:
     """No two atoms may lie deep inside each other's covalent spheres."""
     distance = np.linalg.norm(pairs.vector, axis=1)
@@ -30,7 +29,11 @@ def check_spheres(
 
 
 def check_positive(
-    pairs: Pairs, overlap: Floats, order: NDArray[np.int64], numbers: NDArray[np.int64], error: type[InputError] | type[ItemError]
+    pairs: NeighbourPairs,
+    overlap: Floats,
+    order: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    error: type[InputError] | type[ItemError],
 ) -> None:
     """No two atoms alone may make S indefinite: the singular values of their overlap block stay below one."""
     bound = np.sqrt(np.einsum("pij,pij->p", overlap, overlap))

@@ -1,0 +1,1 @@
+"""Small pieces of numerics that several distributions share."""
