@@ -10,9 +10,9 @@ from scipy.sparse import csr_array, eye_array
 from sharvin.frames import Frame
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead, TwoTerminal
-from sharvin_models.configs import TightBindingOptions
-from sharvin_models.tight_binding_network import TightBindingNetwork
-from sharvin_models.wire_contacts import Bonds, WireBuilder, pairs_within
+from sharvin_models.tight_binding.configs import TightBindingOptions
+from sharvin_models.tight_binding.network import TightBindingNetwork
+from sharvin_models.tight_binding.wire_contacts import Bonds, WireBuilder, pairs_within
 
 
 def crystal_hopping(frame, nearest_A, bonds):
