@@ -11,9 +11,8 @@ from sharvin.frames import Frame
 from sharvin.junction import Junction
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.two_terminal import Lead, TwoTerminal
-from sharvin_models.configs import TightBindingOptions
-from sharvin_models.tight_binding_network import TightBindingNetwork
-from sharvin_models.wire_contacts import Bonds, WireBuilder
+from sharvin_models.tight_binding.configs import TightBindingOptions
+from sharvin_models.tight_binding.network import TightBindingNetwork
 
 
 def crystal_hopping(frame, nearest_A, bonds):

@@ -5,7 +5,7 @@ import pytest
 import sharvin
 import torch
 from sharvin.grid_wire import GridWire
-from sharvin_models.symmetries import combinations_of, transform
+from sharvin_models.images.symmetries import combinations_of, transform
 
 ENERGIES = 0.36 * (np.arange(10) / 9 - 0.5)
 

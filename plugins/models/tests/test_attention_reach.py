@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from sharvin.errors import InputError
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Dataset, DescribedFrames, Features
-from sharvin_models.atom_transformer import SUM_UNIT, AtomTransformer, nearness
-from sharvin_models.configs import TransformerOptions
-from sharvin_models.layers import initialise
+from sharvin_models.atoms.atom_transformer import SUM_UNIT, AtomTransformer, nearness
+from sharvin_models.atoms.configs import TransformerOptions
+from sharvin_models.training.layers import initialise
 
 SIZE, WIDTH, REACH = 5, 12, 4.0
 SMALL = {"atom_layers": (), "d_model": WIDTH, "feed_forward": 10, "layers": 2, "head_layers": (6,), "dropout": 0.0}

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sharvin.errors import InputError, StoreError
 from sharvin.samples import Dataset, FeatureRows, Features, Images
-from sharvin_models.checkpoint import Progress
+from sharvin_models.training.checkpoint import Progress
 
 MODELS = {
     "fc_maxpool": {"atom_layers": (8, 8), "head_layers": (8,), "batch_size": 4},

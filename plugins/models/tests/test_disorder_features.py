@@ -6,10 +6,10 @@ import sharvin
 import torch
 from pydantic import ValidationError
 from sharvin.samples import Dataset, Images
-from sharvin_models.baseline import Baseline
-from sharvin_models.configs import DnnOptions, ImageOptions
-from sharvin_models.pair_correlations import SMALLEST_VARIANCE, PairCorrelations
-from sharvin_models.symmetries import transform
+from sharvin_models.images.configs import DnnOptions, ImageOptions
+from sharvin_models.images.mean_energy_scale import MeanEnergyScale
+from sharvin_models.images.pair_correlations import SMALLEST_VARIANCE, PairCorrelations
+from sharvin_models.images.symmetries import transform
 
 SHAPE = (7, 5)
 
@@ -92,7 +92,7 @@ def test_the_baseline_is_centre_and_spread_at_a_mean_energy():
     energies = rng.uniform(0.0, 1.0, 30000)
     targets = np.exp(-3.0 * energies) + (1.0 - energies) * rng.normal(size=30000)
     for median in (True, False):
-        centre, spread = Baseline.fit(energies, targets, median)(np.linspace(0.05, 0.95, 10))
+        centre, spread = MeanEnergyScale.fit(energies, targets, median)(np.linspace(0.05, 0.95, 10))
         np.testing.assert_allclose(centre, np.exp(-3.0 * np.linspace(0.05, 0.95, 10)), atol=0.4)
         np.testing.assert_allclose(spread, (1.0 - np.linspace(0.05, 0.95, 10)) * np.sqrt(2.0 / np.pi), atol=0.2)
 
@@ -100,8 +100,8 @@ def test_the_baseline_is_centre_and_spread_at_a_mean_energy():
 def test_squared_errors_start_from_means_and_absolute_ones_from_medians():
     targets = np.random.default_rng(0).exponential(size=4000)
     energies = np.zeros(4000)
-    assert Baseline.fit(energies, targets, median=True)(np.zeros(1))[0] == pytest.approx(np.log(2.0), abs=0.15)
-    assert Baseline.fit(energies, targets, median=False)(np.zeros(1))[0] == pytest.approx(1.0, abs=0.25)
+    assert MeanEnergyScale.fit(energies, targets, median=True)(np.zeros(1))[0] == pytest.approx(np.log(2.0), abs=0.15)
+    assert MeanEnergyScale.fit(energies, targets, median=False)(np.zeros(1))[0] == pytest.approx(1.0, abs=0.25)
 
 
 def test_wires_without_fluctuation_are_predicted_by_the_baseline_exactly():

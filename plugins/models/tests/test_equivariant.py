@@ -13,9 +13,9 @@ from sharvin.errors import InputError, ItemError, RigidAtomsUnknownError
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
-from sharvin_models.configs import EquivariantOptions
-from sharvin_models.equivariant_network import Coupling, EquivariantNetwork
-from sharvin_models.neighbour_graph import GraphBuilder, batched
+from sharvin_models.structures.configs import EquivariantOptions
+from sharvin_models.structures.equivariant_network import Coupling, EquivariantNetwork
+from sharvin_models.structures.neighbour_graph import GraphBuilder, batched
 
 GOLD, SILVER = 79, 47
 CPU = torch.device("cpu")

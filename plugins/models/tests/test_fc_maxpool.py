@@ -6,8 +6,8 @@ import sharvin
 import torch
 from sharvin.errors import InputError, RunError
 from sharvin.samples import Dataset, Features
-from sharvin_models.atom_network import AtomNetwork
-from sharvin_models.standardisation import common_scale, mean_and_inverse_spread
+from sharvin_models.atoms.atom_network import AtomNetwork
+from sharvin_models.training.standardisation import common_scale, mean_and_inverse_spread
 from torch.nn import functional
 
 SHAPE = {"atom_layers": (32, 32), "head_layers": (16,)}
@@ -149,7 +149,7 @@ def test_a_failed_fit_leaves_the_model_of_the_one_before(monkeypatch):
     def diverging(*_, **__):
         raise RunError("diverged")
 
-    monkeypatch.setattr("sharvin_models.trained_regressor.train", diverging)
+    monkeypatch.setattr("sharvin_models.training.trained_regressor.train", diverging)
     others = structures(8, seed=1)
     with pytest.raises(RunError, match="diverged"):
         model.fit(Dataset(others.samples, 10.0 * others.targets, others.groups), others, np.random.default_rng(0))

@@ -8,7 +8,7 @@ import sharvin
 import torch
 from sharvin.errors import InputError, RunError
 from sharvin.samples import Dataset, Features, Images
-from sharvin_models.symmetries import combinations_of, transform, transform_at_random
+from sharvin_models.images.symmetries import combinations_of, transform, transform_at_random
 
 LENGTH, WIDTH = 6, 5
 MODELS = {

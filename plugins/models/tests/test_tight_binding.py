@@ -14,9 +14,8 @@ from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
-from sharvin_models.configs import TightBindingOptions
-from sharvin_models.tight_binding_network import TightBindingNetwork, transmission
-from sharvin_models.wire_contacts import Bonds, Contact, WireBuilder, make_lead
+from sharvin_models.tight_binding.configs import TightBindingOptions
+from sharvin_models.tight_binding.network import TightBindingNetwork, transmission
 
 GOLD, SILVER = 79, 47
 SPACING = 2.04
@@ -88,7 +87,7 @@ def open_channels(frame):
     h00, h01 = full[:n, :n], full[:n, n : 2 * n]
     k = np.linspace(-np.pi, np.pi, 4001)
     bands = np.array([np.linalg.eigvalsh(h00 + h01 * np.exp(1j * q) + h01.T * np.exp(-1j * q)) for q in k])
-    return int(np.sum(np.diff(np.sign(bands - make_lead(electrode, Bonds()).fermi_energy), axis=0) != 0)) / 2
+    return int(np.sum(np.diff(np.sign(bands - electrode_surfaces(electrode, Bonds()).fermi_energy), axis=0) != 0)) / 2
 
 
 @pytest.mark.parametrize(
@@ -107,10 +106,12 @@ def test_the_fermi_energy_fills_half_of_an_fcc_band_whatever_the_cross_section()
     k = (np.arange(64) + 0.5) / 64 * 2 * np.pi
     a, b, c = np.meshgrid(k, k, k, indexing="ij")
     nearest = -2 * sum(np.cos(x) for x in (a, b, c, a - b, b - c, c - a))
-    energies = [make_lead(electrode_of(wire(size=size)), Bonds()).fermi_energy for size in (2, 3, 4)]
+    energies = [electrode_surfaces(electrode_of(wire(size=size)), Bonds()).fermi_energy for size in (2, 3, 4)]
     assert energies == pytest.approx([float(np.median(nearest))] * 3, abs=0.01)
     assert np.ptp(energies) < 1e-6
-    assert make_lead(electrode_of(wire(face=fcc111, layers=15)), Bonds()).fermi_energy == pytest.approx(energies[0], abs=0.01)
+    assert electrode_surfaces(electrode_of(wire(face=fcc111, layers=15)), Bonds()).fermi_energy == pytest.approx(
+        energies[0], abs=0.01
+    )
 
 
 def test_a_neck_of_single_atoms_has_one_channel_at_most():
@@ -134,7 +135,7 @@ def test_an_impurity_in_a_chain_reflects_as_in_the_textbook():
     """T = 4 − E² over 4 − E² + U² for an on-site energy U in a perfect chain."""
     energy, level = 0.4, 1.3
     g = np.atleast_2d((energy - 1j * np.sqrt(4 - energy**2)) / 2)
-    ends = Contact(np.array([0]), g), Contact(np.array([2]), g)
+    ends = SelfEnergy(np.array([0]), g), SelfEnergy(np.array([2]), g)
     chain = torch.tensor([[0.0, -1.0, 0.0], [-1.0, level, -1.0], [0.0, -1.0, 0.0]], dtype=torch.float64)
     exact = (4 - energy**2) / (4 - energy**2 + level**2)
     assert float(transmission(chain, *ends, energy)) == pytest.approx(exact, abs=1e-12)
@@ -181,7 +182,7 @@ def test_a_wire_does_not_depend_on_those_before_it():
         first, alone = together(frame, index), made_of(frame)
         assert np.array_equal(first.pairs, alone.pairs)
         for one, other in ((first.left, alone.left), (first.right, alone.right)):
-            np.testing.assert_allclose(one.self_energy, other.self_energy, atol=1e-12)
+            np.testing.assert_allclose(one.matrix, other.matrix, atol=1e-12)
 
 
 def test_an_electrode_that_is_not_ideal_is_refused_after_others_too():

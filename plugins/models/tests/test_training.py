@@ -6,8 +6,8 @@ import sharvin
 import torch
 from pydantic import ValidationError
 from sharvin.errors import InputError, RunError
-from sharvin_models.configs import TrainingOptions
-from sharvin_models.training import rate_factor, train
+from sharvin_models.training.configs import TrainingOptions
+from sharvin_models.training.training_loop import rate_factor, train
 from torch import nn
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)

@@ -9,9 +9,9 @@ import torch
 from pydantic import ValidationError
 from sharvin.frames import Frame, Frames
 from sharvin.samples import Dataset, DescribedFrames, Features
-from sharvin_models.atom_transformer import AtomTransformer
-from sharvin_models.configs import TransformerOptions
-from sharvin_models.layers import initialise
+from sharvin_models.atoms.atom_transformer import AtomTransformer
+from sharvin_models.atoms.configs import TransformerOptions
+from sharvin_models.training.layers import initialise
 from torch import nn
 
 SMALL = {

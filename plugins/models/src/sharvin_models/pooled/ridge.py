@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy.linalg import svd
 from sharvin.samples import Dataset, Prediction, Samples
 
-from sharvin_models.configs import RidgeOptions
-from sharvin_models.inputs import require_datasets, require_features, require_finite
-from sharvin_models.pooling import pooled
-from sharvin_models.saved_model import Arrays, SavedRegressor
-from sharvin_models.standardisation import mean_and_inverse_spread
+from sharvin_models.pooled.configs import RidgeOptions
+from sharvin_models.pooled.pooling import pooled
+from sharvin_models.training.inputs import require_datasets, require_features, require_finite
+from sharvin_models.training.saved_model import Arrays, SavedRegressor
+from sharvin_models.training.standardisation import mean_and_inverse_spread
 
 KINDS = ("per_atom", "per_structure")
 

@@ -26,8 +26,6 @@ from sharvin.frames import Frame
 from sharvin.junction import LAYER_TOLERANCE_A, Electrode, Junction
 from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
 
-from sharvin_models.neighbour_graph import Graph, GraphBuilder
-
 FULL = 0.82
 """Part of its range over which the hopping is not yet taken to zero."""
 ETA = 1e-7
@@ -42,19 +40,19 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Contact:
-    """What a lead adds to the device.
+class SelfEnergy:
+    """What a lead adds to the Hamiltonian of the device.
 
     Parameters
     ----------
     atoms : int64[k]
         Atoms of the device that couple to the lead.
-    self_energy : complex128[k, k]
-        Symmetric.
+    matrix : complex128[k, k]
+        Σ between these atoms; symmetric.
     """
 
     atoms: Integers
-    self_energy: NDArray[np.complex128]
+    matrix: NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ class Wire:
         In Å.
     bare : float32[n_pairs]
         Hopping t(r) as in the electrode's crystal.
-    left, right : Contact
+    left, right : SelfEnergy
     fermi_energy : float
         In units of the hopping at d, as `bare` is.
     """
@@ -80,8 +78,8 @@ class Wire:
     pairs: Integers
     distances: NDArray[np.float32]
     bare: NDArray[np.float32]
-    left: Contact
-    right: Contact
+    left: SelfEnergy
+    right: SelfEnergy
     fermi_energy: float
 
 
@@ -108,8 +106,8 @@ class Bonds:
 
 
 @dataclass(frozen=True, eq=False)
-class Lead:
-    """What a wire needs of one electrode.
+class ElectrodeSurfaces:
+    """What a wire needs of one electrode: its Fermi energy, and the surfaces of the leads that it is made of.
 
     Parameters
     ----------
@@ -146,7 +144,7 @@ class WireBuilder:
     def __init__(self, name: str, bonds: Bonds, cutoff: float, elements: tuple[int, ...]) -> None:
         self.name, self.bonds, self.cutoff = name, bonds, cutoff
         self._graph = GraphBuilder(name, cutoff, "mobile", elements)
-        self._leads: dict[bytes, Lead] = {}
+        self._surfaces: dict[bytes, ElectrodeSurfaces] = {}
         self._junctions: dict[bytes, Found] = {}
 
     def __call__(self, frame: Frame, index: int) -> Wire:
@@ -164,7 +162,7 @@ class WireBuilder:
         junction = self._junction(frame, index)
         left, right = (np.full(len(frame), -1, dtype=np.int64) for _ in range(2))
         left[junction.left], right[junction.right] = np.arange(len(junction.left)), np.arange(len(junction.right))
-        lead, opposite = (self.lead(electrode) for electrode in junction.electrodes()[1:])
+        lead, opposite = (self.surfaces(electrode) for electrode in junction.electrodes()[1:])
         outer = (left >= 0) | (right >= 0)
         graph = self._graph(replace(frame, rigid=outer), index)
         place = np.full(len(frame), -1, dtype=np.int64)
@@ -176,26 +174,26 @@ class WireBuilder:
                 f"{self.name}: structure {index} has fewer layers between its electrodes than the hopping reaches, "
                 f"{self.bonds.reach * lead.nearest_A:.2f} Å; add layers."
             )
-        contacts = []
+        self_energies = []
         for layer, green in ((left, lead.towards_right), (right, opposite.towards_left)):
             crossing = (layer[i] >= 0) & (place[j] >= 0)
             tau = np.zeros((int(layer.max()) + 1, graph.n_centres))
             np.add.at(tau, (layer[i[crossing]], place[j[crossing]]), self.bonds.hopping(r[crossing], lead.nearest_A))
             touched = np.flatnonzero(tau.any(axis=0))
-            contacts.append(Contact(touched, tau[:, touched].T @ green @ tau[:, touched]))
+            self_energies.append(SelfEnergy(touched, tau[:, touched].T @ green @ tau[:, touched]))
         inside = (place[i] >= 0) & (place[j] >= 0) & (i <= j)
         i, j, r = i[inside], j[inside], r[inside]
         # An atom and its own image are listed twice, an atom and another once; both count once in H + Hᵀ.
         bare = self.bonds.hopping(r, lead.nearest_A) * np.where(i == j, 0.5, 1.0)
         pairs = np.stack([place[i], place[j]])
-        at_left, at_right = contacts
+        at_left, at_right = self_energies
         return Wire(graph, pairs, r.astype(np.float32), bare.astype(np.float32), at_left, at_right, lead.fermi_energy)
 
-    def lead(self, electrode: Electrode) -> Lead:
-        """What a lead contributes, from the cache if it was there before."""
-        if electrode.key not in self._leads:
-            self._leads[electrode.key] = make_lead(electrode, self.bonds)
-        return self._leads[electrode.key]
+    def surfaces(self, electrode: Electrode) -> ElectrodeSurfaces:
+        """What an electrode contributes, from the cache if it was there before."""
+        if electrode.key not in self._surfaces:
+            self._surfaces[electrode.key] = electrode_surfaces(electrode, self.bonds)
+        return self._surfaces[electrode.key]
 
     def _junction(self, frame: Frame, index: int) -> Junction:
         """The electrodes of a frame; those of an earlier one where looking for them again would find the same."""
@@ -218,7 +216,7 @@ class WireBuilder:
         if len(numbers) > 1:
             found = " and ".join(chemical_symbols[z] for z in numbers)
             raise InputError(f"the electrodes are of {found}, and one orbital an atom describes electrodes of one element only.")
-        first, second = self.lead(left), self.lead(right)
+        first, second = self.surfaces(left), self.surfaces(right)
         if max(abs(first.nearest_A - second.nearest_A), abs(first.fermi_energy - second.fermi_energy)) > 1e-3:
             raise InputError("the two electrodes are different crystals; take the same for both.")
         if self.cutoff < self.bonds.reach * first.nearest_A:
@@ -269,7 +267,7 @@ class Found:
         return True
 
 
-def make_lead(electrode: Electrode, bonds: Bonds) -> Lead:
+def electrode_surfaces(electrode: Electrode, bonds: Bonds) -> ElectrodeSurfaces:
     """Fermi energy and surface Green functions of an electrode; the transverse cell is taken at Γ."""
     nearest = _nearest(electrode)
     pairs = _neighbours(electrode, bonds.reach * nearest)
@@ -282,7 +280,7 @@ def make_lead(electrode: Electrode, bonds: Bonds) -> Lead:
     np.add.at(h01, (i[next_], j[next_]), t[next_])
     energy = half_filling(electrode, i, j, shifts, t)
     towards_right, towards_left = decimate((energy + 1j * ETA) * np.eye(n) - h00[None], -h01[None] + 0j, -h01.T[None] + 0j)
-    return Lead(nearest, energy, towards_right[0], towards_left[0])
+    return ElectrodeSurfaces(nearest, energy, towards_right[0], towards_left[0])
 
 
 def half_filling(electrode: Electrode, i: Integers, j: Integers, shifts: Integers, hoppings: Floats) -> float:

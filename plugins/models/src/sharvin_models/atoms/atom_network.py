@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.row_network import RowNetwork
+from sharvin_models.atoms.row_network import RowNetwork
 
 
 class AtomNetwork(RowNetwork):

@@ -2,8 +2,8 @@ r"""Kernel ridge regression: a prediction is a sum over the training structures,
 
 .. math:: G(x) = \bar G + \sum_i w_i\, k(x, x_i), \qquad (K + \alpha 1)\, w = G - \bar G,
 
-with the kernels of :mod:`sharvin_models.structure_kernels` (C. Saunders, A. Gammerman and V. Vovk, ICML 15, 515 (1998)). Rows of
-atoms are first pooled to one row x a structure, so the cost does not grow with the atoms: with n training structures, memory n²,
+with the kernels of :mod:`sharvin_models.pooled.structure_kernels` (C. Saunders, A. Gammerman and V. Vovk, ICML 15, 515 (1998)).
+Rows of atoms are first pooled to one row x a structure, so the cost does not grow with the atoms: with n training structures, memory n²,
 time n³/3 for each width and penalty, and n kernels a prediction.
 """
 
@@ -17,12 +17,12 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sharvin.errors import InputError
 from sharvin.samples import Dataset, Prediction, Samples
 
-from sharvin_models.configs import KernelRidgeOptions
-from sharvin_models.inputs import require_datasets, require_features
-from sharvin_models.pooling import pooled
-from sharvin_models.saved_model import Arrays, SavedRegressor
-from sharvin_models.standardisation import common_scale, mean_and_inverse_spread
-from sharvin_models.structure_kernels import all_separations, kernel_values, median_separation, of_length_one, separations
+from sharvin_models.pooled.configs import KernelRidgeOptions
+from sharvin_models.pooled.pooling import pooled
+from sharvin_models.pooled.structure_kernels import all_separations, kernel_values, median_separation, of_length_one, separations
+from sharvin_models.training.inputs import require_datasets, require_features
+from sharvin_models.training.saved_model import Arrays, SavedRegressor
+from sharvin_models.training.standardisation import common_scale, mean_and_inverse_spread
 
 NAME = "kernel_ridge"
 KINDS = ("per_atom", "per_structure")

@@ -87,4 +87,4 @@ class PairCorrelations(nn.Module):
         variance = fluctuation.square().mean((1, 2), keepdim=True) + SMALLEST_VARIANCE
         result = (result / (variance * self.pairs.sqrt())).clamp(-LARGEST, LARGEST)
         result[:, 0, 0] = mean[:, 0, 0]
-        return result.flatten(1)
+        return result.flatten(1)  # type: ignore[no-any-return]

@@ -1,13 +1,16 @@
-"""Regressor ``fc_maxpool``: the network of :mod:`sharvin_models.atom_network`, trained by :mod:`sharvin_models.training`."""
+"""Regressor ``fc_maxpool``: the network of :mod:`sharvin_models.atoms.atom_network`.
+
+It is trained by :mod:`sharvin_models.training.training_loop`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin_models.atom_network import AtomNetwork
-from sharvin_models.atom_regressor import AtomRegressor
-from sharvin_models.configs import FcMaxpoolOptions
+from sharvin_models.atoms.atom_network import AtomNetwork
+from sharvin_models.atoms.atom_regressor import AtomRegressor
+from sharvin_models.atoms.configs import FcMaxpoolOptions
 
 
 class FcMaxpool(AtomRegressor[FcMaxpoolOptions]):

@@ -1,4 +1,7 @@
-"""Regressor ``tight_binding``: the learnt Hamiltonian of :mod:`sharvin_models.tight_binding_network`, straight from structures.
+"""Regressor ``tight_binding``: the learnt Hamiltonian of :mod:`sharvin_models.tight_binding.network`, straight from structures.
+
+It belongs to the regressors and not to the transport solvers, because its parameters are trained on conductances and it states no
+Hamiltonian that another solver could use. What is the physics of leads, such as surface Green functions, comes from the core.
 
 It predicts conductances in G0 and nothing else. Wires of the training and validation structures are made once and kept: 0.3 kB an
 atom of the device, and 16 k² bytes for each contact of k atoms. A structure with n atoms between the electrodes' principal layers
@@ -17,13 +20,13 @@ from sharvin.frames import Frames
 from sharvin.samples import Dataset, Samples
 from torch import Tensor
 
-from sharvin_models.configs import TightBindingOptions
-from sharvin_models.inputs import require_frame_datasets, require_frames
-from sharvin_models.saved_model import Arrays
-from sharvin_models.standardisation import TargetScale
-from sharvin_models.tight_binding_network import TightBindingNetwork
-from sharvin_models.trained_regressor import LearningProblem, TrainedRegressor
-from sharvin_models.wire_contacts import Bonds, Wire, WireBuilder
+from sharvin_models.tight_binding.configs import TightBindingOptions
+from sharvin_models.tight_binding.network import TightBindingNetwork
+from sharvin_models.tight_binding.wire_contacts import Bonds, Wire, WireBuilder
+from sharvin_models.training.inputs import require_frame_datasets, require_frames
+from sharvin_models.training.saved_model import Arrays
+from sharvin_models.training.standardisation import TargetScale
+from sharvin_models.training.trained_regressor import LearningProblem, TrainedRegressor
 
 ROUNDING_G0 = 1e-6
 """Below zero, what may be a solver's rounding."""
@@ -33,7 +36,7 @@ class TightBinding(TrainedRegressor[TightBindingOptions, TightBindingNetwork, li
     """One orbital an atom, on-site energies and hoppings learnt, conductance by Green functions; kind ``graph``.
 
     Structures that are not wires between two crystalline electrodes of one element, and elements that the training had not, are
-    refused, see :class:`~sharvin_models.wire_contacts.WireBuilder`.
+    refused, see :class:`~sharvin_models.tight_binding.wire_contacts.WireBuilder`.
 
     Parameters
     ----------

@@ -1,12 +1,12 @@
 r"""A tight-binding Hamiltonian with one orbital an atom, learnt from conductances.
 
-An equivariant network (:class:`~sharvin_models.equivariant_network.AtomInvariants`) gives every atom of the device invariants
-:math:`x_i` of its surroundings. From them come its on-site energy and its hoppings,
+An equivariant network (:class:`~sharvin_models.structures.equivariant_network.AtomInvariants`) gives every atom of the
+device invariants :math:`x_i` of its surroundings. From them come its on-site energy and its hoppings,
 
 .. math:: H_{ii} = u(x_i), \qquad H_{ij} = t(r_{ij})\, e^{m(x_i + x_j,\, r_{ij})},
 
-with the electrodes' t(r) and self-energies (:mod:`~sharvin_models.wire_contacts`), and the prediction is the transmission at the
-Fermi energy (Caroli et al., J. Phys. C 4, 916 (1971); Fisher and Lee, Phys. Rev. B 23, 6851 (1981)),
+with the electrodes' t(r) and self-energies (:mod:`~sharvin_models.tight_binding.wire_contacts`), and the prediction is the
+transmission at the Fermi energy (Caroli et al., J. Phys. C 4, 916 (1971); Fisher and Lee, Phys. Rev. B 23, 6851 (1981)),
 
 .. math:: T = \mathrm{Tr}\,[\Gamma_L G\,\Gamma_R G^\dagger], \qquad G = (E_F - H - \Sigma_L - \Sigma_R)^{-1}, \qquad
           \Gamma = i(\Sigma - \Sigma^\dagger),
@@ -27,10 +27,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sharvin_models.configs import TightBindingOptions
-from sharvin_models.equivariant_network import AtomInvariants, dense
-from sharvin_models.neighbour_graph import batched
-from sharvin_models.wire_contacts import Contact, Wire
+from sharvin_models.structures.equivariant_network import AtomInvariants, dense
+from sharvin_models.structures.neighbour_graph import batched
+from sharvin_models.tight_binding.configs import TightBindingOptions
+from sharvin_models.tight_binding.wire_contacts import SelfEnergy, Wire
 
 _AT_THE_START = 0.03
 """Spread of the last layers' weights before training: nearly the hopping and the on-site energies of the electrodes."""
@@ -43,7 +43,7 @@ class TightBindingNetwork(AtomInvariants):
     ----------
     n_species : int
     mean_neighbours : float
-        See :class:`~sharvin_models.equivariant_network.AtomInvariants`.
+        See :class:`~sharvin_models.structures.equivariant_network.AtomInvariants`.
     options : TightBindingOptions
     """
 
@@ -85,13 +85,13 @@ class TightBindingNetwork(AtomInvariants):
             last.weight *= _AT_THE_START
 
 
-def transmission(hamiltonian: Tensor, left: Contact, right: Contact, energy: float) -> Tensor:
+def transmission(hamiltonian: Tensor, left: SelfEnergy, right: SelfEnergy, energy: float) -> Tensor:
     """Landauer transmission of a device, a scalar that gradients pass through.
 
     Parameters
     ----------
     hamiltonian : float[n, n]
-    left, right : Contact
+    left, right : SelfEnergy
     energy : float
         Where T is taken, on the scale of the Hamiltonian.
 
@@ -105,9 +105,9 @@ def transmission(hamiltonian: Tensor, left: Contact, right: Contact, energy: flo
         return (hamiltonian * 0.0).sum().double()
     matrix = energy * torch.eye(n, dtype=torch.complex128, device=hamiltonian.device) - hamiltonian
     sigmas = []
-    for contact in (left, right):
-        sigma = torch.from_numpy(contact.self_energy).to(hamiltonian.device)
-        atoms = torch.from_numpy(contact.atoms).to(hamiltonian.device)
+    for lead in (left, right):
+        sigma = torch.from_numpy(lead.matrix).to(hamiltonian.device)
+        atoms = torch.from_numpy(lead.atoms).to(hamiltonian.device)
         matrix = matrix.index_put((atoms[:, None], atoms), -sigma, accumulate=True)
         sigmas.append((atoms, 1j * (sigma - sigma.mH)))
     (at_left, gamma_left), (at_right, gamma_right) = sigmas

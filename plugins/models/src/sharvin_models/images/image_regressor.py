@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 from sharvin.samples import Dataset, Images, Samples
 from torch import Tensor, nn
 
-from sharvin_models.baseline import Baseline
-from sharvin_models.configs import ImageOptions
-from sharvin_models.inputs import require_image_datasets, require_images
-from sharvin_models.layers import initialise
-from sharvin_models.pair_correlations import PairCorrelations
-from sharvin_models.saved_model import Arrays
-from sharvin_models.symmetries import combinations_of, transform, transform_at_random
-from sharvin_models.trained_regressor import LearningProblem, TrainedRegressor
+from sharvin_models.images.configs import ImageOptions
+from sharvin_models.images.mean_energy_scale import MeanEnergyScale
+from sharvin_models.images.pair_correlations import PairCorrelations
+from sharvin_models.images.symmetries import combinations_of, transform, transform_at_random
+from sharvin_models.training.inputs import require_image_datasets, require_images
+from sharvin_models.training.layers import initialise
+from sharvin_models.training.saved_model import Arrays
+from sharvin_models.training.trained_regressor import LearningProblem, TrainedRegressor
 
-_BASELINE = ("knots", "centre", "spread")
+_FIELDS = ("knots", "centre", "spread")
 BATCH = 64
 """Images in a batch of predictions."""
 
@@ -51,7 +51,7 @@ class ImageRegressor(TrainedRegressor[O, nn.Module, Images], Generic[O]):
         super().__init__(options)
         self._shape = (0, 0)
         self._image_mean, self._image_spread = 0.0, 1.0
-        self._baseline = Baseline.constant(np.zeros(1))
+        self._energy_scale = MeanEnergyScale.constant(np.zeros(1))
 
     @abstractmethod
     def _build(self, shape: tuple[int, int]) -> nn.Module:
@@ -61,8 +61,8 @@ class ImageRegressor(TrainedRegressor[O, nn.Module, Images], Generic[O]):
         images, validation_images = require_image_datasets(data, validation, self.name)
         self._image_mean, self._image_spread = _mean_and_spread(images.values)
         energies = self._mean_energies(images)
-        self._baseline = self._fit_baseline(energies, data.targets)
-        centre, spread = self._baseline(energies)
+        self._energy_scale = self._fit_energy_scale(energies, data.targets)
+        centre, spread = self._energy_scale(energies)
         unit = float(spread.mean())
         weights = torch.from_numpy((spread / unit).astype(np.float32)).to(self._device)
         self._shape = (images.values.shape[1], images.values.shape[2])
@@ -93,26 +93,26 @@ class ImageRegressor(TrainedRegressor[O, nn.Module, Images], Generic[O]):
             for row, element in enumerate(group):
                 output = network(self._standard(transform(batch, element)))
                 scaled[row, begin : begin + BATCH] = output[: len(values)].cpu().numpy()
-        centre, spread = self._baseline(self._mean_energies(inputs))
+        centre, spread = self._energy_scale(self._mean_energies(inputs))
         return centre + spread * np.sort(scaled, axis=0).mean(axis=0)  # type: ignore[no-any-return]
 
     def _scales(self) -> tuple[dict[str, Any], Arrays]:
         description = {"shape": list(self._shape), "image_mean": self._image_mean, "image_spread": self._image_spread}
-        return description, {f"baseline.{field}": getattr(self._baseline, field) for field in _BASELINE}
+        return description, {f"baseline.{field}": getattr(self._energy_scale, field) for field in _FIELDS}
 
     def _rebuilt(self, description: dict[str, Any], arrays: Arrays) -> nn.Module:
         self._shape = (description["shape"][0], description["shape"][1])
         self._image_mean, self._image_spread = description["image_mean"], description["image_spread"]
-        self._baseline = Baseline(*(arrays.pop(f"baseline.{field}") for field in _BASELINE))
+        self._energy_scale = MeanEnergyScale(*(arrays.pop(f"baseline.{field}") for field in _FIELDS))
         return self._build(self._shape)
 
-    def _fit_baseline(self, energies: NDArray[np.float64], targets: NDArray[np.float64]) -> Baseline:
+    def _fit_energy_scale(self, energies: NDArray[np.float64], targets: NDArray[np.float64]) -> MeanEnergyScale:
         if self.options.baseline == "none":
-            return Baseline.constant(targets)
-        return Baseline.fit(energies, targets, median=self.options.loss != "mse")
+            return MeanEnergyScale.constant(targets)
+        return MeanEnergyScale.fit(energies, targets, median=self.options.loss != "mse")
 
     def _mean_energies(self, images: Images) -> NDArray[np.float64]:
-        """What the baseline depends on, float64[n]; sorted sums, so that reflected images have the same bits."""
+        """What centre and spread depend on, float64[n]; sorted sums, so that reflected images have the same bits."""
         if self.options.baseline == "none":
             return np.zeros(len(images))
         parts = [np.sort(block.reshape(len(block), -1), axis=1).mean(axis=1) for block in _blocks(images.values)]

@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.configs import TransformerOptions
-from sharvin_models.layers import ACTIVATIONS, Dense, initialise
-from sharvin_models.row_network import RowNetwork
+from sharvin_models.atoms.configs import TransformerOptions
+from sharvin_models.atoms.row_network import RowNetwork
+from sharvin_models.training.layers import ACTIVATIONS, Dense, initialise
 
 Shape = tuple[int, int]
 """Structures in a group, and atoms of each."""

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.configs import CnnOptions
-from sharvin_models.image_regressor import ImageRegressor
-from sharvin_models.layers import ACTIVATIONS, Convolution, Dense, ResidualBlock
-from sharvin_models.pair_correlations import PairCorrelations
+from sharvin_models.images.configs import CnnOptions
+from sharvin_models.images.image_regressor import ImageRegressor
+from sharvin_models.images.pair_correlations import PairCorrelations
+from sharvin_models.training.layers import ACTIVATIONS, Convolution, Dense, ResidualBlock
 
 
 class Cnn(ImageRegressor[CnnOptions]):

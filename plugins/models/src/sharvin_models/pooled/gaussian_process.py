@@ -24,13 +24,13 @@ from sharvin.errors import RunError
 from sharvin.samples import Dataset, Prediction, Samples
 from torch import Tensor
 
-from sharvin_models.configs import GaussianProcessOptions
-from sharvin_models.inputs import require_datasets, require_features
-from sharvin_models.pooling import pooled
-from sharvin_models.saved_model import Arrays, SavedRegressor
-from sharvin_models.standardisation import common_scale, mean_and_inverse_spread
-from sharvin_models.structure_kernels import all_separations, kernel_values, median_separation, separations
-from sharvin_models.training import threads
+from sharvin_models.pooled.configs import GaussianProcessOptions
+from sharvin_models.pooled.pooling import pooled
+from sharvin_models.pooled.structure_kernels import all_separations, kernel_values, median_separation, separations
+from sharvin_models.training.inputs import require_datasets, require_features
+from sharvin_models.training.saved_model import Arrays, SavedRegressor
+from sharvin_models.training.standardisation import common_scale, mean_and_inverse_spread
+from sharvin_models.training.training_loop import threads
 
 with warnings.catch_warnings():
     # GPyTorch compiles a solver that is not used here with a function that newer torch announces the end of.

@@ -20,12 +20,12 @@ from sharvin.errors import InputError
 from sharvin.samples import Dataset, FeatureRows, Features, Prediction, Samples
 from torch import Tensor
 
-from sharvin_models.configs import AtomOptions
-from sharvin_models.inputs import require_datasets, require_features, require_finite, structure_of
-from sharvin_models.row_network import RowNetwork
-from sharvin_models.saved_model import Arrays
-from sharvin_models.standardisation import TargetScale, common_scale, mean_and_inverse_spread_of
-from sharvin_models.trained_regressor import LearningProblem, TrainedRegressor
+from sharvin_models.atoms.configs import AtomOptions
+from sharvin_models.atoms.row_network import RowNetwork
+from sharvin_models.training.inputs import require_datasets, require_features, require_finite, structure_of
+from sharvin_models.training.saved_model import Arrays
+from sharvin_models.training.standardisation import TargetScale, common_scale, mean_and_inverse_spread_of
+from sharvin_models.training.trained_regressor import LearningProblem, TrainedRegressor
 
 KINDS = ("per_atom",)
 

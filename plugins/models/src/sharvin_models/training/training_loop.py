@@ -20,8 +20,8 @@ from sharvin.errors import InputError, RunError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.checkpoint import Progress, TrainingState, Weights, fingerprint_of
-from sharvin_models.configs import MACHINE, TrainingOptions
+from sharvin_models.training.checkpoint import Progress, TrainingState, Weights, fingerprint_of
+from sharvin_models.training.configs import MACHINE, TrainingOptions
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate of `one_cycle` rises linearly."""

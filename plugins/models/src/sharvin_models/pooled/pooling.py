@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sharvin.errors import InputError
 from sharvin.samples import FeatureRows
 
-from sharvin_models.inputs import rows_of
-from sharvin_models.structure_kernels import of_length_one
+from sharvin_models.pooled.structure_kernels import of_length_one
+from sharvin_models.training.inputs import rows_of
 
 POOL: dict[str, Callable[..., Any]] = {"mean": np.mean, "max": np.max, "sum": np.sum}
 

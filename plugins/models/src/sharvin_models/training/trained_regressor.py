@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sharvin.samples import Dataset, Prediction, Samples
 from torch import Tensor, nn
 
-from sharvin_models.checkpoint import require_folder
-from sharvin_models.configs import TrainingOptions
-from sharvin_models.saved_model import Arrays, SavedRegressor
-from sharvin_models.training import device_of, threads, train
+from sharvin_models.training.checkpoint import require_folder
+from sharvin_models.training.configs import TrainingOptions
+from sharvin_models.training.saved_model import Arrays, SavedRegressor
+from sharvin_models.training.training_loop import device_of, threads, train
 
 O = TypeVar("O", bound=TrainingOptions)  # noqa: E741
 Network = TypeVar("Network", bound=nn.Module)
@@ -36,7 +36,7 @@ class LearningProblem(Generic[Network, Inputs]):
     network : torch.nn.Module
         Initialised, where it is to compute.
     predict : callable
-        See :func:`~sharvin_models.training.train`.
+        See :func:`~sharvin_models.training.training_loop.train`.
     targets : float64[n_samples]
         Standardised.
     unit : float

@@ -1,4 +1,4 @@
-"""Regressor ``equivariant``: the network of :mod:`sharvin_models.equivariant_network` on graphs of the structures themselves.
+"""Regressor ``equivariant``: the network of :mod:`~sharvin_models.structures.equivariant_network` on graphs of structures.
 
 Graphs of the training and validation structures are made once and kept, 0.3 kB a centre; radial functions and spherical harmonics
 are made for every batch. Predictions pass one structure at a time, so that they do not depend on the others, bit for bit.
@@ -16,20 +16,20 @@ from sharvin.frames import Frames
 from sharvin.samples import Dataset, Samples
 from torch import Tensor
 
-from sharvin_models.configs import EquivariantOptions
-from sharvin_models.equivariant_network import EquivariantNetwork
-from sharvin_models.inputs import require_frame_datasets, require_frames
-from sharvin_models.neighbour_graph import Graph, GraphBatch, GraphBuilder, batched
-from sharvin_models.saved_model import Arrays
-from sharvin_models.standardisation import TargetScale
-from sharvin_models.trained_regressor import LearningProblem, TrainedRegressor
+from sharvin_models.structures.configs import EquivariantOptions
+from sharvin_models.structures.equivariant_network import EquivariantNetwork
+from sharvin_models.structures.neighbour_graph import Graph, GraphBatch, GraphBuilder, batched
+from sharvin_models.training.inputs import require_frame_datasets, require_frames
+from sharvin_models.training.saved_model import Arrays
+from sharvin_models.training.standardisation import TargetScale
+from sharvin_models.training.trained_regressor import LearningProblem, TrainedRegressor
 
 
 class Equivariant(TrainedRegressor[EquivariantOptions, EquivariantNetwork, list[Graph]]):
     """E(3)-equivariant message passing between atoms, pooling over atoms, dense head; kind ``graph``.
 
     Structures of elements that the training had not, without atoms, or of which no graph can be made are refused, see
-    :class:`~sharvin_models.neighbour_graph.GraphBuilder`.
+    :class:`~sharvin_models.structures.neighbour_graph.GraphBuilder`.
 
     Parameters
     ----------

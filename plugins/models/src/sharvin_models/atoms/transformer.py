@@ -1,6 +1,6 @@
-"""Regressor ``transformer``: the network of :mod:`sharvin_models.atom_transformer`, trained by :mod:`sharvin_models.training`.
+"""Regressor ``transformer``: the network of :mod:`sharvin_models.atoms.atom_transformer`.
 
-Attention lets what an atom contributes depend on all others, however far, or on those within a reach along the wire; the maximum
+It is trained by :mod:`sharvin_models.training.training_loop`. Attention lets what an atom contributes depend on all others, however far, or on those within a reach along the wire; the maximum
 of ``fc_maxpool`` knows surroundings within the cutoff of the descriptor alone.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin_models.atom_regressor import AtomRegressor
-from sharvin_models.atom_transformer import AtomTransformer
-from sharvin_models.configs import TransformerOptions
+from sharvin_models.atoms.atom_regressor import AtomRegressor
+from sharvin_models.atoms.atom_transformer import AtomTransformer
+from sharvin_models.atoms.configs import TransformerOptions
 
 
 class Transformer(AtomRegressor[TransformerOptions]):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sharvin_models.configs import DnnOptions
-from sharvin_models.image_regressor import ImageRegressor
-from sharvin_models.layers import Dense
-from sharvin_models.pair_correlations import PairCorrelations
+from sharvin_models.images.configs import DnnOptions
+from sharvin_models.images.image_regressor import ImageRegressor
+from sharvin_models.images.pair_correlations import PairCorrelations
+from sharvin_models.training.layers import Dense
 
 
 class Dnn(ImageRegressor[DnnOptions]):

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from sharvin.errors import InputError
 from sharvin.options import Options
 
-from sharvin_models.configs import MACHINE
+from sharvin_models.training.configs import MACHINE
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -25,7 +25,7 @@ PER_BIN = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Baseline:
+class MeanEnergyScale:
     """Centre c and spread s at ascending mean energies ``knots``; each float64[n_bins]."""
 
     knots: NDArray[np.float64]
@@ -33,12 +33,12 @@ class Baseline:
     spread: NDArray[np.float64]
 
     @classmethod
-    def constant(cls, targets: NDArray[np.float64]) -> Baseline:
+    def constant(cls, targets: NDArray[np.float64]) -> MeanEnergyScale:
         """Mean and standard deviation of the targets, whatever the wire; a spread of 1 if they are all equal."""
         return cls(np.zeros(1), np.array([targets.mean()]), np.array([targets.std() or 1.0]))
 
     @classmethod
-    def fit(cls, energies: NDArray[np.float64], targets: NDArray[np.float64], median: bool) -> Baseline:
+    def fit(cls, energies: NDArray[np.float64], targets: NDArray[np.float64], median: bool) -> MeanEnergyScale:
         """Median or mean, and mean absolute deviation from it, of the targets in bins of the mean on-site energies.
 
         Parameters

@@ -34,8 +34,8 @@ from e3nn import o3  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.configs import EquivariantOptions, MessageOptions
-from sharvin_models.neighbour_graph import GraphBatch
+from sharvin_models.structures.configs import EquivariantOptions, MessageOptions
+from sharvin_models.structures.neighbour_graph import GraphBatch
 
 ENVELOPE_POWER = 6
 """Of the polynomial that takes the radial functions to zero."""

@@ -1,0 +1,1 @@
+"""Networks on rows of features, one row per atom."""

@@ -1,0 +1,1 @@
+"""Networks on grids of on-site energies."""

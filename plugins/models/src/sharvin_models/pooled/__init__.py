@@ -1,0 +1,1 @@
+"""Linear and kernel regressors on features pooled over the atoms of a structure."""

@@ -1,0 +1,1 @@
+"""Equivariant networks on the structures themselves."""

@@ -1,0 +1,1 @@
+"""A tight-binding Hamiltonian that is learnt from conductances, and the wires that it is a Hamiltonian of."""

@@ -1,0 +1,1 @@
+"""What every trained network shares: options, training, progress, the file of a model, checks of samples."""
