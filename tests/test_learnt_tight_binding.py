@@ -13,6 +13,7 @@ from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_models.tight_binding.configs import TightBindingOptions
 from sharvin_models.tight_binding.network import TightBindingNetwork
+from sharvin_models.tight_binding.wire_contacts import Bonds, WireBuilder
 
 
 def crystal_hopping(frame, nearest_A, bonds):

@@ -16,6 +16,7 @@ from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
 from sharvin_models.tight_binding.configs import TightBindingOptions
 from sharvin_models.tight_binding.network import TightBindingNetwork, transmission
+from sharvin_models.tight_binding.wire_contacts import Bonds, SelfEnergy, WireBuilder, electrode_surfaces
 
 GOLD, SILVER = 79, 47
 SPACING = 2.04

@@ -26,6 +26,8 @@ from sharvin.frames import Frame
 from sharvin.junction import LAYER_TOLERANCE_A, Electrode, Junction
 from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
 
+from sharvin_models.structures.neighbour_graph import Graph, GraphBuilder
+
 FULL = 0.82
 """Part of its range over which the hopping is not yet taken to zero."""
 ETA = 1e-7
