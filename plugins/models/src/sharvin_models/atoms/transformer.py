@@ -1,7 +1,8 @@
 """Regressor ``transformer``: the network of :mod:`sharvin_models.atoms.atom_transformer`.
 
-It is trained by :mod:`sharvin_models.training.training_loop`. Attention lets what an atom contributes depend on all others, however far, or on those within a reach along the wire; the maximum
-of ``fc_maxpool`` knows surroundings within the cutoff of the descriptor alone.
+It is trained by :mod:`sharvin_models.training.training_loop`. Attention lets what an atom contributes depend on all others,
+however far, or on those within a reach along the wire; the maximum of ``fc_maxpool`` knows surroundings within the cutoff of the
+descriptor alone.
 """
 
 from __future__ import annotations

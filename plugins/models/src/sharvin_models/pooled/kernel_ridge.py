@@ -3,8 +3,8 @@ r"""Kernel ridge regression: a prediction is a sum over the training structures,
 .. math:: G(x) = \bar G + \sum_i w_i\, k(x, x_i), \qquad (K + \alpha 1)\, w = G - \bar G,
 
 with the kernels of :mod:`sharvin_models.pooled.structure_kernels` (C. Saunders, A. Gammerman and V. Vovk, ICML 15, 515 (1998)).
-Rows of atoms are first pooled to one row x a structure, so the cost does not grow with the atoms: with n training structures, memory n²,
-time n³/3 for each width and penalty, and n kernels a prediction.
+Rows of atoms are first pooled to one row x per structure, so the cost does not grow with the atoms: with n training structures,
+memory n², time n³/3 for each width and penalty, and n kernels per prediction.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ from sharvin_models.structures.neighbour_graph import batched
 from sharvin_models.tight_binding.configs import TightBindingOptions
 from sharvin_models.tight_binding.wire_contacts import SelfEnergy, Wire
 
+_LARGEST_EXPONENT = 20.0
+"""Of the factor on a hopping: it keeps a fit that strays from overflowing, and is far beyond any hopping of a metal."""
 _AT_THE_START = 0.03
 """Spread of the last layers' weights before training: nearly the hopping and the on-site energies of the electrodes."""
 
@@ -72,7 +74,9 @@ class TightBindingNetwork(AtomInvariants):
             first, second = torch.from_numpy(wire.pairs).to(atoms.device)
             radial = self.radial_functions(torch.from_numpy(wire.distances).to(atoms).unsqueeze(-1))
             hidden = functional.silu(self.hopping(torch.cat([invariants[first] + invariants[second], radial], 1)))
-            hoppings = torch.from_numpy(wire.bare).to(atoms) * torch.exp(self.strength(hidden).squeeze(-1))
+            hoppings = torch.from_numpy(wire.bare).to(atoms) * torch.exp(
+                self.strength(hidden).squeeze(-1).clamp(max=_LARGEST_EXPONENT)
+            )
             half = atoms.new_zeros(len(energies), len(energies)).index_put((first, second), hoppings, accumulate=True)
             result.append(half + half.T + torch.diag(energies))
         return result
