@@ -132,7 +132,7 @@ def test_one_wrong_setting_is_one_sentence(study, setting, words):
     [
         (("[3, 3, 5]", "[3, 3, 3]"), 10, "structure: the left electrode"),
         (("[3, 3, 5]", "[3, 3, 4]"), 10, "electrode"),
-        (("[3, 3, 5]", "[3, 3, 5]\n  rigid_layers: 1"), 11, "of which 1 is rigid"),
+        (("[3, 3, 5]", "[3, 3, 5]\n  rigid_layers: 1"), 10, "of which 1 is rigid"),
         (("4.08", "0.408"), 8, "lattice_constant 0.408: neighbouring atoms are 0.288 Å apart"),
         (("4.08", "408"), 8, "these look like pm"),
         (("Au_u3.eam}", "Ag_u3.eam}"), 11, "eam has no parameters for Au"),

@@ -145,6 +145,10 @@ TERMS_OF_THE_CORE = {
 """Names of options that are also terms of the core's own types and files."""
 
 
+ORDINARY_WORDS = {"arrays", "dense"}
+"""Names of parts that are words of English as well."""
+
+
 def words_in_texts(path):
     """(word, line) of all texts in a module that are no documentation: messages, keys, names."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -158,35 +162,22 @@ def words_in_texts(path):
             yield from ((word, node.lineno) for word in re.findall(r"[A-Za-z]\w+", node.value))
 
 
-def names_of_parts_and_options(kinds_of_studies):
+def names_of_parts_and_options():
     """Names of parts of plugins, and names of their options that no other use of the word explains."""
     found = registry()
     parts = [part for parts in found.parts.values() for part in parts.values() if part.distribution != "sharvin-core"]
-    parts = [part for part in parts if kinds_of_studies or part.kind != "workflows"]
     options = {option for part in parts for option in found.options_model(part).model_fields if "_" in option}
-    return {part.component.name for part in parts} - set(HEAVY_PACKAGES), options - set(TERMS_OF_THE_CORE)
+    return {part.component.name for part in parts} - set(HEAVY_PACKAGES) - ORDINARY_WORDS, options - set(TERMS_OF_THE_CORE)
 
 
 def test_the_core_names_no_part_no_study_and_no_option_of_them():
-    parts, options = names_of_parts_and_options(kinds_of_studies=True)
+    parts, options = names_of_parts_and_options()
     named = [
         f"{path.relative_to(ROOT)}:{line}: {word}"
         for path in modules("sharvin")
         if "testing" not in path.parts  # the kit's doubles have options of their own
         for word, line in words_in_texts(path)
         if word in parts | options
-    ]
-    assert named == []
-
-
-def test_studies_name_no_part_and_no_option_of_one():
-    parts, options = names_of_parts_and_options(kinds_of_studies=False)
-    own = {option for part in registry().parts["workflows"].values() for option in registry().options_model(part).model_fields}
-    named = [
-        f"{path.relative_to(ROOT)}:{line}: {word}"
-        for path in modules("sharvin_studies")
-        for word, line in words_in_texts(path)
-        if word in parts | (options - own)
     ]
     assert named == []
 

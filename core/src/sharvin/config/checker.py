@@ -57,7 +57,8 @@ class Checker:
         if isinstance(values["executor"], dict):
             values["executor"] = {**DEFAULTS["executor"], **values["executor"]}
         if "workflow" not in values:
-            self.complain(("workflow",), "name the study to run, for example workflow: break_junction.")
+            installed = ", ".join(sorted(self.registry.parts["workflows"])) or "none; install sharvin-studies"
+            self.complain(("workflow",), f"name the study to run; installed: {installed}.")
         for key in values:
             if key not in RUN_KEYS and key not in KIND_OF:
                 hint = did_you_mean(key, [*RUN_KEYS, *KIND_OF, "profiles"])

@@ -212,7 +212,7 @@ def read_document(path: Path) -> Document:
     if tree is None:
         raise ConfigError([f"{path}:1: the config is empty; see the examples for what a study needs."])
     if not isinstance(tree, dict):
-        raise ConfigError([f"{path}:1: a config is a mapping of names to values, such as workflow: break_junction."])
+        raise ConfigError([f"{path}:1: a config is a mapping of names to values, such as seed: 1."])
     return _document(tree, str(path))
 
 

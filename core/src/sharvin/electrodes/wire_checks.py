@@ -107,7 +107,7 @@ def check_rigid(junction: Junction) -> None:
             raise InputError(
                 f"the leads of the Hamiltonian take the {layers} outer layers ({period:.2f} Å) of the {side} electrode, of which "
                 f"{held or 'none'} {'are' if held > 1 else 'is'} rigid; the others would leave the ideal lattice as soon as they "
-                f"move: set rigid_layers to {layers} or more."
+                f"move: keep {layers} layers or more rigid at each end of the structure."
             )
 
 
