@@ -7,14 +7,10 @@ component is imported only when it is built.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -26,88 +22,14 @@ from sharvin.errors import InputError, MissingPackageError, SharvinError, Unknow
 from sharvin.plugins.entries import PluginEntry, described, installed_entries, nameless_leftover, normalised
 from sharvin.plugins.import_fence import fenced, reason_of
 from sharvin.plugins.record_form import command_form_problems, entry_point_problem, form_problems
+from sharvin.plugins.records import OfferedCommand, Part, Plugin, Refused
+from sharvin.plugins.targets import is_installed, load_target, quotes
 from sharvin.words.suggestions import did_you_mean
+
+__all__ = ["Part", "Plugin", "Registry", "calculator", "create", "is_installed", "known_components", "load_target", "registry"]
 
 if TYPE_CHECKING:
     from sharvin.options import Options
-
-SLOW_SECONDS = 0.5
-"""A plugin that takes longer to import is named, because every command waits for it."""
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """One entry point: admitted (``reason`` empty), broken or disabled.
-
-    Parameters
-    ----------
-    name, distribution, version : str
-    status : str
-        ``ok``, ``broken`` or ``disabled``.
-    reason : str
-        Why it is not ok.
-    entry_point : str
-        ``"package.module"``.
-    seconds : float
-        Wall time of its import.
-    printed : str
-        What it printed as it was imported, which was held back.
-    note : str
-        What is odd about its installation; it comes after the plugin's name in a sentence.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    status: str
-    reason: str = ""
-    entry_point: str = ""
-    seconds: float = 0.0
-    printed: str = ""
-    note: str = ""
-
-    @property
-    def slowness(self) -> str:
-        """A sentence that names a plugin for which every command waits; empty if its import is quick."""
-        if self.seconds <= SLOW_SECONDS:
-            return ""
-        return f"plugin {self.name} took {self.seconds:.1f} s to import, and every command waits for it"
-
-    @property
-    def remarks(self) -> list[str]:
-        """Sentences on what is odd although it may work: its installation, what it printed."""
-        printed = f"plugin {self.name} printed as it was imported: {self.printed.splitlines()[0][:100]}" if self.printed else ""
-        return [remark for remark in (self.note and f"plugin {self.name} {self.note}", printed) if remark]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A component with the plugin it came from."""
-
-    kind: str
-    component: Component
-    distribution: str
-    version: str
-    plugin: str = ""
-
-    @property
-    def title(self) -> str:
-        """``kind/name``, for messages."""
-        return f"{self.kind}/{self.component.name}"
-
-
-@dataclass(frozen=True)
-class OfferedCommand:
-    """A command with the distribution and the plugin that it came from."""
-
-    command: Command
-    distribution: str
-    version: str
-    plugin: str
-
-
-class Refused(Exception):
-    """A plugin cannot be admitted; the message is the reason listed."""
 
 
 class Registry:
@@ -415,35 +337,6 @@ class Registry:
         except (Exception, SystemExit) as error:  # the plugin boundary: its constructor may raise anything
             reason = " ".join(str(error).split()) if isinstance(error, TypeError) else reason_of(error)
             raise InputError(f"{part.title} cannot be made: {reason.rstrip('.')}.") from error
-
-
-def load_target(target: str) -> Any:
-    """The object at ``"package.module:name"``."""
-    module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def is_installed(package: str) -> bool:
-    """Whether a package can be found by its import name; only its parents are imported."""
-    try:
-        return importlib.util.find_spec(package) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def quotes(module: str, name: str) -> bool:
-    """Whether the source of a module, which need not be importable, has this name in quotes."""
-    package, *inner = module.partition(":")[0].split(".")
-    try:
-        found = importlib.util.find_spec(package)
-        roots = list(found.submodule_search_locations or ()) if found else []
-        places = [Path(root, *inner).with_suffix(".py") for root in roots] if inner else []
-        places += [Path(root, *inner, "__init__.py") for root in roots]
-        places += [Path(found.origin)] if found and found.origin and not inner else []
-        text = "".join(place.read_text(encoding="utf-8") for place in places if place.is_file())
-    except (ImportError, ValueError, OSError):
-        return False
-    return f'"{name}"' in text or f"'{name}'" in text
 
 
 def known_components() -> dict[str, dict[str, str]]:
