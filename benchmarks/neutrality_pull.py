@@ -71,7 +71,7 @@ def studied_pulls(folder: Path) -> list[Path]:
 
 
 def junctions(trajectory: Path, snapshots: Sequence[int], reach: float) -> list[Junction]:
-    first = Junction.detect(next(read_frames(trajectory, batch=1)).to_atoms(), reach)
+    first = Junction.detect(next(read_frames(trajectory, [0])).to_atoms(), reach)
     return [first.with_positions(frame.to_atoms()) for _, frame in chosen_frames(trajectory, tuple(snapshots))]
 
 

@@ -2,11 +2,14 @@
 
 import multiprocessing
 import os
+import warnings
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 from sharvin.errors import ItemError, StoreError
+from sharvin.files import h5md
 from sharvin.frames import Frame
 from sharvin.runs.atomic import atomically
 from sharvin.store import (
@@ -47,10 +50,66 @@ def test_a_trajectory_gives_back_its_frames_to_single_precision(tmp_path, batch)
 
 
 def test_the_layout_is_h5md(tmp_path):
-    write_trajectory(tmp_path / "pull.h5", some_frames())
+    """The rules of https://nongnu.org/h5md/h5md.html, version 1.1, that concern what is written."""
+    frames = [replace(frame, scalars={**frame.scalars, "time_ps": 0.5 * i}) for i, frame in enumerate(some_frames())]
+    write_trajectory(tmp_path / "pull.h5", frames)
     with h5py.File(tmp_path / "pull.h5") as file:
-        assert tuple(file["h5md"].attrs["version"]) == (1, 1)
-        assert file["particles/wire/position/value"].shape == (5, 7, 3)
+        assert list(file["h5md"].attrs["version"]) == [1, 1] and file["h5md"].attrs["version"].dtype.kind == "i"
+        assert file["h5md/author"].attrs["name"] and file["h5md/creator"].attrs["name"] == "sharvin"
+        assert file["h5md/creator"].attrs["version"]
+        box = file["particles/wire/box"]
+        assert box.attrs["dimension"] == 3 and set(box.attrs["boundary"]) <= {"periodic", "none"}
+        elements = [file["particles/wire/position"], box["edges"], *file["observables"].values()]
+        for element in elements:
+            assert len(element["value"]) == len(element["time"]) == 5 and list(element["step"]) == [0, 1, 2, 3, 4]
+            assert element["step"] == elements[0]["step"] and element["time"] == elements[0]["time"]  # the same, not copies
+        assert elements[0]["value"].attrs["unit"] == "Angstrom" and elements[0]["time"].attrs["unit"] == "ps"
+        assert file["observables/elongation_A/value"].attrs["unit"] == "Angstrom"
+        np.testing.assert_allclose(elements[0]["value"][()], [frame.positions for frame in frames], atol=1e-6)
+        assert file["particles/wire/species"].shape == (7,)
+
+
+def test_another_program_sees_the_same_geometry(tmp_path):
+    MDAnalysis = pytest.importorskip("MDAnalysis", reason="pip install MDAnalysis")
+    frames = [replace(frame, scalars={"time_ps": 0.5 * i}) for i, frame in enumerate(some_frames())]
+    write_trajectory(tmp_path / "pull.h5md", frames)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe.empty(7, trajectory=False)
+        universe.load_new(str(tmp_path / "pull.h5md"))
+        seen = [(step.time, step.positions.copy()) for step in universe.trajectory]
+    assert [time for time, _ in seen] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
+    for (_, positions), frame in zip(seen, frames, strict=True):
+        np.testing.assert_allclose(positions, frame.positions, atol=1e-5)
+
+
+def test_frames_are_read_by_number(tmp_path, monkeypatch):
+    write_trajectory(tmp_path / "pull.h5", some_frames())
+    every = list(read_trajectory(tmp_path / "pull.h5"))
+    asked = []
+    plain = h5md.h5py.Dataset.__getitem__
+
+    def counted(dataset, chosen):
+        if dataset.name.endswith("position/value"):
+            asked.extend(np.atleast_1d(chosen))
+        return plain(dataset, chosen)
+
+    monkeypatch.setattr(h5md.h5py.Dataset, "__getitem__", counted)
+    for numbers in ([3], [4, 1, 1], [0, 2], []):
+        asked.clear()
+        found = list(read_frames(tmp_path / "pull.h5", numbers))
+        assert sorted(set(asked)) == sorted(set(numbers))
+        for number, frame in zip(numbers, found, strict=True):
+            np.testing.assert_array_equal(frame.positions, every[number].positions)
+            assert frame.scalars == every[number].scalars
+
+
+def test_a_file_of_an_earlier_version_is_refused_in_words(tmp_path):
+    write_trajectory(tmp_path / "pull.h5", some_frames())
+    with h5py.File(tmp_path / "pull.h5", "r+") as file:
+        file["particles/wire/reference"] = np.zeros((7, 3))
+    with pytest.raises(StoreError, match="an earlier version of sharvin wrote"):
+        read_trajectory(tmp_path / "pull.h5")
 
 
 def test_observables_are_read_without_positions(tmp_path):

@@ -1,13 +1,12 @@
-"""Files of a run: one HDF5 file a trajectory or table, JSON for small records; each replaced atomically.
+"""Files of a run: one HDF5 file per trajectory or table, JSON for small records; each replaced atomically.
 
-Trajectories follow the H5MD layout (de Buyl, Colberg and Höfling, Comput. Phys. Commun. 185, 1546 (2014)): float32 positions
-relative to a float64 reference, byte-shuffled, gzip 1, with a checksum on every chunk, so that damage is noticed when read.
+Trajectories are H5MD files, see :mod:`sharvin.files.h5md`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.errors import ItemError, StoreError
-from sharvin.files.hdf5_texts import text, texts
+from sharvin.errors import StoreError
+from sharvin.files.h5md import COMPRESSION, Trajectory, write_h5md
+from sharvin.files.hdf5_texts import text
 from sharvin.frames import Frame, Frames
 from sharvin.runs.atomic import atomically, write_bytes
-
-COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -78,79 +76,37 @@ def write_trajectory(path: Path, frames: Iterable[Frame], batch: int = 64) -> No
     ItemError
         If there is no frame at all, or the atoms change on the way.
     """
-    atomically(path, lambda temporary: _write_h5md(temporary, frames, batch))
+    atomically(path, lambda temporary: write_h5md(temporary, frames, batch))
 
 
-def _write_h5md(path: Path, frames: Iterable[Frame], batch: int) -> None:
-    iterator = iter(frames)
-    first = next(iterator, None)
-    if first is None:
-        raise ItemError("the dynamics gave no frame.")
-    n = len(first)
-    with h5py.File(path, "w") as file:
-        file.create_group("h5md").attrs["version"] = (1, 1)
-        atoms = file.create_group("particles/wire")
-        atoms["species"] = first.numbers
-        atoms["reference"] = first.positions
-        if first.rigid is not None:
-            atoms["rigid"] = first.rigid
-        box = atoms.create_group("box")
-        box.attrs["dimension"] = 3
-        box.attrs["boundary"] = ["periodic" if periodic else "none" for periodic in first.pbc]
-        edges = box.create_dataset("edges/value", (0, 3, 3), "f8", maxshape=(None, 3, 3), chunks=(batch, 3, 3))
-        position = atoms.create_dataset("position/value", (0, n, 3), "f4", maxshape=(None, n, 3), chunks=(1, n, 3), **COMPRESSION)
-        position.attrs["unit"] = "Angstrom, relative to reference"
-        observables = {
-            name: file.create_dataset(f"observables/{name}", (0,), "f8", maxshape=(None,), chunks=(batch,))
-            for name in first.scalars
-        }
-        pending = [first]
+def read_frames(path: Path, numbers: Sequence[int] | None = None, batch: int = 64) -> Iterator[Frame]:
+    """Frames of an H5MD file, streamed; `batch` frames are held in memory.
 
-        def flush() -> None:
-            start, stop = len(position), len(position) + len(pending)
-            position.resize(stop, 0)
-            position[start:] = np.stack([frame.positions - first.positions for frame in pending])
-            edges.resize(stop, 0)
-            edges[start:] = np.stack([frame.cell for frame in pending])
-            for name, dataset in observables.items():
-                dataset.resize(stop, 0)
-                dataset[start:] = [frame.scalars[name] for frame in pending]
-            pending.clear()
-
-        for frame in iterator:
-            if not np.array_equal(frame.numbers, first.numbers):
-                raise ItemError("the atoms of a trajectory changed on the way.")
-            pending.append(frame)
-            if len(pending) >= batch:
-                flush()
-        if pending:
-            flush()
-
-
-def read_frames(path: Path, batch: int = 64) -> Iterator[Frame]:
-    """Frames of an H5MD file, streamed; `batch` frames are held in memory."""
+    Parameters
+    ----------
+    path : Path
+    numbers : sequence of int, optional
+        Numbers of the frames wanted, from 0, in any order; only these are read. Default: all.
+    batch : int
+    """
     with opened(path) as file:
-        atoms = file["particles/wire"]
-        numbers = atoms["species"][()]
-        reference = atoms["reference"][()]
-        pbc = np.array([boundary == "periodic" for boundary in texts(atoms["box"].attrs["boundary"])])
-        rigid = atoms["rigid"][()] if "rigid" in atoms else None
-        names = list(file["observables"]) if "observables" in file else []
-        for start in range(0, len(atoms["position/value"]), batch):
-            part = slice(start, start + batch)
-            positions = atoms["position/value"][part].astype(np.float64) + reference
-            cells = atoms["box/edges/value"][part]
-            scalars = {name: file["observables"][name][part] for name in names}
-            for i in range(len(positions)):
-                values = {name: float(column[i]) for name, column in scalars.items()}
-                yield Frame(numbers, positions[i], cells[i], pbc, values, rigid)
+        trajectory = Trajectory(file, path)
+        wanted = range(len(trajectory)) if numbers is None else numbers
+        for start in range(0, len(wanted), batch):
+            yield from trajectory.frames(wanted[start : start + batch])
+
+
+def count_frames(path: Path) -> int:
+    """Number of frames of an H5MD file."""
+    with opened(path) as file:
+        return len(Trajectory(file, path))
 
 
 def read_observables(path: Path) -> dict[str, NDArray[np.float64]]:
     """Scalars of all frames of an H5MD file by name, float64[n_frames] each; ``frame`` numbers them."""
     with opened(path) as file:
-        found = {name: dataset[()] for name, dataset in file["observables"].items()} if "observables" in file else {}
-        return {"frame": np.arange(len(file["particles/wire/position/value"]), dtype=np.float64), **found}
+        trajectory = Trajectory(file, path)
+        return {"frame": np.arange(len(trajectory), dtype=np.float64), **trajectory.scalars()}
 
 
 def read_trajectory(path: Path) -> Frames:

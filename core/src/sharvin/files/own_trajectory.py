@@ -43,13 +43,9 @@ class OwnTrajectory:
 
     def frames(self, numbers: range) -> Iterator[tuple[int, Frame]]:
         """Frames by ascending numbers."""
-        self.count()
+        within = range(numbers.start, min(numbers.stop, self.count()), numbers.step)
         try:
-            for number, frame in enumerate(read_frames(self.path)):
-                if number >= numbers.stop:
-                    return
-                if number in numbers:
-                    yield number, frame
+            yield from zip(within, read_frames(self.path, within), strict=True)
         except StoreError:
             raise self._damaged() from None
 

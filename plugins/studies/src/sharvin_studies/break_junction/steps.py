@@ -196,13 +196,11 @@ def first_junction(trajectory: Path, hamiltonian: Any) -> Junction:
     InputError
         If the first frame has no such electrodes, and why.
     """
-    first = next(read_frames(trajectory, batch=1)).to_atoms()
+    first = next(read_frames(trajectory, [0])).to_atoms()
     return Junction.detect(first, hamiltonian.range_A(first.numbers))
 
 
 def chosen_frames(trajectory: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, Frame]]:
-    """Frames of a trajectory by their numbers, in its order."""
-    wanted = set(numbers)
-    for number, frame in enumerate(read_frames(trajectory)):
-        if number in wanted:
-            yield number, frame
+    """Frames of a trajectory by their numbers, in its order; only these are read."""
+    wanted = sorted(set(numbers))
+    yield from zip(wanted, read_frames(trajectory, wanted), strict=True)

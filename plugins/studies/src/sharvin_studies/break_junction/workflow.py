@@ -221,7 +221,7 @@ class BreakJunction:
     def write_model(self, outcome: Outcome, domain: Path) -> None:
         """``model.json``, which ``sharvin predict`` reads."""
         own = outcome.own
-        first = Frames(next(read_frames(path, batch=1)) for path in outcome.snapshots.pulls.trajectories.values())
+        first = Frames(next(read_frames(path, [0])) for path in outcome.snapshots.pulls.trajectories.values())
         test = outcome.error(own, "test")
         learnt = np.concatenate([outcome.part(own, part).exact_G0 for part in ("train", "validation")])
         write_fitted_model(
