@@ -112,7 +112,7 @@ def copied(study, tmp_path, monkeypatch, cache):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Runs in this process draw no figures, which takes most of their time; the study itself has drawn them all."""
-    monkeypatch.setattr("sharvin_studies.break_junction.drawings.draw", lambda *_: None)
+    monkeypatch.setattr("sharvin_studies.break_junction.figures.drawings.draw", lambda *_: None)
 
 
 def go_on(config, folder, *settings, profile=None):

@@ -7,7 +7,7 @@ from sharvin.config import Selection
 from sharvin.errors import InputError
 from sharvin.options import Condition, Options
 from sharvin_studies.break_junction.configs import BreakJunctionOptions, PullSeries
-from sharvin_studies.break_junction.drawings import _alone, conditions_of
+from sharvin_studies.break_junction.figures.drawings import _alone, conditions_of
 from sharvin_studies.break_junction.hamiltonian import check_options, why_it_cannot_learn
 from sharvin_studies.disordered_wire.configs import DisorderedWireOptions, apart_from_concentration, at_concentration
 from sharvin_studies.disordered_wire.report import _tells_size

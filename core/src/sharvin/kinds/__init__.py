@@ -1,1 +1,1 @@
-"""Contracts of the kinds of component, a module for each group of kinds; :mod:`sharvin.protocols` has all of them."""
+"""Contracts of the kinds of component, one module per group of kinds; ``sharvin.protocols`` has all of them."""

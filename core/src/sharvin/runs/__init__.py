@@ -1,1 +1,1 @@
-"""A run in progress: what it is (:mod:`~sharvin.runs.facts`), its steps (:mod:`~sharvin.runs.steps`), and who is told of them."""
+"""Runs: their folder and facts, the engine of their steps, who is told of them, files, caches and seeds."""
