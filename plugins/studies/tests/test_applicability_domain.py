@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sharvin.errors import InputError, StoreError
 from sharvin.frames import Frame, Frames
+from sharvin.numerics.farthest_points import farthest_points
 from sharvin.samples import Dataset, Features, FeatureShards, Images
 from sharvin_studies.fitted_model import applicability_domain
-from sharvin_studies.fitted_model.applicability_domain import Domain, farthest_points
+from sharvin_studies.fitted_model.applicability_domain import Domain
 from sharvin_studies.fitted_model.radial_environments import RadialEnvironments
 
 A_AU = 4.08

@@ -33,6 +33,7 @@ from scipy.linalg import eigh
 from scipy.spatial import cKDTree
 from sharvin.errors import InputError
 from sharvin.frames import Frames
+from sharvin.numerics.farthest_points import farthest_points
 from sharvin.samples import Dataset, FeatureRows, Samples
 from sharvin.store import read_table, write_table
 
@@ -279,27 +280,3 @@ def _covering(structures: Iterable[tuple[Floats, int]], count: int) -> tuple[Flo
             tree, waiting = cKDTree(kept[0]), len(chosen)
     chosen, reach = farthest_points(np.concatenate(kept), count)
     return np.concatenate(kept)[chosen], np.concatenate(groups)[chosen], max(radius, reach)
-
-
-def farthest_points(points: Floats, count: int) -> tuple[Integers, float]:
-    """Indices of at most `count` different points, each the farthest from all before it, and the radius that they cover.
-
-    Parameters
-    ----------
-    points : float64[n, d]
-        The first one is chosen first.
-    count : int
-
-    Returns
-    -------
-    int64[min(count, number of different points)], float
-        No point is further than the radius from a chosen one.
-    """
-    distance = np.full(len(points), np.inf)
-    chosen: list[int] = []
-    following = 0
-    while len(chosen) < count and distance[following] > 0.0:
-        chosen.append(following)
-        np.minimum(distance, ((points - points[following]) ** 2).sum(1), out=distance)
-        following = int(distance.argmax())
-    return np.array(chosen, dtype=np.int64), float(np.sqrt(distance.max(initial=0.0)))

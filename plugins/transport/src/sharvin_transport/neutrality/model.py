@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 from sharvin.errors import InputError
+from sharvin.numerics.farthest_points import farthest_points
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
 
 Floats = NDArray[np.float64]
@@ -100,7 +101,7 @@ class NeutralityModel:
         spread = np.sqrt(((raw - mean) ** 2).mean(axis=0).max()) or 1.0
         features = (raw - mean) / spread
         length = np.sqrt((features**2).sum(axis=1).mean()) or 1.0
-        centres = _spread_out(features, min(most_centres, len(features)))
+        centres, _ = farthest_points(features, most_centres)
         arrays = {
             "elements": elements,
             "cutoff_A": np.array(cutoff),
@@ -241,13 +242,3 @@ def _radial(distance: Floats, cutoff: float) -> Floats:
     grid = np.linspace(_NEAREST_A, cutoff - 0.4, _RADIAL)
     weight = 0.5 * (1.0 + np.cos(np.pi * distance / cutoff)) / (1.0 + (distance / 3.0) ** 4)
     return np.asarray(weight[:, None] * np.exp(-0.5 * ((distance[:, None] - grid) / (grid[1] - grid[0])) ** 2))
-
-
-def _spread_out(features: Floats, count: int) -> Integers:
-    """Rows far from each other: each next one is the farthest from all before."""
-    chosen = np.zeros(count, dtype=np.int64)
-    nearest = np.full(len(features), np.inf)
-    for place in range(1, count):
-        nearest = np.minimum(nearest, ((features - features[chosen[place - 1]]) ** 2).sum(axis=1))
-        chosen[place] = np.argmax(nearest)
-    return chosen
