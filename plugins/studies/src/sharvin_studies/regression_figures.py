@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sharvin.errors import InputError
 from sharvin.figures import BLUE, CYCLE, GREY, INK, ORANGE, new_figure, save_figure, style
 from sharvin.figures.axes import plain_log_ticks, whole_number_ticks
+from sharvin.numerics.error_measures import mean_absolute_error
 
 SET_COLOURS = {"train": GREY, "validation": ORANGE, "test": BLUE}
 
@@ -32,7 +33,7 @@ def plot_parity(folder: Path, sets: Mapping[str, tuple[ArrayLike, ArrayLike]], *
             exact, predicted = (np.asarray(values, dtype=float) for values in pair)
             if exact.size == 0:
                 continue
-            error = float(np.mean(np.abs(predicted - exact)))
+            error = mean_absolute_error(predicted, exact)
             colour = SET_COLOURS.get(label, CYCLE[(order + 3) % len(CYCLE)])
             text = rf"{label}: MAE {error:.3f} $G_0$ ($n$ = {exact.size:,})"
             axes.scatter(exact, predicted, s=14, color=colour, alpha=0.6, linewidths=0, label=text, zorder=2 + order)

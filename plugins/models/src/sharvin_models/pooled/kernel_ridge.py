@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sharvin.errors import InputError
+from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_models.pooled.configs import KernelRidgeOptions
@@ -80,10 +81,10 @@ class KernelRidge(SavedRegressor[KernelRidgeOptions]):
             similar = kernel_values(kernel, from_validation, choice * unit)
             for alpha in sorted(self.options.alpha, reverse=True):
                 weights = _solve(matrix, alpha, data.targets - self._centre)
-                error = float(np.abs(np.array([row @ weights for row in similar]) + self._centre - validation.targets).mean())
+                error = mean_absolute_error(np.array([row @ weights for row in similar]) + self._centre, validation.targets)
                 if error < best:
                     best, self._weights, self._parameter = error, weights, choice * unit
-                    train_error = float(np.abs(matrix @ weights + self._centre - data.targets).mean())
+                    train_error = mean_absolute_error(matrix @ weights + self._centre, data.targets)
                     self.chosen = {"zeta" if kernel == "polynomial" else "width": choice, "alpha": alpha}
         self._kind, self._rows = train.kind, rows
         return {"train_mae": [train_error], "validation_mae": [best]}

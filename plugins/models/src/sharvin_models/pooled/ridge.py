@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import svd
+from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_models.pooled.configs import RidgeOptions
@@ -68,11 +69,11 @@ class Ridge(SavedRegressor[RidgeOptions]):
             weights = inverse_spread * (vt.T @ (s / (s**2 + alpha) * projected))
             intercept = centre - float(mean @ weights)
             predicted = require_finite(x_validation @ weights + intercept, self.name)
-            error = float(np.abs(predicted - validation.targets).mean())
+            error = mean_absolute_error(predicted, validation.targets)
             if error < best:
                 best, self.alpha, self._weights, self._intercept = error, alpha, weights, intercept
         self._kind = train.kind
-        train_error = float(np.abs(self.predict(train).mean - data.targets).mean())
+        train_error = mean_absolute_error(self.predict(train).mean, data.targets)
         return {"train_mae": [train_error], "validation_mae": [best]}
 
     def predict(self, samples: Samples) -> Prediction:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.samples import Dataset, Prediction, Samples
 from torch import Tensor, nn
 
@@ -140,7 +141,7 @@ class TrainedRegressor(SavedRegressor[O], Generic[O, Network, Inputs]):
 
         def validation_error() -> float:
             with torch.no_grad():
-                return float(np.abs(self._predict(network, problem.validation) - validation.targets).mean())
+                return mean_absolute_error(self._predict(network, problem.validation), validation.targets)
 
         with threads(self.options.threads):
             train_error, curve = train(

@@ -22,6 +22,7 @@ from sharvin.errors import InputError, ItemError, RunError
 from sharvin.executors.threads import one_thread
 from sharvin.figures import BLUE, INK, new_figure, save_figure, style
 from sharvin.junction import Junction
+from sharvin.numerics.error_measures import mean_absolute_error, root_mean_square_error
 from sharvin.protocols import LearningByOption, Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
 from sharvin.store import read_observables, read_table, write_table
@@ -183,19 +184,19 @@ def _learn(
 
 def errors(evaluation: Mapping[str, Array], notes: Mapping[str, Any]) -> dict[str, Any]:
     """Errors on the held-out references, for ``results.json``."""
-    deviation = evaluation["predicted"] - evaluation["exact"]
-    conductance = evaluation["predicted_G0"] - evaluation["exact_G0"]
+    quantity, exact = evaluation["predicted"], evaluation["exact"]
+    conductance, exact_G0 = evaluation["predicted_G0"], evaluation["exact_G0"]
     return {
         "quantity": notes["quantity"],
         "snapshots_learnt_from": notes["learnt_from"],
         "snapshots_held_out": len(conductance),
         "pulls_held_out": notes["held_out_pulls"],
-        "mae": float(np.abs(deviation).mean()),
-        "rmse": float(np.sqrt((deviation**2).mean())),
-        "largest": float(np.abs(deviation).max()),
-        "mae_G0": float(np.abs(conductance).mean()),
-        "rmse_G0": float(np.sqrt((conductance**2).mean())),
-        "largest_G0": float(np.abs(conductance).max()),
+        "mae": mean_absolute_error(quantity, exact),
+        "rmse": root_mean_square_error(quantity, exact),
+        "largest": float(np.abs(quantity - exact).max()),
+        "mae_G0": mean_absolute_error(conductance, exact_G0),
+        "rmse_G0": root_mean_square_error(conductance, exact_G0),
+        "largest_G0": float(np.abs(conductance - exact_G0).max()),
     }
 
 
@@ -259,7 +260,7 @@ def plot_learnt(folder: Path, evaluation: Mapping[str, Array], quantity: str) ->
             lower, upper = min(exact.min(), predicted.min()), max(exact.max(), predicted.max())
             margin = 0.05 * max(upper - lower, 1e-3)
             ends = (lower - margin, upper + margin)
-            mae = float(np.abs(predicted - exact).mean())
+            mae = mean_absolute_error(predicted, exact)
             size = 14 if len(exact) < 500 else 5
             axes.plot(ends, ends, color=INK, linewidth=0.9, zorder=1)
             axes.scatter(exact, predicted, s=size, color=BLUE, alpha=0.6, linewidths=0, zorder=2)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.context import Context, StepResult
 from sharvin.electrodes.broken_wires import unbroken
+from sharvin.numerics.error_measures import mean_absolute_error, root_mean_square_error
 from sharvin.store import read_observables, read_table
 
 from sharvin_studies.break_junction.acquisition import Acquisition
@@ -156,13 +157,13 @@ class Outcome:
 
 def errors(predicted: Predicted) -> dict[str, Any]:
     """Pulls, snapshots, MAE, RMSE and R² of predictions; null where there is nothing to take them from."""
-    deviation, exact = predicted.error_G0, predicted.exact_G0
+    exact = predicted.exact_G0
     some = len(exact) > 0
     return {
         "pulls": predicted.pulls,
         "snapshots": len(exact),
-        "mae_G0": float(np.abs(deviation).mean()) if some else None,
-        "rmse_G0": float(np.sqrt((deviation**2).mean())) if some else None,
+        "mae_G0": mean_absolute_error(predicted.predicted_G0, exact) if some else None,
+        "rmse_G0": root_mean_square_error(predicted.predicted_G0, exact) if some else None,
         "r2": float(r_squared(predicted.predicted_G0, exact)) if len(exact) > 1 and np.ptp(exact) > 0 else None,
     }
 

@@ -21,6 +21,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from sharvin.figures import CYCLE, GREY, INK, PALE, VERMILLION, new_figure, save_figure, style
 from sharvin.figures.axes import plain_log_ticks
+from sharvin.numerics.error_measures import mean_absolute_error
 
 SYMBOLS = {"conductance": r"$G$", "bias_averaged_conductance": r"$\overline{G}$"}
 PLAIN = {"conductance": "G", "bias_averaged_conductance": "Gbar"}
@@ -210,7 +211,7 @@ def plot_parity_panels(folder: Path, cases: Sequence[Parity], left_out: int = 0,
             counts = np.histogram2d(case.exact_G0, case.predicted_G0, [edges, edges])[0]
             images.append(_density(axes, edges, edges, counts))
             axes.plot(edges[[0, -1]], edges[[0, -1]], color=VERMILLION, linewidth=0.9)
-            error = float(np.abs(case.predicted_G0 - case.exact_G0).mean())
+            error = mean_absolute_error(case.predicted_G0, case.exact_G0)
             axes.text(0.04, 0.96, rf"MAE {error:.3f} $G_0$", transform=axes.transAxes, va="top", fontsize=9.5)
             symbol = SYMBOLS[case.target]
             axes.set(xlim=edges[[0, -1]], ylim=edges[[0, -1]], xlabel=rf"exact {symbol} ($G_0$)")

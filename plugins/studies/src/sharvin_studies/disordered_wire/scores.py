@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
+from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.store import read_json, read_table
 
 from sharvin_studies.disordered_wire.configs import WireCase
@@ -64,7 +65,7 @@ class Score:
     @property
     def mae_G0(self) -> float:
         """Mean absolute error."""
-        return float(np.abs(self.predicted_G0 - self.exact_G0).mean())
+        return mean_absolute_error(self.predicted_G0, self.exact_G0)
 
     @property
     def constant_mae_G0(self) -> float:

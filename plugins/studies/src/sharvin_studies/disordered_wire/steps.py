@@ -19,6 +19,7 @@ from sharvin.config import Selection
 from sharvin.errors import InputError, ItemError, RunError, SharvinError
 from sharvin.executors.threads import one_thread
 from sharvin.grid_wire import DisorderedWires, GridWire
+from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.protocols import Regressor, TransportSolver
 from sharvin.runs import seeds
 from sharvin.runs.atomic import atomically
@@ -273,5 +274,5 @@ def compare_speed(task: SpeedTask) -> dict[str, float]:
     return {
         "exact_seconds": computed - started,
         "predicted_seconds": done - computed,
-        "mae_G0": float(np.abs(predicted - exact).mean()),
+        "mae_G0": mean_absolute_error(predicted, exact),
     }
