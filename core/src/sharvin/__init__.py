@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sharvin.grid_wire import GridWire
     from sharvin.junction import Junction
     from sharvin.registry import calculator, create
+    from sharvin.runs.opened_run import open_run
     from sharvin.samples import Dataset, Features, Images, Prediction
     from sharvin.two_terminal import TwoTerminal
 
@@ -31,6 +32,7 @@ _HOMES = {
     "TwoTerminal": "sharvin.two_terminal",
     "calculator": "sharvin.registry",
     "create": "sharvin.registry",
+    "open_run": "sharvin.runs.opened_run",
 }
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "TwoTerminal",
     "calculator",
     "create",
+    "open_run",
 ]
 
 

@@ -39,7 +39,11 @@ class Executor(Protocol):
 
 @runtime_checkable
 class Workflow(Protocol):
-    """A whole study."""
+    """A whole study.
+
+    A workflow whose runs hold more than results, tables and figures may have an attribute ``opened_run``, a subclass of
+    :class:`sharvin.runs.opened_run.Run`, which :func:`sharvin.open_run` then gives.
+    """
 
     def run(self, context: Context) -> dict[str, Any]:
         """Run all steps; returns the content of ``results.json``."""

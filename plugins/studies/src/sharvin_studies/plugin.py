@@ -38,6 +38,11 @@ def sharvin_commands() -> list[Command]:
     """Commands that use what a study left."""
     return [
         Command(
+            name="export",
+            target="sharvin_studies.export.options:export",
+            summary="Frames of a finished run with what is known of each, for other programs.",
+        ),
+        Command(
             name="predict",
             target="sharvin_studies.predict.options:predict",
             summary="Conductances of frames by the model of a finished run.",

@@ -106,7 +106,7 @@ class BreakJunctionOptions(WorkflowOptions):
     optional_kinds: ClassVar[tuple[str, ...]] = ("descriptors",)
     system_type: ClassVar[str] = "two_terminal"
     cases_options: ClassVar[tuple[str, ...]] = ("training_pulls", "production_pulls", "compare", "spectra")
-    writes: ClassVar[tuple[str, ...]] = ("traces.csv", "model.json")
+    writes: ClassVar[tuple[str, ...]] = ("traces.csv", "pulls.json", "model.json")
 
     training_pulls: tuple[PullSeries, ...] = Field(default=(PullSeries(name=OWN, pulls=6),), min_length=1, validate_default=True)
     """Pulls whose snapshots are labelled by NEGF and learnt from: a number, or series of pulls that differ in wire or

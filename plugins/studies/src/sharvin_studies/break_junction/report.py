@@ -26,7 +26,7 @@ from sharvin_studies.break_junction.numbers import (
 )
 from sharvin_studies.break_junction.outcome import PARTS, Outcome, Trace, errors
 from sharvin_studies.break_junction.study_errors import StudyErrors
-from sharvin_studies.break_junction.traces import write_traces
+from sharvin_studies.break_junction.traces import write_pulls, write_traces
 from sharvin_studies.break_junction.wire_overlaps import overlaps_of_wires
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
 from sharvin_studies.statistics.histograms import (
@@ -44,6 +44,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
     estimates, matrix = StudyErrors.of(outcome), overlaps_of_wires(outcome)
     found = results(outcome, estimates, matrix)
     write_traces(outcome)
+    write_pulls(outcome)
     drawings.draw(outcome, estimates, matrix)
     if outcome.taught is not None:
         evaluation, notes = read_table(only(outcome.taught) / "evaluation.h5")

@@ -1,4 +1,4 @@
-"""``traces.csv``: conductance against elongation of every labelled snapshot and every predicted one, in one table.
+"""``traces.csv``: conductance against elongation of every labelled and predicted snapshot; ``pulls.json``: where the frames lie.
 
 One row per snapshot, pull by pull, so that any program can draw the traces or histograms anew. Cells are empty where there is no
 value: no exact conductance of a production snapshot outside the check set, no standard deviation from a model that states none.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.runs.atomic import atomically
-from sharvin.store import read_observables
+from sharvin.store import read_observables, write_json
 
 from sharvin_studies.break_junction.configs import OWN
 from sharvin_studies.break_junction.outcome import PARTS, Outcome
@@ -34,12 +34,16 @@ COLUMNS = (
 ``exact_G0``: T(E_F), the label. ``predicted_G0``: by the config's own model; what members of an ensemble held back is predicted
 by those members. ``part``: train, validation or test in training pulls; check where a production snapshot was labelled."""
 
+TRACES_FILE = "traces.csv"
+PULLS_FILE = "pulls.json"
+"""Trajectories by number of the pull, training and production, as paths within the run folder."""
+
 Row = list[object]
 
 
 def write_traces(outcome: Outcome) -> Path:
     """Write ``traces.csv`` into the run folder, one pull after the other, and return its path."""
-    path = outcome.context.folder / "traces.csv"
+    path = outcome.context.folder / TRACES_FILE
 
     def write(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -50,6 +54,17 @@ def write_traces(outcome: Outcome) -> Path:
 
     atomically(path, write)
     return path
+
+
+def write_pulls(outcome: Outcome) -> None:
+    """Write ``pulls.json`` into the run folder: where the trajectory of each pull lies."""
+    folder = outcome.context.folder
+    parts = {"training": outcome.snapshots.pulls, "production": outcome.production}
+    content = {
+        part: {str(pull): path.relative_to(folder).as_posix() for pull, path in sorted(pulls.trajectories.items())}
+        for part, pulls in parts.items()
+    }
+    write_json(folder / PULLS_FILE, content)
 
 
 def _training_rows(outcome: Outcome) -> Iterator[Row]:

@@ -31,6 +31,7 @@ from sharvin_studies.break_junction.fits import Fits, Fitted, Model, Plan, Split
 from sharvin_studies.break_junction.outcome import Baseline, Outcome, Spectrum, Trace, traces_of
 from sharvin_studies.break_junction.plan import plan
 from sharvin_studies.break_junction.report import report
+from sharvin_studies.export.opened_run import BreakJunctionRun
 from sharvin_studies.fitted_model.model import HeldOutError, write_fitted_model
 from sharvin_studies.predict.periodicity import periodic_across
 
@@ -39,6 +40,8 @@ Array = NDArray[np.float64]
 
 class BreakJunction:
     """A break-junction study. See :class:`sharvin_studies.break_junction.configs.BreakJunctionOptions` for its options."""
+
+    opened_run = BreakJunctionRun
 
     def __init__(self, options: BreakJunctionOptions) -> None:
         self.options = options

@@ -1,0 +1,1 @@
+"""A finished break-junction run for others: ``sharvin export``, and the run opened in Python."""
