@@ -122,7 +122,8 @@ class LearntShifts:
         reach = min(self._hamiltonian.range_A(junction.atoms.numbers) for junction in seen)
         model = NeutralityModel.blank([surroundings(junction) for junction in seen], reach, self.options.centres)
         state = FitState(np.zeros(len(model.weights) + 1))
-        progress = FitProgress.of(self._folder, self.options.model_dump(mode="json"), (data, validation), rng)
+        depends_on = {**self.options.model_dump(mode="json"), "origin": self._hamiltonian.origin()}  # the content of own tables
+        progress = FitProgress.of(self._folder, depends_on, (data, validation), rng)
         if progress is not None:
             state = progress.restore(state, rng)
         started = time.monotonic()

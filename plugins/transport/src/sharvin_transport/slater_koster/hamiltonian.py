@@ -65,7 +65,7 @@ class SlaterKoster:
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
         self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
-            self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self._origin())
+            self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self.origin())
 
     @property
     def k_points(self) -> Floats:
@@ -206,13 +206,13 @@ class SlaterKoster:
         """Write the model of the shifts."""
         if self.shifts_model is None:
             raise InputError("there is no model of the shifts to save; learn one first.")
-        self.shifts_model.save(folder / MODEL_FILE, self._origin())
+        self.shifts_model.save(folder / MODEL_FILE, self.origin())
 
     def load(self, folder: Path) -> None:
         """Take the model of the shifts that was saved there."""
-        self.shifts_model = NeutralityModel.load(folder / MODEL_FILE, self._origin())
+        self.shifts_model = NeutralityModel.load(folder / MODEL_FILE, self.origin())
 
-    def _origin(self) -> str:
+    def origin(self) -> str:
         """What the shifts depend on besides the structure."""
         name = self.options.table_name
         if name not in TABLES:
@@ -225,7 +225,7 @@ class SlaterKoster:
     def _check_one_k_point(self) -> None:
         if self.sampled:
             raise InputError(
-                f"k_points {list(self.options.k_points)} needs one device a k-point; use two_terminals and average T."
+                f"k_points {list(self.options.k_points)} needs one device per k-point; use two_terminals and average T."
             )
 
     def _device_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[TwoTerminal, NDArray[np.int64]]:
