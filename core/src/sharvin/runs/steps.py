@@ -96,6 +96,8 @@ class Steps:
         made: Sequence[Any] = [] if not waiting else tasks() if callable(tasks) else tasks
         with self._timed(step, folder, names, [names[i] for i in waiting]):
             self._compute(step, called(step, detail), function, [(i, made[i], paths[i]) for i in waiting], len(paths))
+        if waiting:
+            _remove_unfinished(folder)  # a worker of a killed run may have outlived it by a moment
         failures = self._failures(step, paths, bool(waiting))
         identity = key if items_depend_on is None else digest_of({"step": key, "items": names})
         result = StepResult(step, identity, [path if path.exists() else None for path in paths], failures, len(waiting))
@@ -140,8 +142,7 @@ class Steps:
 
     def _forget_unusable(self, folder: Path, paths: Sequence[Path]) -> None:
         """Remove what a killed run left behind, and on request failures and damaged files."""
-        for leftover in folder.glob(".*.tmp"):
-            remove(leftover)
+        _remove_unfinished(folder)
         for path in paths:
             if self.run.resume.retry_failed:
                 failure_file(path).unlink(missing_ok=True)
@@ -214,3 +215,9 @@ class Steps:
         self.computed += result.computed
         self.watchers.step_finished(result, detail, self.seconds[result.step])
         return result
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove files that were being written when a run was killed; only one run works in a folder at a time."""
+    for leftover in folder.glob(".*.tmp"):
+        remove(leftover)
