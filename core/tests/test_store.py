@@ -8,8 +8,9 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from sharvin.errors import ItemError, StoreError
+from sharvin.errors import InputError, ItemError, StoreError
 from sharvin.files import h5md
+from sharvin.files.own_trajectory import OwnTrajectory
 from sharvin.frames import Frame
 from sharvin.runs.atomic import atomically
 from sharvin.store import (
@@ -55,10 +56,17 @@ def test_the_layout_is_h5md(tmp_path):
     write_trajectory(tmp_path / "pull.h5", frames)
     with h5py.File(tmp_path / "pull.h5") as file:
         assert list(file["h5md"].attrs["version"]) == [1, 1] and file["h5md"].attrs["version"].dtype.kind == "i"
-        assert file["h5md/author"].attrs["name"] and file["h5md/creator"].attrs["name"] == "sharvin"
+        assert file["h5md/author"].attrs["name"] and file["h5md/creator"].attrs["name"] == b"sharvin"
         assert file["h5md/creator"].attrs["version"]
         box = file["particles/wire/box"]
-        assert box.attrs["dimension"] == 3 and set(box.attrs["boundary"]) <= {"periodic", "none"}
+        fixed = [
+            (file["h5md/author"], "name"),
+            (file["h5md/creator"], "name"),
+            (file["h5md/creator"], "version"),
+            (box, "boundary"),
+        ]
+        assert all(not group.attrs.get_id(name).get_type().is_variable_str() for group, name in fixed)
+        assert box.attrs["dimension"] == 3 and set(box.attrs["boundary"]) <= {b"periodic", b"none"}
         elements = [file["particles/wire/position"], box["edges"], *file["observables"].values()]
         for element in elements:
             assert len(element["value"]) == len(element["time"]) == 5 and list(element["step"]) == [0, 1, 2, 3, 4]
@@ -110,6 +118,15 @@ def test_a_file_of_an_earlier_version_is_refused_in_words(tmp_path):
         file["particles/wire/reference"] = np.zeros((7, 3))
     with pytest.raises(StoreError, match="an earlier version of sharvin wrote"):
         read_trajectory(tmp_path / "pull.h5")
+    with pytest.raises(InputError, match="an earlier version of sharvin wrote"):
+        list(OwnTrajectory(tmp_path / "pull.h5", ()).frames(range(3)))
+
+
+def test_a_frame_that_is_not_there_is_no_other_frame(tmp_path):
+    write_trajectory(tmp_path / "pull.h5", some_frames())
+    for number in (-1, 5):
+        with pytest.raises(IndexError, match=f"no frame {number} among 5"):
+            list(read_frames(tmp_path / "pull.h5", [number]))
 
 
 def test_observables_are_read_without_positions(tmp_path):

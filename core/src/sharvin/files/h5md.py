@@ -1,9 +1,9 @@
 """Trajectories of one wire as H5MD files, version 1.1 (de Buyl, Colberg and Höfling, Comput. Phys. Commun. 185, 1546 (2014)).
 
 Positions are those of the atoms in Å, as any program that reads H5MD expects. They are stored to the precision of float32 about
-the first frame: each is the float64 sum of the first frame's and a float32 displacement, which compresses to little more than the
-displacement. Chunks hold one frame each, byte-shuffled, gzip 1, with a checksum, so that frames are read by number and damage is
-noticed.
+the first frame: each is the float64 sum of the first frame's and a float32 displacement, which takes two to four times the space of
+the displacement alone. Chunks hold one frame each, byte-shuffled, gzip 1, with a checksum, so that frames are read by number and
+damage is noticed.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ class _Written:
         self._origin = first.positions
         head = file.create_group("h5md")
         head.attrs["version"] = np.array([1, 1])
-        head.create_group("author").attrs["name"] = "unknown"
+        head.create_group("author").attrs["name"] = np.bytes_("unknown")  # the standard wants strings of fixed length
         creator = head.create_group("creator")
-        creator.attrs["name"], creator.attrs["version"] = "sharvin", __version__
+        creator.attrs["name"], creator.attrs["version"] = np.bytes_("sharvin"), np.bytes_(__version__)
         atoms = file.create_group(GROUP)
         atoms["species"] = first.numbers
         if first.rigid is not None:
             atoms["rigid"] = first.rigid
         box = atoms.create_group("box")
         box.attrs["dimension"] = 3
-        box.attrs["boundary"] = ["periodic" if periodic else "none" for periodic in first.pbc]
+        box.attrs["boundary"] = np.array(["periodic" if periodic else "none" for periodic in first.pbc], dtype="S")
         n = len(first)
         self._positions = _value(atoms, "position", (n, 3), (1, n, 3), "Angstrom", **COMPRESSION)
         self._clock = atoms["position"]
@@ -159,7 +159,17 @@ class Trajectory:
         return {name: dataset[()] for name, dataset in self._scalars.items()}
 
     def frames(self, numbers: Sequence[int]) -> Iterator[Frame]:
-        """Frames by number, in the order given; they are held in memory together."""
+        """Frames by number from 0, in the order given; they are held in memory together.
+
+        Raises
+        ------
+        IndexError
+            If there is no frame of a number.
+        """
+        count = len(self)
+        outside = [number for number in numbers if not 0 <= number < count]
+        if outside:
+            raise IndexError(f"there is no frame {outside[0]} among {count}.")
         chosen, place = np.unique(np.asarray(numbers, dtype=np.int64), return_inverse=True)
         positions, cells = self._positions[chosen], self._edges[chosen]
         scalars = {name: dataset[chosen] for name, dataset in self._scalars.items()}

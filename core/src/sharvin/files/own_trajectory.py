@@ -32,6 +32,8 @@ class OwnTrajectory:
         """Number of frames; :class:`~sharvin.errors.InputError` if the file is damaged or holds something else."""
         try:
             with h5py.File(self.path, "r") as file:
+                if "particles/wire/reference" in file:
+                    raise InputError(f"an earlier version of sharvin wrote the trajectory {self.path}: run its study again.")
                 if "particles/wire/position/value" in file:
                     return len(file["particles/wire/position/value"])
         except (OSError, KeyError, RuntimeError):
