@@ -1,9 +1,9 @@
 """Trajectories of one wire as H5MD files, version 1.1 (de Buyl, Colberg and Höfling, Comput. Phys. Commun. 185, 1546 (2014)).
 
 Positions are those of the atoms in Å, as any program that reads H5MD expects. They are stored to the precision of float32 about
-the first frame: each is the float64 sum of the first frame's and a float32 displacement, which takes two to four times the space of
-the displacement alone. Chunks hold one frame each, byte-shuffled, gzip 1, with a checksum, so that frames are read by number and
-damage is noticed.
+the first frame: each is the float64 sum of the first frame's and a float32 displacement, which takes two to four times the space
+of the displacement alone. Chunks hold one frame each, byte-shuffled, gzip 1, with a checksum, so that frames are read by number
+and damage is noticed.
 """
 
 from __future__ import annotations
