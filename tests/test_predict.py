@@ -21,7 +21,7 @@ from sharvin_studies.fitted_model.applicability_domain import Domain
 from sharvin_studies.fitted_model.model import FittedModel, HeldOutError
 from sharvin_studies.predict.command import PredictionRequest, predict_files
 from sharvin_studies.predict.figures import draw_predictions
-from sharvin_studies.predict.frames import Predicted
+from sharvin_studies.predict.frames import FilePrediction
 from sharvin_studies.predict.periodicity import periodic_across
 from sharvin_studies.predict.plausibility import doubt
 from sharvin_studies.predict.tables import stated_error
@@ -398,7 +398,7 @@ def test_a_model_of_frames_themselves_needs_no_descriptor(pull):
 
 @pytest.mark.parametrize("conductance", [1.2, np.nan])
 def test_the_picture_of_a_single_frame_has_a_readable_axis(conductance):
-    one = Predicted(Path("w.xyz"), "w.xyz", [7], [np.nan], [conductance], [np.nan], [np.nan])
+    one = FilePrediction(Path("w.xyz"), "w.xyz", [7], [np.nan], [conductance], [np.nan], [np.nan])
     (axes,) = draw_predictions([one]).axes
     assert axes.get_xlim() == (6.5, 7.5) and axes.get_xlabel() == "frame"
     assert [tick for tick in axes.get_xticks() if 6.5 <= tick <= 7.5] == [7]

@@ -256,7 +256,7 @@ def test_a_dotted_setting_must_have_a_value_and_a_place(check):
 
 
 def trials(*cases):
-    """Changes of the config: a study of cases, written one a line from line 3 on."""
+    """Changes of the config: a study of cases, written one per line from line 3 on."""
     listed = "".join(f"\n    - {case}" for case in cases)
     parts = dict.fromkeys(GOOD)
     return {
@@ -303,7 +303,7 @@ def test_mistakes_in_a_case_are_reported_at_its_line(check, case, words):
 
 
 def comparison(*models):
-    """Changes of the config: a study with two lists of cases, the second written one a line from line 4 on."""
+    """Changes of the config: a study with two lists of cases, the second written one per line from line 4 on."""
     listed = "".join(f"\n    - {model}" for model in models)
     unused = dict.fromkeys(("potential", "hamiltonian", "transport"))
     return {**unused, "workflow": f"\n  use: comparison\n  wires: [{{name: a}}]\n  models:{listed}"}

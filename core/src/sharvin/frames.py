@@ -33,7 +33,7 @@ class Frame(Displayed):
     positions : float64[n_atoms, 3]
         Positions in Å; transport is along z.
     cell : float64[3, 3]
-        Cell vectors in Å, one a row.
+        Cell vectors in Å, one per row.
     pbc : bool[3]
         Periodic directions.
     scalars : mapping of str to float

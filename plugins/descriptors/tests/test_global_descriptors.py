@@ -1,4 +1,4 @@
-"""Descriptors with one row a structure: averaged SOAP and the Coulomb matrix."""
+"""Descriptors with one row per structure: averaged SOAP and the Coulomb matrix."""
 
 import numpy as np
 import pytest

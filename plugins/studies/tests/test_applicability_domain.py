@@ -129,6 +129,7 @@ def test_farthest_points_cover_the_others():
     spacing = np.linalg.norm(points[chosen][:, None] - points[chosen], axis=-1)[np.triu_indices(60, 1)].min()
     assert spacing >= radius
     assert len(farthest_points(np.ones((5, 2)), 3)[0]) == 1
+    assert [len(found) for found in farthest_points(np.zeros((0, 2)), 3)[:1]] == [0]
 
 
 def lattice(a, repeats=3, jitter=0.0, rng=None, symbol=79):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sharvin.electrodes.electrode import Electrode
 from sharvin.electrodes.stacking import IDEAL_A, Stacking, lateral_repeats
-from sharvin.electrodes.wire_end import EXACT_A, Run, WireEnd, layer_numbers
+from sharvin.electrodes.wire_end import EXACT_A, LayerRun, WireEnd, layer_numbers
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -165,7 +165,7 @@ def layer_as_given(atoms: Atoms, indices: Integers, period_A: float) -> IdealLay
     end = WireEnd(atoms[indices], "left")
     n = len(end)
     nowhere = np.full(n, -1, dtype=np.int64)
-    run = Run(np.array([0.0, 0.0, period_A]), 0.0, nowhere, np.zeros((n, 3)), np.inf, n, n)
+    run = LayerRun(np.array([0.0, 0.0, period_A]), 0.0, nowhere, np.zeros((n, 3)), np.inf, n, n)
     found = mean_layer(Stacking(end, run, 1, lateral_repeats(end, n, IDEAL_A)), 0.0)
     return replace(found, atoms=np.asarray(indices, dtype=np.int64)[found.atoms])
 
@@ -207,7 +207,7 @@ def _on_twelfths(values: Floats, unit: float, near: float, digits: int) -> Float
     return np.asarray(np.where(np.abs(values - twelfth) <= near, twelfth, np.round(values, digits)))
 
 
-def _copies(end: WireEnd, run: Run, most: int) -> tuple[Integers, Integers, Integers, Floats]:
+def _copies(end: WireEnd, run: LayerRun, most: int) -> tuple[Integers, Integers, Integers, Floats]:
     """Site, copy, atom and unwrapped place of each atom of the outermost copies of a translation, from the first one inwards."""
     site, atom, place = np.arange(run.cell), np.arange(run.cell), end.places[: run.cell]
     found = [(site, np.zeros_like(site), atom, place)]

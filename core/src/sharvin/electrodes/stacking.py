@@ -35,7 +35,7 @@ from ase.data import covalent_radii
 from numpy.typing import NDArray
 
 from sharvin.electrodes.stacking_refusals import begins_longer_cell, not_crystalline, too_thin, two_ways
-from sharvin.electrodes.wire_end import EXACT_A, LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, Run, WireEnd
+from sharvin.electrodes.wire_end import EXACT_A, LAYER_TOLERANCE_A, MATCH_TOLERANCE_A, LayerRun, WireEnd
 from sharvin.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -61,7 +61,7 @@ class Stacking:
     Parameters
     ----------
     end : WireEnd
-    run : Run
+    run : LayerRun
         The translation and the layers that it explains.
     steps : int
         Translations in one period along z.
@@ -70,7 +70,7 @@ class Stacking:
     """
 
     end: WireEnd
-    run: Run
+    run: LayerRun
     steps: int
     repeats: tuple[int, int]
 
@@ -191,10 +191,10 @@ def _hits(end: WireEnd, points: Floats, numbers: Integers | int, tolerance_A: fl
     return np.asarray((partner >= 0) & (np.linalg.norm(off, axis=1) <= tolerance_A) & (end.numbers[partner] == numbers))
 
 
-def _tried(end: WireEnd) -> tuple[list[Stacking], list[Run]]:
+def _tried(end: WireEnd) -> tuple[list[Stacking], list[LayerRun]]:
     """All stackings that are proved, and the runs of translations that are not, shortest first."""
     found: list[Stacking] = []
-    unproved: list[Run] = []
+    unproved: list[LayerRun] = []
     for shift in _candidates(end):
         if any(_explains(known, shift) for known in found):
             continue
@@ -253,7 +253,7 @@ def _explains(known: Stacking, shift: Floats) -> bool:
     return bool(run.straight and off < 2.0 * MATCH_TOLERANCE_A and run.limit_A > shift[2] - LAYER_TOLERANCE_A)
 
 
-def _stacking(end: WireEnd, run: Run) -> Stacking | None:
+def _stacking(end: WireEnd, run: LayerRun) -> Stacking | None:
     """The stacking of a translation; None if no number of steps is a translation along z."""
     if run.straight:
         return Stacking(end, run, 1, (1, 1))
@@ -295,7 +295,7 @@ def _chosen(end: WireEnd, found: list[Stacking], min_thickness_A: float) -> Stac
     return winner
 
 
-def _reaches(end: WireEnd, short: Stacking, long: Run) -> int:
+def _reaches(end: WireEnd, short: Stacking, long: LayerRun) -> int:
     """How many atoms there are up to where a short translation stops that is taken up again behind a long one; 0 if it is not.
 
     It is where the long one repeats no layer but those that the short one explains. If the short one then goes further than the
@@ -313,7 +313,7 @@ def _reaches(end: WireEnd, short: Stacking, long: Run) -> int:
     return end.atoms_before(stop) if np.isfinite(stop) else len(end)
 
 
-def _gap(end: WireEnd, run: Run) -> float:
+def _gap(end: WireEnd, run: LayerRun) -> float:
     """Longest way along z from an atom of the first copy to the next, in Å; of a repeated broken wire it is the gap."""
     return float(np.diff(end.depths[: run.cell], append=run.period_A).max())
 
@@ -332,7 +332,7 @@ def tightened(loose: Stacking, min_thickness_A: float) -> Stacking:
     return replace(loose, repeats=lateral_repeats(end, loose.run.cell, loose.run.tolerance_A))
 
 
-def _outermost(end: WireEnd, run: Run, multiple: int, tolerance_A: float) -> Run:
+def _outermost(end: WireEnd, run: LayerRun, multiple: int, tolerance_A: float) -> LayerRun:
     """The run of a multiple of a translation, first adjusted to the outermost copy, which is furthest from the neck."""
     shift = multiple * run.shift
     if multiple > 1:

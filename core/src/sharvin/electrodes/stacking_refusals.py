@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols
 
-from sharvin.electrodes.wire_end import MATCH_TOLERANCE_A, NO_IMAGE_A, Run, WireEnd
+from sharvin.electrodes.wire_end import MATCH_TOLERANCE_A, NO_IMAGE_A, LayerRun, WireEnd
 
 if TYPE_CHECKING:
     from sharvin.electrodes.stacking import Stacking
 
 
-def not_crystalline(end: WireEnd, tried: list[Run]) -> str:
+def not_crystalline(end: WireEnd, tried: list[LayerRun]) -> str:
     """No period is proved by the translations tried; the one that comes closest is named, if any does."""
     failures = [_failure(end, run) for run in tried]
     order = sorted(range(len(tried)), key=lambda k: (end.seen(tried[k]), " place" in failures[k], -tried[k].period_A))
@@ -59,7 +59,7 @@ def two_ways(short: Stacking, long: Stacking, possible: list[Stacking]) -> str:
     return f"{reading}; {too_few} are too few for a principal layer: add layers to the electrode{stated}."
 
 
-def begins_longer_cell(short: Stacking, long: Run) -> str:
+def begins_longer_cell(short: Stacking, long: LayerRun) -> str:
     """A short period is proved, but its layers may be the beginning of a longer cell that is seen less than twice."""
     end, cell = short.end, short.end.layers_before(long.cell)
     return (
@@ -100,7 +100,7 @@ def no_period(end: WireEnd, layers: int, reason: str) -> str:
     )
 
 
-def contradiction(end: WireEnd, run: Run) -> str:
+def contradiction(end: WireEnd, run: LayerRun) -> str:
     """What is wrong with the second copy of a stated period; nothing if it fits, or if a neck begins before it is complete."""
     if run.count >= 2 * run.cell or not ((run.partner < 0) & (end.depths + run.shift[2] <= end.depths[-1])).any():
         return ""
@@ -133,7 +133,7 @@ def _is_like_one_of(end: WireEnd, period: int, layer: int) -> bool:
     return False
 
 
-def _failure(end: WireEnd, run: Run) -> str:
+def _failure(end: WireEnd, run: LayerRun) -> str:
     """What is wrong where a translation stops to explain the wire; nothing if the ideal layers just end there."""
     if not np.isfinite(run.limit_A):
         return ""

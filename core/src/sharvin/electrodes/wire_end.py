@@ -35,7 +35,7 @@ def layer_numbers(depths: Floats) -> Integers:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class LayerRun:
     """How far a translation maps a wire's end onto itself.
 
     Parameters
@@ -132,7 +132,7 @@ class WireEnd:
         """Number of layers that hold the first `atoms` atoms."""
         return int(self.layer[atoms - 1]) + 1 if atoms else 0
 
-    def seen(self, run: Run) -> int:
+    def seen(self, run: LayerRun) -> int:
         """Number of layers that a translation shows to be images of others."""
         return self.layers_before(run.count) - self.layers_before(run.cell)
 
@@ -155,7 +155,7 @@ class WireEnd:
             self._moved[key] = self.nearest(self.places + shift)
         return self._moved[key]
 
-    def run(self, shift: Floats, tolerance_A: float) -> Run:
+    def run(self, shift: Floats, tolerance_A: float) -> LayerRun:
         """How far from the end inwards every atom that has a partner under a translation is mapped onto it."""
         partner, off = self.moved(shift)
         matched = (partner >= 0) & (np.linalg.norm(off, axis=1) <= tolerance_A) & (self.numbers[partner] == self.numbers)
@@ -167,9 +167,9 @@ class WireEnd:
         foreign = self.depths[~met & (self.depths >= shift[2] - LAYER_TOLERANCE_A)]
         limit = float(min(missed.min(initial=np.inf), foreign.min(initial=np.inf)))
         count = self.atoms_before(limit) if np.isfinite(limit) else len(self)
-        return Run(shift, tolerance_A, partner, off, limit, count, max(1, self.atoms_before(shift[2])))
+        return LayerRun(shift, tolerance_A, partner, off, limit, count, max(1, self.atoms_before(shift[2])))
 
-    def refined(self, run: Run, tolerance_A: float) -> Run:
+    def refined(self, run: LayerRun, tolerance_A: float) -> LayerRun:
         """The run of the mean translation between the partners of another run."""
         used = np.flatnonzero((run.partner >= 0) & (run.partner < max(run.count, 2 * run.cell)))
         if not used.size:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 
 def mean_absolute_error(predicted: ArrayLike, exact: ArrayLike) -> float:
-    """Mean of the absolute differences of two arrays of one shape, in their unit; nan if they are empty."""
+    """Mean of the absolute differences of two arrays of one shape, or one of them a number, in their unit; nan if empty."""
     return float(np.abs(np.asarray(predicted) - np.asarray(exact)).mean())
 
 

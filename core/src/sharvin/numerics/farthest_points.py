@@ -12,6 +12,8 @@ Integers = NDArray[np.int64]
 def farthest_points(points: Floats, count: int) -> tuple[Integers, float]:
     """Indices of at most `count` different points, each the farthest from all before it, and the radius that they cover.
 
+    No point is chosen twice: where fewer than `count` differ, all that differ are chosen.
+
     Parameters
     ----------
     points : float64[n, d]
@@ -26,7 +28,7 @@ def farthest_points(points: Floats, count: int) -> tuple[Integers, float]:
     distance = np.full(len(points), np.inf)
     chosen: list[int] = []
     following = 0
-    while len(chosen) < count and distance[following] > 0.0:
+    while len(chosen) < min(count, len(points)) and distance[following] > 0.0:
         chosen.append(following)
         np.minimum(distance, ((points - points[following]) ** 2).sum(1), out=distance)
         following = int(distance.argmax())

@@ -29,7 +29,7 @@ def preflight(config: Config, measure: bool = False) -> StudyPlan | None:
     Raises
     ------
     ConfigError
-        With one line a mistake, and the place in the config that is responsible.
+        With one line per mistake, and the place in the config that is responsible.
     """
     workflow = config.workflow.build()
     if isinstance(workflow, PlanningWorkflow):

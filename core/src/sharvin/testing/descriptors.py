@@ -99,7 +99,7 @@ class DescriptorTests(ComponentTests):
         )
 
     def test_size_is_the_length_of_a_row(self, component: Any, structure: Atoms) -> None:
-        """Finite features, `size` of them, a row an atom or a row a structure as the record says."""
+        """Finite features, `size` of them, a row per atom or per structure as the record says."""
         features = component.describe(Frames.from_atoms([structure, structure[:5]]))
         assert len(features) == 2
         assert features.size == component.size

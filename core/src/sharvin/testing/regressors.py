@@ -188,7 +188,7 @@ class RegressorTests(ComponentTests):
         )
 
     def test_stated_uncertainty_is_a_standard_deviation(self, fitted: Any, data: Dataset) -> None:
-        """Finite, non-negative, one a sample and of the size of the targets' spread at most; or not stated at all."""
+        """Finite, non-negative, one per sample and of the size of the targets' spread at most; or not stated at all."""
         std = fitted.predict(data.samples).std
         if std is None:
             return

@@ -45,7 +45,7 @@ class CoulombMatrix:
         return n if self.options.form == "eigenvalues" else n * (n + 1) // 2
 
     def describe(self, frames: Frames) -> Features:
-        """One row a frame.
+        """One row per frame.
 
         Eigenvalues run in descending order of their magnitude. The upper triangle runs over the columns, and within a column over
         the rows down to the diagonal, so that what belongs to the largest atoms comes first and padding last.

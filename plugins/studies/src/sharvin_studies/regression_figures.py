@@ -51,7 +51,7 @@ def plot_parity(folder: Path, sets: Mapping[str, tuple[ArrayLike, ArrayLike]], *
 
 
 def plot_learning_curves(folder: Path, curves: Mapping[str, Sequence[float]], *, name: str = "learning_curves") -> Path:
-    """Learning curves, one panel a quantity.
+    """Learning curves, one panel per quantity.
 
     Parameters
     ----------

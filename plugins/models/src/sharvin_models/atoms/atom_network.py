@@ -27,7 +27,7 @@ from sharvin_models.atoms.row_network import RowNetwork
 
 
 class AtomNetwork(RowNetwork):
-    """Per-atom layers, maximum over atoms, dense head; one number a structure, in standardised units.
+    """Per-atom layers, maximum over atoms, dense head; one number per structure, in standardised units.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 
 class RowNetwork(nn.Module, ABC):
-    """One number a structure, in standardised units.
+    """One number per structure, in standardised units.
 
     Parameters
     ----------

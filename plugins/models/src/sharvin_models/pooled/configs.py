@@ -12,7 +12,7 @@ from sharvin_models.training.configs import Penalty, Width
 
 class RidgeOptions(Options):
     pooling: Literal["mean", "max", "sum"] = "mean"
-    """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are."""
+    """How the rows of a structure's atoms become one; features that have one row per structure are taken as they are."""
 
     alpha: tuple[Penalty, ...] = Field(default=(1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4), min_length=1)
     """Penalty of the squared weights of standardised features; of several, the one with the smallest validation error is kept."""
@@ -27,7 +27,7 @@ class PooledOptions(Options):
     """What the kernel methods on whole structures share."""
 
     pooling: Literal["mean", "max", "sum"] = "max"
-    """How the rows of a structure's atoms become one; features that have one row a structure are taken as they are. The maximum
+    """How the rows of a structure's atoms become one; features that have one row per structure are taken as they are. The maximum
     is what longer wires than those of the training share with them."""
 
     unit_rows: bool = False

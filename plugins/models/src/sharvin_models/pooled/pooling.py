@@ -1,4 +1,4 @@
-"""One row a structure: rows of atoms pooled while they stream by."""
+"""One row per structure: rows of atoms pooled while they stream by."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ POOL: dict[str, Callable[..., Any]] = {"mean": np.mean, "max": np.max, "sum": np
 
 
 def pooled(features: FeatureRows, pooling: str, name: str, unit_rows: bool = False) -> NDArray[np.float64]:
-    """One row a structure; the rows of one structure at a time are read.
+    """One row per structure; the rows of one structure at a time are read.
 
     Parameters
     ----------
     features : FeatureRows
-        One row a structure stays as it is.
+        One row per structure stays as it is.
     pooling : {"mean", "max", "sum"}
     name : str
         Of the regressor, for error messages.

@@ -219,7 +219,7 @@ class AtomInvariants(nn.Module):
 
 
 class EquivariantNetwork(AtomInvariants):
-    """Pooling over the invariant features of centres, dense head; one number a structure, in standardised units.
+    """Pooling over the invariant features of centres, dense head; one number per structure, in standardised units.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from sharvin.errors import InputError, StoreError
+from sharvin.runs.atomic import atomically, write_bytes
 from torch import Tensor, nn
 
 FORMAT = 1
@@ -83,9 +84,8 @@ class Progress:
             "generator": rng.bit_generator.state,
         }
         identity = {"format": str(FORMAT), "fingerprint": self.fingerprint}
-        temporary = self.folder / (CHECKPOINT + ".tmp")
-        save_file(arrays, temporary, {**identity, "state": json.dumps(header, default=np.ndarray.tolist)})
-        temporary.replace(self.folder / CHECKPOINT)
+        metadata = {**identity, "state": json.dumps(header, default=np.ndarray.tolist)}
+        atomically(self.folder / CHECKPOINT, lambda temporary: save_file(arrays, temporary, metadata))
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(state.lines[-1]) + "\n")
 
@@ -99,9 +99,7 @@ class Progress:
         """
         found = self._read()
         state = TrainingState() if found is None else _restored(*found, network, optimizer, rng)
-        temporary = self.folder / (METRICS + ".tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in state.lines), encoding="utf-8")
-        temporary.replace(self.folder / METRICS)
+        write_bytes(self.folder / METRICS, "".join(json.dumps(line) + "\n" for line in state.lines).encode())
         return state
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Weights]] | None:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sharvin.errors import InputError
 from sharvin.options import Options
+from sharvin.runs.atomic import atomically, write_bytes
 
 from sharvin_models.training.configs import MACHINE
 
@@ -99,13 +100,10 @@ def save_model(folder: Path, name: str, version: int, description: dict[str, Any
         What JSON can hold: options, sizes.
     arrays : dict of str to array
     """
-    temporary = folder / "model.safetensors.tmp"
-    save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary)
-    temporary.replace(folder / "model.safetensors")
-    temporary = folder / "model.json.tmp"
+    laid_out = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+    atomically(folder / "model.safetensors", lambda temporary: save_file(laid_out, temporary))
     content = {"regressor": name, "version": version, **description}
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(folder / "model.json")
+    write_bytes(folder / "model.json", (json.dumps(content, indent=2) + "\n").encode())
 
 
 def load_model(folder: Path, name: str, version: int) -> tuple[dict[str, Any], Arrays]:

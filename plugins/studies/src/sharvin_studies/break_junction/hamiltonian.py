@@ -111,7 +111,7 @@ def taught(context: Context, options: BreakJunctionOptions, training: Pulls, pro
 
 
 def _drawn(pulls: Sequence[tuple[int, Path]], number: int, series: str) -> list[Drawn]:
-    """About so many snapshots, at least one a pull: denser towards rupture, and elsewhere in each pull."""
+    """About so many snapshots, at least one per pull: denser towards rupture, and elsewhere in each pull."""
     count = max(1, round(number / max(len(pulls), 1)))
     drawn: list[Drawn] = []
     for pull, path in pulls:

@@ -197,7 +197,7 @@ def plot_against_concentration(folder: Path, clouds: Sequence[Cloud], *, name: s
 
 
 def plot_parity_panels(folder: Path, cases: Sequence[Parity], left_out: int = 0, *, name: str = "parity") -> Path:
-    """Predicted against exact conductance, one panel a case, as a density of points; `left_out` cases are not shown."""
+    """Predicted against exact conductance, one panel per case, as a density of points; `left_out` cases are not shown."""
     data: dict[str, ArrayLike] = {}
     columns = 3 if len(cases) in (5, 6, 9) else min(4, len(cases))
     with style():

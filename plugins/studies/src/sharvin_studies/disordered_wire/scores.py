@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
-from sharvin.numerics.error_measures import mean_absolute_error
+from sharvin.numerics.error_measures import mean_absolute_error, root_mean_square_error
 from sharvin.store import read_json, read_table
 
 from sharvin_studies.disordered_wire.configs import WireCase
@@ -70,12 +70,12 @@ class Score:
     @property
     def constant_mae_G0(self) -> float:
         """Mean absolute error of the best constant, the median of the test set, which a model must beat to have learnt."""
-        return float(np.abs(self.exact_G0 - np.median(self.exact_G0)).mean())
+        return mean_absolute_error(np.median(self.exact_G0), self.exact_G0)
 
     @property
     def rmse_G0(self) -> float:
         """Root mean square error."""
-        return float(np.sqrt(((self.predicted_G0 - self.exact_G0) ** 2).mean()))
+        return root_mean_square_error(self.predicted_G0, self.exact_G0)
 
     @property
     def r2(self) -> float | None:

@@ -15,6 +15,7 @@ from ase.io import extxyz
 from sharvin.errors import InputError, StoreError
 from sharvin.frames import Frame
 from sharvin.runs.atomic import atomically, require_writable
+from sharvin.runs.opened_run import open_run
 from sharvin.store import count_frames, read_frames, read_json, write_trajectory
 
 from sharvin_studies.break_junction.traces import PULLS_FILE, TRACES_FILE
@@ -66,7 +67,7 @@ def export_run(run: Path, what: str, form: str, out: Path, force: bool = False) 
     chosen = {pull: numbers for pull, numbers in chosen.items() if numbers}
     if not chosen:
         raise InputError(f"the run {run} has no {what} to export.")
-    require_writable(out, "the folder of the exported files,")
+    require_writable(out, "the folder of the exported files")
     files = {pull: out / f"{pull.name}-{what}{ENDINGS[form]}" for pull in chosen}
     if form == "csv":
         files = dict.fromkeys(chosen, out / f"{what}.csv")
@@ -85,13 +86,13 @@ def export_run(run: Path, what: str, form: str, out: Path, force: bool = False) 
 
 def _pulls(run: Path) -> list[Pull]:
     """Pulls of the run with what ``traces.csv`` says of their snapshots."""
+    workflow = open_run(run).workflow
+    if workflow != "break_junction":
+        raise InputError(f"{run} is a run of the workflow {workflow}, which has no pulls; sharvin export is for break_junction.")
     listed, traces = run / PULLS_FILE, run / TRACES_FILE
     if not listed.is_file() or not traces.is_file():
         absent = PULLS_FILE if traces.is_file() else TRACES_FILE
-        raise InputError(
-            f"{run} is no folder of a finished break-junction run ({absent} is missing): "
-            "give the folder that `sharvin run … --out` wrote, or run its study again."
-        )
+        raise InputError(f"{absent} of the break-junction run {run} is missing: run its study again.")
     known: dict[tuple[str, int], dict[int, dict[str, float]]] = {}
     with traces.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):

@@ -24,4 +24,5 @@ def export(run: Path, what: str, form: str, out: Path | None, force: bool) -> No
     from sharvin_studies.export.command import export_run
 
     written = export_run(run, what, form, out or run / "export", force)
-    click.echo(f"Wrote {len(written)} files: {written[0]}" + (f" … {written[-1].name}" if len(written) > 1 else ""))
+    several = f" … {written[-1].name}, {len(written)} files" if len(written) > 1 else ""
+    click.echo(f"Wrote {written[0]}{several}")

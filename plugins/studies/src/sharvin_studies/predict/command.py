@@ -32,7 +32,7 @@ from sharvin.runs.progress import progress_bar
 from sharvin.runs.run import load_yaml
 
 from sharvin_studies.fitted_model.model import FittedModel
-from sharvin_studies.predict.frames import HEADER, Predicted
+from sharvin_studies.predict.frames import HEADER, FilePrediction
 from sharvin_studies.predict.periodicity import periodic_across
 from sharvin_studies.predict.plausibility import doubt, is_negative
 from sharvin_studies.predict.tables import print_predictions
@@ -97,7 +97,7 @@ def predict_files(request: PredictionRequest) -> None:
             require_file(path)  # one that is there and cannot be read is recorded, and the others are predicted
     model = FittedModel.load(request.run, request.device)
     work = _Work(request, model)
-    done: list[Predicted] = []
+    done: list[FilePrediction] = []
     labels = _labels(request.files)
 
     def write(temporary: Path) -> None:
@@ -106,7 +106,7 @@ def predict_files(request: PredictionRequest) -> None:
             writer.writerow(HEADER)
             with one_thread(), progress_bar("predict", None, Console(stderr=True)) as advance:
                 for path in request.files:
-                    done.append(Predicted(path, labels[path]))
+                    done.append(FilePrediction(path, labels[path]))
                     for count in work.predict(done[-1]):
                         writer.writerows(done[-1].rows(len(done[-1].frame) - count))
                         advance(count)
@@ -148,7 +148,7 @@ class _Work:
         self.first_error: InputError | ItemError | None = None
         self._marked: Frame | None = None
 
-    def predict(self, result: Predicted) -> Iterator[int]:
+    def predict(self, result: FilePrediction) -> Iterator[int]:
         """Fill the result batch by batch; gives the number of frames in each."""
         self._marked = None
         frames = frames_or_errors(result.file, self.request.frames, self.species)
@@ -166,7 +166,7 @@ class _Work:
             if len(batch) < BATCH or result.unread:
                 return
 
-    def _predict_readable(self, result: Predicted, batch: Sequence[tuple[int, Frame | InputError]]) -> None:
+    def _predict_readable(self, result: FilePrediction, batch: Sequence[tuple[int, Frame | InputError]]) -> None:
         """Predict the whole wires of a batch at once, and record the other frames, all in their order."""
         whole: list[tuple[int, Frame]] = []
         for number, frame in batch:
@@ -183,7 +183,7 @@ class _Work:
         if whole:
             self._batch(result, whole)
 
-    def _batch(self, result: Predicted, batch: Sequence[tuple[int, Frame]]) -> None:
+    def _batch(self, result: FilePrediction, batch: Sequence[tuple[int, Frame]]) -> None:
         """A batch at once; frame by frame if one of them is refused, so that it alone is left out."""
         try:
             self._add(result, batch)
@@ -202,7 +202,7 @@ class _Work:
     def _note(self, error: InputError | ItemError) -> None:
         self.first_error = self.first_error or error
 
-    def _add(self, result: Predicted, batch: Sequence[tuple[int, Frame]]) -> None:
+    def _add(self, result: FilePrediction, batch: Sequence[tuple[int, Frame]]) -> None:
         frames = Frames(frame for _, frame in batch)
         self.model.require_elements(frames)
         judged = self.model.predict(Frames(self._ready(frame) for frame in frames))
@@ -216,7 +216,7 @@ class _Work:
             if judged.scores is not None:
                 result.score[place] = float(judged.scores[at])
 
-    def _append(self, result: Predicted, number: int, frame: Frame | None, note: str) -> None:
+    def _append(self, result: FilePrediction, number: int, frame: Frame | None, note: str) -> None:
         """A frame without a prediction."""
         if note:
             result.notes[len(result.frame)] = note
@@ -300,7 +300,7 @@ def _broken(frame: Frame) -> str:
     return note
 
 
-def _draw(path: Path, done: Sequence[Predicted]) -> None:
+def _draw(path: Path, done: Sequence[FilePrediction]) -> None:
     from io import BytesIO
 
     from sharvin.figures import DPI, style

@@ -15,7 +15,7 @@ HEADER = ("file", "frame", "elongation_A", "conductance_G0", "std_G0", "domain_s
 
 
 @dataclass
-class Predicted:
+class FilePrediction:
     """What was predicted of one file: lists of the same length, nan where there is nothing."""
 
     file: Path

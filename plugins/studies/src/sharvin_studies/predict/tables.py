@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from sharvin_studies.fitted_model.model import FittedModel
-from sharvin_studies.predict.frames import Predicted
+from sharvin_studies.predict.frames import FilePrediction
 from sharvin_studies.predict.periodicity import in_words
 from sharvin_studies.predict.plausibility import learnt_range
 
@@ -18,7 +18,7 @@ SHOWN = 20
 """So many frames, or files, are listed one by one."""
 
 
-def print_predictions(console: Console, model: FittedModel, done: Sequence[Predicted]) -> None:
+def print_predictions(console: Console, model: FittedModel, done: Sequence[FilePrediction]) -> None:
     """A table of a few frames, or one line a file, and what to beware of."""
     console.print(_frames(done) if sum(len(one.frame) for one in done) <= SHOWN else _summary(done))
     console.print(stated_error(model), highlight=False, soft_wrap=True)
@@ -46,7 +46,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
+def _warnings(model: FittedModel, done: Sequence[FilePrediction]) -> list[str]:
     """What makes predictions unreliable, one sentence each."""
     total = sum(len(one.frame) for one in done)
     outside, broken = sum(sum(one.outside) for one in done), sum(len(one.broken) for one in done)
@@ -103,7 +103,7 @@ def _warnings(model: FittedModel, done: Sequence[Predicted]) -> list[str]:
     return lines
 
 
-def _frames(done: Sequence[Predicted]) -> Table:
+def _frames(done: Sequence[FilePrediction]) -> Table:
     table = Table(Column("file", overflow="fold"), "frame", "G (G0)", "± (G0)", "score", "")
     for one in done:
         for i, number in enumerate(one.frame):
@@ -114,7 +114,7 @@ def _frames(done: Sequence[Predicted]) -> Table:
     return table
 
 
-def _remarks(one: Predicted) -> dict[str, Collection[int]]:
+def _remarks(one: FilePrediction) -> dict[str, Collection[int]]:
     """Places of the frames that have a remark in the table."""
     outside = [place for place, is_outside in enumerate(one.outside) if is_outside]
     return {
@@ -126,7 +126,7 @@ def _remarks(one: Predicted) -> dict[str, Collection[int]]:
     }
 
 
-def _summary(done: Sequence[Predicted]) -> Table:
+def _summary(done: Sequence[FilePrediction]) -> Table:
     table = Table(Column("file", overflow="fold"), "frames", "first G (G0)", "lowest", "highest", "mean ±", "outside")
     for one in done[:SHOWN]:
         G, std = np.array(one.conductance_G0), np.array(one.std_G0)

@@ -42,7 +42,7 @@ def mean_over_traces(
     weights: Sequence[float] | NDArray[np.float64] | None = None,
     resamples: int = 1000,
 ) -> MeanEstimate:
-    """Mean of one value a trace with its interval.
+    """Mean of one value per trace with its interval.
 
     Parameters
     ----------

@@ -150,7 +150,7 @@ def _real_rows(rows: int) -> Any:
 def advance_rows(typing: Any, levels: Any, inside: Any, inner: Any, outer: Any, rows: Any, steps: Any, stride: Any) -> Any:
     """In each row, `steps` times: outer becomes (level·inner − neighbours of inner − outer)·inside, and the two exchange roles.
 
-    ``levels`` has one row a step. Beyond both ends of a row its neighbours are 0; ``inside`` is 1 in the columns that count and 0
+    ``levels`` has a row per step. Beyond both ends of a row its neighbours are 0; ``inside`` is 1 in the columns that count and 0
     behind them. After an odd number of steps the newest row stands in `outer`, after an even one in `inner`.
     """
     signature = types.void(levels, inside, inner, outer, *[types.intp] * 3)

@@ -99,7 +99,7 @@ class LearntShifts:
         Returns
         -------
         dict
-            ``train_mae`` (before the step, of its structures) and ``validation_mae`` (after it) in G0, one value a step.
+            ``train_mae`` (before the step, of its structures) and ``validation_mae`` (after it) in G0, one value per step.
 
         Raises
         ------

@@ -54,7 +54,7 @@ def plot_histogram_comparison(
     ----------
     folder : Path
     series : mapping of str to sequence of float64[n_points]
-        Conductances in G0, one array a trace: of several wires, or of several models on one wire. The first is the reference.
+        Conductances in G0, one array per trace: of several wires, or of several models on one wire. The first is the reference.
     matrix : OverlapMatrix
         Of these series over these bins, as :func:`sharvin_studies.statistics.histogram_comparison.overlap_matrix` gives it.
     edges : float64[n_bins + 1]

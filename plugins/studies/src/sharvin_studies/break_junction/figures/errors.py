@@ -177,7 +177,7 @@ def plot_parity_by_wire(
     model: str,
     name: str = "parity_by_wire",
 ) -> Path:
-    """Predicted against exact conductance of one model, one panel a wire.
+    """Predicted against exact conductance of one model, one panel per wire.
 
     Points are coloured by the predicted standard deviation if every set has one, else by their density.
 

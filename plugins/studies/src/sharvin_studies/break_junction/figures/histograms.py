@@ -49,7 +49,7 @@ def plot_plateau_lengths(
     ----------
     folder : Path
     series : mapping of str to (elongations_A, conductances_G0)
-        One array a trace in both.
+        One array per trace in both.
     rng : numpy.random.Generator
         For the bootstrap.
     window_G0 : (float, float)
@@ -107,7 +107,7 @@ def plot_log_histogram(
     ----------
     folder : Path
     series : mapping of str to sequence of float64[n_points]
-        Conductances in G0, one array a trace.
+        Conductances in G0, one array per trace.
     rng : numpy.random.Generator
         For the bootstrap.
     min_G0, max_G0 : float, optional
@@ -161,7 +161,7 @@ def plot_histograms_by_condition(
     ----------
     folder : Path
     series : mapping of float to (elongations_A, conductances_G0)
-        Keys are the values of the condition; one array a trace in both.
+        Keys are the values of the condition; one array per trace in both.
     rng : numpy.random.Generator
         For the bootstrap.
     condition, unit : str

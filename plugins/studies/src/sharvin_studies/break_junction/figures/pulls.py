@@ -63,7 +63,7 @@ def plot_conductance_histogram(
     folder : Path
         The run folder.
     traces_G0 : sequence of float64[n_points]
-        Predicted conductances, one array a trace; the band needs at least two.
+        Predicted conductances, one array per trace; the band needs at least two.
     rng : numpy.random.Generator
         For the bootstrap.
     training_G0 : array_like, optional
