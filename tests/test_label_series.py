@@ -8,6 +8,7 @@ from sharvin.frames import Frame
 from sharvin.registry import registry
 from sharvin.store import read_table, write_trajectory
 from sharvin_studies.break_junction.steps import LabelTask, label
+from sharvin_transport.rgf.batched import TorchElimination
 
 
 def selection(kind, name, **options):
@@ -39,9 +40,9 @@ def task(pull, tmp_path, monkeypatch):
     monkeypatch.setenv("SHARVIN_CACHE", str(tmp_path / "cache"))
     chosen = selection("hamiltonians", "slater_koster", charge_neutrality="local")
 
-    def labels(*snapshots):
+    def labels(*snapshots, **solver):
         path = tmp_path / "labels.h5"
-        label(LabelTask(pull, snapshots, chosen, selection("transport", "rgf")), path)
+        label(LabelTask(pull, snapshots, chosen, selection("transport", "rgf", **solver)), path)
         table, notes = read_table(path)
         return table["conductance_G0"], notes["reasons"]
 
@@ -58,3 +59,19 @@ def test_labels_do_not_depend_on_what_the_worker_did_before(task):
     assert np.flatnonzero(np.isnan(before)).tolist() == [3]
     alone = [task(snapshot)[0][0] for snapshot in (0, 2, 4)]
     assert before[[0, 2, 4]] == pytest.approx(alone, abs=5e-3)
+
+
+def test_the_solver_takes_the_devices_of_a_series_together(task, monkeypatch):
+    """All five by one call, of which the fourth has no device; torch computes the others as one batch."""
+    together = []
+    exact = TorchElimination.transmission
+
+    def counted(elimination, systems, energies_eV, surfaces):
+        together.append(len(systems))
+        return exact(elimination, systems, energies_eV, surfaces)
+
+    monkeypatch.setattr(TorchElimination, "transmission", counted)
+    one_by_one, _ = task(0, 1, 2, 3, 4)
+    batched, reasons = task(0, 1, 2, 3, 4, backend="torch")
+    assert together == [4] and list(reasons) == ["3"]
+    assert batched == pytest.approx(one_by_one, abs=1e-9, nan_ok=True)

@@ -9,7 +9,8 @@ import sharvin
 from scipy.sparse import csr_array
 from sharvin import Junction
 from sharvin import create as sharvin_create
-from sharvin.devices.brillouin import averaged_transmission, sampled_devices
+from sharvin.devices.brillouin import averaged_transmission
+from sharvin.devices.transmission_series import sampled_devices
 from sharvin.errors import PhysicsWarning
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_transport.transmission.command import _beside_band_edge

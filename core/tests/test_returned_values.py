@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from sharvin.devices.brillouin import averaged_transmission, sampled_devices
+from sharvin.devices.brillouin import averaged_transmission
+from sharvin.devices.transmission_series import sampled_devices
 from sharvin.errors import ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.runs import returned_values as values

@@ -11,7 +11,8 @@ import pytest
 from ase import Atoms
 from click.testing import CliRunner
 from sharvin.cli import cli
-from sharvin.devices.brillouin import averaged_transmission, sampled_devices
+from sharvin.devices.brillouin import averaged_transmission
+from sharvin.devices.transmission_series import sampled_devices
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from sharvin.devices.brillouin import averaged_observables, averaged_transmission, opposite, sampled_devices
+from sharvin.devices.brillouin import averaged_observables, averaged_transmission, opposite
+from sharvin.devices.transmission_series import sampled_devices
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import Reference, SampledSeriesHamiltonian

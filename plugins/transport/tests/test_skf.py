@@ -16,8 +16,8 @@ from ase.io import write
 from ase.units import Bohr, Hartree
 from click.testing import CliRunner
 from sharvin.cli import cli
-from sharvin.devices.brillouin import sampled_devices
 from sharvin.devices.lead_channels import band_ranges
+from sharvin.devices.transmission_series import sampled_devices
 from sharvin.devices.two_terminal_file import Device, read_two_terminal, write_two_terminal
 from sharvin.errors import InputError
 from sharvin.junction import Junction

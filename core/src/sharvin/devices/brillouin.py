@@ -11,22 +11,20 @@ It is not for what only the states from one lead carry: bond currents, and the p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.observables import Observables
 from sharvin.protocols import (
     Hamiltonian,
     ObservingSolver,
     SampledHamiltonian,
-    SampledSeriesHamiltonian,
-    SeriesHamiltonian,
     TransportSolver,
 )
 from sharvin.runs.returned_values import device_of, transmission_of
@@ -68,31 +66,6 @@ def monkhorst_pack(n1: int, n2: int) -> tuple[NDArray[np.float64], NDArray[np.fl
     return np.where(fractions > 0.5, fractions - 1.0, fractions), weights
 
 
-def sampled_devices(
-    hamiltonian: Hamiltonian, junctions: Iterable[Junction]
-) -> Iterator[Sequence[Sample] | InputError | ItemError]:
-    """k-points of each junction with their weights, or the reason why there are none, in order.
-
-    A :class:`~sharvin.protocols.SampledHamiltonian` gives what its options ask for, any other one device of weight 1. A
-    :class:`~sharvin.protocols.SeriesHamiltonian` (:class:`~sharvin.protocols.SampledSeriesHamiltonian`) takes the junctions as
-    one series.
-    """
-    sampled = isinstance(hamiltonian, SampledHamiltonian) and hamiltonian.sampled
-    if isinstance(hamiltonian, SeriesHamiltonian) and not sampled:
-        for system in hamiltonian.two_terminal_series(junctions):
-            yield system if isinstance(system, Exception) else [(1.0, device_of(hamiltonian, system))]
-        return
-    if isinstance(hamiltonian, SampledSeriesHamiltonian) and sampled:
-        yield from hamiltonian.two_terminals_series(junctions)
-        return
-    for junction in junctions:
-        try:
-            result: Sequence[Sample] | InputError | ItemError = samples_of_junction(hamiltonian, junction)
-        except (InputError, ItemError) as error:
-            result = error
-        yield result
-
-
 def samples_of_junction(hamiltonian: Hamiltonian, junction: Junction) -> Sequence[Sample]:
     """k-points of one junction with their weights; a Hamiltonian that does not sample has one device of weight 1."""
     if isinstance(hamiltonian, SampledHamiltonian) and hamiltonian.sampled:
@@ -110,9 +83,29 @@ def averaged_transmission(
     ItemError
         If the solver returns what is no transmission.
     """
-    weights = np.array([weight for weight, _ in samples])
-    rows = transmission_of(solver, [system for _, system in samples], energies_eV)
-    return np.asarray(weights @ rows if len(weights) > 1 else rows[0])
+    averaged: NDArray[np.float64] = averaged_transmissions(solver, [samples], energies_eV)[0]
+    return averaged
+
+
+def averaged_transmissions(
+    solver: TransportSolver, devices: Sequence[Sequence[Sample]], energies_eV: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """T(E) of several devices by one call of the solver, each averaged over its k-points, float64[n_devices, n_energies].
+
+    Raises
+    ------
+    ItemError
+        If the solver returns what is no transmission.
+    """
+    rows = transmission_of(solver, [system for samples in devices for _, system in samples], energies_eV)
+    out = np.empty((len(devices), len(energies_eV)))
+    start = 0
+    for averaged, samples in zip(out, devices, strict=True):
+        weights = np.array([weight for weight, _ in samples])
+        own = rows[start : start + len(weights)]
+        averaged[:] = weights @ own if len(weights) > 1 else own[0]
+        start += len(weights)
+    return out
 
 
 def averaged_observables(

@@ -7,7 +7,7 @@ the Hamiltonian learns from those of most pulls, is held against those of the ot
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.context import Context, Failure, StepResult
-from sharvin.devices.brillouin import averaged_transmission, samples_of_junction
+from sharvin.devices.brillouin import samples_of_junction
+from sharvin.devices.transmission_series import transmission_series
 from sharvin.electrodes.broken_wires import unbroken
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.executors.threads import one_thread
@@ -26,6 +27,7 @@ from sharvin.numerics.error_measures import mean_absolute_error, root_mean_squar
 from sharvin.protocols import LearningByOption, Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
 from sharvin.store import read_observables, read_table, write_table
+from sharvin.two_terminal import Sample
 
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
 from sharvin_studies.break_junction.data import Pulls
@@ -48,21 +50,22 @@ def reference(task: ReferenceTask, path: Path) -> None:
     """What the Hamiltonian is to learn of each snapshot, and its conductance; snapshots that fail are left out, with a reason."""
     hamiltonian, solver = task.hamiltonian.built(), task.transport.built()
     started = time.process_time()
-    junctions = _junctions(task.trajectory, task.snapshots, hamiltonian)
-    numbers, conductances, quantities, reasons = [], [], [], {}
-    for number, found in zip(task.snapshots, hamiltonian.references(junctions), strict=True):
-        if not isinstance(found, Reference):
-            reasons[str(number)] = str(found)
-            continue
-        numbers.append(number)
-        conductances.append(float(averaged_transmission(solver, found.samples, np.zeros(1))[0]))
-        quantities.append(found.quantity)
-    if not numbers:
+    quantities: list[Array] = []
+
+    def devices() -> Iterator[Sequence[Sample] | InputError | ItemError]:
+        for found in hamiltonian.references(_junctions(task.trajectory, task.snapshots, hamiltonian)):
+            quantities.append(found.quantity if isinstance(found, Reference) else np.empty(0))
+            yield found.samples if isinstance(found, Reference) else found
+
+    found = list(transmission_series(solver, devices(), np.zeros(1)))
+    reasons = {str(number): one.reason for number, one in zip(task.snapshots, found, strict=True) if one.reason is not None}
+    computed = [place for place, one in enumerate(found) if one.reason is None]
+    if not computed:
         raise ItemError(f"no snapshot could be computed in full; the first: {next(iter(reasons.values()))}")
     columns = {
-        "snapshot": np.array(numbers, dtype=np.int64),
-        "conductance_G0": np.array(conductances),
-        "quantity": np.stack(quantities),
+        "snapshot": np.array(task.snapshots, dtype=np.int64)[computed],
+        "conductance_G0": np.array([found[place].transmission[0] for place in computed]),
+        "quantity": np.stack([quantities[place] for place in computed]),
     }
     write_table(path, columns, {"reasons": reasons, "cpu_seconds": time.process_time() - started})
 
@@ -161,8 +164,12 @@ def _learn(
     with one_thread():
         hamiltonian.learn([junctions[i] for i in known], [quantities[i] for i in known])
         learnt = [hamiltonian.learnt(junctions[i]) for i in held_out]
-        sampled = [samples_of_junction(hamiltonian, junctions[i]) for i in held_out]
-        predicted = [float(averaged_transmission(solver, samples, np.zeros(1))[0]) for samples in sampled]
+        devices = (samples_of_junction(hamiltonian, junctions[i]) for i in held_out)
+        computed = list(transmission_series(solver, devices, np.zeros(1)))
+    refused = [one.reason for one in computed if one.reason is not None]
+    if refused:
+        raise RunError(f"a held-out reference has no T with what the Hamiltonian has learnt: {refused[0]}")
+    predicted = np.array([one.transmission[0] for one in computed])
     if not all(np.isfinite(values).all() for values in (*learnt, predicted)):
         raise RunError("the Hamiltonian has learnt values that are not numbers; look at the reference snapshots.")
     (folder / "model").mkdir()
@@ -171,7 +178,7 @@ def _learn(
         "exact": np.concatenate([quantities[i] for i in held_out]),
         "predicted": np.concatenate(learnt),
         "exact_G0": np.array(conductances)[held_out],
-        "predicted_G0": np.array(predicted),
+        "predicted_G0": predicted,
     }
     notes = {
         "quantity": hamiltonian.learnt_quantity,

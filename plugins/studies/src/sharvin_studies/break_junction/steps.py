@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
-from sharvin.devices.brillouin import averaged_transmission, sampled_devices
-from sharvin.devices.device_checks import check_hermitian
+from sharvin.devices.brillouin import averaged_transmission, samples_of_junction
+from sharvin.devices.transmission_series import sampled_devices, transmission_series
 from sharvin.electrodes.broken_wires import is_unbroken
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
@@ -66,30 +66,21 @@ class LabelTask:
 def label(task: LabelTask, path: Path) -> None:
     """Zero-temperature conductances T(E_F) of snapshots, and the CPU time they took.
 
-    The electrodes are found in the trajectory's first frame. A snapshot that cannot be labelled gets nan and a reason. A
-    :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one series, a
-    :class:`~sharvin.protocols.SampledHamiltonian` gives the k-points that T is averaged over.
+    The electrodes are found in the trajectory's first frame, and the solver takes the devices together. A snapshot that cannot
+    be labelled gets nan and a reason. A :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one
+    series, a :class:`~sharvin.protocols.SampledHamiltonian` gives the k-points that T is averaged over.
     """
     hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
     solver = task.transport.built()
     junction = first_junction(task.trajectory, hamiltonian)
-    conductances, reasons = [], {}
-    started, orbitals = time.process_time(), 0
+    started = time.process_time()
     junctions = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, task.snapshots))
-    for number, samples in zip(task.snapshots, sampled_devices(hamiltonian, junctions), strict=True):
-        try:
-            if isinstance(samples, Exception):
-                raise samples
-            if not orbitals:
-                check_hermitian(samples[0][1])
-            orbitals = samples[0][1].size
-            conductances.append(float(averaged_transmission(solver, samples, np.zeros(1))[0]))
-        except (InputError, ItemError) as error:
-            conductances.append(np.nan)
-            reasons[str(number)] = str(error)
+    found = list(transmission_series(solver, sampled_devices(hamiltonian, junctions), np.zeros(1)))
     cpu = time.process_time() - started
+    reasons = {str(number): one.reason for number, one in zip(task.snapshots, found, strict=True) if one.reason is not None}
+    orbitals = max((one.orbitals for one in found), default=0)
     notes = {"reasons": reasons, "cpu_seconds": cpu, "atoms": len(junction.atoms), "orbitals": orbitals}
-    columns = {"snapshot": np.array(task.snapshots), "conductance_G0": np.array(conductances)}
+    columns = {"snapshot": np.array(task.snapshots), "conductance_G0": np.array([one.transmission[0] for one in found])}
     write_table(path, columns, notes)
 
 
@@ -150,10 +141,8 @@ def spectrum(task: SpectrumTask, path: Path) -> None:
     hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
     junction = first_junction(task.trajectory, hamiltonian)
     started = time.process_time()
-    chosen = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, (task.snapshot,)))
-    samples = next(iter(sampled_devices(hamiltonian, chosen)))
-    if isinstance(samples, Exception):
-        raise ItemError(str(samples))
+    frame = next(read_frames(task.trajectory, [task.snapshot]))
+    samples = samples_of_junction(hamiltonian, junction.with_positions(frame.to_atoms()))
     transmission = _where_possible(task.transport.built(), samples, task.energies_eV)
     notes = {"cpu_seconds": time.process_time() - started, "k_points": len(samples)}
     write_table(path, {"energy_eV": task.energies_eV, "transmission": transmission}, notes)

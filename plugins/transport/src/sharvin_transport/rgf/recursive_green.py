@@ -87,10 +87,12 @@ class RecursiveGreen:
 
     def _one_by_one(self, systems: list[TwoTerminal], energies: NDArray[np.float64]) -> NDArray[np.float64]:
         """T at absolute energies [n_systems, n_energies]; the energies are outermost: snapshots share self-energies."""
-        interiors = [Interior.of(system) for system in systems]
+        once = energies.shape[1] == 1  # one interior at a time is then enough
+        interiors = (Interior.of(system) for system in systems)
+        held = interiors if once else list(interiors)
         out = np.empty(energies.shape)
         for column in range(energies.shape[1]):
-            for row, (system, interior) in enumerate(zip(systems, interiors, strict=True)):
+            for row, (system, interior) in enumerate(zip(systems, held, strict=True)):
                 out[row, column] = self._transmission(system, interior, float(energies[row, column]))
         return out
 

@@ -17,7 +17,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from rich.console import Console
-from sharvin.devices.brillouin import averaged_observables, averaged_transmission
+from sharvin.devices.brillouin import averaged_observables, averaged_transmission, samples_of_junction
 from sharvin.devices.device_checks import check_device
 from sharvin.devices.lead_channels import check_leads_conduct
 from sharvin.errors import InputError, PhysicsWarning, SharvinError
@@ -32,7 +32,7 @@ from sharvin.two_terminal import Sample
 from sharvin_transport.transmission.conditions import Conditions, parse_energies
 from sharvin_transport.transmission.output import Output
 from sharvin_transport.transmission.request import ChosenParts, TransmissionRequest, chosen_parts
-from sharvin_transport.transmission.sources import PreparedFrame, frames_to_compute, samples_of
+from sharvin_transport.transmission.sources import PreparedFrame, frames_to_compute
 from sharvin_transport.transmission.summary import print_summary, warn_of_coarse_sampling
 
 Floats = NDArray[np.float64]
@@ -196,7 +196,7 @@ def _say_first(
     if imperfect and frame.junction is not None and "imperfect" not in results.said:
         results.said.add("imperfect")
         mean = float(averaged_transmission(parts.solver, frame.device.samples, np.zeros(1))[0])
-        single = samples_of(parts.hamiltonian, frame.junction.as_given())
+        single = samples_of_junction(parts.hamiltonian, frame.junction.as_given())
         other = float(averaged_transmission(parts.solver, single, np.zeros(1))[0])
         warnings.warn(
             f"frame {frame.number}: {imperfect} T(E_F) is {mean:.5g} with the mean and {other:.5g} with leads that repeat the "

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ase import Atoms
-from sharvin.devices.brillouin import sampled_devices
+from sharvin.devices.brillouin import samples_of_junction
 from sharvin.devices.two_terminal_file import Device
 from sharvin.errors import InputError
 from sharvin.files.frame_numbers import chosen_range, no_such_frame, parsed_index
 from sharvin.files.structure_files import numbered_structures
 from sharvin.junction import Junction
-from sharvin.two_terminal import Sample
 
 from sharvin_transport.transmission.request import ChosenParts, TransmissionRequest
 
@@ -54,12 +52,4 @@ def _stored_frame(parts: ChosenParts, number: int) -> PreparedFrame:
 def _frame(parts: ChosenParts, number: int, atoms: Atoms, lead_layers: int | None) -> PreparedFrame:
     atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
     junction = Junction.detect(atoms, parts.hamiltonian.range_A(atoms.numbers), lead_layers)
-    return PreparedFrame(number, Device(samples_of(parts.hamiltonian, junction), junction.atoms), junction)
-
-
-def samples_of(hamiltonian: Any, junction: Junction) -> Sequence[Sample]:
-    """k-points of a structure, one where the Hamiltonian does not sample."""
-    samples = next(sampled_devices(hamiltonian, [junction]))
-    if isinstance(samples, Exception):
-        raise samples
-    return samples
+    return PreparedFrame(number, Device(samples_of_junction(parts.hamiltonian, junction), junction.atoms), junction)
