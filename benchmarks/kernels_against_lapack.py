@@ -1,4 +1,4 @@
-"""The vector loops of `grid_transfer` and `soap` beside plain numba, with BLAS and LAPACK of NumPy's names and of SciPy's pointers.
+"""The vector loops of `grid_transfer` and `soap` beside plain numba, and beside BLAS and LAPACK called from numba.
 
 ``python benchmarks/kernels_against_lapack.py`` runs candidates of the same work in turns, on one thread, each over a batch of
 matrices inside compiled code, and prints medians: the time of the hand-written kernel, and the ratio of each other candidate to
@@ -94,7 +94,7 @@ plain_matrices = rebuilt(small_matrices, NARROW=NEVER)
 
 @compiled
 def call_zgesv(a: Array, b: Array, sizes: Array, pivots: Array) -> None:
-    """`b` [n_right, n] becomes the transpose of the solution of the matrix whose transpose is `a` [n, n]; `sizes` n and n_right."""
+    """`b` [n_right, n] becomes the transposed solution, of the matrix whose transpose is `a` [n, n]; `sizes` n and n_right."""
     n, n_right, info = sizes[0:], sizes[1:], sizes[2:]
     zgesv(n.ctypes, n_right.ctypes, a.ctypes, n.ctypes, pivots.ctypes, b.ctypes, n.ctypes, info.ctypes)
 
@@ -239,9 +239,9 @@ def multiply_by_blas(target: Array, left: Array, right: Array) -> None:
 
 
 @compiled
-def plain_slices(levels: Array, inside: Array, inner: Array, outer: Array, rows: int, steps: int, stride: int) -> None:
+def plain_slices(levels: Array, inside: Array, inner: Array, outer: Array, sizes: tuple[int, int, int]) -> None:
     """As `advance_rows`, in loops without branches."""
-    width = inner.shape[1]
+    width, steps = inner.shape[1], sizes[1]
     for part in range(2):
         for c in range(width):
             x, y = inner[part, c], outer[part, c]
@@ -260,7 +260,7 @@ def slices_by(propagate: Any) -> Any:
     def batch(onsite: Array, start: Array, levels: Array, inside: Array, inner: Array, outer: Array) -> None:
         for n in range(len(onsite)):
             inner[:], outer[:] = start, 0.0
-            propagate(onsite[n], 0.3, 0, SLICES - 1, levels, inside, inner, outer)
+            propagate(onsite[n], 0.3, inner, outer, levels, inside)
 
     return batch
 
@@ -320,8 +320,8 @@ def transmissions(width: int, repeats: int) -> None:
 
     def all_of(name: str, kernel: Any) -> Callable[[], object]:
         found[name] = np.zeros(count)
-        rest = (leads.modes, leads.factors, leads.velocities, 1e-10, 0, count, found[name], np.zeros(count))
-        return lambda: kernel.transmit_range(onsite, energies, *rest)
+        rest = (1e-10, (0, count), found[name], np.zeros(count))
+        return lambda: kernel.transmit_range(onsite, energies, leads, *rest)
 
     kernels = {"own": transfer_kernel, "plain loops": by_loops, "LAPACK": by_lapack}
     report(f"T(E) of {width}×{width}", {name: all_of(name, kernel) for name, kernel in kernels.items()}, count, repeats)
