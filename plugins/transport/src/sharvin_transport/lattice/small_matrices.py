@@ -4,6 +4,21 @@ Complex W×W matrices are pairs of real arrays [2, W, stride], real and imaginar
 rows are padded by zeros to whole vectors of :mod:`row_products`. Real and imaginary parts meet in products only, hence an
 imaginary part that is smaller by many orders keeps its own relative accuracy.
 
+**Gain**, measured by ``benchmarks/kernels_against_lapack.py`` (one thread, AVX-512): to solve a system of W×W with as many right
+sides takes so many times as long with the plain loops of :func:`eliminate_narrow`, with ``np.linalg.solve`` in numba, and with
+zgesv through ``scipy.linalg.cython_lapack``, in its own layout without conversion:
+
+====================  =====  =====  =====  =====  =====
+W                     3      5      10     20     40
+====================  =====  =====  =====  =====  =====
+plain loops           same   same   1.34   2.37   2.81
+``np.linalg.solve``   2.14   1.36   1.32   1.65   1.85
+zgesv                 1.40   1.01   1.10   1.45   1.77
+====================  =====  =====  =====  =====  =====
+
+At W = 5 and 10 zgesv alone is as fast; there the gain of the whole solver, 1.3 times (:mod:`row_products`), comes from separate
+real and imaginary parts that need no conversion, and from the slices.
+
 Numba's cache of :mod:`transfer_kernel` does not notice a change in this file: remove ``__pycache__`` after one.
 """
 
