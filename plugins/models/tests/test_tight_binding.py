@@ -14,6 +14,7 @@ from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
+from sharvin_models.tight_binding import wire_contacts
 from sharvin_models.tight_binding.configs import TightBindingOptions
 from sharvin_models.tight_binding.network import TightBindingNetwork, transmission
 from sharvin_models.tight_binding.wire_contacts import Bonds, SelfEnergy, WireBuilder, electrode_surfaces
@@ -184,6 +185,29 @@ def test_a_wire_does_not_depend_on_those_before_it():
         assert np.array_equal(first.pairs, alone.pairs)
         for one, other in ((first.left, alone.left), (first.right, alone.right)):
             np.testing.assert_allclose(one.matrix, other.matrix, atol=1e-12)
+
+
+def test_what_is_kept_of_electrodes_is_bounded_and_forgetting_changes_nothing(monkeypatch):
+    """Crystals of eight lattice constants through room for three, then the first again."""
+    frames = [wire(layers=13)]
+    frames += [
+        replace(frames[0], positions=a * frames[0].positions, cell=a * frames[0].cell) for a in 1.0 + 0.002 * np.arange(1, 8)
+    ]
+    one = WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))
+    one(frames[0], 0)
+    (found,), (surfaces,) = one._junctions.values(), one._surfaces.values()
+    for largest, kept in ((found.nbytes, "_junctions"), (surfaces.nbytes, "_surfaces")):
+        monkeypatch.setattr(wire_contacts, "MEMORY_BYTES", 3 * largest)
+        build = WireBuilder("tight_binding", Bonds(), 4.5, (GOLD,))
+        for count, frame in enumerate(frames, 1):
+            build(frame, 0)
+            assert len(getattr(build, kept)) == min(count, 3)
+        first = next(iter(getattr(build, kept)))
+        again, alone = build(frames[0], 0), made_of(frames[0])
+        assert first not in getattr(build, kept) and len(getattr(build, kept)) == 3, "the one used longest ago goes"
+        for side, other in ((again.left, alone.left), (again.right, alone.right)):
+            assert np.array_equal(side.matrix, other.matrix)
+        assert np.array_equal(again.bare, alone.bare)
 
 
 def test_an_electrode_that_is_not_ideal_is_refused_after_others_too():

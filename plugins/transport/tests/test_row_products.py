@@ -26,7 +26,7 @@ def as_complex(matrix: Array) -> Any:
 
 @njit
 def propagate(onsite: Array, levels: Array, inside: Array, inner: Array, outer: Array) -> None:
-    transfer_kernel.propagate(onsite, 0.3, 0, len(onsite) - 1, levels, inside, inner, outer)
+    transfer_kernel.propagate(onsite, 0.3, inner, outer, levels, inside)
 
 
 @pytest.mark.parametrize("width", [6, 7, 8, 9, 16, 21, 40])

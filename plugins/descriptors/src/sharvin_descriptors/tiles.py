@@ -4,6 +4,10 @@
 fused multiply-add a term. It is written down in LLVM's vector instructions of 256 bits, because compilers do not by themselves
 keep the sums of a tile in registers; on processors with other registers LLVM splits or widens them, with the same result.
 
+**Gain**, measured by ``benchmarks/kernels_against_lapack.py`` (one thread, AVX-512) on the products of one gold atom's power
+spectrum with n_max 17, l_max 9 and 54 neighbours: they take 7.8 (float32) and 6.0 (float64) times as long with plain numba
+loops, 2.2 and 2.1 times with ``np.dot`` in numba, 1.3 and 1.5 times with gemv and gemm through ``scipy.linalg.cython_blas``.
+
 Widths are passed as tuples, whose length is known to the compiler: ``lanes`` for a row of C, padded to whole registers
 (:func:`padded`), and ``rows`` for the rows of a tile (:func:`rows_of_tile`).
 """

@@ -14,7 +14,9 @@ hopping τ from the principal layer to the device.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -25,6 +27,7 @@ from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frame
 from sharvin.junction import LAYER_TOLERANCE_A, Electrode, Junction
 from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
+from sharvin.runs.cache import most_recent
 
 from sharvin_models.structures.neighbour_graph import Graph, GraphBuilder
 
@@ -34,6 +37,8 @@ ETA = 1e-7
 """Imaginary part of the energy in the leads."""
 UNMOVED_A = 1e-3
 """Atoms of an electrode within this of their places in an earlier snapshot are where they were."""
+MEMORY_BYTES = 50_000_000
+"""Memory for surface Green functions that a builder keeps, and as much for electrodes that it has found."""
 _FARTHEST_NEIGHBOUR_A = 7.0
 _K_POINTS = 32
 
@@ -127,9 +132,18 @@ class ElectrodeSurfaces:
     towards_right: NDArray[np.complex128]
     towards_left: NDArray[np.complex128]
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the surface Green functions."""
+        return self.towards_right.nbytes + self.towards_left.nbytes
+
 
 class WireBuilder:
-    """Makes wires of frames; electrodes are found once, and their surface Green functions computed once.
+    """Makes wires of frames; electrodes that were found and their surface Green functions are kept for later frames.
+
+    The least recently used ones are forgotten and computed again when needed: of each, as many are kept as fit into
+    :data:`MEMORY_BYTES`, and two at least. A principal layer of n atoms takes 32 n² bytes (80 kB for 50 atoms: 625 electrodes),
+    the electrodes found in a wire 60 to 70 bytes per atom of the wire.
 
     Parameters
     ----------
@@ -146,8 +160,8 @@ class WireBuilder:
     def __init__(self, name: str, bonds: Bonds, cutoff: float, elements: tuple[int, ...]) -> None:
         self.name, self.bonds, self.cutoff = name, bonds, cutoff
         self._graph = GraphBuilder(name, cutoff, "mobile", elements)
-        self._surfaces: dict[bytes, ElectrodeSurfaces] = {}
-        self._junctions: dict[bytes, Found] = {}
+        self._surfaces: MutableMapping[bytes, ElectrodeSurfaces] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
+        self._junctions: MutableMapping[bytes, Found] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
 
     def __call__(self, frame: Frame, index: int) -> Wire:
         """Wire of one frame, whatever came before it; `index` names it in messages.
@@ -242,6 +256,14 @@ class Found:
 
     junction: Junction
     ends: tuple[tuple[Integers, Floats], tuple[Integers, Floats]]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the wire's atoms, its electrodes and its ends."""
+        arrays = [self.junction.left, self.junction.right, *self.junction.atoms.arrays.values(), *self.ends[0], *self.ends[1]]
+        for electrode in self.junction.electrodes()[1:]:
+            arrays += [electrode.numbers, electrode.positions, electrode.order]
+        return sum(array.nbytes for array in arrays)
 
     @classmethod
     def of(cls, junction: Junction, frame: Frame) -> Found:

@@ -27,7 +27,7 @@ Restabilised transfer matrices: MacKinnon and Kramer, Z. Phys. B 53, 1 (1983).
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,18 +89,8 @@ class GridTransfer:
         errors = np.empty_like(out)
 
         def work(start: int, stop: int) -> None:
-            transmit_range(
-                onsite,
-                energies / wires.t,
-                leads.modes,
-                leads.factors,
-                leads.velocities,
-                self.options.tolerance,
-                start,
-                stop,
-                out.reshape(-1),
-                errors.reshape(-1),
-            )
+            each, doubts = out.reshape(-1), errors.reshape(-1)
+            transmit_range(onsite, energies / wires.t, leads, self.options.tolerance, (start, stop), each, doubts)
 
         threads = min(self.options.threads, max(out.size, 1))
         bounds = np.linspace(0, out.size, threads + 1).astype(np.int64).tolist()
@@ -124,8 +114,7 @@ class GridTransfer:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class TransverseModes:
+class TransverseModes(NamedTuple):
     """Transverse modes of the clean lead.
 
     Parameters

@@ -6,7 +6,7 @@ slice: the transpose of ψ, so that elimination combines rows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sharvin.runs.compiled import njit
@@ -23,22 +23,66 @@ WHOLE, DOUBTFUL, STRONG, AGREEMENT = 64, 1e-9, 10.0, 1e-3
 """Most slices at a time; transmissions and scatterers for which T is computed twice, and how well the two must agree."""
 
 
-@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
-def propagate(
-    onsite: Array, energy: float, first: int, last: int, levels: Array, inside: Array, inner: Array, outer: Array
-) -> None:
-    """ψ_{n−1} = (ε_n − E − hops) ψ_n − ψ_{n+1} for n from `last` down to `first`, from ψ_n in `inner` and ψ_{n+1} in `outer`.
+class Lead(NamedTuple):
+    """Transverse modes of both leads at one energy, as in :class:`sharvin_transport.lattice.grid_transfer.TransverseModes`.
 
-    The two take turns: after an odd number of slices the newest one is in `outer`.
+    Parameters
+    ----------
+    modes : float64[W, stride]
+    factors : float64[2, W]
+    velocities : float64[W]
     """
-    width, stride = inner.shape[1], inner.shape[2]
+
+    modes: Array
+    factors: Array
+    velocities: Array
+
+
+class Workspace(NamedTuple):
+    """Arrays that are written anew for every wire and energy.
+
+    Parameters
+    ----------
+    waves : float64[6, 2, W, stride]
+        Two of wave functions, two of their images in the modes, R, and Im R.
+    panel : float64[2, LANES, stride]
+        Of the elimination.
+    levels : float64[WHOLE, stride]
+        ε − E of the slices ahead.
+    inside : float64[stride]
+        1 in the columns that count, 0 behind them; this one is read only.
+    """
+
+    waves: Array
+    panel: Array
+    levels: Array
+    inside: Array
+
+
+@njit(nogil=True, error_model="numpy")
+def workspace(width: int) -> Workspace:
+    """Working space for wires of some width; rows are padded to whole vectors where vectors are used."""
+    stride = -(-width // LANES) * LANES if width >= NARROW else width
+    inside = np.zeros(stride)
+    inside[:width] = 1.0
+    return Workspace(np.zeros((6, 2, width, stride)), np.zeros((2, LANES, stride)), np.zeros((WHOLE, stride)), inside)
+
+
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
+def propagate(onsite: Array, energy: float, inner: Array, outer: Array, levels: Array, inside: Array) -> None:
+    """ψ_{n−1} = (ε_n − E − hops) ψ_n − ψ_{n+1} for all slices n of `onsite`, the last one first.
+
+    ψ_n of the last slice is in `inner` and ψ_{n+1} in `outer`. The two take turns: after an odd number of slices the newest
+    wave functions are in `outer`. ``levels`` and ``inside`` are those of :class:`Workspace`.
+    """
+    steps, width, stride = len(onsite), inner.shape[1], inner.shape[2]
     if width >= NARROW:
-        for step in range(last - first + 1):
+        for step in range(steps):
             for i in range(width):
-                levels[step, i] = onsite[last - step, i] - energy
-        advance_rows(levels, inside, inner, outer, 2 * width, last - first + 1, stride)
+                levels[step, i] = onsite[steps - 1 - step, i] - energy
+        advance_rows(levels, inside, inner, outer, (2 * width, steps, stride))
         return
-    for n in range(last, first - 1, -1):
+    for n in range(steps - 1, -1, -1):
         for part in range(2):
             for c in range(width):
                 for i in range(width):
@@ -141,9 +185,9 @@ def next_stride(stride: int, error: float, tolerance: float) -> int:
 
 
 @njit(nogil=True, error_model="numpy")
-def begin(psi: Array, outer: Array, spectral: Array, modes: Array, factors: Array) -> None:
+def begin(psi: Array, outer: Array, spectral: Array, lead: Lead) -> None:
     """Outgoing waves of the right lead on its last common slice, ψ_L = V, and the next one, ψ_{L+1} = V λ."""
-    width = psi.shape[1]
+    width, modes, factors = psi.shape[1], lead.modes, lead.factors
     for c in range(width):
         for i in range(width):
             psi[0, c, i], psi[1, c, i] = modes[i, c], 0.0
@@ -184,21 +228,21 @@ def next_attempt(steps: int, probing: bool) -> tuple[int, bool]:
 
 
 @njit(nogil=True, error_model="numpy")
-def load(psi: Array, outer: Array, spectral: Array, ratio: Array, fresh: bool, modes: Array, factors: Array) -> None:
+def load(psi: Array, outer: Array, spectral: Array, ratio: Array, fresh: bool, lead: Lead) -> None:
     """Wave functions from which the recursion sets out, and the B of their flux."""
     if fresh:
-        begin(psi, outer, spectral, modes, factors)
+        begin(psi, outer, spectral, lead)
         return
     resume(psi, outer, ratio)
     spectral[:] = ratio[1]
 
 
 @njit(nogil=True, error_model="numpy")
-def arrive(inner: Array, outer: Array, first: Array, behind: Array, modes: Array, factors: Array, panel: Array) -> float:
+def arrive(inner: Array, outer: Array, first: Array, behind: Array, lead: Lead, panel: Array) -> float:
     """Solve for the incoming modes into `inner`, from ψ_0 in it and ψ_1 in `outer`; returns the asymmetry of the reflection."""
-    to_modes(outer, modes, first)
-    to_modes(inner, modes, behind)
-    incoming(behind, first, factors)
+    to_modes(outer, lead.modes, first)
+    to_modes(inner, lead.modes, behind)
+    incoming(behind, first, lead.factors)
     inner[:] = 0.0
     for c in range(inner.shape[1]):
         inner[0, c, c] = 1.0
@@ -207,35 +251,24 @@ def arrive(inner: Array, outer: Array, first: Array, behind: Array, modes: Array
 
 
 @njit(nogil=True, error_model="numpy")
-def transmit(
-    onsite: Array,
-    energy: float,
-    modes: Array,
-    factors: Array,
-    velocities: Array,
-    tolerance: float,
-    cap: int,
-    work: Array,
-    panel: Array,
-    levels: Array,
-    inside: Array,
-) -> tuple[float, float]:
+def transmit(onsite: Array, energy: float, lead: Lead, work: Workspace, tolerance: float, cap: int) -> tuple[float, float]:
     """T of one wire at one energy (both in t) with at most `cap` slices at a time, and the largest asymmetry on the way."""
     length, width = onsite.shape
-    ratio, spectral = work[4], work[5, 0]
+    waves, panel = work.waves, work.panel
+    ratio, spectral = waves[4], waves[5, 0]
     here, fresh, worst = length, True, 0.0
     stride, probing, forced = min(first_stride(onsite, energy), cap), False, False
     while True:
         steps = min(stride, here) if probing else -(-here // -(-here // stride))
-        inner, outer = work[0], work[1]
-        load(inner, outer, spectral, ratio, fresh, modes, factors)
-        propagate(onsite, energy, here - steps, here - 1, levels, inside, inner, outer)
+        inner, outer = waves[0], waves[1]
+        load(inner, outer, spectral, ratio, fresh, lead)
+        propagate(onsite[here - steps : here], energy, inner, outer, work.levels, work.inside)
         if steps % 2:
             inner, outer = outer, inner
         if steps == here:
-            error = arrive(inner, outer, work[2], work[3], modes, factors, panel)
+            error = arrive(inner, outer, waves[2], waves[3], lead, panel)
             if error <= tolerance or forced or here == 1:
-                return flux(inner, spectral, fresh, velocities, work[2]), max(worst, error)
+                return flux(inner, spectral, fresh, lead.velocities, waves[2]), max(worst, error)
         else:
             solve(inner, outer, panel, True)
             error = symmetrise(outer)
@@ -262,22 +295,11 @@ def strongest(onsite: Array, energy: float) -> float:
 
 
 @njit(nogil=True, error_model="numpy")
-def transmit_surely(
-    onsite: Array,
-    energy: float,
-    modes: Array,
-    factors: Array,
-    velocities: Array,
-    tolerance: float,
-    work: Array,
-    panel: Array,
-    levels: Array,
-    inside: Array,
-) -> tuple[float, float]:
+def transmit_surely(onsite: Array, energy: float, lead: Lead, work: Workspace, tolerance: float) -> tuple[float, float]:
     """T and its relative error; a small T is confirmed in smaller steps, as it may hang on small elements of B."""
     value, error, cap = 0.0, 0.0, WHOLE
     while True:  # one place that calls it: the compiler copies it into each
-        again, error = transmit(onsite, energy, modes, factors, velocities, tolerance, cap, work, panel, levels, inside)
+        again, error = transmit(onsite, energy, lead, work, tolerance, cap)
         if cap == WHOLE:
             if again > DOUBTFUL or onsite.shape[1] == 1 or (tolerance <= 1e-9 and strongest(onsite, energy) < STRONG):
                 return again, error
@@ -291,30 +313,20 @@ def transmit_surely(
 
 @njit(nogil=True, error_model="numpy")
 def transmit_range(
-    onsite: Array,
-    energies: Array,
-    modes: Array,
-    factors: Array,
-    velocities: Array,
-    tolerance: float,
-    start: int,
-    stop: int,
-    out: Array,
-    errors: Array,
+    onsite: Array, energies: Array, leads: Any, tolerance: float, pairs: tuple[int, int], out: Array, errors: Array
 ) -> None:
-    """T of wires [n, L, W] at all energies, numbers start…stop of the n·n_energies pairs; `factors` [n_energies, 2, W]."""
+    """T of wires [n, L, W] at all energies, for some of the n·n_energies pairs of both, first…last of `pairs`.
+
+    ``leads`` are the modes at all energies, :class:`sharvin_transport.lattice.grid_transfer.TransverseModes`.
+    """
     width = onsite.shape[2]
-    stride = -(-width // LANES) * LANES if width >= NARROW else width
-    work, panel = np.zeros((6, 2, width, stride)), np.zeros((2, LANES, stride))
-    levels, inside = np.zeros((WHOLE, stride)), np.zeros(stride)
-    inside[:width] = 1.0
-    padded = np.zeros((width, stride))
-    padded[:, :width] = modes
-    for pair in range(start, stop):
+    work = workspace(width)
+    modes = np.zeros((width, len(work.inside)))
+    modes[:, :width] = leads.modes
+    for pair in range(pairs[0], pairs[1]):
         wire, e = pair // len(energies), pair % len(energies)
-        if np.all(velocities[e] == 0.0):
+        if np.all(leads.velocities[e] == 0.0):
             out[pair], errors[pair] = 0.0, 0.0
             continue
-        out[pair], errors[pair] = transmit_surely(
-            onsite[wire], energies[e], padded, factors[e], velocities[e], tolerance, work, panel, levels, inside
-        )
+        lead = Lead(modes, leads.factors[e], leads.velocities[e])
+        out[pair], errors[pair] = transmit_surely(onsite[wire], energies[e], lead, work, tolerance)
