@@ -32,7 +32,7 @@ from sharvin.errors import MissingPackageError
 from sharvin.frames import Frame, Frames
 from sharvin.store import read_trajectory
 
-COMMON = {"l_max": 9, "cutoff": 6.0, "sigma": 0.5}
+COMMON = {"l_max": 9, "cutoff_A": 6.0, "sigma_A": 0.5}
 CALCULATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "soap, float32": ("soap", {"n_max": 17, "dtype": "float32", **COMMON}),
     "soap, float64": ("soap", {"n_max": 17, "dtype": "float64", **COMMON}),
@@ -44,7 +44,7 @@ CALCULATORS: dict[str, tuple[str, dict[str, Any]]] = {
 def wires(count: int) -> list[Frame]:
     """Rattled copies of the wire."""
     sizes = {"neck": [4, 4, 11], "electrode": [6, 6, 4]}
-    structure = sharvin.create("structures", "nanowire", element="Au", lattice_constant=4.08, **sizes)
+    structure = sharvin.create("structures", "nanowire", element="Au", lattice_constant_A=4.08, **sizes)
     wire = structure.build(np.random.default_rng(0))
     copies = []
     for seed in range(count):

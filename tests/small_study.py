@@ -8,11 +8,11 @@ GOLD = ROOT / "examples" / "gold_break_junction.yaml"
 
 SMALL = {
     "workflow": "{use: break_junction, training_pulls: 3, production_pulls: 2}",
-    "structure": "{use: nanowire, element: Au, lattice_constant: 4.08, neck: [2, 2, 3], electrode: [3, 3, 5]}",
+    "structure": "{use: nanowire, element: Au, lattice_constant_A: 4.08, neck: [2, 2, 3], electrode: [3, 3, 5]}",
     "dynamics": "{use: lammps_pull, temperature_K: 4.5, speed_m_per_s: 300, snapshot_every_A: 1.0, equilibration_ps: 0.1, "
     "rupture_margin_A: 1.0}",
     "hamiltonian": "{use: slater_koster, table: ptbp}",
-    "descriptor": "{use: soap, n_max: 4, l_max: 3, cutoff: 5.0}",
+    "descriptor": "{use: soap, n_max: 4, l_max: 3, cutoff_A: 5.0}",
     "regressor": "{use: fc_maxpool, epochs: 3}",
 }
 

@@ -39,7 +39,7 @@ workflow:
     - {name: "short, fast", pulls: 1, dynamics: {speed_m_per_s: 600}}
   check_snapshots: 3
   split_by: both
-  ensemble: {members: 2}
+  committee: {members: 2}
   learning_curve: [2]
   compare:
     - {name: linear, regressor: {use: ridge}}
@@ -55,18 +55,18 @@ workflow:
   spectrum_points: 5
   spectrum_half_width_eV: 1.0
 seed: 1
-structure: {use: nanowire, element: Au, lattice_constant: 4.08, neck: [2, 2, 3], electrode: [3, 3, 5]}
+structure: {use: nanowire, element: Au, lattice_constant_A: 4.08, neck: [2, 2, 3], electrode: [3, 3, 5]}
 potential: {use: eam, file: Au_u3.eam}
 dynamics: {use: lammps_pull, temperature_K: 4.5, speed_m_per_s: 300, snapshot_every_A: 1.0, equilibration_ps: 0.1,
            rupture_margin_A: 1.0}
 hamiltonian: {use: slater_koster, table: ptbp}
 transport: rgf
-descriptor: {use: soap, n_max: 3, l_max: 2, cutoff: 5.0, centres: mobile}
+descriptor: {use: soap, n_max: 3, l_max: 2, cutoff_A: 5.0, centres: mobile}
 regressor: {use: fc_maxpool, epochs: 3}
 executor: {use: processes, workers: 2}
 profiles:
   plain:
-    workflow: {compare: [], compare_pulls: null, learning_curve: [], spectra: [], split_by: group, ensemble: null,
+    workflow: {compare: [], compare_pulls: null, learning_curve: [], spectra: [], split_by: group, committee: null,
                check_snapshots: 0, spectrum_points: 121, spectrum_half_width_eV: 3.0}
     executor: serial
   active:
@@ -295,13 +295,13 @@ def test_a_study_killed_during_its_fits_goes_on_to_the_same_results_with_another
     assert results(folder) == results(study)
 
 
-def test_the_ensemble_predicts_a_file_as_the_study_did(study, tmp_path):
+def test_the_committee_predicts_a_file_as_the_study_did(study, tmp_path):
     description = read_json(study / "model.json")
     assert len(description["members"]) == 2
     folder = study / "store"
     tables = [read_table(path) for path in items(study, "predictions")]
     with_std = [table for table, _ in tables if "std_G0" in table]
-    assert len(with_std) == 4, "the config's own model alone is an ensemble"
+    assert len(with_std) == 4, "the config's own model alone is a committee"
     for pull in sorted(folder.glob("production_pulls-*/item-*.h5"))[:2]:
         predict_files(PredictionRequest(study, [pull], out=tmp_path / "g.csv"))
         with (tmp_path / "g.csv").open(newline="") as stream:
@@ -410,7 +410,7 @@ def test_a_gpu_that_is_not_there_is_missed_before_anything_is_computed(config, c
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"descriptor": {"use": "soap", "n_max": 4, "l_max": 2, "cutoff": 5.0, "centres": "mobile"}}, "features"),
+        ({"descriptor": {"use": "soap", "n_max": 4, "l_max": 2, "cutoff_A": 5.0, "centres": "mobile"}}, "features"),
         ({"format": 0}, "was written by another version of sharvin"),
     ],
 )

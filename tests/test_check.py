@@ -16,7 +16,7 @@ from small_study import GOLD, small
 WRONG = """\
 workflow: break_junction
 sead: 1
-structure:   {use: nanowire, element: Au, lattice_constant: 4.08, neck: [3, 3, 6], electrode: [5, 5, 5]}
+structure:   {use: nanowire, element: Au, lattice_constant_A: 4.08, neck: [3, 3, 6], electrode: [5, 5, 5]}
 potential:   {use: eamm, file: Au_u3.eam}
 dynamics:
   use: lammps_pull
@@ -35,7 +35,7 @@ workflow:
 structure:
   use: nanowire
   element: Au
-  lattice_constant: 4.08
+  lattice_constant_A: 4.08
   neck: [2, 2, 3]
   electrode: [3, 3, 5]
 potential: {use: eam, file: Au_u3.eam}
@@ -44,7 +44,7 @@ hamiltonian:
   use: slater_koster
   table: ptbp
 transport: {use: rgf}
-descriptor: {use: soap, n_max: 4, l_max: 3, cutoff: 5.0}
+descriptor: {use: soap, n_max: 4, l_max: 3, cutoff_A: 5.0}
 regressor: {use: fc_maxpool, epochs: 3}
 executor: {use: serial}
 """
@@ -115,8 +115,9 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(sharvin, tmp_path):
         ("hamiltonian={use: square_lattice}", "break_junction needs two_terminal systems, but square_lattice gives grid_wire"),
         ("transport={use: grid_transfer}", "grid_transfer takes grid_wire systems"),
         ("hamiltonian.charge_neutrality=Local", "is one of 'none', 'local' or 'predicted', not 'Local' (did you mean 'local'?)"),
-        ("descriptor.cutoff=true", "descriptor.cutoff: needs a number, not true"),
-        ("descriptor.cutoff='5.0'", "descriptor.cutoff: needs a number, not '5.0'; write it without quotes"),
+        ("descriptor.cutoff_A=true", "descriptor.cutoff_A: needs a number, not true"),
+        ("descriptor.cutoff_A='5.0'", "descriptor.cutoff_A: needs a number, not '5.0'; write it without quotes"),
+        ("descriptor.cutoff=6.0", "descriptor: cutoff is the former name of cutoff_A; give one of them"),
         ("descriptor.species=[Ag]", "soap species lack Au"),
         ("regressor.epoch=5", "--set regressor.epoch=5: regressor.epoch: there is no such option (did you mean 'epochs'?)"),
     ],
@@ -127,18 +128,26 @@ def test_one_wrong_setting_is_one_sentence(study, setting, words):
     assert not any(name in said for name in ("FieldInfo", "Input should", "constrained", "pydantic", "tuple[")), said
 
 
+def test_options_may_have_their_former_names(study):
+    present = load_config(study())
+    former = load_config(study(("cutoff_A", "cutoff"), ("lattice_constant_A", "lattice_constant")))
+    assert former.selections == present.selections
+    said = found(study(("cutoff_A: 5.0", "cutoff: long")))
+    assert ":17: descriptor.cutoff_A: needs a number, not 'long'" in said, said
+
+
 @pytest.mark.parametrize(
     ("exchanged", "line", "words"),
     [
         (("[3, 3, 5]", "[3, 3, 3]"), 10, "structure: the left electrode"),
         (("[3, 3, 5]", "[3, 3, 4]"), 10, "electrode"),
         (("[3, 3, 5]", "[3, 3, 5]\n  rigid_layers: 1"), 10, "of which 1 is rigid"),
-        (("4.08", "0.408"), 8, "lattice_constant 0.408: neighbouring atoms are 0.288 Å apart"),
+        (("4.08", "0.408"), 8, "lattice_constant_A 0.408: neighbouring atoms are 0.288 Å apart"),
         (("4.08", "408"), 8, "these look like pm"),
         (("Au_u3.eam}", "Ag_u3.eam}"), 11, "eam has no parameters for Au"),
         (("{use: eam, file: Au_u3.eam}", "{use: ase, calculator: nowhere.Calc}"), 11, "cannot import nowhere"),
         (("{use: eam, file: Au_u3.eam}", "{use: ase, calculator: ase.calculators.emt.EMTT}"), 11, "did you mean 'EMT'"),
-        (("{use: soap, n_max: 4, l_max: 3, cutoff: 5.0}", "{use: coulomb_matrix, max_atoms: 9}"), 17, "max_atoms is 9"),
+        (("{use: soap, n_max: 4, l_max: 3, cutoff_A: 5.0}", "{use: coulomb_matrix, max_atoms: 9}"), 17, "max_atoms is 9"),
         (
             ("training_pulls: 3", "training_pulls: [{name: a, pulls: 3, structure: {electrode: [3, 3, 3]}}]"),
             3,
@@ -217,5 +226,5 @@ def test_an_element_that_the_hamiltonian_lacks_is_found_before_anything_runs(stu
 
 
 def test_a_regressor_of_features_needs_a_descriptor(study):
-    said = found(study(("descriptor: {use: soap, n_max: 4, l_max: 3, cutoff: 5.0}\n", "")))
+    said = found(study(("descriptor: {use: soap, n_max: 4, l_max: 3, cutoff_A: 5.0}\n", "")))
     assert "descriptor: fc_maxpool takes per_atom samples; name a descriptor that gives them" in said

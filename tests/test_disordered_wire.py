@@ -77,7 +77,7 @@ def source(total=30, stream="wires", **options):
 
 def labelled(tmp_path, wires, energies=(0.0,)):
     transport = Selection("transport", "grid_transfer", create("transport", "grid_transfer").options)
-    steps.label(steps.LabelTask(wires, 0, transport, energies), tmp_path / "labels.h5")
+    steps.label(steps.WireLabelTask(wires, 0, transport, energies), tmp_path / "labels.h5")
     return read_table(tmp_path / "labels.h5")[0]
 
 
@@ -156,7 +156,7 @@ def test_training_sets_are_nested_and_the_test_set_is_apart(tmp_path):
     seen = {}
     for number, validation in ((20, 4), (40, 8)):
         recorder = Recorder()
-        task = steps.FitTask("test", wires, recorder, (tmp_path / "labels.h5",), 20, number, validation)
+        task = steps.WireFitTask("test", wires, recorder, (tmp_path / "labels.h5",), 20, number, validation)
         steps.fit(task, tmp_path / f"fit-{number}")
         table, _ = read_table(tmp_path / f"fit-{number}" / "test.h5")
         np.testing.assert_array_equal(table["wire"], np.arange(20))

@@ -28,14 +28,14 @@ def crystal_hopping(frame, nearest_A, bonds):
 def test_a_learnt_hamiltonian_conducts_as_the_solver_of_open_systems_says(element):
     constant, nearest_A = {"Au": (4.08, 2.885), "K": (5.23, 4.5293)}[element]
     built = sharvin.create(
-        "structures", "nanowire", element=element, lattice_constant=constant, neck=[2, 2, 4], electrode=[3, 3, 6]
+        "structures", "nanowire", element=element, lattice_constant_A=constant, neck=[2, 2, 4], electrode=[3, 3, 6]
     )
     frame = Frame.from_atoms(built.build(np.random.default_rng(0)))
     order = np.argsort(np.round(frame.positions[:, 2], 2), kind="stable")
     frame = replace(frame, numbers=frame.numbers[order], positions=frame.positions[order], rigid=None)
     bonds = Bonds(reach={"Au": 1.4, "K": 1.55}[element])
-    options = TightBindingOptions(cutoff=1.6 * nearest_A, channels=8)
-    made = WireBuilder("tight_binding", bonds, options.cutoff, (int(frame.numbers[0]),))(frame, 0)
+    options = TightBindingOptions(cutoff_A=1.6 * nearest_A, channels=8)
+    made = WireBuilder("tight_binding", bonds, options.cutoff_A, (int(frame.numbers[0]),))(frame, 0)
     network = TightBindingNetwork(1, 12.0, options)
     network.initialise(np.random.default_rng(3))
     with torch.no_grad():
@@ -51,7 +51,7 @@ def test_a_learnt_hamiltonian_conducts_as_the_solver_of_open_systems_says(elemen
     right = Lead(bare[-n:, -n:], bare[-2 * n : -n, -n:], np.eye(n), np.zeros((n, n)))
     matrix = bare.copy()
     matrix[n:-n, n:-n] = device
-    system = TwoTerminal(csr_array(matrix), csr_array(eye_array(len(matrix))), left, right, made.fermi_energy)
+    system = TwoTerminal(csr_array(matrix), csr_array(eye_array(len(matrix))), left, right, made.fermi_energy_eV)
     exact = float(sharvin.create("transport", "rgf").transmission([system], np.zeros(1))[0][0])
     assert 0.3 < exact < 9.0
     assert predicted == pytest.approx(exact, abs=2e-4)

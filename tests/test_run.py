@@ -180,7 +180,7 @@ def test_an_unknown_failure_of_the_potential_fails_the_item_and_not_the_run(shar
     ("settings", "words"),
     [
         (
-            {"structure": "{use: nanowire, lattice_constant: 4.08, neck: [2, 2, 3], electrode: [3, 3, 3]}"},
+            {"structure": "{use: nanowire, lattice_constant_A: 4.08, neck: [2, 2, 3], electrode: [3, 3, 3]}"},
             "electrode is too thin",
         ),
         ({"dynamics.bond_cutoff_A": "2.0"}, "broken before the pull"),

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from sharvin import Junction
 from sharvin import create as sharvin_create
 from sharvin.devices.brillouin import averaged_transmission
-from sharvin.devices.transmission_series import sampled_devices
+from sharvin.devices.transmission_series import series_at_k
 from sharvin.errors import PhysicsWarning
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_transport.transmission.command import _beside_band_edge
@@ -20,7 +20,7 @@ from sharvin_transport.transmission.figures import draw_transmission
 
 @pytest.fixture(scope="module")
 def wire():
-    options = {"element": "Au", "neck": [1, 1, 3], "electrode": [3, 3, 5], "lattice_constant": 4.08}
+    options = {"element": "Au", "neck": [1, 1, 3], "electrode": [3, 3, 5], "lattice_constant_A": 4.08}
     return sharvin.create("structures", "nanowire", **options).build(np.random.default_rng(0))
 
 
@@ -168,8 +168,8 @@ def test_k_points_and_neutrality_are_two_words(sharvin, wire, tmp_path):
     assert "1 × 2 around Γ, 2 computed" in result.stdout
     options = {"k_points": [1, 2], "charge_neutrality": "local", "neutrality_tolerance": 0.02}
     hamiltonian = sharvin_create("hamiltonians", "slater_koster", **options)
-    samples = next(sampled_devices(hamiltonian, [Junction.detect(wire, hamiltonian.range_A(wire.numbers))]))
-    expected = averaged_transmission(sharvin_create("transport", "rgf"), samples, np.zeros(1))
+    at_k = next(series_at_k(hamiltonian, [Junction.detect(wire, hamiltonian.range_A(wire.numbers))]))
+    expected = averaged_transmission(sharvin_create("transport", "rgf"), at_k, np.zeros(1))
     np.testing.assert_allclose(read(tmp_path / "wire-transmission.csv")[1][0, 1], expected[0], atol=1e-4)
 
 

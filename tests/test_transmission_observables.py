@@ -11,7 +11,7 @@ from sharvin_transport.transmission.landauer import CONDUCTANCE_QUANTUM_S
 
 @pytest.fixture(scope="module")
 def wires():
-    options = {"element": "Au", "neck": [1, 1, 3], "electrode": [3, 3, 5], "lattice_constant": 4.08}
+    options = {"element": "Au", "neck": [1, 1, 3], "electrode": [3, 3, 5], "lattice_constant_A": 4.08}
     wire = sharvin.create("structures", "nanowire", **options).build(np.random.default_rng(0))
     other = wire.copy()
     other.positions[len(wire) // 2] += [0.2, 0.1, 0.0]

@@ -25,7 +25,7 @@ class TestBreakJunction(WorkflowTests):
     options: ClassVar = {"training_pulls": 3, "production_pulls": 1}
     measured = ("label_cost",)
     config: ClassVar = {
-        "structure": {"use": "nanowire", "element": "Au", "lattice_constant": 4.08, "neck": [1, 1, 3], "electrode": [2, 2, 5]},
+        "structure": {"use": "nanowire", "element": "Au", "lattice_constant_A": 4.08, "neck": [1, 1, 3], "electrode": [2, 2, 5]},
         "potential": {"use": "eam", "file": "Au_u3.eam"},
         "dynamics": {
             "use": "lammps_pull",
@@ -36,6 +36,6 @@ class TestBreakJunction(WorkflowTests):
         },
         "hamiltonian": {"use": "slater_koster", "table": "ptbp"},
         "transport": {"use": "rgf"},
-        "descriptor": {"use": "soap", "n_max": 2, "l_max": 1, "cutoff": 4.5},
+        "descriptor": {"use": "soap", "n_max": 2, "l_max": 1, "cutoff_A": 4.5},
         "regressor": {"use": "ridge"},
     }

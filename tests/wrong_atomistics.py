@@ -18,7 +18,7 @@ class AlteredSoap:
     """SOAP whose rows are altered by a function of rows, frames and offsets."""
 
     def __init__(self, alter=lambda values, *_: values):
-        self.soap = create("descriptors", "soap", n_max=3, l_max=2, cutoff=4.0, dtype="float64", species=["Ag", "Au"])
+        self.soap = create("descriptors", "soap", n_max=3, l_max=2, cutoff_A=4.0, dtype="float64", species=["Ag", "Au"])
         self.alter, self.size = alter, self.soap.size
 
     def describe(self, frames):

@@ -30,7 +30,7 @@ class PlainSolver:
         }
 
     def transmission(self, systems, energies_eV):
-        T = np.array([[self._one(system, system.fermi_energy + energy) for energy in energies_eV] for system in systems])
+        T = np.array([[self._one(system, system.fermi_energy_eV + energy) for energy in energies_eV] for system in systems])
         return self.steps["result"](T)
 
     def _one(self, system, energy):
@@ -173,7 +173,7 @@ HAMILTONIANS = {
     "device cut in two": {"spoil": cut_in_two},
     "images across ignored in devices": {"images": ALONG_Z},
     "images across ignored everywhere": {"images": ALONG_Z, "everywhere": True},
-    "Fermi energy 0.3 eV too high": {"spoil": lambda system: replace(system, fermi_energy=system.fermi_energy + 0.3)},
-    "Fermi energy 0.3 eV too low": {"spoil": lambda system: replace(system, fermi_energy=system.fermi_energy - 0.3)},
+    "Fermi energy 0.3 eV too high": {"spoil": lambda system: replace(system, fermi_energy_eV=system.fermi_energy_eV + 0.3)},
+    "Fermi energy 0.3 eV too low": {"spoil": lambda system: replace(system, fermi_energy_eV=system.fermi_energy_eV - 0.3)},
     "a device that depends on the calls before": {"spoil": remembering},
 }

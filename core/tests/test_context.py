@@ -66,7 +66,7 @@ def context(folder, executor, max_failures=10, **resume):
 def run(folder, function=draw, count=6, executor="serial", max_failures=10, resume=None, **options):
     with create("executors", executor, **options) as workers:
         made = context(folder, workers, max_failures, **(resume or {}))
-        result = made.ensemble("draw", function, [(5, i) for i in range(count)], {"what": "test"})
+        result = made.map("draw", function, [(5, i) for i in range(count)], {"what": "test"})
     return result, made
 
 
@@ -85,8 +85,8 @@ def test_a_step_has_one_name_on_the_console_the_bar_in_log_store_and_report(tmp_
     monkeypatch.setattr("sharvin.runs.watchers.progress_bar", bar)
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)
-        made.ensemble("draw_all", draw, [(5, 0)], {})
-        made.ensemble("draw_all", draw, [(6, 0)], {"other": 1}, detail="the others")
+        made.map("draw_all", draw, [(5, 0)], {})
+        made.map("draw_all", draw, [(6, 0)], {"other": 1}, detail="the others")
     said = [line.split(":")[0] for line in made.console.file.getvalue().splitlines()]
     assert said == titles == ["draw_all", "draw_all (the others)"]
     logged = {json.loads(line)["step"] for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()}
@@ -119,7 +119,7 @@ def test_items_named_after_what_they_depend_on_change_places_and_are_kept(tmp_pa
         with create("executors", "serial") as workers:
             made = context(tmp_path / "a", workers)
             tasks, own = [(5, i) for i in numbers], [{"item": i} for i in numbers]
-            return made.ensemble("draw", draw, tasks, {"what": "test"}, items_depend_on=own)
+            return made.map("draw", draw, tasks, {"what": "test"}, items_depend_on=own)
 
     first, again = ensemble([0, 1, 2]), ensemble([2, 7, 0])
     assert (first.computed, again.computed) == (3, 1)
@@ -136,11 +136,11 @@ def test_tasks_that_cost_something_are_made_only_if_an_item_is_missing(tmp_path)
     own = [{"item": i} for i in range(3)]
     for _ in range(2):
         with create("executors", "serial") as workers:
-            result = context(tmp_path / "a", workers).ensemble("draw", draw, tasks, {}, items_depend_on=own)
+            result = context(tmp_path / "a", workers).map("draw", draw, tasks, {}, items_depend_on=own)
     assert made == [0] and result.computed == 0
     result.paths[1].unlink()
     with create("executors", "serial") as workers:
-        again = context(tmp_path / "a", workers).ensemble("draw", draw, tasks, {}, items_depend_on=own)
+        again = context(tmp_path / "a", workers).map("draw", draw, tasks, {}, items_depend_on=own)
     assert made == [0, 1] and again.computed == 1
 
 
@@ -150,13 +150,13 @@ def test_the_key_of_named_items_tells_which_they_are(tmp_path):
         made = context(tmp_path / "a", workers)
         for numbers in ((0, 1), (0, 1, 2), (0, 3), (0, 1)):
             own = [{"item": i} for i in numbers]
-            keys[numbers] = made.ensemble("draw", draw, [(5, i) for i in numbers], {}, items_depend_on=own).key
+            keys[numbers] = made.map("draw", draw, [(5, i) for i in numbers], {}, items_depend_on=own).key
     assert len(set(keys.values())) == 3
 
 
 def test_the_time_of_a_step_is_counted_once_however_often_it_is_asked_for(tmp_path):
     def ensemble(made, count):
-        return made.ensemble("draw", draw, [(5, i) for i in range(count)], {"what": "test"}).paths[0].parent
+        return made.map("draw", draw, [(5, i) for i in range(count)], {"what": "test"}).paths[0].parent
 
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)
@@ -167,7 +167,7 @@ def test_the_time_of_a_step_is_counted_once_however_often_it_is_asked_for(tmp_pa
         folder = ensemble(made, 4)
         both = made.seconds["draw"]
         assert both == pytest.approx(sum(read_json(folder / "seconds.json")["of_items"].values())) and both > first
-        made.ensemble("draw", draw, [(5, 0)], {"what": "other"})
+        made.map("draw", draw, [(5, 0)], {"what": "other"})
         assert made.seconds["draw"] > both and len({part.partition("/")[0] for part in made.seconds_of["draw"]}) == 2
         later = context(tmp_path / "a", workers)
         ensemble(later, 4)
@@ -180,7 +180,7 @@ def test_the_time_of_items_of_another_code_or_config_is_not_counted(tmp_path):
         for own in ("old", "new", "old again"):
             made = context(tmp_path / "a", workers)
             named = [{"code": own.split()[0], "item": i} for i in range(2)]
-            made.ensemble("draw", draw, [(5, 0), (5, 1)], {}, items_depend_on=named)
+            made.map("draw", draw, [(5, 0), (5, 1)], {}, items_depend_on=named)
             seconds[own] = made.seconds["draw"]
             (record,) = (tmp_path / "a" / "store").glob("draw-*/seconds.json")
     assert seconds["old"] == seconds["old again"]
@@ -190,21 +190,21 @@ def test_the_time_of_items_of_another_code_or_config_is_not_counted(tmp_path):
 def test_what_is_discarded_is_gone_but_for_its_time_and_comes_back_when_asked_for(tmp_path):
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)
-        kept = made.ensemble("draw_again", draw, [(5, 0)], {})
-        result = made.ensemble("draw", draw, [(5, i) for i in range(3)], {})
+        kept = made.map("draw_again", draw, [(5, 0)], {})
+        result = made.map("draw", draw, [(5, i) for i in range(3)], {})
         before = content(result)
         made.discard("draw")
         assert content(kept) != [None]
         assert [entry.name for entry in result.paths[0].parent.iterdir()] == ["seconds.json"]
-        again = made.ensemble("draw", draw, [(5, i) for i in range(3)], {})
+        again = made.map("draw", draw, [(5, i) for i in range(3)], {})
     assert again.computed == 3 and content(again) == before
 
 
 def test_another_dependency_is_another_key(tmp_path):
     with create("executors", "serial") as workers:
         made = context(tmp_path / "a", workers)
-        one = made.ensemble("draw", draw, [(5, 0)], {"cutoff": 6.0})
-        other = made.ensemble("draw", draw, [(5, 0)], {"cutoff": 6.5})
+        one = made.map("draw", draw, [(5, 0)], {"cutoff": 6.0})
+        other = made.map("draw", draw, [(5, 0)], {"cutoff": 6.5})
     assert one.key != other.key and one.paths[0] != other.paths[0]
 
 
@@ -237,7 +237,7 @@ def test_debugging_shows_the_traceback(tmp_path):
     with create("executors", "serial") as workers:
         made = context(tmp_path, workers)
         made.debug = True
-        made.ensemble("draw", a_bug, [(5, i) for i in range(2)], {})
+        made.map("draw", a_bug, [(5, i) for i in range(2)], {})
     assert "in a_bug" in made.console.file.getvalue()
 
 
@@ -357,4 +357,4 @@ def test_digests_tell_contents_apart_and_nothing_else():
 
 def test_tasks_made_on_demand_must_say_what_they_depend_on(tmp_path):
     with create("executors", "serial") as workers, pytest.raises(TypeError, match="items_depend_on"):
-        context(tmp_path / "a", workers).ensemble("draw", draw, lambda: [(5, 0)], {})
+        context(tmp_path / "a", workers).map("draw", draw, lambda: [(5, 0)], {})

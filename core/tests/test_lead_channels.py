@@ -86,7 +86,7 @@ def test_isolated_atoms_at_an_end_are_no_electrode() -> None:
 def test_energies_in_the_gap_of_a_good_electrode_get_a_warning() -> None:
     """A chain of alternating bonds: T = 0 in its gap is right, and worth a word."""
     lead = Lead(np.array([[0.0, -1.0], [-1.0, 0.0]]), np.array([[0.0, 0.0], [-0.6, 0.0]]), np.eye(2), np.zeros((2, 2)))
-    system = replace(GridWire(np.zeros((2, 2))).two_terminal(), left=lead, right=lead, fermi_energy=0.1)
+    system = replace(GridWire(np.zeros((2, 2))).two_terminal(), left=lead, right=lead, fermi_energy_eV=0.1)
     with pytest.warns(PhysicsWarning) as caught:
         check_leads_conduct(system, [0.0, -0.3])
     words = (

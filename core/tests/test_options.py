@@ -2,11 +2,14 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
 from sharvin.component import Component
+from sharvin.errors import InputError
 from sharvin.options import Options
+from sharvin.options.validation import validate_options
 from sharvin.plugins.part_checks import lightness_problems, options_problems, record_problems
 from sharvin.registry import Part, registry
 
@@ -43,6 +46,25 @@ def test_options_are_frozen_strict_documented_and_finite():
     assert Documented.model_fields["size"].description == "How large."
     assert options.elements() is None
     assert options.files() == ()
+
+
+class Renamed(Options):
+    """Options of a part whose option got its unit."""
+
+    former_names: ClassVar = {"cutoff": "cutoff_A"}
+
+    cutoff_A: float = 5.0
+    """Radius in Å."""
+
+
+def test_a_former_name_of_an_option_is_taken_for_the_present_one():
+    assert Renamed(cutoff=4) == Renamed(cutoff_A=4.0) and Renamed(cutoff=4).cutoff_A == 4.0
+    with pytest.raises(ValidationError, match="cutoff is the former name of cutoff_A; give one of them"):
+        Renamed(cutoff=4, cutoff_A=4)
+    with pytest.raises(InputError, match=r"^descriptor\.cutoff_A: needs a number, not true"):
+        validate_options(Renamed, {"cutoff": True}, "descriptor")
+    with pytest.raises(InputError, match=r"did you mean 'cutoff_A'"):
+        validate_options(Renamed, {"cutof": 4}, "descriptor")
 
 
 def test_records_cannot_be_changed():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from sharvin.devices.brillouin import averaged_transmission
-from sharvin.devices.transmission_series import sampled_devices
+from sharvin.devices.transmission_series import series_at_k
 from sharvin.errors import ItemError
 from sharvin.frames import Frame, Frames
 from sharvin.runs import returned_values as values
@@ -57,7 +57,7 @@ def test_structures_dynamics_and_hamiltonians_give_atoms_frames_and_devices():
     for returned, words in ((None, "None"), ([], "gave no frame"), ([None], "None and not a Frame"), ([moved], "not finite")):
         with pytest.raises(ItemError, match=words):
             list(values.finite_frames(Part(None), returned))
-    (found,) = sampled_devices(Part(None), [None])
+    (found,) = series_at_k(Part(None), [None])
     assert isinstance(found, ItemError) and "Part gave None for a junction" in str(found)
 
 

@@ -41,7 +41,7 @@ def same(a: TwoTerminal, b: TwoTerminal) -> bool:
         for part in ("data", "indices", "indptr")
     ]
     leads = [x.key == y.key for x, y in ((a.left, b.left), (a.right, b.right))]
-    return all(arrays) and all(leads) and a.fermi_energy == b.fermi_energy
+    return all(arrays) and all(leads) and a.fermi_energy_eV == b.fermi_energy_eV
 
 
 def test_devices_come_back_bit_for_bit_and_share_their_lead(tmp_path: Path) -> None:
@@ -49,10 +49,10 @@ def test_devices_come_back_bit_for_bit_and_share_their_lead(tmp_path: Path) -> N
     written = [device(lead, 1), device(lead, 2, complex_valued=True)]
     write_two_terminal(tmp_path / "pair.h5", written)
     read = read_two_terminal(tmp_path / "pair.h5")
-    assert [len(found.samples) for found in read] == [1, 1] and read[0].atoms is None
-    assert all(same(a, found.samples[0][1]) for a, found in zip(written, read, strict=True))
-    again = [found.samples[0][1].left for found in read]
-    assert again[0] is again[1] is read[0].samples[0][1].right
+    assert [len(found.at_k) for found in read] == [1, 1] and read[0].atoms is None
+    assert all(same(a, found.at_k[0][1]) for a, found in zip(written, read, strict=True))
+    again = [found.at_k[0][1].left for found in read]
+    assert again[0] is again[1] is read[0].at_k[0][1].right
     assert again[0].supercell is not None and again[0].supercell.repeats == (2, 1)
 
 
@@ -60,13 +60,13 @@ def test_k_points_and_atoms_come_back(tmp_path: Path) -> None:
     lead = ring_lead()
     _, weights = monkhorst_pack(3, 1)
     atoms = Atoms("Au4", positions=np.arange(12.0).reshape(4, 3), cell=[2, 3, 40], pbc=[True, True, False])
-    samples = [(float(weight), replace(device(lead, k), atom=np.repeat(np.arange(4), 2))) for k, weight in enumerate(weights)]
-    write_two_terminal(tmp_path / "k.h5", [Device(samples, atoms)])
+    at_k = [(float(weight), replace(device(lead, k), atom=np.repeat(np.arange(4), 2))) for k, weight in enumerate(weights)]
+    write_two_terminal(tmp_path / "k.h5", [Device(at_k, atoms)])
     found = read_two_terminal(tmp_path / "k.h5")[0]
-    assert [weight for weight, _ in found.samples] == list(weights)
-    assert all(same(a, b) for (_, a), (_, b) in zip(samples, found.samples, strict=True))
+    assert [weight for weight, _ in found.at_k] == list(weights)
+    assert all(same(a, b) for (_, a), (_, b) in zip(at_k, found.at_k, strict=True))
     assert found.atoms == atoms
-    assert all(np.array_equal(b.atom, [0, 0, 1, 1, 2, 2, 3, 3]) for _, b in found.samples)
+    assert all(np.array_equal(b.atom, [0, 0, 1, 1, 2, 2, 3, 3]) for _, b in found.at_k)
 
 
 def test_the_ten_lines_of_h5py_in_the_manual_write_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_the_ten_lines_of_h5py_in_the_manual_write_a_device(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     exec(manual.split("```python\n")[1].split("```")[0], {})
     expected = systems.chain([0.0, 0.5, 0.0])
-    system = read_two_terminal(tmp_path / "mine.h5")[0].samples[0][1]
+    system = read_two_terminal(tmp_path / "mine.h5")[0].at_k[0][1]
     assert np.array_equal(system.H.toarray(), expected.H.toarray()) and np.array_equal(system.S.toarray(), np.eye(5))
     assert np.array_equal(system.left.H01, expected.left.H01) and np.array_equal(system.left.S01, [[0.0]])
 
@@ -215,10 +215,10 @@ def test_a_basis_without_overlaps_needs_none_in_the_leads_and_attributes_are_fre
         for name in ("left/S00", "left/S01"):
             del file[f"devices/0/{name}"]
         assert "right" in file["devices/0"]
-    assert same(read_two_terminal(path)[0].samples[0][1], system)
+    assert same(read_two_terminal(path)[0].at_k[0][1], system)
     with h5py.File(path, "r+") as file:
         del file["devices/0/S"]
-    assert np.array_equal(read_two_terminal(path)[0].samples[0][1].S.toarray(), system.S.toarray())
+    assert np.array_equal(read_two_terminal(path)[0].at_k[0][1].S.toarray(), system.S.toarray())
 
 
 def test_a_device_whose_atoms_are_incomplete_names_the_file(tmp_path: Path) -> None:
@@ -268,9 +268,9 @@ def test_what_other_programs_write_is_read(tmp_path: Path, way: str) -> None:
     write_two_terminal(path, [system])
     as_others_write(path, way)
     assert is_two_terminal_file(path)
-    found = read_two_terminal(path)[0].samples[0][1]
+    found = read_two_terminal(path)[0].at_k[0][1]
     assert np.array_equal(found.H.toarray(), system.H.toarray()) and np.array_equal(found.left.H01, system.left.H01)
-    assert found.fermi_energy == pytest.approx(0.4, abs=1e-7)
+    assert found.fermi_energy_eV == pytest.approx(0.4, abs=1e-7)
 
 
 @pytest.mark.parametrize("part", [0.2, 0.6, 0.95])

@@ -40,7 +40,7 @@ class Study:
         seeds = [context.seed("numbers", item) for item in range(3)]
         tasks = {"the seed is ignored": [1, 2, 3], "results depend on the process": ["pid"] * 3}.get(self.mistake, seeds)
         depends_on = {"now": time.time_ns()} if self.mistake == "the key is never the same" else {}
-        done = context.ensemble("numbers", number, tasks, depends_on, suffix=".json")
+        done = context.map("numbers", number, tasks, depends_on, suffix=".json")
         total = sum(read_json(path)["number"] for _, path in done.finished)
         if self.mistake == "what was computed before is left out":
             total *= done.computed

@@ -67,7 +67,7 @@ class Context(RunFacts):
         """One line of ``log.jsonl``."""
         self.watchers.log(event, **details)
 
-    def ensemble(
+    def map(
         self,
         step: str,
         function: Callable[[Any, Path], None],
@@ -105,7 +105,10 @@ class Context(RunFacts):
         InputError
             If an item fails because of the input, a damaged store file or a full disk: the run ends, nothing is lost.
         """
-        return self.steps.ensemble(step, function, tasks, depends_on, suffix, detail, items_depend_on)
+        return self.steps.map(step, function, tasks, depends_on, suffix, detail, items_depend_on)
+
+    ensemble = map
+    """Former name of :meth:`map`."""
 
     def single(self, step: str, function: Callable[[Path], None], depends_on: Mapping[str, Any]) -> StepResult:
         """Run a step in this process that writes one folder, or skip it if the folder is there."""

@@ -1,4 +1,4 @@
-"""What can go wrong, in three kinds: the input, the run, and one item of an ensemble.
+"""What can go wrong, in three kinds: the input, the run, and one item of many.
 
 The command line maps them to exit codes: :class:`InputError` 2, any other :class:`SharvinError` 1. Every message is one
 clear sentence that says what is wrong, where, and what to do next.
@@ -38,7 +38,7 @@ class StoreError(InputError):
 
 
 class ItemError(SharvinError):
-    """One item of an ensemble failed; it is recorded with its reason and the ensemble goes on."""
+    """One item of a step failed; it is recorded with its reason and the others go on."""
 
 
 class Terminated(KeyboardInterrupt):

@@ -26,9 +26,9 @@ class GridWire(Displayed):
     Parameters
     ----------
     onsite : float64[..., L, W]
-        On-site energies of the scattering region: L slices along the wire, W sites across it. Same unit as `t`.
+        On-site energies of the scattering region in eV: L slices along the wire, W sites across it.
     t : float
-        Hopping strength; neighbours couple by −t.
+        Hopping strength in eV; neighbours couple by −t. With the default of 1 eV, energies in eV are those in units of t.
     """
 
     onsite: NDArray[np.float64]
@@ -98,7 +98,7 @@ class GridWire(Displayed):
         hopping = kron(along, csr_array(lead.H01), format="csr")
         H = csr_array(inside + hopping + diags_array(energies, format="csr"))
         S = csr_array(eye_array(slices * self.width, format="csr"))
-        return TwoTerminal(H=H, S=S, left=lead, right=lead, fermi_energy=0.0)
+        return TwoTerminal(H=H, S=S, left=lead, right=lead, fermi_energy_eV=0.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -105,8 +105,8 @@ class TwoTerminal(Displayed):
     H, S : scipy.sparse.csr_array [n, n]
         Hamiltonian (eV) and overlap of the device, orbitals ordered along z up to the width of a principal layer.
     left, right : Lead
-    fermi_energy : float
-        Fermi energy in eV, on the scale of H.
+    fermi_energy_eV : float
+        Fermi energy, on the scale of H.
     atom : int64[n], optional
         Which atom of the structure each orbital belongs to; what is resolved by atoms counts every orbital as one without it.
     """
@@ -115,7 +115,7 @@ class TwoTerminal(Displayed):
     S: csr_array
     left: Lead
     right: Lead
-    fermi_energy: float = 0.0
+    fermi_energy_eV: float = 0.0
     atom: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
@@ -133,6 +133,11 @@ class TwoTerminal(Displayed):
             check_overlap(self)
 
     @property
+    def fermi_energy(self) -> float:
+        """Former name of ``fermi_energy_eV``."""
+        return self.fermi_energy_eV
+
+    @property
     def size(self) -> int:
         """Number of orbitals."""
         return int(self.H.shape[0])
@@ -144,7 +149,7 @@ class TwoTerminal(Displayed):
             ("device", f"{counted(self.size, 'orbital')}{atoms}"),
             ("left", f"{counted(self.left.size, 'orbital')} per principal layer"),
             ("right", f"{counted(self.right.size, 'orbital')} per principal layer"),
-            ("Fermi energy", f"{self.fermi_energy:.4g} eV"),
+            ("Fermi energy", f"{self.fermi_energy_eV:.4g} eV"),
             ("H", f"{numbers}, {self.H.nnz:,} elements ({100 * self.H.nnz / self.size**2:.3g} %)"),
             ("basis", "orthogonal" if _is_identity(self.S) else "not orthogonal"),
         ]
@@ -164,7 +169,7 @@ class TwoTerminal(Displayed):
             S=self.S,
             left=self.left.shifted(energy_eV),
             right=self.right.shifted(energy_eV),
-            fermi_energy=self.fermi_energy + energy_eV,
+            fermi_energy_eV=self.fermi_energy_eV + energy_eV,
             atom=self.atom,
         )
 
@@ -177,7 +182,7 @@ class TwoTerminal(Displayed):
             S=csr_array(self.S[order][:, order]),
             left=self.right.reversed(),
             right=self.left.reversed(),
-            fermi_energy=self.fermi_energy,
+            fermi_energy_eV=self.fermi_energy_eV,
             atom=None if self.atom is None else self.atom[order],
         )
 
@@ -187,8 +192,8 @@ def _is_identity(S: csr_array) -> bool:
     return bool(np.count_nonzero(S.data) == S.shape[0] and np.all(S.diagonal() == 1.0))
 
 
-Sample = tuple[float, TwoTerminal]
-"""Weight and device of one transverse k-point; the weights of a whole sampling sum to 1."""
+WeightedDevice = tuple[float, TwoTerminal]
+"""Weight and device of one transverse k-point; the weights of all k-points sum to 1."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,13 +9,13 @@ from sharvin.testing import DescriptorTests
 
 class TestSoapInDoublePrecision(DescriptorTests):
     name = "soap"
-    options: ClassVar = {"n_max": 5, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
+    options: ClassVar = {"n_max": 5, "l_max": 3, "cutoff_A": 5.0, "dtype": "float64"}
     cutoff_A = 5.0
 
 
 class TestSoapInSinglePrecision(DescriptorTests):
     name = "soap"
-    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0}
+    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff_A": 5.0}
     cutoff_A = 5.0
     tolerance = 1e-5
     derivative_step_A = 0.03  # differences of float32 features know no smaller one
@@ -24,13 +24,13 @@ class TestSoapInSinglePrecision(DescriptorTests):
 
 class TestSoapOfTwoSpecies(DescriptorTests):
     name = "soap"
-    options: ClassVar = {"n_max": 5, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"], "dtype": "float64"}
+    options: ClassVar = {"n_max": 5, "l_max": 2, "cutoff_A": 4.5, "species": ["Ag", "Au"], "dtype": "float64"}
     cutoff_A = 4.5
 
 
 class TestAverageSoap(DescriptorTests):
     name = "average_soap"
-    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
+    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff_A": 5.0, "dtype": "float64"}
     cutoff_A = 5.0
 
 
@@ -59,7 +59,7 @@ class TestSymmetryFunctionsOfTwoSpecies(DescriptorTests):
             {"type": "G4", "eta": 0.02, "lam": -1, "zeta": 1.5},
             {"type": "G9", "eta": 0.05, "lam": 1, "zeta": 4},
         ],
-        "cutoff": 5.0,
+        "cutoff_A": 5.0,
         "cutoff_function": "cosine",
         "species": ["Ag", "Au"],
     }
@@ -69,7 +69,7 @@ class TestSymmetryFunctionsOfTwoSpecies(DescriptorTests):
 @pytest.mark.skipif(find_spec("featomic") is None, reason="featomic is not installed")
 class TestFeatomic(DescriptorTests):
     name = "featomic"
-    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0}
+    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff_A": 5.0}
     cutoff_A = 5.0
     tolerance = 1e-7  # of its splines
 
@@ -77,7 +77,7 @@ class TestFeatomic(DescriptorTests):
 @pytest.mark.skipif(find_spec("featomic") is None, reason="featomic is not installed")
 class TestFeatomicOfTwoSpecies(DescriptorTests):
     name = "featomic"
-    options: ClassVar = {"n_max": 3, "l_max": 2, "cutoff": 4.5, "species": ["Ag", "Au"]}
+    options: ClassVar = {"n_max": 3, "l_max": 2, "cutoff_A": 4.5, "species": ["Ag", "Au"]}
     cutoff_A = 4.5
     tolerance = 1e-7
 
@@ -85,4 +85,4 @@ class TestFeatomicOfTwoSpecies(DescriptorTests):
 @pytest.mark.skipif(find_spec("dscribe") is None, reason="dscribe is not installed")
 class TestDscribe(DescriptorTests):
     name = "dscribe"
-    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
+    options: ClassVar = {"n_max": 4, "l_max": 3, "cutoff_A": 5.0, "dtype": "float64"}

@@ -8,7 +8,7 @@ from ase.build import bulk, fcc100, molecule
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frames
 
-SOAP = {"n_max": 4, "l_max": 3, "cutoff": 5.0, "dtype": "float64"}
+SOAP = {"n_max": 4, "l_max": 3, "cutoff_A": 5.0, "dtype": "float64"}
 
 
 def describe(name, *structures, **options):

@@ -15,7 +15,7 @@ PARTS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
     for name in ("featomic", "dscribe")
 ]
-SMALL = {"n_max": 5, "l_max": 3, "cutoff": 5.0}
+SMALL = {"n_max": 5, "l_max": 3, "cutoff_A": 5.0}
 
 
 def rows(part, atoms, **options):
@@ -38,7 +38,7 @@ def distances(features):
 
 def test_distances_between_environments_are_those_of_featomic(wire):
     pytest.importorskip("featomic")
-    options = {"n_max": 17, "l_max": 9, "cutoff": 6.0}
+    options = {"n_max": 17, "l_max": 9, "cutoff_A": 6.0}
     ours, theirs = (distances(rows(part, wire, **options)) for part in ("soap", "featomic"))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.999
 
@@ -46,7 +46,7 @@ def test_distances_between_environments_are_those_of_featomic(wire):
 def test_distances_between_environments_resemble_those_of_dscribe(wire):
     """There is no cutoff function in DScribe, so its distances weigh far neighbours in another way."""
     pytest.importorskip("dscribe")
-    options = {"l_max": 9, "cutoff": 6.0}
+    options = {"l_max": 9, "cutoff_A": 6.0}
     ours, theirs = (distances(rows(part, wire, n_max=n_max, **options)) for part, n_max in (("soap", 17), ("dscribe", 12)))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.95
 
@@ -105,8 +105,8 @@ def test_structures_that_have_no_channel_are_refused(part, wire):
 def test_radial_functions_that_dscribe_cannot_make_orthonormal_are_refused():
     pytest.importorskip("dscribe")
     with pytest.raises(InputError, match="no orthonormal radial basis of more than 16 functions"):
-        sharvin.create("descriptors", "dscribe", n_max=17, cutoff=6.0)
+        sharvin.create("descriptors", "dscribe", n_max=17, cutoff_A=6.0)
     with pytest.raises(InputError, match="n_max 16 at cutoff 4 Å the overlap of its radial functions is singular"):
-        sharvin.create("descriptors", "dscribe", n_max=16, cutoff=4.0)
+        sharvin.create("descriptors", "dscribe", n_max=16, cutoff_A=4.0)
     with pytest.raises(InputError, match="n_max 15 at cutoff 4 Å its radial functions miss orthonormality by"):
-        sharvin.create("descriptors", "dscribe", n_max=15, cutoff=4.0)
+        sharvin.create("descriptors", "dscribe", n_max=15, cutoff_A=4.0)

@@ -8,7 +8,7 @@ from sharvin.errors import InputError, RigidAtomsUnknownError
 from sharvin.frames import Frame, Frames
 from sharvin_descriptors import soap as soap_module
 
-SMALL = {"n_max": 5, "l_max": 3, "cutoff": 5.0}
+SMALL = {"n_max": 5, "l_max": 3, "cutoff_A": 5.0}
 
 
 def soap(**options):
@@ -126,7 +126,7 @@ def test_derivatives_belong_to_the_atoms_within_the_cutoff(pull):
     near = np.zeros((48, 48), dtype=bool)
     near[found.rows, found.atoms] = True
     atoms = pull[0].to_atoms()
-    expected = atoms.get_all_distances(mic=True) < SMALL["cutoff"]
+    expected = atoms.get_all_distances(mic=True) < SMALL["cutoff_A"]
     assert np.array_equal(near, expected)
 
 
@@ -135,7 +135,7 @@ def test_derivatives_up_to_high_angular_momentum_equal_finite_differences_for_tw
     cluster.pbc = False
     cluster.rattle(0.1, seed=1)
     cluster.numbers[::3] = 47
-    described = soap(n_max=8, l_max=9, cutoff=6.0, species=["Ag", "Au"], dtype="float64")
+    described = soap(n_max=8, l_max=9, cutoff_A=6.0, species=["Ag", "Au"], dtype="float64")
     (found,) = described.derivatives(Frames.from_atoms([cluster]))
     dense = np.zeros((12, 12, 3, described.size))
     dense[found.rows, found.atoms] = found.values

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from sharvin.errors import InputError, ItemError
 from sharvin.frames import Frames
 
-SMALL = {"n_max": 6, "l_max": 4, "cutoff": 5.0, "dtype": "float64"}
+SMALL = {"n_max": 6, "l_max": 4, "cutoff_A": 5.0, "dtype": "float64"}
 
 
 def features(atoms, **options):
@@ -37,7 +37,7 @@ def alloy(cluster):
 def test_features_do_not_depend_on_orientation(alloy):
     turned = alloy.copy()
     turned.positions = Rotation.from_euler("xyz", [0.3, -1.1, 2.0]).apply(alloy.positions)
-    for options in ({}, {"n_max": 17, "l_max": 9, "cutoff": 6.55}):
+    for options in ({}, {"n_max": 17, "l_max": 9, "cutoff_A": 6.55}):
         equal(features(turned, species=("Ag", "Au"), **options), features(alloy, species=("Ag", "Au"), **options))
 
 
@@ -85,10 +85,10 @@ def test_features_are_continuous_as_an_atom_crosses_the_cutoff():
         return features(Atoms("Au3", positions=[[0, 0, 0], [0, 2.8, 0], [0, 0, r]]))[0]
 
     alone = at(100.0)
-    equal(at(SMALL["cutoff"] - 1e-9), alone, 1e-12)
-    far, near = np.abs(at(SMALL["cutoff"] - 0.02) - alone).max(), np.abs(at(SMALL["cutoff"] - 0.01) - alone).max()
+    equal(at(SMALL["cutoff_A"] - 1e-9), alone, 1e-12)
+    far, near = np.abs(at(SMALL["cutoff_A"] - 0.02) - alone).max(), np.abs(at(SMALL["cutoff_A"] - 0.01) - alone).max()
     assert near < far / 6.0  # two continuous derivatives: the weight vanishes with the cube of the distance
-    assert np.abs(at(SMALL["cutoff"] - 0.5) - alone).max() > 1e-2
+    assert np.abs(at(SMALL["cutoff_A"] - 0.5) - alone).max() > 1e-2
 
 
 def test_features_are_smooth_inside_the_cutoff():
@@ -135,7 +135,7 @@ def test_rows_belong_to_their_structures_and_do_not_depend_on_the_batch(cluster)
 
 
 def test_one_element_at_the_published_size_has_1530_features():
-    soap = sharvin.create("descriptors", "soap", n_max=17, l_max=9, cutoff=6.55)
+    soap = sharvin.create("descriptors", "soap", n_max=17, l_max=9, cutoff_A=6.55)
     assert soap.size == 1530
     found = soap.describe(Frames.from_atoms([bulk("Au", "fcc", a=4.08)])).values
     assert found.shape == (1, 1530)
@@ -143,7 +143,7 @@ def test_one_element_at_the_published_size_has_1530_features():
 
 
 def test_single_precision_agrees_with_double(cluster):
-    options = {"n_max": 17, "l_max": 9, "cutoff": 6.55}
+    options = {"n_max": 17, "l_max": 9, "cutoff_A": 6.55}
     equal(features(cluster, dtype="float32", **options), features(cluster, **options), 2e-6)
 
 
@@ -156,8 +156,8 @@ def test_unusable_structures_are_refused(cluster):
         features(mixed, species=("Au",))
     with pytest.raises(InputError, match="Xy"):
         features(cluster, species=("Xy",))
-    with pytest.raises(InputError, match="cutoff_width"):
-        features(cluster, cutoff_width=6.0)
+    with pytest.raises(InputError, match="cutoff_width_A"):
+        features(cluster, cutoff_width_A=6.0)
     broken = cluster.copy()
     broken.positions[3, 1] = np.nan
     with pytest.raises(ItemError, match="finite"):

@@ -95,18 +95,18 @@ def test_features_equal_a_quadrature_of_the_smeared_density():
     positions += rng.normal(scale=0.05, size=positions.shape)
     atoms = Atoms(["Au", "Au", "Ag", "Au", "Ag", "Au"], positions=positions)
     channels = [0, 0, 1, 0, 1, 0]
-    shape = {"n_max": 6, "l_max": 5, "cutoff": 4.0, "cutoff_width": 1.3, "sigma": 0.6}
+    shape = {"n_max": 6, "l_max": 5, "cutoff_A": 4.0, "cutoff_width_A": 1.3, "sigma_A": 0.6}
     soap = sharvin.create("descriptors", "soap", species=("Au", "Ag"), dtype="float64", **shape)
     found = soap.describe(Frames.from_atoms([atoms])).values[0]
     expected = reference_power_spectrum(
-        positions - positions[0], channels, 2, shape["n_max"], shape["l_max"], 4.0, shape["cutoff_width"], shape["sigma"]
+        positions - positions[0], channels, 2, shape["n_max"], shape["l_max"], 4.0, shape["cutoff_width_A"], shape["sigma_A"]
     )
     np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-6 * np.abs(expected).max())
 
 
 def test_the_scalar_product_of_rows_is_the_kernel_of_the_full_spectrum():
     """The reduced row holds as much as the whole symmetric matrix p_nn'l."""
-    soap = sharvin.create("descriptors", "soap", n_max=5, l_max=2, cutoff=5.0, dtype="float64")
+    soap = sharvin.create("descriptors", "soap", n_max=5, l_max=2, cutoff_A=5.0, dtype="float64")
     row = soap.describe(Frames.from_atoms([Atoms("Au3", positions=[[0, 0, 0], [2.5, 0, 0], [0, 3.0, 1]])])).values[0]
     total = 0.0
     for block in row.reshape(3, -1):

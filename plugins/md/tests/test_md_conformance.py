@@ -8,7 +8,7 @@ from ase.io import write
 from sharvin import create
 from sharvin.testing import DynamicsTests, PotentialTests, StructureTests
 
-WIRE = {"element": "Au", "lattice_constant": 4.08, "neck": [1, 1, 3], "electrode": [2, 2, 3]}
+WIRE = {"element": "Au", "lattice_constant_A": 4.08, "neck": [1, 1, 3], "electrode": [2, 2, 3]}
 
 
 class TestNanowire(StructureTests):

@@ -7,7 +7,7 @@ from sharvin.options import ConditionedOptions
 from sharvin_md.lammps_system import LammpsSystem
 from sharvin_md.neck_width import NeckWidth
 
-GOLD = {"lattice_constant": 4.08, "neck": [2, 2, 4], "electrode": [4, 4, 4], "rigid_layers": 3}
+GOLD = {"lattice_constant_A": 4.08, "neck": [2, 2, 4], "electrode": [4, 4, 4], "rigid_layers": 3}
 FAST = {"speed_m_per_s": 200, "equilibration_ps": 0.5, "snapshot_every_A": 0.5}
 
 

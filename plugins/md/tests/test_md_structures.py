@@ -53,7 +53,7 @@ def test_layers_of_two_sizes_alternate_about_one_axis():
 @pytest.mark.parametrize("name", ["33-6-55", "33-10-55", "33-12-55", "33-16-55", "44-6-66", "55-6-77", "3344-6-55"])
 @pytest.mark.parametrize("element", ["Au", "Ag"])
 def test_every_wire_of_the_literature_is_one_piece_of_crystal(name, element):
-    wire = nanowire(name=name, element=element, lattice_constant=4.08)
+    wire = nanowire(name=name, element=element, lattice_constant_A=4.08)
     i, d = ase_neighbor_list("id", wire, 3.0)
     assert d == pytest.approx(4.08 / 2**0.5)
     assert np.bincount(i, minlength=len(wire)).min() >= 3
@@ -69,7 +69,7 @@ def test_every_wire_of_the_literature_is_one_piece_of_crystal(name, element):
     ],
 )
 def test_the_stacking_is_that_of_the_crystal_through_the_whole_wire(crystal, element, orientation, a, nearest, neighbours):
-    size = {"element": element, "crystal": crystal, "orientation": orientation, "lattice_constant": a}
+    size = {"element": element, "crystal": crystal, "orientation": orientation, "lattice_constant_A": a}
     wire = nanowire(**size, neck=[4, 4, 7], electrode=[4, 4, 4])
     i, d = ase_neighbor_list("id", wire, 1.05 * nearest * a)
     assert d == pytest.approx(nearest * a)

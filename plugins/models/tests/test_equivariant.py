@@ -14,7 +14,7 @@ from sharvin.frames import Frame, Frames
 from sharvin.samples import Dataset, Features
 from sharvin.testing import RegressorTests
 from sharvin_models.structures.configs import EquivariantOptions
-from sharvin_models.structures.equivariant_network import Coupling, EquivariantNetwork
+from sharvin_models.structures.equivariant_network import AngularCoupling, EquivariantNetwork
 from sharvin_models.structures.neighbour_graph import GraphBuilder, batched
 
 GOLD, SILVER = 79, 47
@@ -51,14 +51,14 @@ class Exact:
 
     def __init__(self, seed=0, **options):
         self.options = EquivariantOptions(**{**SMALL, **options})
-        self.build = GraphBuilder("equivariant", self.options.cutoff, self.options.centres, (SILVER, GOLD), "float64")
+        self.build = GraphBuilder("equivariant", self.options.cutoff_A, self.options.centres, (SILVER, GOLD), "float64")
         self.network = EquivariantNetwork(2, 6.0, self.options)
         self.network.initialise(np.random.default_rng(seed))
         self.network.double()
 
     def __call__(self, *frames):
         with torch.no_grad():
-            return self.network(batched([self.build(frame, 0) for frame in frames], self.options.cutoff, CPU)).numpy()
+            return self.network(batched([self.build(frame, 0) for frame in frames], self.options.cutoff_A, CPU)).numpy()
 
 
 def moved(frame, matrix=None, shift=0.0):
@@ -110,7 +110,7 @@ def test_a_longer_piece_of_the_same_wire_is_the_same_wire(options):
 def test_nothing_happens_when_an_atom_crosses_the_cutoff(options):
     """The prediction and its slope are continuous there, and it does change further inside."""
     model = Exact(**options)
-    cutoff, step = model.options.cutoff, 1e-3
+    cutoff, step = model.options.cutoff_A, 1e-3
 
     def pair(distance):
         return replace(chain(n=2), positions=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]]))
@@ -125,17 +125,17 @@ def test_single_precision_predicts_what_double_precision_does():
     exact, frame = Exact(), wire()
     single = EquivariantNetwork(2, 6.0, exact.options)
     single.initialise(np.random.default_rng(0))
-    build = GraphBuilder("equivariant", exact.options.cutoff, "all", (SILVER, GOLD))
+    build = GraphBuilder("equivariant", exact.options.cutoff_A, "all", (SILVER, GOLD))
     with torch.no_grad():
         found = [
-            float(single(batched([build(one, 0)], exact.options.cutoff, CPU))) for one in (frame, moved(frame, MIRROR @ TURN))
+            float(single(batched([build(one, 0)], exact.options.cutoff_A, CPU))) for one in (frame, moved(frame, MIRROR @ TURN))
         ]
     np.testing.assert_allclose(found, np.repeat(exact(frame), 2), rtol=0, atol=1e-5)
 
 
 def coupled(square, first, second):
     """Two sets of irreps 0e + 1o + 2e through a coupling with fixed weights, and these."""
-    coupling = Coupling(2, 2, 2, 4, square).double()
+    coupling = AngularCoupling(2, 2, 2, 4, square).double()
     for weight in coupling.mix:
         torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -174,7 +174,7 @@ def test_couplings_are_sums_over_clebsch_gordan_coefficients(square):
 def test_without_angular_momentum_one_round_tells_distances_only():
     """Three atoms, the ends out of each other's reach: bending the bond keeps all distances within the cutoff."""
     bent = [chain(spacing=2.6, angle=angle) for angle in (180.0, 150.0, 130.0)]
-    reach = {"cutoff": 4.5, "layers": 1}
+    reach = {"cutoff_A": 4.5, "layers": 1}
     assert np.ptp(Exact(l_max=0, **reach)(*bent)) < 1e-12
     assert np.ptp(Exact(l_max=1, **reach)(*bent)) > 1e-4
 
@@ -216,7 +216,7 @@ def test_an_atom_far_away_has_no_say_in_the_maximum_unless_it_is_the_largest():
 def test_jitter_displaces_atoms_and_nothing_else():
     """Padding included: the second structure has fewer neighbours than the first."""
     model, frames = Exact(), [chain(n=5), chain(n=2)]
-    cutoff = model.options.cutoff
+    cutoff = model.options.cutoff_A
     batch = batched([model.build(frame, 0) for frame in frames], cutoff, CPU)
     shift = np.random.default_rng(4).normal(scale=0.05, size=(7, 3))
     displaced = [moved(frames[0], shift=shift[:5]), moved(frames[1], shift=shift[5:])]

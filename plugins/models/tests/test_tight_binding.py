@@ -64,7 +64,7 @@ class Model:
 
     def __init__(self, seed=0, strength=1.0, **options):
         self.options = TightBindingOptions(**{**SMALL, **options})
-        self.build = WireBuilder("tight_binding", Bonds(self.options.decay), self.options.cutoff, (SILVER, GOLD))
+        self.build = WireBuilder("tight_binding", Bonds(self.options.decay), self.options.cutoff_A, (SILVER, GOLD))
         self.network = TightBindingNetwork(2, 12.0, self.options)
         self.network.initialise(np.random.default_rng(seed))
         with torch.no_grad():
@@ -262,7 +262,7 @@ def test_a_device_or_a_cutoff_shorter_than_the_hopping_is_refused():
     long = Frame.from_atoms(atoms * (1, 1, 2))
     with pytest.raises(InputError, match="add layers"):
         WireBuilder("tight_binding", Bonds(), 7.0, (19,))(thin, 0)
-    with pytest.raises(InputError, match=r"set cutoff to 6\.4 or more"):
+    with pytest.raises(InputError, match=r"set cutoff_A to 6\.4 or more"):
         WireBuilder("tight_binding", Bonds(), 4.5, (19,))(long, 0)
 
 

@@ -33,7 +33,7 @@ def snapshots(*counts):
     )
 
 
-# Splits and ensembles
+# Splits and committees
 
 
 def split(groups, by="group"):
@@ -45,7 +45,7 @@ GROUPS = np.repeat(np.arange(12), 5)
 
 @pytest.mark.parametrize("by", ["group", "sample"])
 @pytest.mark.parametrize("number", [2, 3, 5])
-def test_members_of_an_ensemble_hold_back_different_parts_and_together_learn_all_that_is_not_tested(by, number):
+def test_members_of_a_committee_hold_back_different_parts_and_together_learn_all_that_is_not_tested(by, number):
     whole = split(GROUPS, by)
     members = whole.members(number, GROUPS, by, np.random.default_rng(1))
     learnable = set(whole.train) | set(whole.validation)
@@ -172,11 +172,11 @@ def test_only_snapshots_without_a_label_are_chosen():
         ({"training_pulls": 0}, "at least 1 item"),
         ({"training_pulls": -1}, "a number of pulls is not negative, as -1 is"),
         ({"production_pulls": 0, "check_snapshots": 3}, "snapshots of production_pulls, of which there are none"),
-        ({"acquire": {}}, "needs an ensemble"),
-        ({"acquire": {}, "ensemble": {}, "learning_curve": [2]}, "leave learning_curve out"),
-        ({"acquire": {}, "ensemble": {}, "split_by": "sample"}, "split_by must be group or both"),
-        ({"acquire": {"start": 9}, "ensemble": {}}, "greater than or equal to 10"),
-        ({"ensemble": {"members": 1}}, "greater than or equal to 2"),
+        ({"acquire": {}}, "needs a committee"),
+        ({"acquire": {}, "committee": {}, "learning_curve": [2]}, "leave learning_curve out"),
+        ({"acquire": {}, "committee": {}, "split_by": "sample"}, "split_by must be group or both"),
+        ({"acquire": {"start": 9}, "committee": {}}, "greater than or equal to 10"),
+        ({"committee": {"members": 1}}, "greater than or equal to 2"),
         ({"compare_pulls": 2}, "would be ignored without models to compare"),
         ({"check_reference_snapshots": 3}, "check_reference_snapshots would be ignored without check_snapshots"),
         ({"spectrum_points": 9}, "spectrum_points would be ignored without spectra"),

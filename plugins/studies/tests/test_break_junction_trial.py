@@ -10,7 +10,7 @@ from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_studies.break_junction import trial_label as trial
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
 from sharvin_studies.break_junction.plan import Survey
-from sharvin_studies.break_junction.starting_wires import Wire
+from sharvin_studies.break_junction.starting_wires import StartingWire
 
 ONE = np.eye(1)
 LEAD = Lead(0 * ONE, -ONE, ONE, 0 * ONE)
@@ -61,7 +61,7 @@ def survey(hamiltonian, solver, atoms=20, **options):
     wire, junction = Atoms(["Au"] * atoms), SimpleNamespace(imperfection=lambda: None)
     for option in ("training_pulls", "production_pulls"):
         for series in getattr(made.options, option):
-            made.wires.append(Wire(option, series, wire, ("structure",), RunLength(10, 100), junction))
+            made.wires.append(StartingWire(option, series, wire, ("structure",), RunLength(10, 100), junction))
     return made
 
 

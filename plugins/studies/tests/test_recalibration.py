@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sharvin.errors import InputError
 from sharvin.samples import Prediction
-from sharvin_studies.fitted_model.ensemble import combine
+from sharvin_studies.fitted_model.committee import combine
 from sharvin_studies.fitted_model.recalibration import Recalibration, of_those_that_held_back
 from sharvin_studies.statistics.calibration import calibration
 from sharvin_studies.statistics.prediction_errors import Predicted
@@ -25,7 +25,7 @@ def own_std(factor, floor, seed):
     return Prediction(exact + np.hypot(factor * std, floor) * rng.normal(size=len(PULL)), std), exact
 
 
-def ensemble(number, seed, learns):
+def committee(number, seed, learns):
     """Members that err together by c and each by v, both in proportion to a scale of the snapshot, and the labels.
 
     Of what a member learnt from, it keeps the share 1 − `learns` of both errors.
@@ -39,7 +39,7 @@ def ensemble(number, seed, learns):
 
 
 def of_new_wires(number, seed):
-    members, _, exact = ensemble(number, seed, learns=0.0)
+    members, _, exact = committee(number, seed, learns=0.0)
     return combine(members), exact
 
 
@@ -69,7 +69,7 @@ def test_no_other_factor_and_floor_are_more_likely():
 @pytest.mark.parametrize("number", [3, 5])
 @pytest.mark.parametrize("learns", [0.0, 0.4, 0.95])
 def test_members_that_err_together_state_the_errors_of_new_wires_after_recalibration(number, learns):
-    members, held_back, exact = ensemble(number, 1, learns)
+    members, held_back, exact = committee(number, 1, learns)
     found = Recalibration.learn(members, held_back, exact, PULL)
     new = of_new_wires(number, 2)
     before, after = judged(Recalibration(1.0, 0.0), *new), judged(found, *new)
@@ -82,7 +82,7 @@ def test_members_that_err_together_state_the_errors_of_new_wires_after_recalibra
 @pytest.mark.parametrize("number", [2, 3, 5])
 def test_members_that_know_their_labels_by_heart_do_not_pass_for_certain(number):
     """The spread of all members where one held back is then the error itself, which says nothing of new wires."""
-    members, held_back, exact = ensemble(number, 1, learns=1.0)
+    members, held_back, exact = committee(number, 1, learns=1.0)
     spread = combine(members).std
     np.testing.assert_allclose(
         np.abs(of_those_that_held_back(members, held_back).mean - exact), spread * number / np.sqrt(number - 1), atol=1e-12
@@ -92,13 +92,13 @@ def test_members_that_know_their_labels_by_heart_do_not_pass_for_certain(number)
 
 
 def test_how_much_members_learn_by_heart_says_nothing_of_new_wires():
-    found = [Recalibration.learn(*part, PULL) for part in (ensemble(3, 1, 0.0), ensemble(3, 1, 0.9))]
+    found = [Recalibration.learn(*part, PULL) for part in (committee(3, 1, 0.0), committee(3, 1, 0.9))]
     assert found[0].a > 2 and found[1].a == pytest.approx(found[0].a, rel=1e-6)
     assert found[1].b == pytest.approx(found[0].b, rel=1e-6)
 
 
 def test_two_members_have_the_variance_of_cross_validated_intervals():
-    members, held_back, exact = ensemble(2, 1, learns=0.5)
+    members, held_back, exact = committee(2, 1, learns=0.5)
     found = Recalibration.learn(members, held_back, exact, PULL)
     alone = np.where(held_back[0], members[0].mean, members[1].mean)
     assert (found.a, found.b) == (1.0, pytest.approx(np.sqrt(np.mean((alone - exact) ** 2)), rel=1e-12))
@@ -109,7 +109,7 @@ def test_two_members_have_the_variance_of_cross_validated_intervals():
 
 
 def test_a_snapshot_that_all_members_agree_about_is_as_uncertain_as_the_floor():
-    members, held_back, exact = ensemble(3, 1, learns=0.4)
+    members, held_back, exact = committee(3, 1, learns=0.4)
     found = Recalibration.learn(members, held_back, exact, PULL)
     agreed = found.apply(combine([Prediction(np.ones(4))] * 3))
     assert found.b > 0 and np.array_equal(agreed.std, np.full(4, found.b))
@@ -120,14 +120,14 @@ def test_a_snapshot_that_all_members_agree_about_is_as_uncertain_as_the_floor():
 
 
 def test_standard_deviations_have_the_unit_of_the_target():
-    members, held_back, exact = ensemble(3, 1, learns=0.4)
+    members, held_back, exact = committee(3, 1, learns=0.4)
     found = Recalibration.learn(members, held_back, exact, PULL)
     scaled = Recalibration.learn([Prediction(77.5 * one.mean) for one in members], held_back, 77.5 * exact, PULL)
     assert (scaled.a, scaled.b) == (pytest.approx(found.a, rel=1e-4), pytest.approx(77.5 * found.b, rel=1e-4))
 
 
 def test_a_pull_counts_once_however_many_snapshots_it_has():
-    members, held_back, exact = ensemble(2, 1, learns=0.5)
+    members, held_back, exact = committee(2, 1, learns=0.5)
     longer = np.concatenate([np.arange(len(PULL)), np.flatnonzero(PULL == 3), np.flatnonzero(PULL == 3)])
     found = Recalibration.learn(members, held_back, exact, PULL)
     again = Recalibration.learn(
@@ -150,7 +150,7 @@ def test_a_prediction_without_a_standard_deviation_stays_as_it_is():
 
 
 def test_nothing_is_calibrated_by_what_was_learnt():
-    members, held_back, exact = ensemble(3, 1, learns=0.4)
+    members, held_back, exact = committee(3, 1, learns=0.4)
     nothing = [Prediction(np.empty(0))] * 3
     with pytest.raises(InputError, match="labelled snapshots that were held back"):
         Recalibration.learn(nothing, np.empty((3, 0), dtype=bool), np.empty(0), np.empty(0, dtype=int))

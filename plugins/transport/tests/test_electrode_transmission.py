@@ -103,5 +103,5 @@ def test_layers_in_the_order_of_a_file_transmit_the_bands_of_the_crystal(crystal
     assert done.exit_code == 0, done.output
     T = np.loadtxt(tmp_path / "slab-transmission.csv", delimiter=",", skiprows=1)[1]
     system = HYDROGEN.two_terminal(Junction.detect(atoms, HYDROGEN.range_A(atoms.numbers)))
-    bands = channels(system.left, [system.fermi_energy])[0]
+    bands = channels(system.left, [system.fermi_energy_eV])[0]
     assert bands > 0 and pytest.approx(bands, abs=1e-5) == T

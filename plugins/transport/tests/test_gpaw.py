@@ -38,7 +38,7 @@ def test_a_chain_has_one_channel_and_a_gap_closes_it() -> None:
         systems.append(hamiltonian.two_terminal(Junction.detect(atoms, hamiltonian.range_A(HYDROGEN))))
     T = RecursiveGreen(RecursiveGreenOptions()).transmission(systems, energies)
     lead = systems[0].left
-    assert channels(lead, systems[0].fermi_energy + energies).tolist() == [1, 1, 1]
+    assert channels(lead, systems[0].fermi_energy_eV + energies).tolist() == [1, 1, 1]
     assert T[0] == pytest.approx(1.0, abs=1e-3) and np.all(T[1] < 0.5) and np.all(T[1] > 0.05)
     assert np.allclose(DenseGreen(DenseOptions()).transmission(systems, energies), T, rtol=0, atol=1e-7)
     inside = systems[0].H[: lead.size, lead.size : 2 * lead.size].toarray()
@@ -54,7 +54,7 @@ def test_the_fermi_energy_follows_from_the_filling_of_the_lead_s_bands() -> None
         np.sort(np.linalg.eigvals(np.linalg.solve(lead.S00 + s + s.conj().T, lead.H00 + h + h.conj().T)).real)
         for h, s in ((lead.H01 * z, lead.S01 * z) for z in np.exp(2j * np.pi * (np.arange(20) + 0.5) / 20))
     ]
-    filled = 2 * np.mean([np.count_nonzero(e < system.fermi_energy) for e in below])
+    filled = 2 * np.mean([np.count_nonzero(e < system.fermi_energy_eV) for e in below])
     assert filled == pytest.approx(5.0, abs=0.3)  # five atoms, one electron each
 
 

@@ -12,7 +12,7 @@ from ase import Atoms
 from click.testing import CliRunner
 from sharvin.cli import cli
 from sharvin.devices.brillouin import averaged_transmission
-from sharvin.devices.transmission_series import sampled_devices
+from sharvin.devices.transmission_series import series_at_k
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.junction import Junction
 from sharvin.protocols import SampledHamiltonian
@@ -38,10 +38,10 @@ def junction(h: SlaterKoster, atoms: Atoms) -> Junction:
 @pytest.mark.parametrize(("table", "n1", "n2"), [("ptbp", 3, 3), ("ptbp", 2, 2), ("nrl", 3, 3)])
 def test_the_grid_of_a_cell_is_the_supercell_at_gamma(table: str, n1: int, n2: int, loosened: Callable[..., Atoms]) -> None:
     small, large = hamiltonian(n1, n2, table), hamiltonian(1, 1, table)
-    samples = small.two_terminals(junction(small, loosened()))
+    at_k = small.two_terminals(junction(small, loosened()))
     system = large.two_terminal(junction(large, loosened(n1, n2)))
-    assert samples[0][1].fermi_energy == pytest.approx(system.fermi_energy, abs=1e-8)
-    per_cell = averaged_transmission(RGF, samples, ENERGIES)
+    assert at_k[0][1].fermi_energy_eV == pytest.approx(system.fermi_energy_eV, abs=1e-8)
+    per_cell = averaged_transmission(RGF, at_k, ENERGIES)
     assert n1 * n2 * per_cell == pytest.approx(RGF.transmission([system], ENERGIES)[0], abs=1e-8)
     assert 0.1 < per_cell[1] < 0.95  # the moved layer scatters
 
@@ -49,9 +49,9 @@ def test_the_grid_of_a_cell_is_the_supercell_at_gamma(table: str, n1: int, n2: i
 def test_a_cell_of_another_shape_samples_the_same_zone(loosened: Callable[..., Atoms]) -> None:
     h = hamiltonian(1, 2)
     atoms = loosened(2, 1)
-    samples = h.two_terminals(junction(h, atoms))
-    assert all(system.left.supercell is not None and system.left.supercell.repeats == (2, 1) for _, system in samples)
-    mixed = averaged_transmission(RGF, samples, ENERGIES)
+    at_k = h.two_terminals(junction(h, atoms))
+    assert all(system.left.supercell is not None and system.left.supercell.repeats == (2, 1) for _, system in at_k)
+    mixed = averaged_transmission(RGF, at_k, ENERGIES)
     small = hamiltonian(2, 2)
     plain = averaged_transmission(RGF, small.two_terminals(junction(small, loosened())), ENERGIES)
     assert mixed == pytest.approx(2 * plain, abs=1e-8)
@@ -85,15 +85,15 @@ def test_labels_and_the_command_line_average_over_k(tmp_path: Path, loosened: Ca
     h = hamiltonian(2, 2)
     atoms = loosened()
     assert isinstance(h, SampledHamiltonian) and h.sampled and not hamiltonian(1, 1).sampled
-    samples = next(sampled_devices(h, [junction(h, atoms)]))
-    assert not isinstance(samples, Exception) and sum(weight for weight, _ in samples) == pytest.approx(1.0, abs=1e-15)
+    at_k = next(series_at_k(h, [junction(h, atoms)]))
+    assert not isinstance(at_k, Exception) and sum(weight for weight, _ in at_k) == pytest.approx(1.0, abs=1e-15)
     ase.io.write(tmp_path / "wire.xyz", atoms)
     setting = ["--set", "hamiltonian.k_points=[2,2]", "--energies", "0.4"]
     with pytest.warns(PhysicsWarning, match="give --k-points 7x7"):
         done = CliRunner().invoke(cli, ["transmission", str(tmp_path / "wire.xyz"), *setting], catch_exceptions=False)
     assert done.exit_code == 0
     written = float((tmp_path / "wire-transmission.csv").read_text().split(",")[-1])
-    assert written == pytest.approx(averaged_transmission(RGF, samples, np.array([0.4]))[0], abs=1e-6)
+    assert written == pytest.approx(averaged_transmission(RGF, at_k, np.array([0.4]))[0], abs=1e-6)
 
 
 def test_what_has_no_transverse_zone_is_refused(loosened: Callable[..., Atoms]) -> None:

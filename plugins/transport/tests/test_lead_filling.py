@@ -79,11 +79,11 @@ def test_unlike_leads_have_a_contact_potential_that_a_common_fermi_energy_ignore
     with pytest.raises(InputError, match="sets one Fermi energy for both and ignores the contact potential"):
         plain.two_terminal(junction)
     with pytest.warns(PhysicsWarning, match=r"fermi_energy_eV -5 ignores the contact potential of 1\.1\d+ eV between them"):
-        assert SlaterKoster(SlaterKosterOptions(fermi_energy_eV=-5.0)).two_terminal(junction).fermi_energy == -5.0
+        assert SlaterKoster(SlaterKosterOptions(fermi_energy_eV=-5.0)).two_terminal(junction).fermi_energy_eV == -5.0
     gold = wire.copy()
     gold.symbols[:] = "Au"
     junction = Junction.detect(gold, plain.range_A(gold.numbers))
-    assert SlaterKoster(SlaterKosterOptions(fermi_energy_eV=-5.0)).two_terminal(junction).fermi_energy == -5.0
+    assert SlaterKoster(SlaterKosterOptions(fermi_energy_eV=-5.0)).two_terminal(junction).fermi_energy_eV == -5.0
 
 
 def test_magnetic_elements_are_said_to_be_treated_without_spin() -> None:

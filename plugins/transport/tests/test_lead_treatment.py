@@ -91,7 +91,7 @@ def test_the_waves_of_gold_agree_with_decimation(table: str, contact: Callable[.
     system = gold(contact(seed=4), table)
     energies = np.array([-2.0, 0.0, 0.7])
     assert EIGENMODES.transmission([system], energies) == pytest.approx(DECIMATION.transmission([system], energies), abs=1e-8)
-    for energy in energies + system.fermi_energy:
+    for energy in energies + system.fermi_energy_eV:
         for side in ("left", "right"):
             surface = EIGENMODES.surfaces.surface(system.left, side, float(energy))
             assert surface.w.shape[1] == channels(system.left, energy)[0]

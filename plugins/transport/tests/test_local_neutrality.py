@@ -39,8 +39,8 @@ def transmission(system: TwoTerminal) -> float:
 
 def shifts_of(h: SlaterKoster, junction: Junction) -> np.ndarray:
     """Shifts of the atoms between the principal layers, in the order of the snapshot."""
-    samples, inside = h._devices_of(junction)
-    return h._neutral(samples, junction, inside, None)[1].values
+    at_k, inside = h._devices_of(junction)
+    return h._neutral(at_k, junction, inside, None)[1].values
 
 
 def open_device(h: SlaterKoster, junction: Junction, points: int) -> tuple[RealOpenDevice, int]:
@@ -48,7 +48,7 @@ def open_device(h: SlaterKoster, junction: Junction, points: int) -> tuple[RealO
     atom = np.full(system.size, -1)
     atom[system.left.size : system.size - system.right.size] = np.repeat(np.arange(len(inside)), 9)
     lowest = h._bottom([system.left], junction.atoms.numbers)
-    contour = Contour.semicircle(lowest, system.fermi_energy, points)
+    contour = Contour.semicircle(lowest, system.fermi_energy_eV, points)
     assert system.left.supercell is not None
     surfaces = [
         np.array([fold(g, system.left.supercell) for g in side]).astype(np.complex64)
@@ -62,7 +62,7 @@ def test_every_atom_of_an_infinite_crystal_is_neutral_by_itself(table: str, bulk
     h, atoms = hamiltonian(table), bulk(layers=12)
     junction = junction_of(atoms, h)
     system, inside = h._device_of(junction)
-    contour = Contour.semicircle(h._bottom([system.left], atoms.numbers), system.fermi_energy, 10)
+    contour = Contour.semicircle(h._bottom([system.left], atoms.numbers), system.fermi_energy_eV, 10)
     populations = lead_populations(system.left, contour, *LeadContour().surfaces(system.left, contour))
     assert populations.reshape(-1, 9).sum(axis=1) == pytest.approx(AU, abs=1e-5)
     assert np.abs(shifts_of(h, junction)).max() == 0.0
@@ -77,7 +77,7 @@ def test_the_ideal_crystal_keeps_its_channels_and_nearly_its_fermi_energy(table:
     neutral = hamiltonian(table).two_terminal(junction_of(atoms, hamiltonian(table)))
     plain = hamiltonian(table, "none").two_terminal(junction_of(atoms, hamiltonian(table)))
     assert transmission(neutral) == pytest.approx(round(transmission(plain)), abs=1e-6)
-    assert neutral.fermi_energy == pytest.approx(plain.fermi_energy, abs=0.01)
+    assert neutral.fermi_energy_eV == pytest.approx(plain.fermi_energy_eV, abs=0.01)
 
 
 def test_ten_nodes_hold_what_many_hold(contact: Callable[..., Atoms]) -> None:
@@ -132,8 +132,8 @@ def test_a_chain_of_gold_between_pyramids_has_one_channel_and_atoms_with_few_nei
 ) -> None:
     h, atoms = hamiltonian(table), contact(bond=bond)
     junction = junction_of(atoms, h)
-    samples, inside = h._devices_of(junction)
-    ((_, shifted),), shifts = h._neutral(samples, junction, inside, None)
+    at_k, inside = h._devices_of(junction)
+    ((_, shifted),), shifts = h._neutral(at_k, junction, inside, None)
     assert 0.9 < transmission(shifted) < 1.05
     chain = np.flatnonzero(np.isin(np.sort(inside), np.arange(49, 52)))
     assert shifts.values[chain].min() > 0.2 and shifts.values.max() < 3.5 and shifts.values.min() > -0.5

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from sharvin.devices.brillouin import averaged_observables, averaged_transmission, opposite
-from sharvin.devices.transmission_series import sampled_devices
+from sharvin.devices.transmission_series import series_at_k
 from sharvin.errors import InputError
 from sharvin.junction import Junction
 from sharvin.protocols import Reference, SampledSeriesHamiltonian
-from sharvin.two_terminal import Sample
+from sharvin.two_terminal import WeightedDevice
 from sharvin_transport.leads.transverse import fold
 from sharvin_transport.neutrality.contour import Contour, LeadContour
 from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK
@@ -45,11 +45,11 @@ def reference(h: SlaterKoster, atoms: Atoms) -> Reference:
 
 def test_shifts_of_a_cell_with_k_points_are_those_of_its_supercell(loosened: Callable[..., Atoms]) -> None:
     small, large = reference(neutral(3, 2), loosened()), reference(neutral(1, 1), loosened(3, 2))
-    assert small.system.fermi_energy == pytest.approx(large.system.fermi_energy, abs=1e-6)
+    assert small.system.fermi_energy_eV == pytest.approx(large.system.fermi_energy_eV, abs=1e-6)
     assert np.abs(small.quantity).max() > 0.1
     assert large.quantity.reshape(6, -1) == pytest.approx(np.tile(small.quantity, (6, 1)), abs=1e-4)
-    per_cell = averaged_transmission(RGF, small.samples, E_F)[0]
-    assert 6 * per_cell == pytest.approx(averaged_transmission(RGF, large.samples, E_F)[0], abs=1e-4)
+    per_cell = averaged_transmission(RGF, small.at_k, E_F)[0]
+    assert 6 * per_cell == pytest.approx(averaged_transmission(RGF, large.at_k, E_F)[0], abs=1e-4)
 
 
 def test_one_k_point_is_no_k_points_bit_for_bit(loosened: Callable[..., Atoms]) -> None:
@@ -59,19 +59,21 @@ def test_one_k_point_is_no_k_points_bit_for_bit(loosened: Callable[..., Atoms]) 
     assert weight == 1.0 and np.array_equal(system.H.data, plain.two_terminal(one).H.data)
 
 
-def open_device(h: SlaterKoster, atoms: Atoms, k: int) -> tuple[OpenDeviceAtK, np.ndarray, Sample, tuple[np.ndarray, np.ndarray]]:
+def open_device(
+    h: SlaterKoster, atoms: Atoms, k: int
+) -> tuple[OpenDeviceAtK, np.ndarray, WeightedDevice, tuple[np.ndarray, np.ndarray]]:
     """One k-point without shifts, the atom of each orbital, and the surfaces of the leads in double precision."""
     one = junction(h, atoms)
-    samples, inside = h._devices_of(one)
-    system = samples[k][1]
+    at_k, inside = h._devices_of(one)
+    system = at_k[k][1]
     atom = h._shifted_atoms(system, one, inside)[1]
-    contour = Contour.semicircle(h._bottom([system.left], atoms.numbers), system.fermi_energy, 10)
+    contour = Contour.semicircle(h._bottom([system.left], atoms.numbers), system.fermi_energy_eV, 10)
     surfaces = []
     for side, lead in ((0, system.left), (1, system.right)):
         states = LeadContour().surfaces(lead, contour)[side]
         surfaces.append(np.array([g[0] if lead.supercell is None else fold(g, lead.supercell) for g in states]))
     singles = (surfaces[0].astype(np.complex64), surfaces[1].astype(np.complex64))
-    return OpenDeviceAtK(system, atom, contour, singles), atom, samples[k], (surfaces[0], surfaces[1])
+    return OpenDeviceAtK(system, atom, contour, singles), atom, at_k[k], (surfaces[0], surfaces[1])
 
 
 def test_populations_at_k_are_those_of_a_direct_inverse_and_the_response_their_derivative(
@@ -108,10 +110,10 @@ def test_a_series_with_k_points_starts_from_the_snapshot_before(loosened: Callab
     first = junction(h, loosened())
     moved = first.atoms.copy()
     moved.positions[5] += [0.02, 0.0, 0.01]
-    series = list(sampled_devices(h, [first, first.with_positions(moved)]))
+    series = list(series_at_k(h, [first, first.with_positions(moved)]))
     assert not isinstance(series[1], Exception)
     alone = h.two_terminals(first.with_positions(moved))
-    T = [averaged_transmission(RGF, samples, E_F)[0] for samples in (series[1], alone)]
+    T = [averaged_transmission(RGF, at_k, E_F)[0] for at_k in (series[1], alone)]
     assert T[0] == pytest.approx(T[1], abs=2e-3) and not np.array_equal(series[1][1][1].H.data, alone[1][1].H.data)
 
 
@@ -127,7 +129,7 @@ def test_shifts_with_k_points_are_learnt_and_predicted(loosened: Callable[..., A
         h.two_terminals(first)
     references = [found for found in h.references(junctions) if isinstance(found, Reference)]
     h.learn(junctions, [found.quantity for found in references])
-    T = [averaged_transmission(RGF, samples, E_F)[0] for samples in (h.two_terminals(junctions[0]), references[0].samples)]
+    T = [averaged_transmission(RGF, at_k, E_F)[0] for at_k in (h.two_terminals(junctions[0]), references[0].at_k)]
     h.save(tmp_path)
     with pytest.raises(InputError, match=r"learnt with .* and k_points \[3, 2\], not with"):
         SlaterKoster(SlaterKosterOptions(charge_neutrality="predicted")).load(tmp_path)
@@ -137,11 +139,11 @@ def test_shifts_with_k_points_are_learnt_and_predicted(loosened: Callable[..., A
 
 def test_observables_of_a_cell_with_k_points_are_those_of_its_supercell(loosened: Callable[..., Atoms]) -> None:
     plain, h, cells = neutral(1, 1, "none"), neutral(3, 2, "none"), 6
-    samples = h.two_terminals(junction(h, loosened()))
-    small = averaged_observables(RGF, samples, ENERGIES)
+    at_k = h.two_terminals(junction(h, loosened()))
+    small = averaged_observables(RGF, at_k, ENERGIES)
     large = RGF.observables(plain.two_terminal(junction(plain, loosened(3, 2))), ENERGIES)
     assert cells * small.transmission == pytest.approx(large.transmission, abs=1e-8)
-    assert small.transmission == pytest.approx(averaged_transmission(RGF, samples, ENERGIES), abs=1e-8)
+    assert small.transmission == pytest.approx(averaged_transmission(RGF, at_k, ENERGIES), abs=1e-8)
     assert small.fano == pytest.approx(large.fano, abs=1e-8)
     assert cells * small.dos_per_eV == pytest.approx(large.dos_per_eV, abs=1e-7)
     assert cells * small.open_channels == pytest.approx(large.open_channels)
@@ -170,7 +172,7 @@ def test_one_of_k_and_minus_k_stands_for_both_where_the_other_is_missing(loosene
     half = h.two_terminals(junction(h, loosened()))
     assert [np.iscomplexobj(system.H.data) for _, system in half] == [False, True]
     whole = [half[0], (1 / 3, half[1][1]), (1 / 3, opposite(half[1][1]))]
-    found, expected = (averaged_observables(RGF, samples, E_F + 0.4) for samples in (half, whole))
+    found, expected = (averaged_observables(RGF, at_k, E_F + 0.4) for at_k in (half, whole))
     assert np.abs(found.bond_currents - expected.bond_currents).max() < 1e-10
     assert np.abs(found.ldos_left_per_eV - expected.ldos_left_per_eV).max() < 1e-10
     one_sided = averaged_observables(RGF, half, E_F + 0.4, time_reversal=False)

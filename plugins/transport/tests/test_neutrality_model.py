@@ -128,7 +128,7 @@ def test_a_contact_not_learnt_from_has_nearly_its_converged_shifts_and_conductan
     predicted = taught.two_terminal(junction)
     assert abs(transmission(predicted) - transmission(exact.system)) < 0.04
     assert np.abs(predicted.H - exact.system.H).max() < 0.2 * np.abs(plain.H - exact.system.H).max()
-    assert predicted.fermi_energy == exact.system.fermi_energy
+    assert predicted.fermi_energy_eV == exact.system.fermi_energy_eV
 
 
 def test_devices_in_series_are_those_of_each_snapshot_alone(taught: SlaterKoster, contact: Callable[..., Atoms]) -> None:

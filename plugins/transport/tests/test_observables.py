@@ -108,7 +108,7 @@ def test_mulliken_densities_of_overlapping_orbitals_agree_with_the_green_functio
     gold: tuple[Atoms, TwoTerminal], gold_observed: Observables
 ) -> None:
     atoms, system = gold
-    G, _, _ = green(system, system.fermi_energy - 0.6)
+    G, _, _ = green(system, system.fermi_energy_eV - 0.6)
     by_orbital = -np.asarray((G * system.S.toarray().T).sum(axis=1)).imag / np.pi
     assert system.atom is not None
     by_atom = np.bincount(system.atom, by_orbital)
@@ -157,7 +157,7 @@ def test_eigenchannels_add_up_to_the_transmission_and_carry_their_part_of_it(
     assert np.all(gold_observed.fano > 0) and np.all(gold_observed.fano < 1)
     assert gold_observed.wave_functions is not None and system.atom is not None
     for energy, rows, channels in zip((-0.6, 0.0), gold_observed.wave_functions, T, strict=True):
-        K = ((energy + system.fermi_energy) * system.S - system.H).tocsr()
+        K = ((energy + system.fermi_energy_eV) * system.S - system.H).tocsr()
         n = system.size // 2
         for psi, expected in zip(rows.T[:4], channels[:4], strict=True):
             current = 2 * np.vdot(psi[:n], K[:n, n:] @ psi[n:]).imag

@@ -119,7 +119,7 @@ def test_a_magnetic_field_obeys_reciprocity() -> None:
 def test_an_undisturbed_crystal_transmits_every_band_that_crosses(table: str, bulk: Callable[..., Atoms]) -> None:
     system = device(bulk(layers=11), table)
     energies = np.array([-1.0, 0.0, 0.8])
-    counts = channels(system.left, system.fermi_energy + energies)
+    counts = channels(system.left, system.fermi_energy_eV + energies)
     assert transmission(system, *energies) == pytest.approx(counts, abs=1e-6)
     assert counts[1] >= 7
 
@@ -164,7 +164,7 @@ def test_transmission_is_invariant_under_shift_gauge_and_reversal(contact: Calla
     d = sign[:m]
     lead = Lead(*(d[:, None] * b * d for b in (system.left.H00, system.left.H01, system.left.S00, system.left.S01)))
     flipped = TwoTerminal(
-        csr_array(gauge @ system.H @ gauge), csr_array(gauge @ system.S @ gauge), lead, lead, system.fermi_energy
+        csr_array(gauge @ system.H @ gauge), csr_array(gauge @ system.S @ gauge), lead, lead, system.fermi_energy_eV
     )
     assert transmission(flipped, 0.0) == pytest.approx(reference, abs=1e-8)
 
@@ -191,7 +191,7 @@ def test_electrodes_far_apart_do_not_conduct(contact: Callable[..., Atoms]) -> N
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_the_spectral_part_of_a_lead_is_positive_and_has_its_channels(side: str, bulk: Callable[..., Atoms]) -> None:
     system = device(bulk(layers=9), "nrl")
-    lead, energy = system.left, system.fermi_energy + 0.2
+    lead, energy = system.left, system.fermi_energy_eV + 0.2
     surface = SurfaceGreens(1e-10).surface(lead, side, energy)
     assert surface.w.shape == (lead.size, channels(lead, energy)[0]) and surface.w.dtype == np.float64
     g = surface.hermitian - 0.5j * (surface.w @ surface.w.T)
@@ -207,13 +207,13 @@ def test_transverse_bloch_states_are_only_a_faster_way(contact: Callable[..., At
     assert system.left.supercell is not None
     block = system.left.H01
     assert np.abs(fold(unfold(block, system.left.supercell), system.left.supercell) - block).max() < 1e-12
-    surface = RGF.surfaces.surface(system.left, "left", system.fermi_energy)
+    surface = RGF.surfaces.surface(system.left, "left", system.fermi_energy_eV)
     vectors = np.random.default_rng(0).normal(size=(200, 7)) * (1 + 1j)
     columns = np.arange(100, 300)
     product = surface.hermitian[np.ix_(columns, columns)] @ vectors
     assert np.abs(surface.times(columns, vectors) - product).max() < 1e-11
     plain = Lead(system.left.H00, system.left.H01, system.left.S00, system.left.S01)
-    same = TwoTerminal(system.H, system.S, plain, plain, system.fermi_energy)
+    same = TwoTerminal(system.H, system.S, plain, plain, system.fermi_energy_eV)
     assert transmission(same, 0.1) == pytest.approx(transmission(system, 0.1), abs=1e-8)
     assert lead_fermi_energy(plain, 11.0 * 36, 300.0) == pytest.approx(lead_fermi_energy(system.left, 11.0 * 36, 300.0), abs=1e-8)
     assert channels(plain, 0.0)[0] == channels(system.left, 0.0)[0]

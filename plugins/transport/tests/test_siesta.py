@@ -73,16 +73,16 @@ def test_each_k_point_is_a_chain(tmp_path: Path, ending: str, overlap: float, im
     options = write(tmp_path, ending, overlap=overlap, impurity=impurity)
     hamiltonian = create("hamiltonians", "siesta", **options, k_points=[3, 2])
     assert isinstance(hamiltonian, StoredHamiltonian) and len(hamiltonian) == 1
-    samples = hamiltonian.device(0).samples
-    T = RGF.transmission([system for _, system in samples], ENERGIES)
+    at_k = hamiltonian.device(0).at_k
+    T = RGF.transmission([system for _, system in at_k], ENERGIES)
     expected = [chain(k, impurity, overlap, ENERGIES) for k in hamiltonian.k_points]
     assert np.allclose(T, expected, rtol=0, atol=1e-8)
-    assert np.any(T > 0.5) and len(samples) == 4
+    assert np.any(T > 0.5) and len(at_k) == 4
 
 
 def test_the_wire_along_z_is_the_kit_s_chain(tmp_path: Path) -> None:
     options = write(tmp_path, "TSHS", impurity=0.9)
-    ((weight, system),) = create("hamiltonians", "siesta", **options).device(0).samples
+    ((weight, system),) = create("hamiltonians", "siesta", **options).device(0).at_k
     directly = systems.chain([0.0, 0.9, 0.0])
     energies = ENERGIES + 4.0  # at Γ the four neighbours in the plane lower all levels by 4 eV
     assert weight == 1.0
@@ -111,9 +111,9 @@ def test_the_order_of_atoms_and_their_images_do_not_matter(tmp_path: Path) -> No
         carried[int(i), a + 14 * int(target)] = (device.tocsr(0)[i, j], device.tocsr(1)[i, j])
     carried.write(options["file"])
     other = create("hamiltonians", "siesta", **options, k_points=[2, 3])
-    T = [averaged_transmission(RGF, h.device(0).samples, energies) for h in (one, other)]
+    T = [averaged_transmission(RGF, h.device(0).at_k, energies) for h in (one, other)]
     assert T[1] == pytest.approx(T[0], abs=1e-8) and T[0].max() > 0.3
-    system = other.device(0).samples[-1][1]
+    system = other.device(0).at_k[-1][1]
     assert DenseGreen(DenseOptions()).transmission([system], energies) == pytest.approx(
         RGF.transmission([system], energies), abs=1e-8
     )
@@ -128,9 +128,9 @@ def test_a_wider_cell_at_gamma_is_the_k_points_of_a_narrow_one(tmp_path: Path) -
         create("hamiltonians", "siesta", **write(folder, "TSHS", width=width, impurity=0.6), k_points=k)
         for folder, width, k in ((wide, 3, [1, 4]), (narrow, 1, [3, 4]))
     ]
-    T = [averaged_transmission(RGF, h.device(0).samples, energies) for h in both]
+    T = [averaged_transmission(RGF, h.device(0).at_k, energies) for h in both]
     assert T[0] == pytest.approx(3 * T[1], abs=1e-8)
-    seen = [averaged_observables(RGF, h.device(0).samples, energies) for h in both]
+    seen = [averaged_observables(RGF, h.device(0).at_k, energies) for h in both]
     assert seen[0].fano == pytest.approx(seen[1].fano, abs=1e-8)
     assert seen[0].dos_per_eV == pytest.approx(3 * seen[1].dos_per_eV, abs=1e-8)
 
@@ -141,7 +141,7 @@ def test_the_command_line_and_a_junction_take_the_file(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["transmission", options["file"], "--hamiltonian=siesta", *settings], catch_exceptions=False)
     assert done.exit_code == 0
     hamiltonian = create("hamiltonians", "siesta", **options, k_points=[2, 2])
-    expected = averaged_transmission(RGF, hamiltonian.device(0).samples, np.array([0.3]))[0]
+    expected = averaged_transmission(RGF, hamiltonian.device(0).at_k, np.array([0.3]))[0]
     written = (tmp_path / "device-transmission.csv").read_text()
     assert float(written.split(",")[-1]) == pytest.approx(expected, abs=1e-6)
     atoms = hamiltonian.stored_atoms()[0]
@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("overlap", [0.0, 0.06])
 def test_an_electrode_may_reach_beyond_the_next_cell_by_nothing_that_counts(tmp_path: Path, overlap: float) -> None:
     options = write(tmp_path, "TSHS", overlap=overlap, impurity=0.5)
-    expected = RGF.transmission([create("hamiltonians", "siesta", **options).device(0).samples[0][1]], ENERGIES)
+    expected = RGF.transmission([create("hamiltonians", "siesta", **options).device(0).at_k[0][1]], ENERGIES)
     for size in (0.0, 1e-6, 3e-3):
         far = model(1, overlap=overlap)
         far.set_nsc([3, 3, 5])
@@ -189,4 +189,4 @@ def test_an_electrode_may_reach_beyond_the_next_cell_by_nothing_that_counts(tmp_
                 hamiltonian.device(0)
             continue
         assert sum(abs(h).nnz for cell, h in zip(hamiltonian._left.cells, hamiltonian._left.H, strict=True) if abs(cell[2]) == 2)
-        assert RGF.transmission([hamiltonian.device(0).samples[0][1]], ENERGIES) == pytest.approx(expected, abs=1e-9)
+        assert RGF.transmission([hamiltonian.device(0).at_k[0][1]], ENERGIES) == pytest.approx(expected, abs=1e-9)

@@ -17,7 +17,7 @@ from ase.units import Bohr, Hartree
 from click.testing import CliRunner
 from sharvin.cli import cli
 from sharvin.devices.lead_channels import band_ranges
-from sharvin.devices.transmission_series import sampled_devices
+from sharvin.devices.transmission_series import series_at_k
 from sharvin.devices.two_terminal_file import Device, read_two_terminal, write_two_terminal
 from sharvin.errors import InputError
 from sharvin.junction import Junction
@@ -86,7 +86,9 @@ def test_a_contact_transmits_as_with_the_table(folder: Path, contact: Callable[.
     files = create("hamiltonians", "slater_koster", table=gold)
     atoms = contact(seed=3)
     systems = [h.two_terminal(Junction.detect(atoms, h.range_A(atoms.numbers))) for h in (files, PTBP)]
-    assert systems[0].fermi_energy == pytest.approx(systems[1].fermi_energy, abs=2e-5)  # the table is brought to zero at its tail
+    assert systems[0].fermi_energy_eV == pytest.approx(
+        systems[1].fermi_energy_eV, abs=2e-5
+    )  # the table is brought to zero at its tail
     T = create("transport", "rgf").transmission(systems, np.array([-0.3, 0.0]))
     assert T[0] == pytest.approx(T[1], abs=1e-5)
 
@@ -146,10 +148,10 @@ def test_inner_layers_may_lie_in_other_transverse_images_than_the_lead_s(tmp_pat
     write(tmp_path / "wire.extxyz", atoms)
     junction = Junction.detect(atoms, hamiltonian.range_A(atoms.numbers))
     hamiltonian = SlaterKoster(SlaterKosterOptions(table=str(tmp_path / "set"), k_points=[3, 3]))
-    samples = next(sampled_devices(hamiltonian, [junction]))
-    write_two_terminal(tmp_path / "wire.h5", [Device(samples, atoms)])
-    assert len(read_two_terminal(tmp_path / "wire.h5")[0].samples) == len(samples)
-    T = [weight * create("transport", "dense").transmission([system], np.zeros(1))[0, 0] for weight, system in samples]
+    at_k = next(series_at_k(hamiltonian, [junction]))
+    write_two_terminal(tmp_path / "wire.h5", [Device(at_k, atoms)])
+    assert len(read_two_terminal(tmp_path / "wire.h5")[0].at_k) == len(at_k)
+    T = [weight * create("transport", "dense").transmission([system], np.zeros(1))[0, 0] for weight, system in at_k]
     options = ["--k-points", "3x3", "--set", f"hamiltonian.table={tmp_path / 'set'}"]
     done = CliRunner().invoke(cli, ["transmission", str(tmp_path / "wire.extxyz"), *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -133,7 +133,7 @@ def test_an_unstretched_gold_chain_has_three_channels_a_stretched_one_has_one(ta
     for bond, channels in ((2.6, 3), (2.9, 1)):
         chain = Atoms("Au12", positions=[[0, 0, bond * i] for i in range(12)])
         system = h.two_terminal(Junction.detect(chain, h.range_A(chain.numbers)))
-        assert open_channels(system.left, system.fermi_energy)[0] == channels
+        assert open_channels(system.left, system.fermi_energy_eV)[0] == channels
         assert RecursiveGreen(RecursiveGreenOptions()).transmission([system], np.zeros(1))[0, 0] == pytest.approx(
             channels, abs=1e-6
         )

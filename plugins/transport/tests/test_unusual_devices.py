@@ -85,7 +85,7 @@ def test_observables_and_response_of_a_broken_chain_are_zero_where_no_lead_reach
     assert np.all(density[isolated] == 0.0)
     assert density.sum() > 0.1
     transmission, response = OnsiteResponse(solver.surfaces, solver.couplings)(
-        replace(system, fermi_energy=LEVEL), np.array([-1, 0, 1, 2, -1])
+        replace(system, fermi_energy_eV=LEVEL), np.array([-1, 0, 1, 2, -1])
     )
     assert transmission == pytest.approx(0.0, abs=1e-12)
     assert response == pytest.approx(np.zeros(3), abs=1e-12)
@@ -99,7 +99,7 @@ def test_a_level_that_no_lead_broadens_in_an_unbroken_device_is_an_error_for_all
     order = [0, 1, 2, 5, 6, 3, 4]  # the two sites stand in the middle
     H[2, 5:] = H[5:, 2] = 0.5
     H[5, 5] = H[6, 6] = LEVEL
-    own = TwoTerminal(csr_array(H[np.ix_(order, order)]), csr_array(np.eye(7)), system.left, system.right, fermi_energy=LEVEL)
+    own = TwoTerminal(csr_array(H[np.ix_(order, order)]), csr_array(np.eye(7)), system.left, system.right, fermi_energy_eV=LEVEL)
     assert own.connected
     solver = create("transport", "rgf")
     for compute in (

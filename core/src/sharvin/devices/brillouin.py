@@ -28,7 +28,7 @@ from sharvin.protocols import (
     TransportSolver,
 )
 from sharvin.runs.returned_values import device_of, transmission_of
-from sharvin.two_terminal import Lead, Sample, TwoTerminal
+from sharvin.two_terminal import Lead, TwoTerminal, WeightedDevice
 
 SAME_EV = 1e-8
 """Largest difference between matrices that are taken as equal."""
@@ -66,7 +66,7 @@ def monkhorst_pack(n1: int, n2: int) -> tuple[NDArray[np.float64], NDArray[np.fl
     return np.where(fractions > 0.5, fractions - 1.0, fractions), weights
 
 
-def samples_of_junction(hamiltonian: Hamiltonian, junction: Junction) -> Sequence[Sample]:
+def devices_at_k(hamiltonian: Hamiltonian, junction: Junction) -> Sequence[WeightedDevice]:
     """k-points of one junction with their weights; a Hamiltonian that does not sample has one device of weight 1."""
     if isinstance(hamiltonian, SampledHamiltonian) and hamiltonian.sampled:
         return hamiltonian.two_terminals(junction)
@@ -74,7 +74,7 @@ def samples_of_junction(hamiltonian: Hamiltonian, junction: Junction) -> Sequenc
 
 
 def averaged_transmission(
-    solver: TransportSolver, samples: Sequence[Sample], energies_eV: NDArray[np.float64]
+    solver: TransportSolver, at_k: Sequence[WeightedDevice], energies_eV: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """T(E) of a device averaged over its k-points, float64[n_energies].
 
@@ -83,12 +83,12 @@ def averaged_transmission(
     ItemError
         If the solver returns what is no transmission.
     """
-    averaged: NDArray[np.float64] = averaged_transmissions(solver, [samples], energies_eV)[0]
+    averaged: NDArray[np.float64] = averaged_transmissions(solver, [at_k], energies_eV)[0]
     return averaged
 
 
 def averaged_transmissions(
-    solver: TransportSolver, devices: Sequence[Sequence[Sample]], energies_eV: NDArray[np.float64]
+    solver: TransportSolver, devices: Sequence[Sequence[WeightedDevice]], energies_eV: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """T(E) of several devices by one call of the solver, each averaged over its k-points, float64[n_devices, n_energies].
 
@@ -97,11 +97,11 @@ def averaged_transmissions(
     ItemError
         If the solver returns what is no transmission.
     """
-    rows = transmission_of(solver, [system for samples in devices for _, system in samples], energies_eV)
+    rows = transmission_of(solver, [system for at_k in devices for _, system in at_k], energies_eV)
     out = np.empty((len(devices), len(energies_eV)))
     start = 0
-    for averaged, samples in zip(out, devices, strict=True):
-        weights = np.array([weight for weight, _ in samples])
+    for averaged, at_k in zip(out, devices, strict=True):
+        weights = np.array([weight for weight, _ in at_k])
         own = rows[start : start + len(weights)]
         averaged[:] = weights @ own if len(weights) > 1 else own[0]
         start += len(weights)
@@ -109,7 +109,7 @@ def averaged_transmissions(
 
 
 def averaged_observables(
-    solver: ObservingSolver, samples: Sequence[Sample], energies_eV: NDArray[np.float64], time_reversal: bool | None = None
+    solver: ObservingSolver, at_k: Sequence[WeightedDevice], energies_eV: NDArray[np.float64], time_reversal: bool | None = None
 ) -> Observables:
     """Observables of a device averaged over its k-points, per cell; of one k-point those of the solver.
 
@@ -120,24 +120,24 @@ def averaged_observables(
     Parameters
     ----------
     solver : ObservingSolver
-    samples : sequence of (float, TwoTerminal)
+    at_k : sequence of (float, TwoTerminal)
         Weight and device of each k-point.
     energies_eV : float64[n_energies]
         Relative to the Fermi energy.
     time_reversal : bool or None
         Whether a complex device stands for −k too, where the Hamiltonian is its complex conjugate. None: it does, unless that
-        conjugate is among the samples itself.
+        conjugate is among them itself.
 
     Raises
     ------
     InputError
-        If the samples do not show whether they stand for −k, because none of them is real or has its conjugate among them.
+        If the devices do not show whether they stand for −k, because none of them is real or has its conjugate among them.
     """
-    if len(samples) == 1:
-        return solver.observables(samples[0][1], energies_eV)
+    if len(at_k) == 1:
+        return solver.observables(at_k[0][1], energies_eV)
     mean: Observables | None = None
     channels = []
-    for (weight, system), paired in zip(samples, _stand_for_two(samples, time_reversal), strict=True):
+    for (weight, system), paired in zip(at_k, _stand_for_two(at_k, time_reversal), strict=True):
         devices = (system, opposite(system)) if paired else (system,)
         for number, device in enumerate(devices):
             seen = solver.observables(device, energies_eV)
@@ -146,9 +146,9 @@ def averaged_observables(
             mean = _sum(mean, _scaled(seen, weight / len(devices)))
     assert mean is not None
     most = max(one.shape[1] for one in channels)
-    weights = np.array([weight for weight, _ in samples])
-    at_k = np.array([np.pad(one, ((0, 0), (0, most - one.shape[1]))) for one in channels])
-    return replace(mean, eigenchannels=np.tensordot(weights, at_k, 1), k_weights=weights, k_eigenchannels=at_k)
+    weights = np.array([weight for weight, _ in at_k])
+    padded = np.array([np.pad(one, ((0, 0), (0, most - one.shape[1]))) for one in channels])
+    return replace(mean, eigenchannels=np.tensordot(weights, padded, 1), k_weights=weights, k_eigenchannels=padded)
 
 
 def opposite(system: TwoTerminal) -> TwoTerminal:
@@ -158,12 +158,12 @@ def opposite(system: TwoTerminal) -> TwoTerminal:
         return Lead(lead.H00.conj(), lead.H01.conj(), lead.S00.conj(), lead.S01.conj(), lead.supercell)
 
     H, S = csr_array(system.H.conj()), csr_array(system.S.conj())
-    return TwoTerminal(H, S, of(system.left), of(system.right), system.fermi_energy, system.atom)
+    return TwoTerminal(H, S, of(system.left), of(system.right), system.fermi_energy_eV, system.atom)
 
 
-def _stand_for_two(samples: Sequence[Sample], time_reversal: bool | None) -> list[bool]:
-    """Whether each sample is one of k and −k and the other one is not among the samples."""
-    systems = [system for _, system in samples]
+def _stand_for_two(at_k: Sequence[WeightedDevice], time_reversal: bool | None) -> list[bool]:
+    """Whether each device is that of one of k and −k and the one of the other is not among them."""
+    systems = [system for _, system in at_k]
     real = [_are_conjugate(system, system) for system in systems]
     if time_reversal is not None:
         return [time_reversal and not one for one in real]
@@ -173,7 +173,7 @@ def _stand_for_two(samples: Sequence[Sample], time_reversal: bool | None) -> lis
     ]
     if not any(paired):
         raise InputError(
-            f"observables of {len(samples)} k-points need Γ, or both of each pair k and −k, among them: bond currents differ at "
+            f"observables of {len(at_k)} k-points need Γ, or both of each pair k and −k, among them: bond currents differ at "
             "−k, and these k-points do not show whether they stand for both."
         )
     return [not one for one in paired]

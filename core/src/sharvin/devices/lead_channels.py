@@ -88,7 +88,7 @@ def check_leads_conduct(system: TwoTerminal, energies_eV: ArrayLike) -> None:
         If a lead has bands, but none at any of the energies: it is an insulator there.
     """
     energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-    energies = energies[np.argsort(np.abs(energies), kind="stable")] + system.fermi_energy
+    energies = energies[np.argsort(np.abs(energies), kind="stable")] + system.fermi_energy_eV
     known: dict[str, Floats | None] = {}
     for side, lead in (("left", system.left), ("right", system.right)):
         if lead.key not in known:
@@ -108,7 +108,7 @@ def check_leads_conduct(system: TwoTerminal, energies_eV: ArrayLike) -> None:
         # the ranges come from a few wave vectors, so bands reach a little further
         if len(energies) and not any(channels(lead, energy)[0] for energy in energies[:_VERIFIED]):
             gap = [ranges[:, 1][ranges[:, 1] < energies[0]], ranges[:, 0][ranges[:, 0] > energies[0]]]
-            edges = [gap[0].max(initial=-np.inf) - system.fermi_energy, gap[1].min(initial=np.inf) - system.fermi_energy]
+            edges = [gap[0].max(initial=-np.inf) - system.fermi_energy_eV, gap[1].min(initial=np.inf) - system.fermi_energy_eV]
             where = " and ".join(f"{edge:.3g} eV" for edge in edges if np.isfinite(edge))
             warnings.warn(
                 f"the {side} lead has no band at any of the energies asked for, so T = 0 there; its nearest bands end at {where} "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin.devices.brillouin import averaged_transmissions, samples_of_junction
+from sharvin.devices.brillouin import averaged_transmissions, devices_at_k
 from sharvin.devices.device_checks import check_hermitian
 from sharvin.errors import InputError, ItemError, SharvinError
 from sharvin.junction import Junction
@@ -25,7 +25,7 @@ from sharvin.protocols import (
     TransportSolver,
 )
 from sharvin.runs.returned_values import device_of
-from sharvin.two_terminal import Sample
+from sharvin.two_terminal import WeightedDevice
 
 MOST_BYTES = 100_000_000
 """Of the sparse H and S of devices that are handed to a solver together."""
@@ -49,9 +49,9 @@ class SeriesTransmission:
     orbitals: int = 0
 
 
-def sampled_devices(
+def series_at_k(
     hamiltonian: Hamiltonian, junctions: Iterable[Junction]
-) -> Iterator[Sequence[Sample] | InputError | ItemError]:
+) -> Iterator[Sequence[WeightedDevice] | InputError | ItemError]:
     """k-points of each junction with their weights, or the reason why there are none, in order.
 
     A :class:`~sharvin.protocols.SampledHamiltonian` gives what its options ask for, any other one device of weight 1. A
@@ -68,7 +68,7 @@ def sampled_devices(
         return
     for junction in junctions:
         try:
-            result: Sequence[Sample] | InputError | ItemError = samples_of_junction(hamiltonian, junction)
+            result: Sequence[WeightedDevice] | InputError | ItemError = devices_at_k(hamiltonian, junction)
         except (InputError, ItemError) as error:
             result = error
         yield result
@@ -76,7 +76,7 @@ def sampled_devices(
 
 def transmission_series(
     solver: TransportSolver,
-    devices: Iterable[Sequence[Sample] | InputError | ItemError],
+    devices: Iterable[Sequence[WeightedDevice] | InputError | ItemError],
     energies_eV: NDArray[np.float64],
 ) -> Iterator[SeriesTransmission]:
     """T(E) of each device of a series, in order.
@@ -90,7 +90,7 @@ def transmission_series(
     ----------
     solver : TransportSolver
     devices : iterable
-        Of :func:`sampled_devices`: the k-points of a device, or the reason why there are none.
+        Of :func:`series_at_k`: the k-points of a device, or the reason why there are none.
     energies_eV : float64[n_energies]
         Relative to each device's Fermi energy.
 
@@ -105,24 +105,24 @@ def transmission_series(
             yield one if isinstance(one, SeriesTransmission) else next(results)
 
 
-Checked = Sequence[Sample] | SeriesTransmission
+Checked = Sequence[WeightedDevice] | SeriesTransmission
 """A device whose T is to be computed, or why it has none."""
 
 
-def _checked(devices: Iterable[Sequence[Sample] | InputError | ItemError], n_energies: int) -> Iterator[Checked]:
+def _checked(devices: Iterable[Sequence[WeightedDevice] | InputError | ItemError], n_energies: int) -> Iterator[Checked]:
     checked = False
-    for samples in devices:
-        if isinstance(samples, Exception):
-            yield _refused(samples, n_energies)
+    for at_k in devices:
+        if isinstance(at_k, Exception):
+            yield _refused(at_k, n_energies)
             continue
         try:
             if not checked:
-                check_hermitian(samples[0][1])
+                check_hermitian(at_k[0][1])
         except InputError as error:
-            yield _refused(error, n_energies, samples)
+            yield _refused(error, n_energies, at_k)
             continue
         checked = True
-        yield samples
+        yield at_k
 
 
 def _batches(devices: Iterable[Checked]) -> Iterator[list[Checked]]:
@@ -141,7 +141,7 @@ def _batches(devices: Iterable[Checked]) -> Iterator[list[Checked]]:
 
 
 def _computed(
-    solver: TransportSolver, devices: Sequence[Sequence[Sample]], energies_eV: NDArray[np.float64]
+    solver: TransportSolver, devices: Sequence[Sequence[WeightedDevice]], energies_eV: NDArray[np.float64]
 ) -> list[SeriesTransmission]:
     """T(E) of each device by one call of the solver, or by one call each where that one fails."""
     if not devices:
@@ -150,12 +150,12 @@ def _computed(
         rows = averaged_transmissions(solver, devices, energies_eV)
     except SharvinError as error:
         if len(devices) > 1:
-            return [result for samples in devices for result in _computed(solver, [samples], energies_eV)]
+            return [result for at_k in devices for result in _computed(solver, [at_k], energies_eV)]
         if not isinstance(error, InputError | ItemError):
             raise
         return [_refused(error, len(energies_eV), devices[0])]
-    return [SeriesTransmission(row, None, samples[0][1].size) for row, samples in zip(rows, devices, strict=True)]
+    return [SeriesTransmission(row, None, at_k[0][1].size) for row, at_k in zip(rows, devices, strict=True)]
 
 
-def _refused(reason: Exception, n_energies: int, samples: Sequence[Sample] = ()) -> SeriesTransmission:
-    return SeriesTransmission(np.full(n_energies, np.nan), str(reason), samples[0][1].size if samples else 0)
+def _refused(reason: Exception, n_energies: int, at_k: Sequence[WeightedDevice] = ()) -> SeriesTransmission:
+    return SeriesTransmission(np.full(n_energies, np.nan), str(reason), at_k[0][1].size if at_k else 0)

@@ -35,7 +35,7 @@ from sharvin.devices.layer_checks import check_couplings, check_layers, check_su
 from sharvin.errors import InputError
 from sharvin.files.hdf5_values import attribute, finite_number, integers, real_or_complex, sparse_matrix, square_matrix
 from sharvin.runs.atomic import atomically
-from sharvin.two_terminal import Lead, Sample, Supercell, TwoTerminal
+from sharvin.two_terminal import Lead, Supercell, TwoTerminal, WeightedDevice
 from sharvin.words.suggestions import did_you_mean
 
 FORMAT = "sharvin-two-terminal"
@@ -53,20 +53,20 @@ class Device:
 
     Parameters
     ----------
-    samples : sequence of (weight, TwoTerminal)
+    at_k : sequence of (weight, TwoTerminal)
         Its transverse k-points; one of weight 1 where there is no sampling.
     atoms : ase.Atoms, optional
         Those that the devices' `atom` numbers, where they have it.
     """
 
-    samples: Sequence[Sample]
+    at_k: Sequence[WeightedDevice]
     atoms: Atoms | None = None
 
     def __post_init__(self) -> None:
-        weights = [weight for weight, _ in self.samples]
+        weights = [weight for weight, _ in self.at_k]
         if not weights or min(weights) < 0 or not abs(sum(weights) - 1.0) <= 1e-9:
             raise InputError(f"the weights of a device's k-points must be positive and must sum to 1, not {sum(weights):g}.")
-        atom = self.samples[0][1].atom
+        atom = self.at_k[0][1].atom
         if atom is not None and self.atoms is not None and np.max(atom) >= len(self.atoms):
             raise InputError(
                 f"an orbital belongs to atom {np.max(atom)}, but the device has {len(self.atoms)} atoms, counted from 0."
@@ -180,15 +180,15 @@ class TwoTerminalFile:
                 points = _group(group, "k_points")
                 if set(points) != {str(k) for k in range(len(points))}:
                     raise InputError(f"{points.name} must be numbered 0, 1, …; it has {', '.join(sorted(points))}.")
-                samples = []
+                at_k = []
                 for k in range(len(points)):
                     point = _group(points, str(k))
                     _refuse_others(point, _MATRICES, "a k-point")
-                    samples.append((finite_number(point, "weight"), self._system(point, atom)))
+                    at_k.append((finite_number(point, "weight"), self._system(point, atom)))
             else:
                 _refuse_others(group, (*_MATRICES, *_WHOLE, "k_points"), "a device")
-                samples = [(1.0, self._system(group, atom))]
-            return Device(samples, _read_atoms(group))
+                at_k = [(1.0, self._system(group, atom))]
+            return Device(at_k, _read_atoms(group))
 
     def _system(self, group: h5py.Group, atom: NDArray[np.int64] | None) -> TwoTerminal:
         H = sparse_matrix(_member(group, "H"))
@@ -286,14 +286,14 @@ def _check_overlaps_are_there(group: h5py.Group, system: TwoTerminal) -> None:
 
 
 def _write_device(group: h5py.Group, device: Device, leads: dict[str, h5py.Group]) -> None:
-    if len(device.samples) == 1:
-        _write_system(group, device.samples[0][1], leads)
+    if len(device.at_k) == 1:
+        _write_system(group, device.at_k[0][1], leads)
     else:
-        for k, (weight, system) in enumerate(device.samples):
+        for k, (weight, system) in enumerate(device.at_k):
             point = group.create_group(f"k_points/{k}")
             point.attrs["weight"] = weight
             _write_system(point, system, leads)
-    atom = device.samples[0][1].atom
+    atom = device.at_k[0][1].atom
     if atom is not None:
         group["orbital_atom"] = np.asarray(atom, dtype=np.int64)
     if device.atoms is not None:
@@ -305,7 +305,7 @@ def _write_device(group: h5py.Group, device: Device, leads: dict[str, h5py.Group
 
 
 def _write_system(group: h5py.Group, system: TwoTerminal, leads: dict[str, h5py.Group]) -> None:
-    group.attrs["fermi_energy"] = system.fermi_energy
+    group.attrs["fermi_energy"] = system.fermi_energy_eV
     for name, matrix in (("H", system.H), ("S", system.S)):
         part = group.create_group(name)
         for array in ("data", "indices", "indptr"):

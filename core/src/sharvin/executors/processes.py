@@ -98,7 +98,7 @@ class ProcessExecutor:
                         if not heard and "expired" in str(error):
                             raise RunError(DIED_AT_START) from error
                         outcome = Outcome(index, error=f"{type(error).__name__}: {error}")
-                    except (Exception, SystemExit) as error:  # the worker boundary: a failed item must not end the ensemble
+                    except (Exception, SystemExit) as error:  # the worker boundary: a failed item must not end the others
                         outcome = Outcome(index, error=f"{type(error).__name__}: {error}")
                     heard = True
                     yield outcome

@@ -28,6 +28,6 @@ class SerialExecutor:
             with one_thread():
                 try:
                     outcome = Outcome(index, function(item))
-                except (Exception, SystemExit) as error:  # the worker boundary: a failed item must not end the ensemble
+                except (Exception, SystemExit) as error:  # the worker boundary: a failed item must not end the others
                     outcome = Outcome(index, error=f"{type(error).__name__}: {error}")
             yield outcome

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sharvin.errors import InputError, ItemError
     from sharvin.grid_wire import DisorderedWires
     from sharvin.junction import Junction
-    from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
+    from sharvin.two_terminal import BlochHamiltonian, TwoTerminal, WeightedDevice
 
 
 @runtime_checkable
@@ -72,7 +72,7 @@ class SampledHamiltonian(Hamiltonian, Protocol):
         """Whether its options ask for more than one k-point; where false, `two_terminal` is the whole answer."""
         ...
 
-    def two_terminals(self, junction: Junction) -> Sequence[Sample]:
+    def two_terminals(self, junction: Junction) -> Sequence[WeightedDevice]:
         """Weight and device of each k-point, at least one; transmissions are averaged with the weights, whose sum is 1."""
         ...
 
@@ -84,7 +84,7 @@ class SampledSeriesHamiltonian(SampledHamiltonian, Protocol):
     The rules of :class:`SeriesHamiltonian` hold.
     """
 
-    def two_terminals_series(self, junctions: Iterable[Junction]) -> Iterator[Sequence[Sample] | InputError | ItemError]:
+    def two_terminals_series(self, junctions: Iterable[Junction]) -> Iterator[Sequence[WeightedDevice] | InputError | ItemError]:
         """The k-points of each junction, or the reason why it has none, in order; the same atoms in all of them."""
         ...
 
@@ -158,16 +158,16 @@ class LearningByOption(TrainableHamiltonian, Protocol):
 class Reference:
     """A snapshot that a :class:`TrainableHamiltonian` computed in full: its device, and float64[n] of the quantity to learn.
 
-    ``samples`` are the device's k-points with their weights, `system` the first of them; by default `system` is the only one.
+    ``at_k`` are the device's k-points with their weights, `system` the first of them; by default `system` is the only one.
     """
 
     system: TwoTerminal
     quantity: NDArray[np.float64]
-    samples: Sequence[Sample] = ()
+    at_k: Sequence[WeightedDevice] = ()
 
     def __post_init__(self) -> None:
-        if not self.samples:
-            object.__setattr__(self, "samples", ((1.0, self.system),))
+        if not self.at_k:
+            object.__setattr__(self, "at_k", ((1.0, self.system),))
 
 
 @runtime_checkable

@@ -29,7 +29,7 @@ class TransportSolver(Protocol):
             :class:`~sharvin.grid_wire.GridWire` batches, one or a sequence of any sizes; every wire is a system of its own, in
             the order of the sequence and within a batch in that of its flattened ``batch_shape``.
         energies_eV : float64[n_energies]
-            For grid wires in the unit of their `t`, and absolute, as their Fermi energy is 0.
+            For grid wires absolute, as their Fermi energy is 0.
 
         Raises
         ------

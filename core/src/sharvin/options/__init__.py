@@ -9,7 +9,7 @@ from numbers import Real
 from operator import index
 from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from sharvin.words.suggestions import did_you_mean
@@ -84,6 +84,19 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    former_names: ClassVar[Mapping[str, str]] = {}
+    """Present names of options by the names that they had in an earlier version and that are still taken."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_former_names(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        for former, present in cls.former_names.items():
+            if former in values and present in values:
+                raise ValueError(f"{former} is the former name of {present}; give one of them")
+        return {cls.former_names.get(name, name): value for name, value in values.items()}
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -76,7 +76,7 @@ class Steps:
         """Wall time of each step so far, by name."""
         return {step: sum(parts.values()) for step, parts in self.seconds_of.items()}
 
-    def ensemble(
+    def map(
         self,
         step: str,
         function: ItemFunction,

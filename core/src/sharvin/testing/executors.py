@@ -53,7 +53,7 @@ class ExecutorTests(ComponentTests):
         assert runs == [1] * 7, f"seven items were computed {runs} times"
 
     def test_no_items_no_outcomes(self, component: Any) -> None:
-        """An empty ensemble is done at once."""
+        """Of no items there is no outcome."""
         assert self.outcomes(component, square, []) == {}
 
     def test_a_failed_item_is_recorded_and_the_others_go_on(self, component: Any) -> None:

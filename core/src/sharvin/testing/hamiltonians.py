@@ -109,7 +109,7 @@ class HamiltonianTests(ComponentTests):
         device = self.device(component, junction)
         energies = _spectrum(device)
         assert np.all(np.isfinite(energies))
-        assert energies.min() < device.fermi_energy < energies.max()
+        assert energies.min() < device.fermi_energy_eV < energies.max()
 
     def test_the_lead_has_the_bands_of_its_crystal(self, component: Any, junction: Junction) -> None:
         """H00 + H01 e^{ik} + h.c. of a lead and H(k) of the crystal that repeats its layer, transverse images included, agree."""
@@ -132,9 +132,9 @@ class HamiltonianTests(ComponentTests):
         """T is the number of bands of the crystal that cross the energy, an integer: nothing scatters between equal layers."""
         for _, system, bloch in self.bars(component, junction):
             bands = bands_of_crystal(bloch)
-            energies = np.array(energies_with_channels(bands, system.fermi_energy, 2))
+            energies = np.array(energies_with_channels(bands, system.fermi_energy_eV, 2))
             assert len(energies), "no band of the lead has channels within 10 eV of the Fermi energy"
-            found = reference_transmission(system, energies - system.fermi_energy, extrapolate=False)
+            found = reference_transmission(system, energies - system.fermi_energy_eV, extrapolate=False)
             for energy, T in zip(energies, found, strict=True):
                 expected = channels(bands, energy)
                 assert abs(T - expected) <= self.channel_tolerance, (
@@ -151,7 +151,7 @@ class HamiltonianTests(ComponentTests):
         for bar, system, bloch in self.bars(component, junction):
             if not bloch.electrons > 0:
                 continue
-            window = system.fermi_energy + self.fermi_tolerance_eV * np.array([-1, 0, 1])
+            window = system.fermi_energy_eV + self.fermi_tolerance_eV * np.array([-1, 0, 1])
             at_gamma = [electrons_below(bands_of_crystal(bloch), energy) for energy in window]
             if at_gamma[0] - 1e-6 <= bloch.electrons <= at_gamma[2] + 1e-6:
                 continue
@@ -159,7 +159,7 @@ class HamiltonianTests(ComponentTests):
             zone = [bands_of_crystal(bloch, (kx, ky)) for kx in fractions[0] for ky in fractions[1]]
             everywhere = [np.mean([electrons_below(bands, energy) for bands in zone]) for energy in window]
             assert everywhere[0] - 1e-6 <= bloch.electrons <= everywhere[2] + 1e-6, (
-                f"the bands below the Fermi energy of {system.fermi_energy:.3f} eV hold {at_gamma[1]:.2f} electrons at "
+                f"the bands below the Fermi energy of {system.fermi_energy_eV:.3f} eV hold {at_gamma[1]:.2f} electrons at "
                 f"transverse Γ and {everywhere[1]:.2f} in the whole zone, not the {bloch.electrons:g} that the crystal has"
             )
 
@@ -173,7 +173,7 @@ class HamiltonianTests(ComponentTests):
         for name in ("H", "S"):
             off = np.abs(getattr(again, name).toarray() - getattr(device, name).toarray()).max()
             assert off == 0.0, f"{name} of a junction differs by {off:.1e} after the device of another one was made"
-        assert again.fermi_energy == device.fermi_energy
+        assert again.fermi_energy_eV == device.fermi_energy_eV
 
     @pytest.mark.parametrize("change", ["turned", "moved", "in another order"])
     def test_only_the_geometry_counts(self, component: Any, junction: Junction, change: str) -> None:

@@ -63,7 +63,7 @@ def random_device(
             H[own, following] = known.H01 if crystal and known else 0.6 * between[0]
             S[own, following] = known.S01 if crystal and known else 0.04 * overlap * between[1]
             H[following, own], S[following, own] = H[own, following].conj().T, S[own, following].conj().T
-    return TwoTerminal(csr_array(H), csr_array(S), *leads, fermi_energy=0.25)
+    return TwoTerminal(csr_array(H), csr_array(S), *leads, fermi_energy_eV=0.25)
 
 
 def in_another_basis(system: TwoTerminal, seed: int, complex_valued: bool = True) -> TwoTerminal:

@@ -29,7 +29,7 @@ def reference_transmission(
 
     The error is of order 1e-9 at 0.1 eV from a band edge, and of order 1e-5 in half the time if nothing is extrapolated.
     """
-    energies = system.fermi_energy + np.asarray(energies_eV, dtype=np.float64)
+    energies = system.fermi_energy_eV + np.asarray(energies_eV, dtype=np.float64)
     T = np.array([_transmission(system, energy, ETA_EV) for energy in energies])
     return 2 * T - np.array([_transmission(system, energy, 2 * ETA_EV) for energy in energies]) if extrapolate else T
 

@@ -26,9 +26,9 @@ class StoredHamiltonianTests(ComponentTests):
     def test_devices_are_physical(self, component: Any) -> None:
         """H and S are Hermitian, S is positive definite, the outer principal layers are the leads', the weights sum to 1."""
         for number in range(len(component)):
-            samples = component.device(number).samples
-            assert sum(weight for weight, _ in samples) == pytest.approx(1.0, abs=1e-12)
-            for _, system in samples:
+            at_k = component.device(number).at_k
+            assert sum(weight for weight, _ in at_k) == pytest.approx(1.0, abs=1e-12)
+            for _, system in at_k:
                 H, S = system.H.toarray(), system.S.toarray()
                 for matrix in (H, S):
                     np.testing.assert_allclose(matrix, matrix.conj().T, atol=1e-8)
@@ -40,7 +40,7 @@ class StoredHamiltonianTests(ComponentTests):
 
     def test_a_junction_is_found_by_its_atoms(self, component: Any, junction: Junction) -> None:
         """Atoms have no numbers."""
-        stored = component.device(0).samples
+        stored = component.device(0).at_k
         for found in (component.two_terminals(junction), component.two_terminals(shuffled(junction))):
             assert len(found) == len(stored)
             for (weight, system), (expected_weight, expected) in zip(found, stored, strict=True):

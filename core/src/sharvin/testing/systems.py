@@ -94,7 +94,7 @@ def with_orbital_signs(system: TwoTerminal, signs: NDArray[np.float64]) -> TwoTe
     all_signs = np.tile(signs, system.size // len(signs))
     outer = np.outer(all_signs, all_signs)
     H, S = csr_array(system.H.toarray() * outer), csr_array(system.S.toarray() * outer)
-    return TwoTerminal(H, S, turn(system.left), turn(system.right), system.fermi_energy)
+    return TwoTerminal(H, S, turn(system.left), turn(system.right), system.fermi_energy_eV)
 
 
 def open_channels(width: int, energies_eV: NDArray[np.float64], hopping_eV: float = -1.0) -> NDArray[np.float64]:

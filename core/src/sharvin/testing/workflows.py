@@ -107,7 +107,7 @@ class WorkflowTests(ComponentTests):
         assert (finished / "report.html").is_file()
         content = json.loads((finished / "results.json").read_text(encoding="utf-8"), parse_constant=_not_json)
         assert (content["workflow"], content["seed"]) == (self.name, 1), "results must leave `workflow` and `seed` alone"
-        assert content["seconds"], "nothing was computed by Context.ensemble or Context.single, so a killed run starts anew"
+        assert content["seconds"], "nothing was computed by Context.map or Context.single, so a killed run starts anew"
 
     def test_a_second_run_recomputes_nothing(self, study: dict[str, Any], finished: Path, tmp_path: Path) -> None:
         """What the store has is read, and gives the same results."""

@@ -43,7 +43,7 @@ class Acsf:
     def __init__(self, options: AcsfOptions) -> None:
         self.options = options
         self._channels = Channels(options.species, NAME)
-        self._search = NeighbourSearch(options.cutoff, "float64", NAME)
+        self._search = NeighbourSearch(options.cutoff_A, "float64", NAME)
         functions = functions_of(options)
         self.radial = tuple(function for function in functions if function.type == "G2")
         """Radial functions, in the order of the features."""
@@ -146,7 +146,7 @@ def _parameters(radial: Sequence[SymmetryFunction], angular: Sequence[SymmetryFu
 
     factors = list(dict.fromkeys((function.lam, function.zeta) for function in angular))
     return Parameters(
-        cutoff_A=options.cutoff,
+        cutoff_A=options.cutoff_A,
         polynomial=options.cutoff_function == "polynomial",
         radial_eta=array([function.eta for function in radial]),
         radial_shift=shifts(radial),

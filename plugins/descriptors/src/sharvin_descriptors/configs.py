@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Element, Options
@@ -28,27 +29,29 @@ class _ChannelOptions(Options):
 
 
 class _DensityOptions(_ChannelOptions):
+    former_names: ClassVar[Mapping[str, str]] = {"sigma": "sigma_A", "cutoff": "cutoff_A", "cutoff_width": "cutoff_width_A"}
+
     l_max: int = Field(default=9, ge=0, le=16)
     """Highest angular momentum."""
 
-    sigma: float = Field(default=0.5, ge=0.1, le=2.0)
+    sigma_A: float = Field(default=0.5, ge=0.1, le=2.0)
     """Standard deviation in Å of the Gaussian that stands for an atom in the density."""
 
 
 class _CutoffOptions(_DensityOptions):
     n_max: int = Field(default=17, ge=1, le=32)
-    """Number of radial functions. With `l_max` and `cutoff`, the defaults are those of the published Au, Ag and K wires."""
+    """Number of radial functions. With `l_max` and `cutoff_A`, the defaults are those of the published Au, Ag and K wires."""
 
-    cutoff: float = Field(default=6.55, gt=0.5, le=20.0)
+    cutoff_A: float = Field(default=6.55, gt=0.5, le=20.0)
     """Radius of an atom's neighbourhood in Å."""
 
-    cutoff_width: float = Field(default=1.0, gt=0.0)
-    """Width in Å of the shell inside `cutoff` over which a neighbour's weight falls smoothly to zero."""
+    cutoff_width_A: float = Field(default=1.0, gt=0.0)
+    """Width in Å of the shell inside `cutoff_A` over which a neighbour's weight falls smoothly to zero."""
 
     @model_validator(mode="after")
     def _shell_inside_cutoff(self) -> _CutoffOptions:
-        if self.cutoff_width > self.cutoff:
-            raise ValueError(f"cutoff_width {self.cutoff_width:g} Å must not exceed cutoff {self.cutoff:g} Å")
+        if self.cutoff_width_A > self.cutoff_A:
+            raise ValueError(f"cutoff_width_A {self.cutoff_width_A:g} Å must not exceed cutoff_A {self.cutoff_A:g} Å")
         return self
 
 
@@ -65,7 +68,7 @@ class DscribeOptions(_DensityOptions):
     n_max: int = Field(default=12, ge=1)
     """Number of radial functions, up to 16; beyond 12 DScribe's functions begin to lose their orthonormality."""
 
-    cutoff: float = Field(default=6.55, gt=1.0, le=20.0)
+    cutoff_A: float = Field(default=6.55, gt=1.0, le=20.0)
     """Radius in Å towards which the radial functions decay."""
 
     dtype: Literal["float32", "float64"] = "float32"
@@ -124,6 +127,8 @@ class SymmetryFunction(Options):
 
 
 class AcsfOptions(_ChannelOptions):
+    former_names: ClassVar[Mapping[str, str]] = {"cutoff": "cutoff_A"}
+
     table: Literal["gold"] | None = None
     """Ready set of functions. `gold`: 8 radial and 18 angular ones of a neural-network potential, for a cutoff of 6 Å."""
 
@@ -133,7 +138,7 @@ class AcsfOptions(_ChannelOptions):
     functions: tuple[SymmetryFunction, ...] = ()
     """The functions themselves. One of `table`, `file` and `functions` must be given."""
 
-    cutoff: float = Field(default=6.0, gt=0.5, le=20.0)
+    cutoff_A: float = Field(default=6.0, gt=0.5, le=20.0)
     """Radius of an atom's neighbourhood in Å."""
 
     cutoff_function: Literal["cosine", "polynomial"] = "polynomial"

@@ -42,16 +42,16 @@ class DscribeSoap:
     def __init__(self, options: DscribeOptions) -> None:
         self.options = options
         self._channels = Channels(options.species, "dscribe")
-        advice = f"dscribe: with n_max {options.n_max} at cutoff {options.cutoff:g} Å"
+        advice = f"dscribe: with n_max {options.n_max} at cutoff {options.cutoff_A:g} Å"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", LinAlgWarning)  # the defect is measured below
                 self._soap = SOAP(
                     species=range(1, self._channels.count + 1),  # the channels stand for the elements
-                    r_cut=options.cutoff,
+                    r_cut=options.cutoff_A,
                     n_max=options.n_max,
                     l_max=options.l_max,
-                    sigma=options.sigma,
+                    sigma=options.sigma_A,
                     periodic=True,
                     dtype=options.dtype,
                 )
@@ -90,7 +90,7 @@ class DscribeSoap:
         chosen = [centres(frame, self.options.centres, index, "dscribe") for index, frame in enumerate(frames)]
         offsets = np.concatenate([[0], np.cumsum([len(atoms) for atoms in chosen])]).astype(np.int64)
         values = np.empty((int(offsets[-1]), self.size), dtype=self.options.dtype)
-        reach = self.options.cutoff + self._soap.get_cutoff_padding()
+        reach = self.options.cutoff_A + self._soap.get_cutoff_padding()
         for index, (frame, atoms) in enumerate(zip(frames, chosen, strict=True)):
             if len(frame):
                 structure = boxed(frame, self._channels.of(frame.numbers) + 1, reach, index, "dscribe")

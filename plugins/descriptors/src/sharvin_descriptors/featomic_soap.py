@@ -38,9 +38,9 @@ class FeatomicSoap:
         self.options = options
         self._channels = Channels(options.species, "featomic")
         self._calculator = SoapPowerSpectrum(
-            cutoff=Cutoff(radius=options.cutoff, smoothing=ShiftedCosine(width=options.cutoff_width)),
-            density=Gaussian(width=options.sigma),
-            basis=TensorProduct(max_angular=options.l_max, radial=Gto(max_radial=options.n_max - 1, radius=options.cutoff)),
+            cutoff=Cutoff(radius=options.cutoff_A, smoothing=ShiftedCosine(width=options.cutoff_width_A)),
+            density=Gaussian(width=options.sigma_A),
+            basis=TensorProduct(max_angular=options.l_max, radial=Gto(max_radial=options.n_max - 1, radius=options.cutoff_A)),
         )
         first, second = np.triu_indices(options.n_max)
         shells = np.arange(options.l_max + 1)
@@ -88,7 +88,7 @@ class FeatomicSoap:
         return Features(values, offsets, heights(frames, chosen))
 
     def _describe_frame(self, frame: Frame, index: int, atoms: NDArray[np.int64], result: NDArray[np.float64]) -> None:
-        structure = boxed(frame, self._channels.of(frame.numbers), self.options.cutoff, index, "featomic")
+        structure = boxed(frame, self._channels.of(frame.numbers), self.options.cutoff_A, index, "featomic")
         wanted = None if len(atoms) == len(frame) else Labels(["atom"], atoms.astype(np.int32)[:, None])
         alone = self._channels.count == 1
         spectrum = self._calculator.compute(

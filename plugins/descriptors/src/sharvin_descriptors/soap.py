@@ -58,18 +58,18 @@ class Soap:
     def __init__(self, options: SoapOptions) -> None:
         self.options = options
         self._channels = Channels(options.species, "soap")
-        self._search = NeighbourSearch(options.cutoff, options.dtype, "soap")
+        self._search = NeighbourSearch(options.cutoff_A, options.dtype, "soap")
         self._last: _Described | None = None
         itemsize = np.dtype(options.dtype).itemsize
         lanes = padded(options.n_max, itemsize)
-        table, spacing_A = radial_table(options.n_max, options.l_max, options.cutoff, options.sigma)
+        table, spacing_A = radial_table(options.n_max, options.l_max, options.cutoff_A, options.sigma_A)
         padding = [(0, 0), (0, 0), (0, 0), (0, lanes - options.n_max)]
         factors = np.pi * np.sqrt(8.0 / (2.0 * np.arange(options.l_max + 1) + 1.0))
         self._basis = Basis(
             table=np.pad(table, padding).reshape(len(table), 2, -1).astype(options.dtype),
             spacing_A=spacing_A,
-            cutoff_A=options.cutoff,
-            width_A=options.cutoff_width,
+            cutoff_A=options.cutoff_A,
+            width_A=options.cutoff_width_A,
             legendre=legendre_coefficients(options.l_max),
             factors=np.stack([factors, np.sqrt(2.0) * factors]).astype(options.dtype),
             n_channels=self._channels.count,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Condition, Element, Options
@@ -22,11 +23,13 @@ POTASSIUM_MEAM = (10.0, 6.0)
 class NanowireOptions(Options):
     """A neck between two electrodes that fill the cell in x and y; the stacking continues through the neck."""
 
+    former_names: ClassVar[Mapping[str, str]] = {"lattice_constant": "lattice_constant_A"}
+
     element: Element = "Au"
     """Chemical symbol."""
     crystal: Literal["fcc", "bcc"] | None = None
     """Crystal structure; the element's own where not given."""
-    lattice_constant: Positive | None = None
+    lattice_constant_A: Positive | None = None
     """Cubic lattice constant in Å; the element's measured one where not given. Take the potential's for a wire without strain."""
     orientation: Literal["100", "110", "111"] = "100"
     """Crystal direction along the wire; bcc wires are 100."""

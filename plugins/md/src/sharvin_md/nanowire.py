@@ -48,14 +48,14 @@ class Nanowire:
         state: dict[str, Any] = reference_states[atomic_numbers[options.element]] or {}
         self.crystal = str(options.crystal or state.get("symmetry"))
         if self.crystal not in ("fcc", "bcc"):
-            raise InputError(f"nanowire: {options.element} is neither fcc nor bcc; state crystal and lattice_constant.")
-        if options.lattice_constant is None and state.get("symmetry") != self.crystal:
+            raise InputError(f"nanowire: {options.element} is neither fcc nor bcc; state crystal and lattice_constant_A.")
+        if options.lattice_constant_A is None and state.get("symmetry") != self.crystal:
             raise InputError(
-                f"nanowire: {options.element} has no measured {self.crystal} lattice constant; state lattice_constant."
+                f"nanowire: {options.element} has no measured {self.crystal} lattice constant; state lattice_constant_A."
             )
         if self.crystal == "bcc" and options.orientation != "100":
             raise InputError(f"nanowire: bcc wires are built along 100, not {options.orientation}.")
-        self.lattice_constant_A = float(options.lattice_constant or state["a"])
+        self.lattice_constant_A = float(options.lattice_constant_A or state["a"])
 
     def build(self, rng: np.random.Generator) -> Atoms:
         """The wire, the same for any generator; periodic in x and y, atoms ordered by z, y, x, left electrode at low z."""
@@ -85,7 +85,7 @@ class Nanowire:
         try:
             check_distances(atoms)
         except InputError as error:
-            raise InputError(f"nanowire: lattice_constant {self.lattice_constant_A:g}: {error}") from None
+            raise InputError(f"nanowire: lattice_constant_A {self.lattice_constant_A:g}: {error}") from None
         atoms.set_array("electrode", np.concatenate(sides))
         atoms.set_array("rigid", np.concatenate(rigid))
         return atoms

@@ -26,5 +26,5 @@ def one_by_one(
     out = np.empty((number_of_systems(systems), len(energies)))
     for row, system in enumerate(two_terminals(systems)):
         for column, energy in enumerate(energies):
-            out[row, column] = transmission(system, float(energy + system.fermi_energy))
+            out[row, column] = transmission(system, float(energy + system.fermi_energy_eV))
     return out

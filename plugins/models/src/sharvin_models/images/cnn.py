@@ -29,10 +29,10 @@ class Cnn(ImageRegressor[CnnOptions]):
     name = "cnn"
 
     def _build(self, shape: tuple[int, int]) -> nn.Module:
-        return _Network(shape, self.options)
+        return _ConvolutionalNetwork(shape, self.options)
 
 
-class _Network(nn.Module):
+class _ConvolutionalNetwork(nn.Module):
     def __init__(self, shape: tuple[int, int], options: CnnOptions) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[options.activation]

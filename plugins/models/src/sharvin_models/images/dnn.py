@@ -26,10 +26,10 @@ class Dnn(ImageRegressor[DnnOptions]):
     name = "dnn"
 
     def _build(self, shape: tuple[int, int]) -> nn.Module:
-        return _Network(shape, self.options)
+        return _DenseNetwork(shape, self.options)
 
 
-class _Network(nn.Module):
+class _DenseNetwork(nn.Module):
     def __init__(self, shape: tuple[int, int], options: DnnOptions) -> None:
         super().__init__()
         self.sites = options.sites

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +13,9 @@ from sharvin_models.training.configs import TrainingOptions, Width
 class MessageOptions(TrainingOptions):
     """What the equivariant networks on structures share."""
 
-    cutoff: float = Field(default=4.5, gt=0.5, le=20.0)
+    former_names: ClassVar[Mapping[str, str]] = {"cutoff": "cutoff_A"}
+
+    cutoff_A: float = Field(default=4.5, gt=0.5, le=20.0)
     """Distance in Å within which atoms hear of each other; in gold, 4.5 Å holds two shells of neighbours."""
 
     l_max: int = Field(default=2, ge=0, le=4)
@@ -25,7 +28,7 @@ class MessageOptions(TrainingOptions):
     """Features of an atom for every component of every angular momentum."""
 
     layers: int = Field(default=2, ge=1, le=8)
-    """Rounds of messages; an atom learns of what is `layers` times `cutoff` away."""
+    """Rounds of messages; an atom learns of what is `layers` times `cutoff_A` away."""
 
     radial_functions: Width = 8
     """Bessel functions of the distance."""

@@ -58,7 +58,7 @@ class Equivariant(TrainedRegressor[EquivariantOptions, EquivariantNetwork, list[
 
         def predict(batch: NDArray[np.int64]) -> Tensor:
             chosen = self._batched([graphs[int(index)] for index in batch])
-            return network(chosen.jittered(self.options.jitter_A, self.options.cutoff, rng))  # type: ignore[no-any-return]
+            return network(chosen.jittered(self.options.jitter_A, self.options.cutoff_A, rng))  # type: ignore[no-any-return]
 
         targets = self._targets.standardised(data.targets)
         return LearningProblem(network, predict, targets, self._targets.target_spread, validation_graphs)
@@ -79,8 +79,8 @@ class Equivariant(TrainedRegressor[EquivariantOptions, EquivariantNetwork, list[
         return EquivariantNetwork(len(self._elements), 1.0, self.options)
 
     def _graphs(self, frames: Frames, elements: tuple[int, ...]) -> list[Graph]:
-        build = GraphBuilder(self.name, self.options.cutoff, self.options.centres, elements)
+        build = GraphBuilder(self.name, self.options.cutoff_A, self.options.centres, elements)
         return [build(frame, index) for index, frame in enumerate(frames)]
 
     def _batched(self, graphs: list[Graph]) -> GraphBatch:
-        return batched(graphs, self.options.cutoff, self._device)
+        return batched(graphs, self.options.cutoff_A, self._device)

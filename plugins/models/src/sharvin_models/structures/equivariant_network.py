@@ -41,7 +41,7 @@ ENVELOPE_POWER = 6
 """Of the polynomial that takes the radial functions to zero."""
 
 
-class Coupling(nn.Module):
+class AngularCoupling(nn.Module):
     """Products of two sets of irreps to irreps: coupling coefficients, then a linear mix of paths and channels.
 
     Parameters
@@ -111,8 +111,8 @@ class Layer(nn.Module):
         self.radial_in = nn.Parameter(torch.empty(options.radial_functions, channels))
         self.radial_out = nn.Parameter(torch.empty(channels, channels))
         self.boundary = nn.Parameter(torch.empty(n_species, channels))
-        self.message = Coupling(self.l_sent, l_max, l_max, channels)
-        self.product = Coupling(l_max, l_max, l_out, channels, square=True)
+        self.message = AngularCoupling(self.l_sent, l_max, l_max, channels)
+        self.product = AngularCoupling(l_max, l_max, l_out, channels, square=True)
         self.old = nn.ParameterList(torch.empty(channels, channels) for _ in range(l_in + 1))
         self.scalars_in = dense(2 * channels, 2 * channels)
         self.scalars_out = dense(2 * channels, channels * (1 + l_out))
@@ -199,7 +199,7 @@ class AtomInvariants(nn.Module):
     def radial_functions(self, distances: Tensor) -> Tensor:
         """Bessel functions of distances [..., 1] in Å under the envelope, [..., radial_functions]; zero beyond the cutoff."""
         count, p = self.options.radial_functions, ENVELOPE_POWER
-        x = distances / self.options.cutoff
+        x = distances / self.options.cutoff_A
         envelope = 1 - x**p * ((p + 1) * (p + 2) / 2 - p * (p + 2) * x + p * (p + 1) / 2 * x**2)
         orders = torch.arange(1, count + 1, dtype=distances.dtype, device=distances.device)
         bessel = math.sqrt(2.0) * torch.sin(orders * math.pi * x) / x

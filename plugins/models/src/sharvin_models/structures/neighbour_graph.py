@@ -53,13 +53,13 @@ class GraphBatch:
     vectors: Tensor
     counts: tuple[int, ...]
 
-    def jittered(self, width_A: float, cutoff: float, rng: np.random.Generator) -> GraphBatch:
+    def jittered(self, width_A: float, cutoff_A: float, rng: np.random.Generator) -> GraphBatch:
         """The same neighbours, every node displaced at random by `width_A` along each axis; padding stays beyond the cutoff."""
         if not width_A:
             return self
         shift = torch.from_numpy(rng.normal(scale=width_A, size=(len(self.species), 3))).to(self.vectors)
         relative = shift[self.neighbours] - shift[: len(self.neighbours), None]
-        inside = torch.linalg.vector_norm(self.vectors, dim=-1, keepdim=True) < cutoff
+        inside = torch.linalg.vector_norm(self.vectors, dim=-1, keepdim=True) < cutoff_A
         return replace(self, vectors=self.vectors + relative * inside)
 
 
@@ -70,7 +70,7 @@ class GraphBuilder:
     ----------
     name : str
         Of the regressor, for messages.
-    cutoff : float
+    cutoff_A : float
         In Å.
     centres : {"mobile", "all"}
         Atoms that are centres.
@@ -80,8 +80,8 @@ class GraphBuilder:
         Of the vectors; distances are found in float64 in any case.
     """
 
-    def __init__(self, name: str, cutoff: float, centres: str, elements: Sequence[int], dtype: str = "float32") -> None:
-        self.name, self.cutoff, self.centres, self.dtype = name, cutoff, centres, dtype
+    def __init__(self, name: str, cutoff_A: float, centres: str, elements: Sequence[int], dtype: str = "float32") -> None:
+        self.name, self.cutoff_A, self.centres, self.dtype = name, cutoff_A, centres, dtype
         self.elements = np.array(sorted(elements), dtype=np.int64)
 
     def __call__(self, frame: Frame, index: int) -> Graph:
@@ -97,7 +97,7 @@ class GraphBuilder:
         centre = self._centres(frame, index)
         species = self._species(frame, index)
         what = f"{self.name}: structure {index}"
-        pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self.cutoff, full=True, what=what)
+        pairs = neighbour_pairs(frame.positions, frame.cell, frame.pbc, self.cutoff_A, full=True, what=what)
         pairs.require_apart(what)
         pairs = pairs.take(centre[pairs.first])
         i, j = pairs.first, pairs.second
@@ -112,7 +112,7 @@ class GraphBuilder:
         width = max(1, int(counts.max()))
         neighbours = np.zeros((n_centres, width), dtype=np.int32)
         padded = np.zeros((n_centres, width, 3), dtype=self.dtype)
-        padded[..., 0] = self.cutoff
+        padded[..., 0] = self.cutoff_A
         neighbours[node_of[i], place] = node_of[j]
         padded[node_of[i], place] = pairs.vector
         return Graph(species[nodes], n_centres, neighbours, padded, len(i))
@@ -139,13 +139,13 @@ class GraphBuilder:
         return np.searchsorted(self.elements, frame.numbers).astype(np.int32)
 
 
-def batched(graphs: Sequence[Graph], cutoff: float, device: torch.device) -> GraphBatch:
+def batched(graphs: Sequence[Graph], cutoff_A: float, device: torch.device) -> GraphBatch:
     """One batch of several graphs."""
     width = max(graph.neighbours.shape[1] for graph in graphs)
     n_centres = sum(graph.n_centres for graph in graphs)
     neighbours = np.zeros((n_centres, width), dtype=np.int64)
     vectors = np.zeros((n_centres, width, 3), dtype=graphs[0].vectors.dtype)
-    vectors[..., 0] = cutoff
+    vectors[..., 0] = cutoff_A
     centre, boundary = 0, n_centres
     for graph in graphs:
         rows, columns = slice(centre, centre + graph.n_centres), slice(graph.neighbours.shape[1])

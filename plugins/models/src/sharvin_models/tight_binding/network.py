@@ -66,7 +66,7 @@ class TightBindingNetwork(AtomInvariants):
 
     def hamiltonians(self, wires: Sequence[Wire]) -> list[Tensor]:
         """Real symmetric Hamiltonian of every wire's device, [n, n], in units of the electrodes' hopping."""
-        batch = batched([wire.graph for wire in wires], self.options.cutoff, self.embedding.device)
+        batch = batched([wire.graph for wire in wires], self.options.cutoff_A, self.embedding.device)
         atoms = self.atom_invariants(batch)
         result = []
         for wire, invariants in zip(wires, torch.split(atoms, list(batch.counts)), strict=True):

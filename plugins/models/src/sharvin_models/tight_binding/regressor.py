@@ -86,5 +86,5 @@ class TightBinding(TrainedRegressor[TightBindingOptions, TightBindingNetwork, li
 
     def _wires(self, frames: Frames, elements: tuple[int, ...]) -> list[Wire]:
         bonds = Bonds(self.options.decay, self.options.reach)
-        build = WireBuilder(self.name, bonds, self.options.cutoff, elements)
+        build = WireBuilder(self.name, bonds, self.options.cutoff_A, elements)
         return [build(frame, index) for index, frame in enumerate(frames)]

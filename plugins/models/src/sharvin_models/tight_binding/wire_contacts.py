@@ -151,15 +151,15 @@ class WireBuilder:
         Of the regressor, for messages.
     bonds : Bonds
         The electrodes' hopping.
-    cutoff : float
+    cutoff_A : float
         Of the graph, in Å.
     elements : sequence of int
         Atomic numbers that may occur.
     """
 
-    def __init__(self, name: str, bonds: Bonds, cutoff: float, elements: tuple[int, ...]) -> None:
-        self.name, self.bonds, self.cutoff = name, bonds, cutoff
-        self._graph = GraphBuilder(name, cutoff, "mobile", elements)
+    def __init__(self, name: str, bonds: Bonds, cutoff_A: float, elements: tuple[int, ...]) -> None:
+        self.name, self.bonds, self.cutoff_A = name, bonds, cutoff_A
+        self._graph = GraphBuilder(name, cutoff_A, "mobile", elements)
         self._surfaces: MutableMapping[bytes, ElectrodeSurfaces] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
         self._junctions: MutableMapping[bytes, Found] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
 
@@ -235,10 +235,10 @@ class WireBuilder:
         first, second = self.surfaces(left), self.surfaces(right)
         if max(abs(first.nearest_A - second.nearest_A), abs(first.fermi_energy - second.fermi_energy)) > 1e-3:
             raise InputError("the two electrodes are different crystals; take the same for both.")
-        if self.cutoff < self.bonds.reach * first.nearest_A:
+        if self.cutoff_A < self.bonds.reach * first.nearest_A:
             raise InputError(
-                f"the cutoff of {self.cutoff:g} Å is shorter than the range of the hopping in {chemical_symbols[numbers[0]]}; "
-                f"set cutoff to {np.ceil(10 * self.bonds.reach * first.nearest_A) / 10:.1f} or more."
+                f"the cutoff of {self.cutoff_A:g} Å is shorter than the range of the hopping in {chemical_symbols[numbers[0]]}; "
+                f"set cutoff_A to {np.ceil(10 * self.bonds.reach * first.nearest_A) / 10:.1f} or more."
             )
 
 

@@ -1,7 +1,7 @@
-"""Active learning: label those snapshots of the training pulls first that the members of the ensemble agree least about.
+"""Active learning: label those snapshots of the training pulls first that the members of the committee agree least about.
 
 The snapshots of the validation and test pulls are labelled in full. Of the other pulls a few snapshots are labelled at random;
-then, round by round, the ensemble is fitted, predicts all of them, and those with the largest standard deviation are labelled.
+then, round by round, the committee is fitted, predicts all of them, and those with the largest standard deviation are labelled.
 Beside it, as many are labelled at random, to show what the choice is worth (B. Settles, Active Learning, Morgan & Claypool
 (2012)).
 """

@@ -47,7 +47,7 @@ class ModelCase(Case):
     held against the labels, to say what an error means."""
 
     members: Count = 1
-    """Fits in this case's ensemble."""
+    """Fits in this case's committee."""
 
     @model_validator(mode="after")
     def _a_model_or_a_baseline(self) -> Self:
@@ -68,7 +68,7 @@ class SpectrumCase(Case):
     """Options of the Hamiltonian that differ from the config's."""
 
 
-class EnsembleOptions(Options):
+class CommitteeOptions(Options):
     """Several fits of one regressor, whose mean is predicted, with a standard deviation from their spread and their errors."""
 
     members: int = Field(default=5, ge=2)
@@ -94,6 +94,8 @@ class AcquireOptions(Options):
 
 class BreakJunctionOptions(WorkflowOptions):
     """Options of ``break_junction``."""
+
+    former_names: ClassVar[Mapping[str, str]] = {"ensemble": "committee"}
 
     kinds: ClassVar[tuple[str, ...]] = (
         "structures",
@@ -141,7 +143,7 @@ class BreakJunctionOptions(WorkflowOptions):
     test_fraction: float = Field(default=0.17, gt=0.0, lt=1.0)
     """Share of the pulls (or snapshots) that the reported test errors come from."""
 
-    ensemble: EnsembleOptions | None = None
+    committee: CommitteeOptions | None = None
     """Fit the config's regressor several times; predictions then have a standard deviation, recalibrated by pulls that fits held
     back."""
 
@@ -155,7 +157,7 @@ class BreakJunctionOptions(WorkflowOptions):
     """Numbers of training pulls from which the config's regressor is fitted as well, tested on the same pulls."""
 
     acquire: AcquireOptions | None = None
-    """Active learning in place of labelling all snapshots of the training pulls; needs `ensemble`."""
+    """Active learning in place of labelling all snapshots of the training pulls; needs `committee`."""
 
     spectra: tuple[SpectrumCase, ...] = ()
     """Hamiltonians whose T(E) of one narrow snapshot of a test pull are drawn beside each other."""
@@ -224,8 +226,8 @@ class BreakJunctionOptions(WorkflowOptions):
         references = type(self).model_fields["check_reference_snapshots"].default
         if not self.check_snapshots and self.check_reference_snapshots != references:
             raise ValueError("check_reference_snapshots would be ignored without check_snapshots; leave it out")
-        if self.acquire is not None and self.ensemble is None:
-            raise ValueError("acquire labels the snapshots with the largest standard deviation, so it needs an ensemble; add one")
+        if self.acquire is not None and self.committee is None:
+            raise ValueError("acquire labels the snapshots with the largest standard deviation, so it needs a committee; add one")
         if self.acquire is not None and self.learning_curve:
             raise ValueError("with acquire the number of labels is the learning curve; leave learning_curve out")
         if self.acquire is not None and self.split_by == "sample":

@@ -102,7 +102,7 @@ def pulls(context: Context, step: str, option: str, series: Sequence[PullSeries]
             identity = {key: chosen[key].identity for key in ("structure", "potential", "dynamics")}
             depend_on.append({**identity, "seed_of_item": seed})
             names.append(one.name)
-    result = context.ensemble(step, steps.pull, tasks, {}, items_depend_on=depend_on)
+    result = context.map(step, steps.pull, tasks, {}, items_depend_on=depend_on)
     return Pulls(result, tuple(names))
 
 
@@ -136,7 +136,7 @@ def label(
 ) -> Labels:
     """Exact conductances of snapshots, in pieces that workers share and a resumed run keeps.
 
-    Those that cannot be labelled are recorded as failures and get nan. `detail` as of :meth:`sharvin.context.Context.ensemble`.
+    Those that cannot be labelled are recorded as failures and get nan. `detail` as of :meth:`sharvin.context.Context.map`.
     """
     transport = context.config.selections["transport"]
     folder = None if learnt is None else only(learnt) / "model"
@@ -153,7 +153,7 @@ def label(
         "transport": transport.identity,
         **({"learnt": learnt.key} if learnt is not None else {}),
     }
-    result = context.ensemble(step, steps.label, tasks, depends_on, detail=detail, items_depend_on=depend_on)
+    result = context.map(step, steps.label, tasks, depends_on, detail=detail, items_depend_on=depend_on)
     conductance = np.full(len(snapshots), np.nan)
     cpu_seconds, atoms, orbitals = 0.0, 0, 0
     for item, path in result.finished:

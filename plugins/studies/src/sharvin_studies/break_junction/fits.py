@@ -1,7 +1,7 @@
 """Fits of a break-junction study: which models, to which snapshots, and what they then predict of labelled ones.
 
-Every member of every ensemble is one item that workers share. Features are written to files once for all fits that need them, and
-deleted when the fits are done.
+Every member of every committee is one item that workers share. Features are written to files once for all fits that need them,
+and deleted when the fits are done.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sharvin_studies.break_junction.configs import BreakJunctionOptions
 from sharvin_studies.break_junction.data import Indices, SampleSource, Snapshots
 from sharvin_studies.break_junction.progress import epochs_shown
 from sharvin_studies.fitted_model.applicability_domain import FORMAT
-from sharvin_studies.fitted_model.ensemble import combine
+from sharvin_studies.fitted_model.committee import combine
 from sharvin_studies.fitted_model.recalibration import Recalibration, of_those_that_held_back
 
 Array = NDArray[np.float64]
@@ -91,7 +91,7 @@ class Split:
         return replace(self, train=self.train[np.isin(groups[self.train], kept)])
 
     def members(self, number: int, groups: Indices, by: str, rng: np.random.Generator) -> list[tuple[Indices, Indices]]:
-        """Training and validation indices of the members of an ensemble, which hold back different parts in turn."""
+        """Training and validation indices of the members of a committee, which hold back different parts in turn."""
         if number == 1:
             return [(self.train, self.validation)]
         learnable = np.sort(np.concatenate([self.train, self.validation]))
@@ -130,11 +130,11 @@ class Fitted:
     part: Indices
     """:data:`TRAIN`, :data:`VALIDATION` or :data:`TEST` of each snapshot, −1 where it is none of them."""
     predicted: Prediction
-    """Of all snapshots, nan where there is no label. What a member of an ensemble held back is predicted by such members
+    """Of all snapshots, nan where there is no label. What a member of a committee held back is predicted by such members
     alone; the standard deviation is that of all members."""
     check: Prediction | None
     recalibration: Recalibration | None = None
-    """Of the standard deviations, which `predicted` and `check` have as the members give them; None without an ensemble."""
+    """Of the standard deviations, which `predicted` and `check` have as the members give them; None without a committee."""
 
     def stated(self, prediction: Prediction) -> Prediction:
         """A prediction of the model with the standard deviation that it states."""
@@ -220,7 +220,7 @@ class Fits:
 
         names = {key: _called(plan, member) for key, (plan, _, _, member) in tasks.items()}
         with epochs_shown(self.context.console, progress, names):
-            result = self.context.ensemble(
+            result = self.context.map(
                 "fit",
                 work.fit,
                 make,
@@ -244,7 +244,7 @@ class Fits:
             work.CheckTask(SampleSource.of(snapshots, plan.model.descriptor), plan.model.regressor, folders[key] / "model")
             for key, (plan, *_) in tasks.items()
         ]
-        result = self.context.ensemble(
+        result = self.context.map(
             "check",
             work.predict_check_set,
             ready,
@@ -272,7 +272,7 @@ class Fits:
 
     def _shards(self, snapshots: Snapshots, descriptor: Selection) -> list[Path]:
         pieces = snapshots.by_pull()
-        result = self.context.ensemble(
+        result = self.context.map(
             "features",
             work.describe,
             [work.DescribeTask(path, numbers, descriptor) for _, path, numbers in pieces],
@@ -295,7 +295,7 @@ class Fits:
             return [work.DomainTask(source, split.train, split.validation, pulls, plan.conductance_G0, seed)]
 
         digest = self._key(plan, split.train, split.validation, 0)
-        return self.context.ensemble(
+        return self.context.map(
             "domain",
             work.learn_domain,
             make,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.context import Context, Failure, StepResult
-from sharvin.devices.brillouin import samples_of_junction
+from sharvin.devices.brillouin import devices_at_k
 from sharvin.devices.transmission_series import transmission_series
 from sharvin.electrodes.broken_wires import unbroken
 from sharvin.errors import InputError, ItemError, RunError
@@ -27,7 +27,7 @@ from sharvin.numerics.error_measures import mean_absolute_error, root_mean_squar
 from sharvin.protocols import LearningByOption, Reference, TrainableHamiltonian
 from sharvin.samples import split_groups
 from sharvin.store import read_observables, read_table, write_table
-from sharvin.two_terminal import Sample
+from sharvin.two_terminal import WeightedDevice
 
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
 from sharvin_studies.break_junction.data import Pulls
@@ -52,10 +52,10 @@ def reference(task: ReferenceTask, path: Path) -> None:
     started = time.process_time()
     quantities: list[Array] = []
 
-    def devices() -> Iterator[Sequence[Sample] | InputError | ItemError]:
+    def devices() -> Iterator[Sequence[WeightedDevice] | InputError | ItemError]:
         for found in hamiltonian.references(_junctions(task.trajectory, task.snapshots, hamiltonian)):
             quantities.append(found.quantity if isinstance(found, Reference) else np.empty(0))
-            yield found.samples if isinstance(found, Reference) else found
+            yield found.at_k if isinstance(found, Reference) else found
 
     found = list(transmission_series(solver, devices(), np.zeros(1)))
     reasons = {str(number): one.reason for number, one in zip(task.snapshots, found, strict=True) if one.reason is not None}
@@ -96,7 +96,7 @@ def taught(context: Context, options: BreakJunctionOptions, training: Pulls, pro
             drawn += _drawn(pulls[::every][: options.check_reference_snapshots], options.check_reference_snapshots, name)
     tasks = [ReferenceTask(one.trajectory, one.snapshots, chosen["hamiltonian"], chosen["transport"]) for one in drawn]
     depend_on = [{"pull": one.trajectory.name, "snapshots": list(one.snapshots)} for one in drawn]
-    references = context.ensemble(
+    references = context.map(
         "references",
         reference,
         tasks,
@@ -164,7 +164,7 @@ def _learn(
     with one_thread():
         hamiltonian.learn([junctions[i] for i in known], [quantities[i] for i in known])
         learnt = [hamiltonian.learnt(junctions[i]) for i in held_out]
-        devices = (samples_of_junction(hamiltonian, junctions[i]) for i in held_out)
+        devices = (devices_at_k(hamiltonian, junctions[i]) for i in held_out)
         computed = list(transmission_series(solver, devices, np.zeros(1)))
     refused = [one.reason for one in computed if one.reason is not None]
     if refused:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin_studies.break_junction.outcome import Outcome, Trace, errors
+from sharvin_studies.break_junction.completed_study import CompletedStudy, Trace, errors
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.break_junction.wire_overlaps import OVERLAP_BIN_G0
 from sharvin_studies.statistics.calibration import Calibration
@@ -29,15 +29,15 @@ Array = NDArray[np.float64]
 Table = dict[str, Any]
 
 
-def own_traces(outcome: Outcome) -> Sequence[Trace]:
+def own_traces(study: CompletedStudy) -> Sequence[Trace]:
     """Traces that the config's own model predicted."""
-    return outcome.traces[outcome.own.plan.model.name]
+    return study.traces[study.own.plan.model.name]
 
 
-def models(outcome: Outcome, estimates: StudyErrors) -> list[dict[str, Any]]:
+def models(study: CompletedStudy, estimates: StudyErrors) -> list[dict[str, Any]]:
     """Every fit and every baseline, with its errors on every test set."""
     found = []
-    for fitted, estimated in zip(outcome.fitted, estimates.fits, strict=True):
+    for fitted, estimated in zip(study.fitted, estimates.fits, strict=True):
         plan = fitted.plan
         found.append(
             {
@@ -45,13 +45,13 @@ def models(outcome: Outcome, estimates: StudyErrors) -> list[dict[str, Any]]:
                 "fit": plan.purpose or "as configured",
                 "split_by": "snapshot" if plan.by == "sample" else "pull",
                 "members": plan.model.members,
-                "training_pulls": len(np.unique(outcome.snapshots.pull[plan.split.train])),
+                "training_pulls": len(np.unique(study.snapshots.pull[plan.split.train])),
                 "training_snapshots": len(plan.split.train),
-                "errors": {name: _with_interval(one, estimated.get(name)) for name, one in outcome.test_sets(fitted).items()},
+                "errors": {name: _with_interval(one, estimated.get(name)) for name, one in study.test_sets(fitted).items()},
             }
         )
-    for baseline, estimated in zip(outcome.baselines, estimates.baselines, strict=True):
-        sets = outcome.baseline_sets(baseline)
+    for baseline, estimated in zip(study.baselines, estimates.baselines, strict=True):
+        sets = study.baseline_sets(baseline)
         found.append(
             {
                 "model": baseline.name,
@@ -69,21 +69,21 @@ def _with_interval(predicted: Predicted, estimate: ErrorEstimate | None) -> dict
     return found
 
 
-def wires(outcome: Outcome) -> list[dict[str, Any]]:
+def wires(study: CompletedStudy) -> list[dict[str, Any]]:
     """Every series of production pulls: traces, predictions, the histogram's peak, plateau lengths."""
     found = []
-    window = outcome.options.plateau_window_G0
-    for name in outcome.production.names():
-        traces = [trace for trace in own_traces(outcome) if trace.series == name]
+    window = study.options.plateau_window_G0
+    for name in study.production.names():
+        traces = [trace for trace in own_traces(study) if trace.series == name]
         if not traces:
             continue
         values = np.concatenate([trace.conductance_G0 for trace in traces])
-        histogram = conductance_histogram(values, outcome.options.bin_width_G0, outcome.options.max_conductance_G0)
+        histogram = conductance_histogram(values, study.options.bin_width_G0, study.options.max_conductance_G0)
         lengths = plateaus(traces, window)
-        mean = mean_over_traces(lengths, outcome.context.rng("bootstrap"))
+        mean = mean_over_traces(lengths, study.context.rng("bootstrap"))
         found.append(
             {
-                "wire": outcome.wire(name),
+                "wire": study.wire(name),
                 "pulls": len(traces),
                 "predicted": len(values),
                 "peak_in_window": described_peak(peak_in_window(histogram, window), histogram),
@@ -114,11 +114,11 @@ def overlaps(matrix: OverlapMatrix) -> dict[str, Any]:
     }
 
 
-def recalibration(outcome: Outcome) -> dict[str, Any]:
+def recalibration(study: CompletedStudy) -> dict[str, Any]:
     """What makes the standard deviations of the config's own model as large as errors, and what it was learnt from."""
-    own = outcome.own
+    own = study.own
     assert own.recalibration is not None
-    held_back = outcome.part(own, "validation")
+    held_back = study.part(own, "validation")
     return {"a": own.recalibration.a, "b_G0": own.recalibration.b, "pulls": held_back.pulls, "snapshots": len(held_back)}
 
 
@@ -135,15 +135,15 @@ def _calibration(numbers: Calibration) -> dict[str, Any]:
     return {key: _plain(getattr(numbers, key)) for key in keys}
 
 
-def acquisition(outcome: Outcome) -> dict[str, Any]:
+def acquisition(study: CompletedStudy) -> dict[str, Any]:
     """Labels spent and errors of the rounds of active learning, by way of choosing."""
-    acquired = outcome.acquired
+    acquired = study.acquired
     assert acquired is not None
     return {
         name: [
             {
                 "labels": spent,
-                **{test: errors(one)["mae_G0"] for test, one in outcome.test_sets(fitted).items()},
+                **{test: errors(one)["mae_G0"] for test, one in study.test_sets(fitted).items()},
             }
             for spent, fitted in zip(acquired.spent[name], acquired.fitted[name], strict=True)
         ]

@@ -18,7 +18,7 @@ from sharvin.study_plan import StudyPlan
 from sharvin_studies.break_junction import hamiltonian as teaching
 from sharvin_studies.break_junction import starting_wires as starting
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
-from sharvin_studies.break_junction.starting_wires import Place, Wire
+from sharvin_studies.break_junction.starting_wires import Place, StartingWire
 from sharvin_studies.break_junction.trial_label import try_label
 from sharvin_studies.break_junction.work import Work
 
@@ -40,7 +40,7 @@ class Survey:
     measure: bool
     problems: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
-    wires: list[Wire] = field(default_factory=list)
+    wires: list[StartingWire] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     feature_bytes: float | None = None
     cause: BaseException | None = None

@@ -1,4 +1,4 @@
-"""What ``break_junction`` tells its reader: ``results.json``, sentences and tables, made from the outcome of the steps."""
+"""What ``break_junction`` tells its reader: ``results.json``, sentences and tables, made from what the steps computed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sharvin.store import read_table
 
 from sharvin_studies.break_junction import hamiltonian as teaching
+from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy, Trace, errors
 from sharvin_studies.break_junction.configs import OWN
 from sharvin_studies.break_junction.data import only
 from sharvin_studies.break_junction.figures import drawings
@@ -24,7 +25,6 @@ from sharvin_studies.break_junction.numbers import (
     recalibration,
     wires,
 )
-from sharvin_studies.break_junction.outcome import PARTS, Outcome, Trace, errors
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.break_junction.traces import write_pulls, write_traces
 from sharvin_studies.break_junction.wire_overlaps import overlaps_of_wires
@@ -39,40 +39,40 @@ Array = NDArray[np.float64]
 Table = dict[str, Any]
 
 
-def report(outcome: Outcome) -> dict[str, Any]:
+def report(study: CompletedStudy) -> dict[str, Any]:
     """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
-    estimates, matrix = StudyErrors.of(outcome), overlaps_of_wires(outcome)
-    found = results(outcome, estimates, matrix)
-    write_traces(outcome)
-    write_pulls(outcome)
-    drawings.draw(outcome, estimates, matrix)
-    if outcome.taught is not None:
-        evaluation, notes = read_table(only(outcome.taught) / "evaluation.h5")
-        teaching.add_to_report(outcome.context.folder, found, evaluation, notes)
+    estimates, matrix = StudyErrors.of(study), overlaps_of_wires(study)
+    found = results(study, estimates, matrix)
+    write_traces(study)
+    write_pulls(study)
+    drawings.draw(study, estimates, matrix)
+    if study.taught is not None:
+        evaluation, notes = read_table(only(study.taught) / "evaluation.h5")
+        teaching.add_to_report(study.context.folder, found, evaluation, notes)
     return found
 
 
-def results(outcome: Outcome, estimates: StudyErrors, matrix: OverlapMatrix | None) -> dict[str, Any]:
+def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix | None) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
-    options, traces = outcome.options, own_traces(outcome)
-    rows = [outcome.error(outcome.own, part) for part in PARTS]
+    options, traces = study.options, own_traces(study)
+    rows = [study.error(study.own, part) for part in PARTS]
     values = np.concatenate([trace.conductance_G0 for trace in traces]) if traces else np.empty(0)
     histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
     window = options.plateau_window_G0
     peak = described_peak(peak_in_window(histogram, window), histogram)
-    labels = outcome.labels
+    labels = study.labels
     return {
         "n_traces": len(traces),
         "n_labelled": len(labels.known),
         "n_predicted": len(values),
         **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
         "split_by": options.split_by,
-        "models": models(outcome, estimates),
-        "wires": wires(outcome),
+        "models": models(study, estimates),
+        "wires": wires(study),
         **({"overlap_of_histograms": overlaps(matrix)} if matrix is not None else {}),
-        **({"recalibration": recalibration(outcome)} if outcome.own.recalibration is not None else {}),
+        **({"recalibration": recalibration(study)} if study.own.recalibration is not None else {}),
         **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
-        **({"active_learning": acquisition(outcome)} if outcome.acquired else {}),
+        **({"active_learning": acquisition(study)} if study.acquired else {}),
         "histogram": {
             "edges_G0": histogram.edges.tolist(),
             "counts": histogram.counts.tolist(),
@@ -86,28 +86,30 @@ def results(outcome: Outcome, estimates: StudyErrors, matrix: OverlapMatrix | No
             "atoms": labels.atoms,
             "orbitals": labels.orbitals,
         },
-        "summary": summary(outcome, rows, traces, peak),
-        "tables": tables(outcome, estimates, rows),
+        "summary": summary(study, rows, traces, peak),
+        "tables": tables(study, estimates, rows),
     }
 
 
-def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace], peak: Mapping[str, Any] | None) -> str:
+def summary(
+    study: CompletedStudy, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace], peak: Mapping[str, Any] | None
+) -> str:
     """The study in a few sentences."""
-    chosen, options = outcome.context.config.selections, outcome.options
-    pulls, wanted = outcome.snapshots.pulls, outcome.production.asked
+    chosen, options = study.context.config.selections, study.options
+    pulls, wanted = study.snapshots.pulls, study.production.asked
     pulled = _of_asked(len(pulls.trajectories), pulls.asked)
     test = next(row for row in rows if row["part"] == "test")
-    held_out = "snapshots" if outcome.own.plan.by == "sample" else "pulls"
-    dropped = len(outcome.labels.conductance_G0) - len(outcome.labels.known) if outcome.acquired is None else 0
+    held_out = "snapshots" if study.own.plan.by == "sample" else "pulls"
+    dropped = len(study.labels.conductance_G0) - len(study.labels.known) if study.acquired is None else 0
     without = f" ({dropped} more could not be labelled and were left out)" if dropped else ""
     sentences = [
         f"{pulled} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
-        f"{chosen['dynamics'].name}) gave {len(outcome.labels.known)} snapshots{without}, labelled with the zero-bias "
+        f"{chosen['dynamics'].name}) gave {len(study.labels.known)} snapshots{without}, labelled with the zero-bias "
         f"transmission at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
         f"The regressor {chosen['regressor'].name} predicts the conductance of held-out {held_out} with a mean absolute "
         f"error of {test['mae_G0']:.2f} G0.",
     ]
-    for name, predicted in outcome.check_sets(outcome.own).items():
+    for name, predicted in study.check_sets(study.own).items():
         sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
     if traces:
         points = sum(len(trace.conductance_G0) for trace in traces)
@@ -117,7 +119,7 @@ def summary(outcome: Outcome, rows: Sequence[Mapping[str, Any]], traces: Sequenc
             sentences.append(f"Their histogram has no significant peak between {lower:g} and {upper:g} G0.")
         else:
             sentences.append(f"Their histogram has a peak at {peak['position_G0']:.2f} G0.")
-        if not outcome.states_elongation:
+        if not study.states_elongation:
             sentences.append(
                 "The dynamics states no elongation, so every elongation here is the number of the snapshot, in no unit."
             )
@@ -128,25 +130,25 @@ def _of_asked(number: int, asked: int) -> str:
     return f"{number}" if number == asked else f"{number} of {asked}"
 
 
-def tables(outcome: Outcome, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+def tables(study: CompletedStudy, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
     """Components, errors by part of the split and by model, and the production pulls."""
-    found = [_components(outcome), _errors_of_parts(outcome, rows)]
-    if len(outcome.fitted) + len(outcome.baselines) > 1 or outcome.check_snapshots is not None:
-        found.append(_errors_of_models(outcome, estimates))
+    found = [_components(study), _errors_of_parts(study, rows)]
+    if len(study.fitted) + len(study.baselines) > 1 or study.check_snapshots is not None:
+        found.append(_errors_of_models(study, estimates))
     if estimates.calibrations:
-        found.append(_calibration_table(outcome, estimates))
-    traces = own_traces(outcome)
+        found.append(_calibration_table(study, estimates))
+    traces = own_traces(study)
     if traces:
         found += (
-            [_wires_table(outcome), _pulls_table(outcome, traces)]
-            if len(outcome.production.names()) > 1
-            else [_pulls_table(outcome, traces)]
+            [_wires_table(study), _pulls_table(study, traces)]
+            if len(study.production.names()) > 1
+            else [_pulls_table(study, traces)]
         )
     return found
 
 
-def _components(outcome: Outcome) -> Table:
-    stages = [(key, chosen) for key, chosen in outcome.context.config.selections.items() if key != "executor"]
+def _components(study: CompletedStudy) -> Table:
+    stages = [(key, chosen) for key, chosen in study.context.config.selections.items() if key != "executor"]
     return {
         "title": "Components",
         "columns": ["stage", "component", "from"],
@@ -155,9 +157,9 @@ def _components(outcome: Outcome) -> Table:
     }
 
 
-def _errors_of_parts(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> Table:
+def _errors_of_parts(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> Table:
     caption = "Against the exact labels; the test part was neither learnt from nor used to stop the training."
-    if outcome.own.plan.model.members > 1:
+    if study.own.plan.model.members > 1:
         caption += " Validation: snapshots that some members held back, predicted by those members alone."
     return {
         "title": "Errors of the regressor",
@@ -170,8 +172,8 @@ def _errors_of_parts(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> Tab
     }
 
 
-def _errors_of_models(outcome: Outcome, estimates: StudyErrors) -> Table:
-    found = models(outcome, estimates)
+def _errors_of_models(study: CompletedStudy, estimates: StudyErrors) -> Table:
+    found = models(study, estimates)
     tests = list(dict.fromkeys(test for one in found for test in one["errors"]))
     return {
         "title": "Mean absolute errors of all models (G0)",
@@ -188,7 +190,7 @@ def _errors_of_models(outcome: Outcome, estimates: StudyErrors) -> Table:
     }
 
 
-def _calibration_table(outcome: Outcome, estimates: StudyErrors) -> Table:
+def _calibration_table(study: CompletedStudy, estimates: StudyErrors) -> Table:
     rows = []
     for name, stated in calibrations(estimates).items():
         before = stated.pop("before_recalibration", None)
@@ -196,8 +198,8 @@ def _calibration_table(outcome: Outcome, estimates: StudyErrors) -> Table:
         if before is not None:
             rows.append([name, "before", *map(_rounded, before.values())])
     how = ""
-    if outcome.own.recalibration is not None:
-        learnt = recalibration(outcome)
+    if study.own.recalibration is not None:
+        learnt = recalibration(study)
         how = (
             f"Stated: σ² = a² s² + b² with s as the members give it (before), a = {learnt['a']:.2f} and b = {learnt['b_G0']:.3f} "
             f"G0, from {learnt['snapshots']:,} snapshots of {learnt['pulls']} pulls that members held back; none of the test "
@@ -212,15 +214,15 @@ def _calibration_table(outcome: Outcome, estimates: StudyErrors) -> Table:
     }
 
 
-def _wires_table(outcome: Outcome) -> Table:
+def _wires_table(study: CompletedStudy) -> Table:
     return {
         "title": "Production wires",
         "columns": [
             "wire",
             "pulls",
             "conductances",
-            f"peak at {_window(outcome)} (G0)",
-            f"mean length at {_window(outcome)} (Å)",
+            f"peak at {_window(study)} (G0)",
+            f"mean length at {_window(study)} (Å)",
             "mean elongation at rupture (Å)",
         ],
         "rows": [
@@ -232,15 +234,15 @@ def _wires_table(outcome: Outcome) -> Table:
                 _rounded(one["plateau_A"]["mean"], 1),
                 _rounded(one["rupture_A"], 1),
             ]
-            for one in wires(outcome)
+            for one in wires(study)
         ],
         "caption": "Predicted conductances while the wires are whole.",
     }
 
 
-def _pulls_table(outcome: Outcome, traces: Sequence[Trace]) -> Table:
-    lengths = plateaus(traces, outcome.options.plateau_window_G0)
-    several = len(outcome.production.names()) > 1 or traces[0].series != OWN
+def _pulls_table(study: CompletedStudy, traces: Sequence[Trace]) -> Table:
+    lengths = plateaus(traces, study.options.plateau_window_G0)
+    several = len(study.production.names()) > 1 or traces[0].series != OWN
     rows = [
         [
             *([trace.series] if several else []),
@@ -252,7 +254,7 @@ def _pulls_table(outcome: Outcome, traces: Sequence[Trace]) -> Table:
         ]
         for trace, length in zip(traces, lengths, strict=True)
     ]
-    columns = ["pull", "snapshots", "rupture at (Å)", f"length at {_window(outcome)} (Å)", "last conductance (G0)"]
+    columns = ["pull", "snapshots", "rupture at (Å)", f"length at {_window(study)} (Å)", "last conductance (G0)"]
     return {
         "title": "Production pulls",
         "columns": ["wire", *columns] if several else columns,
@@ -262,8 +264,8 @@ def _pulls_table(outcome: Outcome, traces: Sequence[Trace]) -> Table:
     }
 
 
-def _window(outcome: Outcome) -> str:
-    lower, upper = outcome.options.plateau_window_G0
+def _window(study: CompletedStudy) -> str:
+    lower, upper = study.options.plateau_window_G0
     return f"{lower:g}–{upper:g} G0"
 
 

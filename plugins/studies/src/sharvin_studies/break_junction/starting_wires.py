@@ -33,7 +33,7 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Wire:
+class StartingWire:
     """The starting wire of a series of pulls."""
 
     option: str
@@ -62,7 +62,7 @@ def build(survey: Survey) -> None:
                     seed = seeds.item_seed(survey.config.seed, "train_pulls")
                     built[key] = built_atoms(chosen.build(), seeds.stream(seed, "structure"))
                     check_distances(built[key])
-                survey.wires.append(Wire(option, series, built[key], place))
+                survey.wires.append(StartingWire(option, series, built[key], place))
     sizes = sorted({len(wire.atoms) for wire in survey.wires})
     if sizes:
         among = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}–{sizes[-1]}"
@@ -77,7 +77,7 @@ def find_electrodes(survey: Survey) -> None:
         with_check = option == "compare" and survey.options.check_snapshots
         seen = tuple(KIND) if with_check else ("training_pulls",)
         asked.append((survey.config.place_of_case(option, name, "hamiltonian"), other, seen))
-    found: list[Wire] = []
+    found: list[StartingWire] = []
     for place, chosen, seen in asked:
         with survey.at(place, anything="the Hamiltonian"):
             hamiltonian = chosen.built()
@@ -93,7 +93,9 @@ def find_electrodes(survey: Survey) -> None:
                             done[id(wire.atoms)] = detect(wire.atoms, range_A)
                             check_rigid(done[id(wire.atoms)])
                 if chosen == own:
-                    found.append(Wire(wire.option, wire.series, wire.atoms, wire.structure, None, done.get(id(wire.atoms))))
+                    found.append(
+                        StartingWire(wire.option, wire.series, wire.atoms, wire.structure, None, done.get(id(wire.atoms)))
+                    )
     survey.wires = found or survey.wires
     names = dict.fromkeys(chosen.name for _, chosen, _ in asked)
     survey.checked.append(f"electrodes for {' and '.join(names)}")
@@ -138,7 +140,7 @@ def foresee_pulls(survey: Survey) -> None:
             if isinstance(dynamics, ForeseeingDynamics) and key not in lengths:
                 with survey.at(wire.structure, wire.called):
                     lengths[key] = dynamics.foresee(wire.atoms, potential, survey.measure)
-        found.append(Wire(wire.option, wire.series, wire.atoms, wire.structure, lengths.get(key), wire.junction))
+        found.append(StartingWire(wire.option, wire.series, wire.atoms, wire.structure, lengths.get(key), wire.junction))
     survey.wires = found
 
 

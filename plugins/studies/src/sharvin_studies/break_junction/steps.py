@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
-from sharvin.devices.brillouin import averaged_transmission, samples_of_junction
-from sharvin.devices.transmission_series import sampled_devices, transmission_series
+from sharvin.devices.brillouin import averaged_transmission, devices_at_k
+from sharvin.devices.transmission_series import series_at_k, transmission_series
 from sharvin.electrodes.broken_wires import is_unbroken
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
@@ -27,7 +27,7 @@ from sharvin.runs.returned_values import built_atoms, features_of, finite_frames
 from sharvin.samples import Samples
 from sharvin.store import read_frames, write_table, write_trajectory
 
-from sharvin_studies.fitted_model.ensemble import combine
+from sharvin_studies.fitted_model.committee import combine
 from sharvin_studies.fitted_model.recalibration import Recalibration
 
 BATCH = 16
@@ -75,7 +75,7 @@ def label(task: LabelTask, path: Path) -> None:
     junction = first_junction(task.trajectory, hamiltonian)
     started = time.process_time()
     junctions = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, task.snapshots))
-    found = list(transmission_series(solver, sampled_devices(hamiltonian, junctions), np.zeros(1)))
+    found = list(transmission_series(solver, series_at_k(hamiltonian, junctions), np.zeros(1)))
     cpu = time.process_time() - started
     reasons = {str(number): one.reason for number, one in zip(task.snapshots, found, strict=True) if one.reason is not None}
     orbitals = max((one.orbitals for one in found), default=0)
@@ -92,7 +92,7 @@ def samples_of(frames: Frames, descriptor: Selection | None) -> Samples:
 
 @dataclass(frozen=True)
 class PredictTask:
-    """A trajectory whose unbroken snapshots are predicted by a fitted model, or the members of an ensemble."""
+    """A trajectory whose unbroken snapshots are predicted by a fitted model, or the members of a committee."""
 
     trajectory: Path
     descriptor: Selection | None
@@ -142,21 +142,21 @@ def spectrum(task: SpectrumTask, path: Path) -> None:
     junction = first_junction(task.trajectory, hamiltonian)
     started = time.process_time()
     frame = next(read_frames(task.trajectory, [task.snapshot]))
-    samples = samples_of_junction(hamiltonian, junction.with_positions(frame.to_atoms()))
-    transmission = _where_possible(task.transport.built(), samples, task.energies_eV)
-    notes = {"cpu_seconds": time.process_time() - started, "k_points": len(samples)}
+    at_k = devices_at_k(hamiltonian, junction.with_positions(frame.to_atoms()))
+    transmission = _where_possible(task.transport.built(), at_k, task.energies_eV)
+    notes = {"cpu_seconds": time.process_time() - started, "k_points": len(at_k)}
     write_table(path, {"energy_eV": task.energies_eV, "transmission": transmission}, notes)
 
 
-def _where_possible(solver: Any, samples: Any, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
+def _where_possible(solver: Any, at_k: Any, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
     """T(E), energy by energy where they cannot all be computed: one may lie on a band edge of the leads."""
     try:
-        return averaged_transmission(solver, samples, energies_eV)
+        return averaged_transmission(solver, at_k, energies_eV)
     except (InputError, RunError):
         found = np.full(len(energies_eV), np.nan)
     for number in range(len(energies_eV)):
         with suppress(InputError, RunError):
-            found[number] = averaged_transmission(solver, samples, energies_eV[number : number + 1])[0]
+            found[number] = averaged_transmission(solver, at_k, energies_eV[number : number + 1])[0]
     if np.isfinite(found).sum() < 2:
         raise ItemError("the solver refuses all but one of the energies of the spectrum; choose others.")
     return found

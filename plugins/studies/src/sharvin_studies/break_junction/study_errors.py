@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sharvin_studies.break_junction.outcome import Outcome
+from sharvin_studies.break_junction.completed_study import CompletedStudy
 from sharvin_studies.statistics.calibration import Calibration, calibration
 from sharvin_studies.statistics.prediction_errors import ErrorEstimate, Predicted, mean_absolute_error
 
@@ -19,7 +19,7 @@ class StudyErrors:
     Parameters
     ----------
     fits, baselines : tuple
-        In the order of :attr:`Outcome.fitted` and :attr:`Outcome.baselines`.
+        In the order of :attr:`CompletedStudy.fitted` and :attr:`CompletedStudy.baselines`.
     acquired : mapping of way of choosing to tuple
         One entry a round of active learning.
     calibrations, before_recalibration : mapping of test set to Calibration
@@ -38,26 +38,24 @@ class StudyErrors:
         return self.fits[0]
 
     @classmethod
-    def of(cls, outcome: Outcome) -> StudyErrors:
+    def of(cls, study: CompletedStudy) -> StudyErrors:
         """All errors of a study, with the resamples that the study's seed gives."""
 
         def estimated(sets: Mapping[str, Predicted]) -> ByTestSet:
-            rng = outcome.context.rng("bootstrap")
+            rng = study.context.rng("bootstrap")
             return {name: mean_absolute_error(one, rng) for name, one in sets.items() if len(one)}
 
         def calibrated(sets: Mapping[str, Predicted]) -> Mapping[str, Calibration]:
-            rng = outcome.context.rng("bootstrap")
+            rng = study.context.rng("bootstrap")
             return {name: calibration(one, rng) for name, one in sets.items() if len(one)}
 
-        own, acquired = outcome.own, outcome.acquired
+        own, acquired = study.own, study.acquired
         return cls(
-            fits=tuple(estimated(outcome.test_sets(fitted)) for fitted in outcome.fitted),
-            baselines=tuple(estimated(outcome.baseline_sets(baseline)) for baseline in outcome.baselines),
+            fits=tuple(estimated(study.test_sets(fitted)) for fitted in study.fitted),
+            baselines=tuple(estimated(study.baseline_sets(baseline)) for baseline in study.baselines),
             acquired={}
             if acquired is None
-            else {
-                way: tuple(estimated(outcome.test_sets(fitted)) for fitted in rounds) for way, rounds in acquired.fitted.items()
-            },
-            calibrations={} if own.predicted.std is None else calibrated(outcome.test_sets(own)),
-            before_recalibration={} if own.recalibration is None else calibrated(outcome.test_sets(own.not_recalibrated)),
+            else {way: tuple(estimated(study.test_sets(fitted)) for fitted in rounds) for way, rounds in acquired.fitted.items()},
+            calibrations={} if own.predicted.std is None else calibrated(study.test_sets(own)),
+            before_recalibration={} if own.recalibration is None else calibrated(study.test_sets(own.not_recalibrated)),
         )

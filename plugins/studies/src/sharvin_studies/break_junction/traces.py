@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sharvin.runs.atomic import atomically
 from sharvin.store import read_observables, write_json
 
+from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy
 from sharvin_studies.break_junction.configs import OWN
-from sharvin_studies.break_junction.outcome import PARTS, Outcome
 
 COLUMNS = (
     "pulls",
@@ -31,7 +31,7 @@ COLUMNS = (
     "part",
 )
 """``pulls``: training or production. ``series``: name of the series of pulls, if it has one. ``snapshot``: number of the frame.
-``exact_G0``: T(E_F), the label. ``predicted_G0``: by the config's own model; what members of an ensemble held back is predicted
+``exact_G0``: T(E_F), the label. ``predicted_G0``: by the config's own model; what members of a committee held back is predicted
 by those members. ``part``: train, validation or test in training pulls; check where a production snapshot was labelled."""
 
 TRACES_FILE = "traces.csv"
@@ -41,25 +41,25 @@ PULLS_FILE = "pulls.json"
 Row = list[object]
 
 
-def write_traces(outcome: Outcome) -> Path:
+def write_traces(study: CompletedStudy) -> Path:
     """Write ``traces.csv`` into the run folder, one pull after the other, and return its path."""
-    path = outcome.context.folder / TRACES_FILE
+    path = study.context.folder / TRACES_FILE
 
     def write(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
-            for rows in (_training_rows(outcome), _production_rows(outcome)):
+            for rows in (_training_rows(study), _production_rows(study)):
                 writer.writerows([_text(cell) for cell in row] for row in rows)
 
     atomically(path, write)
     return path
 
 
-def write_pulls(outcome: Outcome) -> None:
+def write_pulls(study: CompletedStudy) -> None:
     """Write ``pulls.json`` into the run folder: where the trajectory of each pull lies."""
-    folder = outcome.context.folder
-    parts = {"training": outcome.snapshots.pulls, "production": outcome.production}
+    folder = study.context.folder
+    parts = {"training": study.snapshots.pulls, "production": study.production}
     content = {
         part: {str(pull): path.relative_to(folder).as_posix() for pull, path in sorted(pulls.trajectories.items())}
         for part, pulls in parts.items()
@@ -67,10 +67,10 @@ def write_pulls(outcome: Outcome) -> None:
     write_json(folder / PULLS_FILE, content)
 
 
-def _training_rows(outcome: Outcome) -> Iterator[Row]:
+def _training_rows(study: CompletedStudy) -> Iterator[Row]:
     """Labelled snapshots of the training pulls."""
-    own, snapshots = outcome.own, outcome.snapshots
-    stated, exact = own.stated(own.predicted), outcome.labels.conductance_G0
+    own, snapshots = study.own, study.snapshots
+    stated, exact = own.stated(own.predicted), study.labels.conductance_G0
     names = {number: name for name, number in PARTS.items()}
     for pull, trajectory in snapshots.pulls.trajectories.items():
         rows = np.flatnonzero((snapshots.pull == pull) & np.isfinite(exact))
@@ -82,11 +82,11 @@ def _training_rows(outcome: Outcome) -> Iterator[Row]:
             yield ["training", series, pull, snapshots.snapshot[row], *numbers, names.get(int(own.part[row]), "")]
 
 
-def _production_rows(outcome: Outcome) -> Iterator[Row]:
+def _production_rows(study: CompletedStudy) -> Iterator[Row]:
     """Predicted snapshots of the production pulls, with the labels of those that were checked."""
-    checked = _checked(outcome)
-    for trace in outcome.traces[outcome.own.plan.model.name]:
-        elongation, width = _elongation_and_width(outcome.production.trajectories[trace.pull], trace.snapshot)
+    checked = _checked(study)
+    for trace in study.traces[study.own.plan.model.name]:
+        elongation, width = _elongation_and_width(study.production.trajectories[trace.pull], trace.snapshot)
         for place, snapshot in enumerate(trace.snapshot):
             exact = checked.get((trace.pull, int(snapshot)))
             std = None if trace.std_G0 is None else trace.std_G0[place]
@@ -95,9 +95,9 @@ def _production_rows(outcome: Outcome) -> Iterator[Row]:
             yield ["production", _series(trace.series), trace.pull, snapshot, *numbers, part]
 
 
-def _checked(outcome: Outcome) -> Mapping[tuple[int, int], float]:
+def _checked(study: CompletedStudy) -> Mapping[tuple[int, int], float]:
     """Exact conductances of the check set by pull and snapshot."""
-    snapshots, labels = outcome.check_snapshots, outcome.check_labels
+    snapshots, labels = study.check_snapshots, study.check_labels
     if snapshots is None or labels is None:
         return {}
     return {(int(snapshots.pull[row]), int(snapshots.snapshot[row])): float(labels.conductance_G0[row]) for row in labels.known}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sharvin.devices.brillouin import averaged_transmission, samples_of_junction
+from sharvin.devices.brillouin import averaged_transmission, devices_at_k
 from sharvin.executors.threads import one_thread
 from sharvin.protocols import CostedHamiltonian
 
@@ -38,7 +38,7 @@ def try_label(survey: Survey) -> None:
         elif len(wire.atoms) > LARGEST_WIRE_ATOMS:
             survey.remarks.append(f"no label was tried: {chosen['hamiltonian'].name} does not say what one costs.")
             return
-        samples = samples_of_junction(hamiltonian, wire.junction)
+        at_k = devices_at_k(hamiltonian, wire.junction)
         with survey.at(("transport",), failing, anything="the transport solver"):
-            conductance = float(averaged_transmission(chosen["transport"].built(), samples, np.zeros(1))[0])
+            conductance = float(averaged_transmission(chosen["transport"].built(), at_k, np.zeros(1))[0])
             survey.checked.append(f"a label ({conductance:.2f} G0)")

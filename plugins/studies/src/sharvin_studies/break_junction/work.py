@@ -9,7 +9,7 @@ from sharvin.protocols import CostedHamiltonian, Hamiltonian
 
 from sharvin_studies.break_junction import hamiltonian as teaching
 from sharvin_studies.break_junction.configs import OWN, BreakJunctionOptions, PullSeries
-from sharvin_studies.break_junction.starting_wires import KIND, Wire
+from sharvin_studies.break_junction.starting_wires import KIND, StartingWire
 
 BYTES_PER_ATOM = 12
 """Of a stored frame: three coordinates in single precision."""
@@ -31,7 +31,7 @@ class Work:
     """
 
     options: BreakJunctionOptions
-    wires: Sequence[Wire]
+    wires: Sequence[StartingWire]
     hamiltonian: Hamiltonian
     feature_bytes: float | None = None
 
@@ -98,7 +98,7 @@ class Work:
     def fits(self) -> int:
         """Fits of all models, members, splits and rounds."""
         options = self.options
-        members = options.ensemble.members if options.ensemble else 1
+        members = options.committee.members if options.committee else 1
         own = 1 + (options.split_by == "both") + len(options.learning_curve)
         if options.acquire is not None:
             own += (options.acquire.rounds + 1) * (2 if options.acquire.compare_random else 1)

@@ -26,9 +26,9 @@ from sharvin.study_plan import StudyPlan
 from sharvin_studies.break_junction import data, steps
 from sharvin_studies.break_junction import hamiltonian as teaching
 from sharvin_studies.break_junction.acquisition import Acquisition, acquire
+from sharvin_studies.break_junction.completed_study import Baseline, CompletedStudy, Spectrum, Trace, traces_of
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
 from sharvin_studies.break_junction.fits import Fits, Fitted, Model, Plan, Split
-from sharvin_studies.break_junction.outcome import Baseline, Outcome, Spectrum, Trace, traces_of
 from sharvin_studies.break_junction.plan import plan
 from sharvin_studies.break_junction.report import report
 from sharvin_studies.export.opened_run import BreakJunctionRun
@@ -63,7 +63,7 @@ class BreakJunction:
         fitted = self.fit(context, fits, labels, acquired)
         domain = fits.domain(fitted[0].plan)
         fits.close()
-        outcome = Outcome(
+        study = CompletedStudy(
             context=context,
             options=options,
             snapshots=snapshots,
@@ -78,8 +78,8 @@ class BreakJunction:
             spectra=self.spectra(context, snapshots, labels, fitted[0], taught),
             taught=taught,
         )
-        self.write_model(outcome, data.only(domain))
-        return report(outcome)
+        self.write_model(study, data.only(domain))
+        return report(study)
 
     def plan(self, config: Config, measure: bool) -> StudyPlan:
         """What a run would do. See :class:`sharvin.protocols.PlanningWorkflow`.
@@ -119,9 +119,9 @@ class BreakJunction:
 
     def model(self, context: Context) -> Model:
         """The config's own descriptor and regressor."""
-        chosen, ensemble = context.config.selections, self.options.ensemble
+        chosen, committee = context.config.selections, self.options.committee
         name = chosen["regressor"].name
-        return Model(name, chosen.get("descriptor"), chosen["regressor"], ensemble.members if ensemble else 1)
+        return Model(name, chosen.get("descriptor"), chosen["regressor"], committee.members if committee else 1)
 
     def fit(self, context: Context, fits: Fits, labels: data.Labels, acquired: Acquisition | None) -> list[Fitted]:
         """The config's model first, then its other split, its learning curve, and the models to compare with."""
@@ -184,7 +184,7 @@ class BreakJunction:
                     places.append((model.name, pull))
         if not tasks:
             return {one.plan.model.name: [] for one in (own, *others)}
-        result = context.ensemble("predictions", steps.predict, tasks, {}, items_depend_on=depend_on)
+        result = context.map("predictions", steps.predict, tasks, {}, items_depend_on=depend_on)
         return traces_of(production, places, result)
 
     def spectra(
@@ -214,21 +214,21 @@ class BreakJunction:
             | ({"learnt": taught.key} if taught is not None and hamiltonian == own else {})
             for name, hamiltonian in cases.items()
         ]
-        result = context.ensemble("spectra", steps.spectrum, tasks, depends_on, items_depend_on=items)
+        result = context.map("spectra", steps.spectrum, tasks, depends_on, items_depend_on=items)
         return [
             Spectrum.read(name, path, int(pull), snapshot)
             for name, path in zip(cases, result.paths, strict=True)
             if path is not None
         ]
 
-    def write_model(self, outcome: Outcome, domain: Path) -> None:
+    def write_model(self, study: CompletedStudy, domain: Path) -> None:
         """``model.json``, which ``sharvin predict`` reads."""
-        own = outcome.own
-        first = Frames(next(read_frames(path, [0])) for path in outcome.snapshots.pulls.trajectories.values())
-        test = outcome.error(own, "test")
-        learnt = np.concatenate([outcome.part(own, part).exact_G0 for part in ("train", "validation")])
+        own = study.own
+        first = Frames(next(read_frames(path, [0])) for path in study.snapshots.pulls.trajectories.values())
+        test = study.error(own, "test")
+        learnt = np.concatenate([study.part(own, part).exact_G0 for part in ("train", "validation")])
         write_fitted_model(
-            outcome.context.folder,
+            study.context.folder,
             descriptor=own.plan.model.descriptor,
             regressor=own.plan.model.regressor,
             models=own.models,
@@ -236,7 +236,7 @@ class BreakJunction:
             domain=domain,
             elements=first.species(),
             atoms=(min(map(len, first)), max(map(len, first))),
-            validation_mae_G0=outcome.error(own, "validation")["mae_G0"],
+            validation_mae_G0=study.error(own, "validation")["mae_G0"],
             held_out=HeldOutError(test["mae_G0"], test["pulls"], test["snapshots"], own.plan.by) if test["snapshots"] else None,
             conductances_G0=(float(learnt.min()), float(learnt.max())),
             periodic=sorted({periodic_across(frame) for frame in first}),

@@ -92,7 +92,7 @@ class WireSource:
 
 
 @dataclass(frozen=True)
-class LabelTask:
+class WireLabelTask:
     """A chunk of wires whose T(E) is computed at `energies`, in units of the hopping."""
 
     source: WireSource
@@ -101,7 +101,7 @@ class LabelTask:
     energies: tuple[float, ...]
 
 
-def label(task: LabelTask, path: Path) -> None:
+def label(task: WireLabelTask, path: Path) -> None:
     """T(E) of a chunk, its mean over the energies (the conductance in G0), and the concentrations where there are any.
 
     A wire that the solver refuses gets nan and a reason.
@@ -160,7 +160,7 @@ def read_labels(source: WireSource, paths: Sequence[Path | None], column: str = 
 
 
 @dataclass(frozen=True)
-class FitTask:
+class WireFitTask:
     """A regressor to fit to the first wires of a source that follow the test set."""
 
     label: str
@@ -172,7 +172,7 @@ class FitTask:
     validation: int
 
 
-def fit(task: FitTask, path: Path) -> None:
+def fit(task: WireFitTask, path: Path) -> None:
     """Fit and predict the test set; writes a folder with the model, learning curves, test predictions and times."""
     try:
         atomically(path, lambda folder: _fit(task, folder))
@@ -183,7 +183,7 @@ def fit(task: FitTask, path: Path) -> None:
         raise ItemError(f"case {task.label}: {reason}") from error
 
 
-def _fit(task: FitTask, folder: Path) -> None:
+def _fit(task: WireFitTask, folder: Path) -> None:
     targets = read_labels(task.source, task.labels)
     rows = np.flatnonzero(np.isfinite(targets))
     end, stop = task.test + task.training - task.validation, task.test + task.training

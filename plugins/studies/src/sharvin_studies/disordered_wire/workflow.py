@@ -103,9 +103,9 @@ class DisorderedWire:
         tasks, depends_on = [], []
         for wires in sets:
             for chunk in range(wires.source.chunks):
-                tasks.append(steps.LabelTask(wires.source, chunk, transport, wires.energies))
+                tasks.append(steps.WireLabelTask(wires.source, chunk, transport, wires.energies))
                 depends_on.append({**wires.source.identity(chunk), "energies": wires.energies})
-        result = context.ensemble(step, steps.label, tasks, context.identity("transport"), items_depend_on=depends_on)
+        result = context.map(step, steps.label, tasks, context.identity("transport"), items_depend_on=depends_on)
         labelled, begin = [], 0
         for wires in sets:
             labelled.append(replace(wires, paths=tuple(result.paths[begin : begin + wires.source.chunks])))
@@ -115,7 +115,7 @@ class DisorderedWire:
 
     def fit(self, context: Context, sets: Mapping[str, WireSet]) -> tuple[list[CaseFits], StepResult]:
         """All fits side by side, the longest first; equal ones are done once, and one of which nothing changed is kept."""
-        tasks: dict[str, tuple[float, steps.FitTask, dict[str, Any]]] = {}
+        tasks: dict[str, tuple[float, steps.WireFitTask, dict[str, Any]]] = {}
         names: dict[tuple[str, int], str] = {}
         for case in self.options.cases:
             chosen = context.config.variants["cases"][case.name]
@@ -127,10 +127,10 @@ class DisorderedWire:
                 validation = max(1, round(self.options.validation_fraction * number))
                 label = f"{case.name}, {number} training samples"
                 paths = wires.paths[: -(-(self.test + number) // steps.CHUNK)]
-                task = steps.FitTask(label, wires.source, chosen["regressor"], paths, self.test, number, validation)
+                task = steps.WireFitTask(label, wires.source, chosen["regressor"], paths, self.test, number, validation)
                 tasks.setdefault(digest, (float(number * np.prod(wires.shape)), task, depends_on))
         ordered = sorted(tasks, key=lambda digest: -tasks[digest][0])
-        done = context.ensemble(
+        done = context.map(
             "fits",
             steps.fit,
             [tasks[digest][1] for digest in ordered],
@@ -182,7 +182,7 @@ class DisorderedWire:
             streams = [source.identity(source.chunks - 1) for source in sources]
             depends_on.append({"fit": [fit_key, fit.folder.name], "case": fit.case.name, "streams": streams})
             keys.append(key)
-        predicted = context.ensemble("ensemble_predictions", steps.scan, tasks, {}, items_depend_on=depends_on)
+        predicted = context.map("ensemble_predictions", steps.scan, tasks, {}, items_depend_on=depends_on)
         scans = {key: Scan(tuple(exact[key]), self.options.ensemble.concentrations, {}) for key in sets}
         for fit, key, path in zip(cases, keys, predicted.paths, strict=True):
             if path is not None:

@@ -1,1 +1,1 @@
-"""A fitted model with its ensemble, recalibrated standard deviation and applicability domain."""
+"""A fitted model with its committee, recalibrated standard deviation and applicability domain."""

@@ -24,7 +24,7 @@ from sharvin.samples import Prediction, Samples
 from sharvin.store import read_json, write_json
 
 from sharvin_studies.fitted_model.applicability_domain import Domain
-from sharvin_studies.fitted_model.ensemble import combine
+from sharvin_studies.fitted_model.committee import combine
 from sharvin_studies.fitted_model.recalibration import Recalibration
 from sharvin_studies.predict.periodicity import Across
 
@@ -76,9 +76,9 @@ def write_fitted_model(
     descriptor, regressor : Selection
         What the model takes frames through; no descriptor where the regressor takes frames.
     models : sequence of Path
-        Folders of the regressors' ``save`` below the run folder: one, or the members of an ensemble.
+        Folders of the regressors' ``save`` below the run folder: one, or the members of a committee.
     recalibration : Recalibration or None
-        Of the standard deviation of an ensemble.
+        Of the standard deviation of a committee.
     domain : Path or None
         File of :meth:`sharvin_studies.fitted_model.applicability_domain.Domain.save` below the run folder.
     elements : sequence of str
@@ -137,7 +137,7 @@ class FittedModel:
     descriptor : Descriptor or None
         None where the regressors take frames.
     members : sequence of Regressor
-        One, or several that are averaged by :func:`sharvin_studies.fitted_model.ensemble.combine`.
+        One, or several that are averaged by :func:`sharvin_studies.fitted_model.committee.combine`.
     domain : Domain or None
         The training distribution.
     elements : tuple of str
@@ -147,7 +147,7 @@ class FittedModel:
     validation_mae_G0 : float or None
         Error in the validation set, which ended the training or chose its settings.
     recalibration : Recalibration, optional
-        Of the standard deviation of an ensemble.
+        Of the standard deviation of a committee.
     held_out : HeldOutError or None
         Error in the test set; None if the run does not state it.
     conductances_G0 : (float, float) or None

@@ -1,10 +1,10 @@
-r"""Standard deviations of an ensemble made as large as its errors.
+r"""Standard deviations of a committee made as large as its errors.
 
-Members of an ensemble agree more than they are right, because they share what none of them has learnt. A prediction states
+Members of a committee agree more than they are right, because they share what none of them has learnt. A prediction states
 
 .. math:: \sigma^2 = a^2 s^2 + b^2, \qquad a, b \ge 0,
 
-with s the standard deviation of :func:`sharvin_studies.fitted_model.ensemble.combine`: the scaling of Levi, Gispan, Giladi and
+with s the standard deviation of :func:`sharvin_studies.fitted_model.committee.combine`: the scaling of Levi, Gispan, Giladi and
 Fetaya, Sensors 22, 5540 (2022), with a floor b. Both are learnt from labelled snapshots that members held back, and from the
 error e of those members alone that did not learn from them. α and b maximise the likelihood of normal errors, with every pull of
 the same weight w, shared by its snapshots,
@@ -22,7 +22,7 @@ errors r are:
 .. math:: s_i^2 = \frac{M-1}{M} \, \frac{\sum_j w_j e_j^2}{\sum_j w_j r_j^2} \, q_i^2,
 
 with :math:`r_j^2` the mean square of those members' errors, and the first factor as s² is the mean over M. Where fewer than two
-members learnt from a snapshot, :math:`q_i^2` is the average over the others; in ensembles of two there are no others, and
+members learnt from a snapshot, :math:`q_i^2` is the average over the others; in committees of two there are no others, and
 α = 0. A prediction is as uncertain as the members disagree about it, and as those were wrong that had not learnt:
 :math:`a^2 = 1 + \alpha^2`. For α = 0 this is the variance of CV+, which makes its intervals of predictions of members plus or
 minus errors of samples that they held back (Barber, Candès, Ramdas and Tibshirani, Ann. Stat. 49, 486 (2021)). Two things are

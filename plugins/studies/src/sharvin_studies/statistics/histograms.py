@@ -307,7 +307,7 @@ def plateau_lengths(
 
 
 def bootstrap(traces_G0: Sequence[ArrayLike], edges: Array, rng: np.random.Generator, resamples: int = 1000) -> NDArray[np.int64]:
-    """Resample whole traces with replacement; the histogram counts of every resampled ensemble, int64[resamples, n_bins].
+    """Resample whole traces with replacement; the histogram counts of every resample, int64[resamples, n_bins].
 
     Parameters
     ----------

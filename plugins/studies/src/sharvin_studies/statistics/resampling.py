@@ -18,7 +18,7 @@ LEVEL = 0.95
 
 
 def bootstrap_weights(members: int, rng: np.random.Generator, resamples: int) -> NDArray[np.int64]:
-    """How often each of `members` traces occurs in every resampled ensemble, int64[resamples, members].
+    """How often each of `members` traces occurs in every resample, int64[resamples, members].
 
     `rng` is left as it was: as many members have the same resamples whenever they are drawn.
     """

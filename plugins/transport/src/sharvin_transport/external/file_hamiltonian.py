@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sharvin.devices.two_terminal_file import Device
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
-from sharvin.two_terminal import BlochHamiltonian, Sample, TwoTerminal
+from sharvin.two_terminal import BlochHamiltonian, TwoTerminal, WeightedDevice
 
 
 class FileHamiltonian(ABC):
@@ -42,7 +42,7 @@ class FileHamiltonian(ABC):
         """Number of devices in the file."""
         return len(self.stored_atoms())
 
-    def two_terminals(self, junction: Junction) -> Sequence[Sample]:
+    def two_terminals(self, junction: Junction) -> Sequence[WeightedDevice]:
         """Weight and device of each k-point of the stored device with the junction's atoms.
 
         Raises
@@ -52,7 +52,7 @@ class FileHamiltonian(ABC):
         ItemError
             If the file has such devices, but at other positions.
         """
-        return self.device(self._number(junction.atoms)).samples
+        return self.device(self._number(junction.atoms)).at_k
 
     def two_terminal(self, junction: Junction) -> TwoTerminal:
         """The stored device with the junction's atoms.
@@ -62,12 +62,10 @@ class FileHamiltonian(ABC):
         InputError
             If the file has no such device, or several k-points of it.
         """
-        samples = self.two_terminals(junction)
-        if len(samples) > 1:
-            raise InputError(
-                f"{self.path} holds {len(samples)} k-points of this device; use two_terminals and average over them."
-            )
-        return samples[0][1]
+        at_k = self.two_terminals(junction)
+        if len(at_k) > 1:
+            raise InputError(f"{self.path} holds {len(at_k)} k-points of this device; use two_terminals and average over them.")
+        return at_k[0][1]
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Largest distance in Å of two atoms that couple, in the first stored device of these elements.
@@ -82,7 +80,7 @@ class FileHamiltonian(ABC):
             if atoms is None or not wanted <= set(atoms.numbers.tolist()):
                 continue
             device = self.device(number)
-            return max(self._reach(system, atoms) for _, system in device.samples)
+            return max(self._reach(system, atoms) for _, system in device.at_k)
         raise InputError(f"{self.path} has no device with the atoms of these elements; it must name its atoms.")
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:

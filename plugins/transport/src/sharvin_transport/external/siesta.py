@@ -91,8 +91,8 @@ class Siesta(FileHamiltonian):
                     "has no couplings between cells; use 1 there."
                 )
         ends = [self._end(self._left, "left", -1), self._end(self._right, "right", 1)]
-        samples = [(float(weight), self._system(ends, k)) for k, weight in zip(self.k_points, self.k_weights, strict=True)]
-        return Device(samples, self._atoms)
+        at_k = [(float(weight), self._system(ends, k)) for k, weight in zip(self.k_points, self.k_weights, strict=True)]
+        return Device(at_k, self._atoms)
 
     def _end(self, electrode: SiestaFile, side: str, sign: int) -> tuple[Integers, Integers]:
         """The electrode's atoms in the device, and the transverse cell that each lies in, int64[n, 2]."""

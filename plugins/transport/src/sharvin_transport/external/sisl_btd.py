@@ -59,7 +59,7 @@ class SislTransport:
         for row, system in enumerate(two_terminals(systems)):
             green = self._green(system)
             for column, energy in enumerate(energies):
-                absolute = float(energy + system.fermi_energy)
+                absolute = float(energy + system.fermi_energy_eV)
                 for lead, direction, electrode in zip((system.left, system.right), "-+", green.elecs, strict=True):
                     if (lead.key, direction, absolute) not in self._checked:
                         _check_self_energy(lead, direction, electrode, absolute, self.options.eta_eV)

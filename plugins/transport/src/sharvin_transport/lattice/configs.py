@@ -16,7 +16,7 @@ class SquareLatticeOptions(Options):
     """Sites W across the wire."""
 
     hopping: PositiveFloat = 1.0
-    """Hopping t; neighbours couple by −t. All energies here, and those of T(E), are in its unit."""
+    """Hopping t in eV; neighbours couple by −t. All energies here are in eV; with the default they are those in units of t."""
 
     disorder: Literal["I", "II", "III", "IV", "values", "file"] = "II"
     """`I`: every site uniform in a box. `II`, `III`, `IV`: impurities of one, two or three equally likely energies.

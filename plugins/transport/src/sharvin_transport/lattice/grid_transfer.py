@@ -56,7 +56,7 @@ class GridTransfer:
         self.options = options
 
     def transmission(self, systems: Systems, energies_eV: NDArray[np.float64]) -> NDArray[np.float64]:
-        """T(E), float64[n_wires, n_energies]; energies are absolute and in the unit of the wires' t.
+        """T(E), float64[n_wires, n_energies]; energies are absolute, as the wires' Fermi energy is 0.
 
         Parameters
         ----------

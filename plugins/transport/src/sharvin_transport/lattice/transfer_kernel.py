@@ -23,7 +23,7 @@ WHOLE, DOUBTFUL, STRONG, AGREEMENT = 64, 1e-9, 10.0, 1e-3
 """Most slices at a time; transmissions and scatterers for which T is computed twice, and how well the two must agree."""
 
 
-class Lead(NamedTuple):
+class GridLead(NamedTuple):
     """Transverse modes of both leads at one energy, as in :class:`sharvin_transport.lattice.grid_transfer.TransverseModes`.
 
     Parameters
@@ -38,7 +38,7 @@ class Lead(NamedTuple):
     velocities: Array
 
 
-class Workspace(NamedTuple):
+class TransferWorkspace(NamedTuple):
     """Arrays that are written anew for every wire and energy.
 
     Parameters
@@ -60,12 +60,12 @@ class Workspace(NamedTuple):
 
 
 @njit(nogil=True, error_model="numpy")
-def workspace(width: int) -> Workspace:
+def workspace(width: int) -> TransferWorkspace:
     """Working space for wires of some width; rows are padded to whole vectors where vectors are used."""
     stride = -(-width // LANES) * LANES if width >= NARROW else width
     inside = np.zeros(stride)
     inside[:width] = 1.0
-    return Workspace(np.zeros((6, 2, width, stride)), np.zeros((2, LANES, stride)), np.zeros((WHOLE, stride)), inside)
+    return TransferWorkspace(np.zeros((6, 2, width, stride)), np.zeros((2, LANES, stride)), np.zeros((WHOLE, stride)), inside)
 
 
 @njit(fastmath={"contract"}, nogil=True, error_model="numpy")
@@ -73,7 +73,7 @@ def propagate(onsite: Array, energy: float, inner: Array, outer: Array, levels: 
     """ψ_{n−1} = (ε_n − E − hops) ψ_n − ψ_{n+1} for all slices n of `onsite`, the last one first.
 
     ψ_n of the last slice is in `inner` and ψ_{n+1} in `outer`. The two take turns: after an odd number of slices the newest
-    wave functions are in `outer`. ``levels`` and ``inside`` are those of :class:`Workspace`.
+    wave functions are in `outer`. ``levels`` and ``inside`` are those of :class:`TransferWorkspace`.
     """
     steps, width, stride = len(onsite), inner.shape[1], inner.shape[2]
     if width >= NARROW:
@@ -185,7 +185,7 @@ def next_stride(stride: int, error: float, tolerance: float) -> int:
 
 
 @njit(nogil=True, error_model="numpy")
-def begin(psi: Array, outer: Array, spectral: Array, lead: Lead) -> None:
+def begin(psi: Array, outer: Array, spectral: Array, lead: GridLead) -> None:
     """Outgoing waves of the right lead on its last common slice, ψ_L = V, and the next one, ψ_{L+1} = V λ."""
     width, modes, factors = psi.shape[1], lead.modes, lead.factors
     for c in range(width):
@@ -228,7 +228,7 @@ def next_attempt(steps: int, probing: bool) -> tuple[int, bool]:
 
 
 @njit(nogil=True, error_model="numpy")
-def load(psi: Array, outer: Array, spectral: Array, ratio: Array, fresh: bool, lead: Lead) -> None:
+def load(psi: Array, outer: Array, spectral: Array, ratio: Array, fresh: bool, lead: GridLead) -> None:
     """Wave functions from which the recursion sets out, and the B of their flux."""
     if fresh:
         begin(psi, outer, spectral, lead)
@@ -238,7 +238,7 @@ def load(psi: Array, outer: Array, spectral: Array, ratio: Array, fresh: bool, l
 
 
 @njit(nogil=True, error_model="numpy")
-def arrive(inner: Array, outer: Array, first: Array, behind: Array, lead: Lead, panel: Array) -> float:
+def arrive(inner: Array, outer: Array, first: Array, behind: Array, lead: GridLead, panel: Array) -> float:
     """Solve for the incoming modes into `inner`, from ψ_0 in it and ψ_1 in `outer`; returns the asymmetry of the reflection."""
     to_modes(outer, lead.modes, first)
     to_modes(inner, lead.modes, behind)
@@ -251,7 +251,9 @@ def arrive(inner: Array, outer: Array, first: Array, behind: Array, lead: Lead, 
 
 
 @njit(nogil=True, error_model="numpy")
-def transmit(onsite: Array, energy: float, lead: Lead, work: Workspace, tolerance: float, cap: int) -> tuple[float, float]:
+def transmit(
+    onsite: Array, energy: float, lead: GridLead, work: TransferWorkspace, tolerance: float, cap: int
+) -> tuple[float, float]:
     """T of one wire at one energy (both in t) with at most `cap` slices at a time, and the largest asymmetry on the way."""
     length, width = onsite.shape
     waves, panel = work.waves, work.panel
@@ -295,7 +297,9 @@ def strongest(onsite: Array, energy: float) -> float:
 
 
 @njit(nogil=True, error_model="numpy")
-def transmit_surely(onsite: Array, energy: float, lead: Lead, work: Workspace, tolerance: float) -> tuple[float, float]:
+def transmit_surely(
+    onsite: Array, energy: float, lead: GridLead, work: TransferWorkspace, tolerance: float
+) -> tuple[float, float]:
     """T and its relative error; a small T is confirmed in smaller steps, as it may hang on small elements of B."""
     value, error, cap = 0.0, 0.0, WHOLE
     while True:  # one place that calls it: the compiler copies it into each
@@ -328,5 +332,5 @@ def transmit_range(
         if np.all(leads.velocities[e] == 0.0):
             out[pair], errors[pair] = 0.0, 0.0
             continue
-        lead = Lead(modes, leads.factors[e], leads.velocities[e])
+        lead = GridLead(modes, leads.factors[e], leads.velocities[e])
         out[pair], errors[pair] = transmit_surely(onsite[wire], energies[e], lead, work, tolerance)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sharvin.errors import InputError, ItemError
 from sharvin.runs.cache import ContentCache, most_recent
-from sharvin.two_terminal import Lead, Sample, TwoTerminal
+from sharvin.two_terminal import Lead, TwoTerminal, WeightedDevice
 
 from sharvin_transport.leads.transverse import fold
 from sharvin_transport.neutrality.contour import (
@@ -138,7 +138,7 @@ class LocalNeutrality:
 
     def shifts(
         self,
-        samples: Sequence[Sample],
+        at_k: Sequence[WeightedDevice],
         names: list[str],
         electrons: Floats,
         atom: NDArray[np.int64],
@@ -149,7 +149,7 @@ class LocalNeutrality:
 
         Parameters
         ----------
-        samples : sequence of (float, TwoTerminal)
+        at_k : sequence of (float, TwoTerminal)
             Weight and device of each transverse k-point, of k and −k one; without shifts, the Fermi energy that of
             :meth:`fermi_energy`.
         names : list of str
@@ -167,9 +167,9 @@ class LocalNeutrality:
         ItemError
             If they do not converge.
         """
-        contour = Contour.semicircle(bottom_eV, samples[0][1].fermi_energy, self.points)
-        opened = [self._opened(system, atom, contour) for _, system in samples]
-        device = opened[0] if len(opened) == 1 else SampledDevice(tuple(weight for weight, _ in samples), tuple(opened))
+        contour = Contour.semicircle(bottom_eV, at_k[0][1].fermi_energy_eV, self.points)
+        opened = [self._opened(system, atom, contour) for _, system in at_k]
+        device = opened[0] if len(opened) == 1 else SampledDevice(tuple(weight for weight, _ in at_k), tuple(opened))
         return self._solve(device, names, electrons, start)
 
     def _opened(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour) -> Populated:

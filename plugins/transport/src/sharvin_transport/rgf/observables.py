@@ -63,7 +63,7 @@ def observables(
         raise InputError(f"observables are of one system at a time, not of a batch of {number_of_systems([system])} wires.")
     device = ScatteringDevice.of(next(two_terminals([system])))
     energies = np.atleast_1d(np.asarray(energies_eV, dtype=np.float64))
-    absolute = [float(energy) + device.system.fermi_energy for energy in energies]
+    absolute = [float(energy) + device.system.fermi_energy_eV for energy in energies]
     found = [device.at(energy, surfaces, lead_couplings, wave_functions) for energy in absolute]
     most = max((len(one.eigenchannels) for one in found), default=0)
     waves = None

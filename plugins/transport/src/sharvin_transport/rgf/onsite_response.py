@@ -73,7 +73,7 @@ class OnsiteResponse:
         """
         if np.iscomplexobj(system.H.data) or np.iscomplexobj(system.S.data):
             raise InputError("the response to on-site shifts is that of real Hamiltonians; use Γ alone and no magnetic field.")
-        interior, energy = Interior.of(system), system.fermi_energy
+        interior, energy = Interior.of(system), system.fermi_energy_eV
         if interior.bounds[-1] != system.size:
             atom = atom[system.left.size : system.size - system.right.size]
         couplings = (interior.left, interior.right)

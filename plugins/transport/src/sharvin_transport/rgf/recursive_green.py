@@ -77,7 +77,7 @@ class RecursiveGreen:
         start = 0
         for portion in portions(two_terminals(systems)):
             rows = slice(start, start + len(portion))
-            absolute = energies + np.array([[system.fermi_energy] for system in portion])
+            absolute = energies + np.array([[system.fermi_energy_eV] for system in portion])
             if self._batches is not None:
                 out[rows] = self._batches.transmission(portion, absolute, self.surfaces)
             else:

@@ -23,7 +23,7 @@ from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.protocols import Reference
-from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Sample, TwoTerminal
+from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, TwoTerminal, WeightedDevice
 
 from sharvin_transport.neutrality.local import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
@@ -36,7 +36,7 @@ from sharvin_transport.slater_koster.pairs import merge_images
 from sharvin_transport.slater_koster.skf import load_skf
 from sharvin_transport.slater_koster.table_leads import TableLeads, phases
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
-from sharvin_transport.slater_koster.tables import Table, load_table
+from sharvin_transport.slater_koster.tables import TwoCentreTable, load_table
 from sharvin_transport.slater_koster.too_close import check_positive, check_spheres
 from sharvin_transport.spin import warn_of_magnetism
 
@@ -59,7 +59,7 @@ class SlaterKoster:
 
     def __init__(self, options: SlaterKosterOptions) -> None:
         self.options = options
-        self.table: Table = _table(options)
+        self.table: TwoCentreTable = _table(options)
         self._orbitals = TableOrbitals(self.table)
         self._leads = TableLeads(self._orbitals, *monkhorst_pack(*options.k_points), options.smearing_K)
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
@@ -110,15 +110,15 @@ class SlaterKoster:
         a result depends, within the tolerance, on where its series began. Predicted shifts need no series.
         """
         self._check_one_k_point()
-        for samples in self.two_terminals_series(junctions):
-            yield samples if isinstance(samples, Exception) else samples[0][1]
+        for at_k in self.two_terminals_series(junctions):
+            yield at_k if isinstance(at_k, Exception) else at_k[0][1]
 
     @property
     def sampled(self) -> bool:
         """Whether `k_points` asks for more than Γ."""
         return len(self.k_weights) > 1
 
-    def two_terminals(self, junction: Junction) -> list[Sample]:
+    def two_terminals(self, junction: Junction) -> list[WeightedDevice]:
         """Weight and device of each transverse k-point, of k and −k one.
 
         Raises
@@ -130,18 +130,18 @@ class SlaterKoster:
         """
         if self.options.charge_neutrality == "predicted":
             return self._devices_of(junction, self.learnt(junction))[0]
-        samples, inside = self._devices_of(junction)
-        return samples if self.options.charge_neutrality == "none" else self._neutral(samples, junction, inside, None)[0]
+        at_k, inside = self._devices_of(junction)
+        return at_k if self.options.charge_neutrality == "none" else self._neutral(at_k, junction, inside, None)[0]
 
-    def two_terminals_series(self, junctions: Iterable[Junction]) -> Iterator[Sequence[Sample] | InputError | ItemError]:
+    def two_terminals_series(self, junctions: Iterable[Junction]) -> Iterator[Sequence[WeightedDevice] | InputError | ItemError]:
         """The k-points of :meth:`two_terminals` of similar geometries, in a series as :meth:`two_terminal_series`."""
         if self.options.charge_neutrality == "local":
             for reference in self.references(junctions):
-                yield reference.samples if isinstance(reference, Reference) else reference
+                yield reference.at_k if isinstance(reference, Reference) else reference
             return
         for junction in junctions:
             try:
-                result: Sequence[Sample] | InputError | ItemError = self.two_terminals(junction)
+                result: Sequence[WeightedDevice] | InputError | ItemError = self.two_terminals(junction)
             except (InputError, ItemError) as error:
                 result = error
             yield result
@@ -170,9 +170,9 @@ class SlaterKoster:
         shifts: Shifts | None = None
         for junction in junctions:
             try:
-                samples, inside = self._devices_of(junction)
-                samples, shifts = self._neutral(samples, junction, inside, shifts)
-                result: Reference | InputError | ItemError = Reference(samples[0][1], shifts.values, samples)
+                at_k, inside = self._devices_of(junction)
+                at_k, shifts = self._neutral(at_k, junction, inside, shifts)
+                result: Reference | InputError | ItemError = Reference(at_k[0][1], shifts.values, at_k)
             except (InputError, ItemError) as error:
                 shifts, result = None, error
             yield result
@@ -231,8 +231,8 @@ class SlaterKoster:
     def _device_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[TwoTerminal, NDArray[np.int64]]:
         """The device at Γ, without shifts or with given ones, and the atoms between the principal layers in its order."""
         self._check_one_k_point()
-        samples, inside = self._devices_of(junction, shifts)
-        return samples[0][1], inside
+        at_k, inside = self._devices_of(junction, shifts)
+        return at_k[0][1], inside
 
     def _check_periodic(self, atoms: Atoms) -> None:
         for axis, divisions in enumerate(self.options.k_points):
@@ -242,7 +242,7 @@ class SlaterKoster:
                     "is not periodic; use 1 there, or make the structure periodic."
                 )
 
-    def _devices_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[list[Sample], NDArray[np.int64]]:
+    def _devices_of(self, junction: Junction, shifts: Floats | None = None) -> tuple[list[WeightedDevice], NDArray[np.int64]]:
         """The device at each k-point, and the atoms between the principal layers in its order."""
         self._check_periodic(junction.atoms)
         warn_of_magnetism(junction.atoms.numbers, "slater_koster")
@@ -265,18 +265,18 @@ class SlaterKoster:
         return list(zip(map(float, self.k_weights), systems, strict=True)), placed.inside
 
     def _neutral(
-        self, samples: Sequence[Sample], junction: Junction, inside: NDArray[np.int64], start: Shifts | None
-    ) -> tuple[list[Sample], Shifts]:
+        self, at_k: Sequence[WeightedDevice], junction: Junction, inside: NDArray[np.int64], start: Shifts | None
+    ) -> tuple[list[WeightedDevice], Shifts]:
         """The device with neutral atoms; shifts are kept in the order of the atoms in the snapshot, not in the device."""
         if len(inside) == 0:
-            return list(samples), Shifts.none()
-        ordered, atom = self._shifted_atoms(samples[0][1], junction, inside)
+            return list(at_k), Shifts.none()
+        ordered, atom = self._shifted_atoms(at_k[0][1], junction, inside)
         numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)
         electrons = self._orbitals.electrons(numbers[ordered])
-        bottom = self._bottom([system.left for _, system in samples], numbers)
+        bottom = self._bottom([system.left for _, system in at_k], numbers)
         names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
-        shifts = self._neutrality.shifts(samples, names, electrons, atom, bottom, start)
-        return [(weight, shifted(system, atom, shifts.values)) for weight, system in samples], shifts
+        shifts = self._neutrality.shifts(at_k, names, electrons, atom, bottom, start)
+        return [(weight, shifted(system, atom, shifts.values)) for weight, system in at_k], shifts
 
     def _shifted_atoms(
         self, system: TwoTerminal, junction: Junction, inside: NDArray[np.int64]
@@ -304,7 +304,7 @@ class SlaterKoster:
         atom = np.repeat(np.arange(len(numbers)), self._orbitals.count(numbers))
         guess = self._leads.fermi_energy(electrode)
         bottom = self._bottom(lead.at_k, np.asarray(atoms.numbers, dtype=np.int64))
-        return self._neutrality.fermi_energy(lead.samples, self._orbitals.electrons(numbers), atom, guess, bottom)
+        return self._neutrality.fermi_energy(lead.weighted, self._orbitals.electrons(numbers), atom, guess, bottom)
 
     def _bottom(self, leads: Sequence[Lead], numbers: NDArray[np.int64]) -> float:
         """Where the contour of a device of these elements begins."""
@@ -369,7 +369,7 @@ def surroundings(junction: Junction) -> Surroundings:
     return Surroundings(np.asarray(atoms.numbers, dtype=np.int64), positions, atoms.cell.array, atoms.pbc, inside)
 
 
-def _table(options: SlaterKosterOptions) -> Table:
+def _table(options: SlaterKosterOptions) -> TwoCentreTable:
     if (files := options.skf_files()) is not None:
         return load_skf(options.table_name, tuple(sorted(files.items())), options.tail_eV)
     return load_table(TABLES.get(options.table_name, Path(options.table_name)), options.table_name, options.tail_eV)

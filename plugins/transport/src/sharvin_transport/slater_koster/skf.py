@@ -26,7 +26,7 @@ from scipy.interpolate import CubicSpline
 from sharvin.errors import InputError
 
 from sharvin_transport.slater_koster.skf_file import COLUMNS, SkfFile, read_skf
-from sharvin_transport.slater_koster.tables import CHANNELS, KEPT_TABLES, Table
+from sharvin_transport.slater_koster.tables import CHANNELS, KEPT_TABLES, TwoCentreTable
 
 Floats = NDArray[np.float64]
 Value = TypeVar("Value")
@@ -41,7 +41,7 @@ CONTRADICTION = (0.01, 3e-4)
 """Largest difference of A-B from B-A beyond 0.8 Å: a part of the value, plus a number (hartree for H)."""
 
 
-class SkfTable(Table):
+class SkfTable(TwoCentreTable):
     """Two-centre integrals of a set of `.skf` files.
 
     An element has the shells that its own file has occupations or integrals for (:meth:`SkfFile.has_shell`).

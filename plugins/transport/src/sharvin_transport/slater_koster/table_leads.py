@@ -26,13 +26,13 @@ KEPT_ELECTRODES = 16
 class SampledLead:
     """Weight and lead of each transverse k-point, and the valence electrons of a principal layer."""
 
-    samples: tuple[tuple[float, Lead], ...]
+    weighted: tuple[tuple[float, Lead], ...]
     electrons: float
 
     @property
     def at_k(self) -> list[Lead]:
         """The lead at each k-point."""
-        return [lead for _, lead in self.samples]
+        return [lead for _, lead in self.weighted]
 
 
 class TableLeads:
@@ -71,8 +71,8 @@ class TableLeads:
                     "a principal layer couples beyond its neighbours; it must be thicker than the Hamiltonian's range."
                 )
             leads = [self._at(electrode, bloch, k) for k in self.k_points]
-            samples = tuple(zip(map(float, self.weights), leads, strict=True))
-            self._leads[electrode.key] = SampledLead(samples, bloch.electrons)
+            weighted = tuple(zip(map(float, self.weights), leads, strict=True))
+            self._leads[electrode.key] = SampledLead(weighted, bloch.electrons)
         return self._leads[electrode.key]
 
     def fermi_energy(self, electrode: Electrode) -> float:
@@ -85,7 +85,7 @@ class TableLeads:
             key = hashlib.blake2b(content, digest_size=20).hexdigest()
 
             def compute() -> dict[str, Floats]:
-                return {"fermi_energy_eV": np.array(sampled_fermi_energy(lead.samples, lead.electrons, self.smearing_K))}
+                return {"fermi_energy_eV": np.array(sampled_fermi_energy(lead.weighted, lead.electrons, self.smearing_K))}
 
             self._filled[electrode.key] = float(self._fermi_energies.get_or_compute(key, compute)["fermi_energy_eV"])
         return self._filled[electrode.key]

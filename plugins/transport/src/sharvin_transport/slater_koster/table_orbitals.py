@@ -10,7 +10,7 @@ from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
 from sharvin.two_terminal import BlochHamiltonian
 
 from sharvin_transport.slater_koster.device_matrix import present_orbitals
-from sharvin_transport.slater_koster.tables import Table
+from sharvin_transport.slater_koster.tables import TwoCentreTable
 from sharvin_transport.slater_koster.too_close import check_positive, check_spheres
 from sharvin_transport.slater_koster.two_centre import Directions
 
@@ -22,10 +22,10 @@ class TableOrbitals:
 
     Parameters
     ----------
-    table : Table
+    table : TwoCentreTable
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: TwoCentreTable) -> None:
         self.table = table
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:

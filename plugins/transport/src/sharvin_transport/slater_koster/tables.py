@@ -44,7 +44,7 @@ KEPT_TABLES = 8
 _FARTHEST_A = 25.0
 
 
-class Table(ABC):
+class TwoCentreTable(ABC):
     """Two-centre parameters of a set of elements.
 
     Attributes
@@ -134,7 +134,7 @@ class Table(ABC):
         return self.__dict__.setdefault("_cutoff_by_pair", {})  # type: ignore[no-any-return]
 
 
-class PairTable(Table):
+class PairTable(TwoCentreTable):
     """PTBP form: parameters for every ordered pair of elements, constant on-site energies."""
 
     def __init__(self, name: str, data: dict[str, Any], tail_eV: float) -> None:
@@ -177,7 +177,7 @@ class PairTable(Table):
         return np.broadcast_to(self._onsite[z], (len(density), 3)).copy()
 
 
-class DensityTable(Table):
+class DensityTable(TwoCentreTable):
     """NRL form: parameters for single elements, on-site energies that depend on the neighbourhood."""
 
     def __init__(self, name: str, data: dict[str, Any], tail_eV: float) -> None:
@@ -222,7 +222,7 @@ class DensityTable(Table):
 
 
 @lru_cache(maxsize=KEPT_TABLES)
-def load_table(path: Path, name: str, tail_eV: float) -> Table:
+def load_table(path: Path, name: str, tail_eV: float) -> TwoCentreTable:
     """The table of a JSON file.
 
     Raises

@@ -17,7 +17,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from rich.console import Console
-from sharvin.devices.brillouin import averaged_observables, averaged_transmission, samples_of_junction
+from sharvin.devices.brillouin import averaged_observables, averaged_transmission, devices_at_k
 from sharvin.devices.device_checks import check_device
 from sharvin.devices.lead_channels import check_leads_conduct
 from sharvin.errors import InputError, PhysicsWarning, SharvinError
@@ -27,7 +27,7 @@ from sharvin.protocols import TransportSolver
 from sharvin.runs import cache, compiled
 from sharvin.runs.atomic import require_writable
 from sharvin.runs.progress import progress_bar
-from sharvin.two_terminal import Sample
+from sharvin.two_terminal import WeightedDevice
 
 from sharvin_transport.transmission.conditions import Conditions, parse_energies
 from sharvin_transport.transmission.output import Output
@@ -66,7 +66,7 @@ def transmission_of_file(request: TransmissionRequest) -> None:
     if not results.numbers:
         raise _why_nothing(request.file, results.failed)
     if not np.any(results.rows):
-        for _, system in results.first_samples:
+        for _, system in results.first_at_k:
             check_leads_conduct(system, grid)
     _write(Output(console, prefix, request.file.name, results.numbers, request.scale), results, grid, conditions)
 
@@ -80,7 +80,7 @@ def _results(request: TransmissionRequest, parts: ChosenParts, grid: Floats, con
         for number, prepare in sources:
             try:
                 frame = prepare()
-                for _, system in frame.device.samples:
+                for _, system in frame.device.at_k:
                     check_device(system)
                 _say_first(results, request, parts, frame, console)
                 results.add(frame, *_computed(frame, parts.solver, grid, request.observables, pieces, advance))
@@ -123,13 +123,13 @@ class _Results:
         self.observed: list[Observables] = []
         self.structures: list[Atoms] = []
         self.failed: dict[int, SharvinError] = {}
-        self.first_samples: Sequence[Sample] = ()
+        self.first_at_k: Sequence[WeightedDevice] = ()
         self.said: set[str] = set()
 
     def add(self, frame: PreparedFrame, row: Floats, observed: Observables | None) -> None:
         self.numbers.append(frame.number)
         self.rows.append(row)
-        self.first_samples = self.first_samples or frame.device.samples
+        self.first_at_k = self.first_at_k or frame.device.at_k
         if observed is not None:
             assert frame.device.atoms is not None
             self.observed.append(observed)
@@ -140,24 +140,24 @@ def _computed(
     frame: PreparedFrame, solver: Any, grid: Floats, observables: bool, pieces: int, advance: Callable[[int], None]
 ) -> tuple[Floats, Observables | None]:
     """T(E) of a frame, float64[n_energies], and its observables if they are wanted."""
-    samples = frame.device.samples
+    at_k = frame.device.at_k
     if observables:
-        if samples[0][1].atom is None or frame.device.atoms is None:
+        if at_k[0][1].atom is None or frame.device.atoms is None:
             raise InputError("the Hamiltonian does not say which atoms its orbitals belong to, so there are no --observables.")
-        seen = averaged_observables(solver, samples, grid)
+        seen = averaged_observables(solver, at_k, grid)
         advance(pieces)
         return seen.transmission, seen
     rows = []
     for part in np.array_split(grid, pieces):
         try:
-            rows.append(averaged_transmission(solver, samples, part))
+            rows.append(averaged_transmission(solver, at_k, part))
         except SharvinError:
-            rows.append(np.array([_beside_band_edge(solver, samples, float(energy)) for energy in part]))
+            rows.append(np.array([_beside_band_edge(solver, at_k, float(energy)) for energy in part]))
         advance(1)
     return np.concatenate(rows), None
 
 
-def _beside_band_edge(solver: TransportSolver, samples: Sequence[Sample], energy_eV: float) -> float:
+def _beside_band_edge(solver: TransportSolver, at_k: Sequence[WeightedDevice], energy_eV: float) -> float:
     """T at one energy, or right beside it where the energy lies on a band edge of a lead; that is said.
 
     Raises
@@ -168,7 +168,7 @@ def _beside_band_edge(solver: TransportSolver, samples: Sequence[Sample], energy
     first: SharvinError | None = None
     for shift in (0.0, BESIDE_EV, -BESIDE_EV):
         try:
-            T = float(averaged_transmission(solver, samples, np.array([energy_eV + shift]))[0])
+            T = float(averaged_transmission(solver, at_k, np.array([energy_eV + shift]))[0])
         except SharvinError as error:
             first = first or error
             continue
@@ -195,8 +195,8 @@ def _say_first(
     imperfect = frame.junction.imperfection() if frame.junction is not None else None
     if imperfect and frame.junction is not None and "imperfect" not in results.said:
         results.said.add("imperfect")
-        mean = float(averaged_transmission(parts.solver, frame.device.samples, np.zeros(1))[0])
-        single = samples_of_junction(parts.hamiltonian, frame.junction.as_given())
+        mean = float(averaged_transmission(parts.solver, frame.device.at_k, np.zeros(1))[0])
+        single = devices_at_k(parts.hamiltonian, frame.junction.as_given())
         other = float(averaged_transmission(parts.solver, single, np.zeros(1))[0])
         warnings.warn(
             f"frame {frame.number}: {imperfect} T(E_F) is {mean:.5g} with the mean and {other:.5g} with leads that repeat the "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ase import Atoms
-from sharvin.devices.brillouin import samples_of_junction
+from sharvin.devices.brillouin import devices_at_k
 from sharvin.devices.two_terminal_file import Device
 from sharvin.errors import InputError
 from sharvin.files.frame_numbers import chosen_range, no_such_frame, parsed_index
@@ -52,4 +52,4 @@ def _stored_frame(parts: ChosenParts, number: int) -> PreparedFrame:
 def _frame(parts: ChosenParts, number: int, atoms: Atoms, lead_layers: int | None) -> PreparedFrame:
     atoms.pbc[2] = False  # the leads continue the wire along z; POSCAR and LAMMPS data cannot say so
     junction = Junction.detect(atoms, parts.hamiltonian.range_A(atoms.numbers), lead_layers)
-    return PreparedFrame(number, Device(samples_of_junction(parts.hamiltonian, junction), junction.atoms), junction)
+    return PreparedFrame(number, Device(devices_at_k(parts.hamiltonian, junction), junction.atoms), junction)

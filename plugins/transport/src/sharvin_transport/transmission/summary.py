@@ -17,7 +17,7 @@ from sharvin.electrodes.electrode import Electrode
 from sharvin.errors import PhysicsWarning, SharvinError
 from sharvin.junction import Junction
 from sharvin.runs.returned_values import transmission_of
-from sharvin.two_terminal import Lead, Sample, TwoTerminal
+from sharvin.two_terminal import Lead, TwoTerminal, WeightedDevice
 
 if TYPE_CHECKING:
     from sharvin_transport.transmission.request import ChosenParts
@@ -36,8 +36,8 @@ def print_summary(console: Console, file: Path, frame: PreparedFrame, parts: Cho
         rows.append(("atoms", f"{len(atoms)}: {_formula(atoms.get_chemical_symbols())}"))
     if frame.junction is not None:
         rows += _of_junction(frame.junction)
-    rows += _of_parts(frame.device.samples, parts)
-    rows.append(("channels", _channels(frame.device.samples, parts.solver)))
+    rows += _of_parts(frame.device.at_k, parts)
+    rows.append(("channels", _channels(frame.device.at_k, parts.solver)))
     table = Table.grid(padding=(0, 2))
     for row in rows:
         table.add_row(*row)
@@ -66,7 +66,7 @@ def warn_of_coarse_sampling(junction: Junction, parts: ChosenParts) -> None:
     if narrow:
         remedy = f"give --k-points {advised[0]}x{advised[1]}"
         if "k_points" not in type(parts.options).model_fields:
-            remedy = f"the Hamiltonian {parts.name} samples none, so take a wider cell"
+            remedy = f"the Hamiltonian {parts.name} at_k none, so take a wider cell"
         warnings.warn(
             f"the periodic cell is small: {' and '.join(narrow)}. The copies of the contact interfere, and T depends on it: "
             f"{remedy}.",
@@ -114,35 +114,35 @@ def _lead(electrode: Electrode) -> str:
     )
 
 
-def _of_parts(samples: Sequence[Sample], parts: ChosenParts) -> list[tuple[str, str]]:
-    system = samples[0][1]
+def _of_parts(at_k: Sequence[WeightedDevice], parts: ChosenParts) -> list[tuple[str, str]]:
+    system = at_k[0][1]
     table = getattr(parts.options, "table", None)
     rows = [("Hamiltonian", f"{parts.name}{f', table {table}' if table else ''}, {_counted(system.size, 'orbital')}")]
     divisions = getattr(parts.options, "k_points", None)
-    sampling = "Γ only" if len(samples) == 1 else f"{len(samples)} with weights"
+    sampling = "Γ only" if len(at_k) == 1 else f"{len(at_k)} with weights"
     if divisions is not None and tuple(divisions) != (1, 1):
-        sampling = f"{divisions[0]} × {divisions[1]} around Γ, {len(samples)} computed (k and −k are alike)"
+        sampling = f"{divisions[0]} × {divisions[1]} around Γ, {len(at_k)} computed (k and −k are alike)"
     rows.append(("k-points", sampling))
     neutrality = getattr(parts.options, "charge_neutrality", None)
     if neutrality == "none":
         neutrality = "none: on-site energies as in the table (--neutrality local keeps every atom's valence electrons)"
     if neutrality is not None:
         rows.append(("neutrality", str(neutrality)))
-    rows.append(("E_F", f"{system.fermi_energy:.4f} eV on the scale of H"))
+    rows.append(("E_F", f"{system.fermi_energy_eV:.4f} eV on the scale of H"))
     return rows
 
 
-def _channels(samples: Sequence[Sample], solver: Any) -> str:
+def _channels(at_k: Sequence[WeightedDevice], solver: Any) -> str:
     """Open channels of both leads at E_F, averaged over the k-points."""
     counts = []
     for side in ("left", "right"):
         try:
-            each = [channels_at_fermi_energy(getattr(system, side), system.fermi_energy, solver) for _, system in samples]
-            mean = float(np.dot([weight for weight, _ in samples], each))
+            each = [channels_at_fermi_energy(getattr(system, side), system.fermi_energy_eV, solver) for _, system in at_k]
+            mean = float(np.dot([weight for weight, _ in at_k], each))
             counts.append(f"{side} {round(mean, 3):g}")
         except SharvinError as error:
             counts.append(f"{side} not known ({error})")
-    return f"{', '.join(counts)} at E_F{' in the mean over k-points' if len(samples) > 1 else ''}"
+    return f"{', '.join(counts)} at E_F{' in the mean over k-points' if len(at_k) > 1 else ''}"
 
 
 def _separated(junction: Junction, axis: int, reach_A: float) -> bool:

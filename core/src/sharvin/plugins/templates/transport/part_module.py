@@ -28,7 +28,7 @@ class PartName:
         return np.array([[self._one(system, energy) for energy in energies_eV] for system in systems])
 
     def _one(self, system: TwoTerminal, energy_eV: float) -> float:
-        energy = system.fermi_energy + energy_eV
+        energy = system.fermi_energy_eV + energy_eV
         z = energy + 1j * self._eta
         inverse = energy * system.S.toarray() - system.H.toarray() + 0j
         sigmas = []

@@ -35,7 +35,7 @@ class PartName:
             for batch in range(options.batches)
         ]
         depends_on = {**context.identity("hamiltonian", "transport"), "energy": options.energy, "wires": WIRES_PER_BATCH}
-        done = context.ensemble("conductances", conductances, tasks, depends_on)
+        done = context.map("conductances", conductances, tasks, depends_on)
         values = np.concatenate([read_table(path)[0]["conductance_G0"] for _, path in done.finished])
         mean, spread = float(values.mean()), float(values.std())
         with style():

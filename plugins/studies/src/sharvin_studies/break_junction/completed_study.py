@@ -70,7 +70,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CompletedStudy:
     """All that the steps of a study gave. The config's own model is the first of `fitted`."""
 
     context: Context

@@ -31,14 +31,14 @@ def combine(predictions: Sequence[Prediction]) -> Prediction:
         If there is none, they are of different lengths, or some state a standard deviation and others do not.
     """
     if not predictions:
-        raise InputError("an ensemble needs one model at least.")
+        raise InputError("a committee needs one model at least.")
     if len(predictions) == 1:
         return predictions[0]
     if len({len(one.mean) for one in predictions}) > 1:
-        raise InputError("the models of an ensemble must predict the same samples.")
+        raise InputError("the models of a committee must predict the same samples.")
     stds = [one.std for one in predictions if one.std is not None]
     if stds and len(stds) < len(predictions):
-        raise InputError("some models of the ensemble state a standard deviation and others do not; use one kind of model.")
+        raise InputError("some models of the committee state a standard deviation and others do not; use one kind of model.")
     means = np.stack([one.mean for one in predictions])
     variance = means.var(axis=0) + (np.mean(np.square(stds), axis=0) if stds else 0.0)
     return Prediction(means.mean(axis=0), np.sqrt(variance))

@@ -1,10 +1,10 @@
-"""An ensemble is the mixture of its members: their spread adds to what each of them does not know."""
+"""A committee is the mixture of its members: their spread adds to what each of them does not know."""
 
 import numpy as np
 import pytest
 from sharvin.errors import InputError
 from sharvin.samples import Prediction
-from sharvin_studies.fitted_model.ensemble import combine
+from sharvin_studies.fitted_model.committee import combine
 
 
 def test_moments_are_those_of_the_mixture_of_normal_distributions():
