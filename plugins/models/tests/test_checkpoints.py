@@ -9,8 +9,8 @@ import sharvin
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sharvin.errors import InputError, StoreError
+from sharvin.runs.fit_progress import FitProgress
 from sharvin.samples import Dataset, FeatureRows, Features, Images
-from sharvin_models.training.checkpoint import Progress
 
 MODELS = {
     "fc_maxpool": {"atom_layers": (8, 8), "head_layers": (8,), "batch_size": 4},
@@ -66,15 +66,15 @@ def name(request):
 @pytest.fixture
 def stop_after(monkeypatch):
     """Interrupt fits right behind the given epoch."""
-    save = Progress.save
+    save = FitProgress.save
 
     def install(epoch):
-        def save_then_stop(self, state, *rest):
-            save(self, state, *rest)
-            if state.epochs == epoch:
+        def save_then_stop(self, checkpoint, rng):
+            save(self, checkpoint, rng)
+            if checkpoint.curves.epochs == epoch:
                 raise Interruption
 
-        monkeypatch.setattr(Progress, "save", save_then_stop)
+        monkeypatch.setattr(FitProgress, "save", save_then_stop)
 
     yield install
 
@@ -138,7 +138,7 @@ def test_a_fit_stopped_within_an_epoch_goes_on_from_the_one_before(name, tmp_pat
 
 def test_a_finished_fit_is_not_trained_again(name, tmp_path, monkeypatch):
     whole = fit(name, tmp_path)
-    monkeypatch.setattr(Progress, "save", lambda *_: pytest.fail("an epoch more"))
+    monkeypatch.setattr(FitProgress, "save", lambda *_: pytest.fail("an epoch more"))
     assert same(fit(name, tmp_path), whole, name)
 
 
@@ -146,7 +146,7 @@ def test_a_fit_that_ended_early_stays_ended(tmp_path, monkeypatch):
     options = {"epochs": 100, "patience": 2, "learning_rate": 0.1}
     whole = fit("fc_maxpool", tmp_path, **options)
     assert len(whole[1]["train_mae"]) < 100
-    monkeypatch.setattr(Progress, "save", lambda *_: pytest.fail("an epoch more"))
+    monkeypatch.setattr(FitProgress, "save", lambda *_: pytest.fail("an epoch more"))
     assert same(fit("fc_maxpool", tmp_path, **options), whole, "fc_maxpool")
 
 
@@ -195,7 +195,7 @@ def test_checkpoints_of_another_format_and_damaged_ones_are_refused(tmp_path):
     with safe_open(path, framework="numpy") as file:
         header = file.metadata()
     save_file(arrays, path, {**header, "format": "99"})
-    with pytest.raises(StoreError, match="format 99, and this version reads 1"):
+    with pytest.raises(StoreError, match="format 99, and this version reads 2"):
         fit("fc_maxpool", tmp_path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StoreError, match="damaged"):

@@ -165,7 +165,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     for learnt, validation in ((other, data), (data, other)):
         with pytest.raises(StoreError, match="other options, data or seed"):
             model.fit(learnt, validation, np.random.default_rng(0))
-    (tmp_path / "checkpoint.npz").write_bytes(b"nothing")
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"nothing")
     with pytest.raises(StoreError, match="damaged"):
         model.fit(data, data, np.random.default_rng(0))
     again = sharvin.create("regressors", "learnt_shifts")

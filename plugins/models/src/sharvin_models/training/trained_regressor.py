@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sharvin.numerics.error_measures import mean_absolute_error
+from sharvin.runs.fit_progress import require_folder
 from sharvin.samples import Dataset, Prediction, Samples
 from torch import Tensor, nn
 
-from sharvin_models.training.checkpoint import require_folder
 from sharvin_models.training.configs import TrainingOptions
 from sharvin_models.training.saved_model import Arrays, SavedRegressor
 from sharvin_models.training.training_loop import device_of, threads, train

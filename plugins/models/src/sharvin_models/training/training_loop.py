@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sharvin.errors import InputError, RunError
+from sharvin.runs.fit_progress import FitProgress, fingerprint_of
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharvin_models.training.checkpoint import Progress, TrainingState, Weights, fingerprint_of
+from sharvin_models.training.checkpoint import TrainingState, Weights, array_of, checkpoint_of, state_of
 from sharvin_models.training.configs import MACHINE, TrainingOptions
 
 WARM_UP = 0.1
@@ -77,23 +78,30 @@ def train(
     optimizer = _optimizer(network, options)
     progress, state = None, TrainingState()
     if folder is not None:
-        identity = options.model_dump(mode="json", exclude=MACHINE)
-        arrays = [targets, np.empty(0) if validation_targets is None else validation_targets]
-        progress = Progress(folder, fingerprint_of(identity, network, arrays, rng))
-        state = progress.restore(network, optimizer, rng)
-    begin = time.monotonic() - (state.lines[-1]["seconds"] if state.lines else 0.0)
-    while state.epochs < options.epochs and state.epochs - 1 - (state.best_epoch or 0) < options.patience:
+        progress = FitProgress(folder, _fingerprint(network, targets, validation_targets, options, rng))
+        found = progress.restore(rng)
+        state = state if found is None else state_of(found, network, optimizer)
+    curves = state.curves
+    begin = time.monotonic() - curves.seconds
+    while curves.epochs < options.epochs and curves.epochs - 1 - (state.best_epoch or 0) < options.patience:
         error, rate = _epoch(network, predict, targets, options, rng, optimizer, state)
         _validate(network, validation_error, state)
-        state.train_error.append(error)
-        line = {"epoch": state.epochs, "epochs": options.epochs, "train_mae": error * unit}
-        line |= {"validation_mae": state.validation_error[-1], "learning_rate": rate, "seconds": time.monotonic() - begin}
-        state.lines.append(line)
+        curves.train_error.append(error)
+        curves.add_line(epochs=options.epochs, learning_rate=rate, seconds=time.monotonic() - begin, unit=unit)
         if progress is not None:
-            progress.save(state, network, optimizer, rng)
+            progress.save(checkpoint_of(state, network, optimizer), rng)
     if state.best:
         network.load_state_dict(state.best)
-    return state.train_error, state.validation_error
+    return curves.train_error, curves.validation_error
+
+
+def _fingerprint(
+    network: nn.Module, targets: Targets, validation_targets: Targets | None, options: TrainingOptions, rng: np.random.Generator
+) -> str:
+    """Hash of what a training depends on: the initial weights tell the seed, and the standardisation tells the features."""
+    arrays = [(name, array_of(value)) for name, value in network.state_dict().items()]
+    arrays += [("targets", targets), ("validation targets", np.empty(0) if validation_targets is None else validation_targets)]
+    return fingerprint_of(options.model_dump(mode="json", exclude=MACHINE), rng, arrays)
 
 
 def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
@@ -118,7 +126,7 @@ def _epoch(
     network.train()
     with _torch_generator(device, rng):
         for batch in np.array_split(rng.permutation(len(targets)), batches):
-            factor = rate_factor(options, state.steps, options.epochs * batches, state.validation_error)
+            factor = rate_factor(options, state.steps, options.epochs * batches, state.curves.validation_error)
             for group in optimizer.param_groups:
                 group["lr"] = options.learning_rate * factor
             with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "mixed"):
@@ -161,10 +169,10 @@ def _validate(network: nn.Module, validation_error: Callable[[], float], state: 
         network.load_state_dict(state.average)
     error = validation_error()
     _require_finite(error, "validation", state)
-    state.validation_error.append(error)
-    best = math.inf if state.best_epoch is None else state.validation_error[state.best_epoch]
+    state.curves.validation_error.append(error)
+    best = math.inf if state.best_epoch is None else state.curves.validation_error[state.best_epoch]
     if error < best:
-        state.best_epoch, state.best = state.epochs - 1, _copy_of(network)
+        state.best_epoch, state.best = state.curves.epochs - 1, _copy_of(network)
     if trained:
         network.load_state_dict(trained)
 
@@ -172,7 +180,7 @@ def _validate(network: nn.Module, validation_error: Callable[[], float], state: 
 def _require_finite(error: float, name: str, state: TrainingState) -> None:
     if not math.isfinite(error):
         raise RunError(
-            f"the {name} error is not finite in epoch {state.epochs + 1}; lower learning_rate, "
+            f"the {name} error is not finite in epoch {state.curves.epochs + 1}; lower learning_rate, "
             "or find the features that are not finite."
         )
 

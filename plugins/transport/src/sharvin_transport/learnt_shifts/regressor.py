@@ -26,11 +26,13 @@ from scipy.linalg import solve
 from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
+from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.runs.atomic import write_bytes
+from sharvin.runs.fit_progress import FitProgress, fingerprint_of, require_folder
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_transport.learnt_shifts.configs import LearntShiftsOptions
-from sharvin_transport.learnt_shifts.progress import FitProgress, FitState
+from sharvin_transport.learnt_shifts.progress import FitState, arrays_of
 from sharvin_transport.neutrality.model import NeutralityModel
 from sharvin_transport.rgf.configs import RecursiveGreenOptions
 from sharvin_transport.rgf.onsite_response import OnsiteResponse
@@ -82,9 +84,7 @@ class LearntShifts:
         InputError
             If there is no such folder.
         """
-        if not folder.is_dir():
-            raise InputError(f"there is no folder {folder} to keep the progress of a fit in; create it first.")
-        self._folder = folder
+        self._folder = require_folder(folder)
 
     def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
         """Learn the shifts; equal data and an equal state of `rng` give an equal model, bit for bit with as many threads.
@@ -122,36 +122,32 @@ class LearntShifts:
         reach = min(self._hamiltonian.range_A(junction.atoms.numbers) for junction in seen)
         model = NeutralityModel.blank([surroundings(junction) for junction in seen], reach, self.options.centres)
         state = FitState(np.zeros(len(model.weights) + 1))
-        depends_on = {**self.options.model_dump(mode="json"), "origin": self._hamiltonian.origin()}  # the content of own tables
-        progress = FitProgress.of(self._folder, depends_on, (data, validation), rng)
-        if progress is not None:
-            state = progress.restore(state, rng)
-        started = time.monotonic()
+        progress = None
+        if self._folder is not None:
+            depends_on = {
+                **self.options.model_dump(mode="json"),
+                "origin": self._hamiltonian.origin(),
+            }  # the content of own tables
+            progress = FitProgress(self._folder, fingerprint_of(depends_on, rng, arrays_of((data, validation))))
+            found = progress.restore(rng)
+            state = state if found is None else FitState.of(found)
 
         def validation_error(model: NeutralityModel) -> float:
-            return float(np.abs(self._conductances(others, model) - validation.targets).mean())
+            return mean_absolute_error(self._conductances(others, model), validation.targets)
 
-        elapsed = state.lines[-1]["seconds"] if state.lines else 0.0
-        for step in range(len(state.validation_mae), self.options.steps):
+        curves = state.curves
+        begin = time.monotonic() - curves.seconds
+        for step in range(curves.epochs, self.options.steps):
             order = rng.permutation(len(frames))
             few = step < self.options.coarse_steps
             chosen = np.sort(order[: self.options.coarse_structures]) if few else np.arange(len(frames))
             change, error = self._step(model, state, frames, data.targets, chosen)
             self._go(model, state, change, error, validation_error)
-            state.lines.append(
-                {
-                    "epoch": step + 1,
-                    "epochs": self.options.steps,
-                    "train_mae": state.train_mae[-1],
-                    "validation_mae": state.validation_mae[-1],
-                    "learning_rate": 1.0,
-                    "seconds": elapsed + time.monotonic() - started,
-                }
-            )
+            curves.add_line(epochs=self.options.steps, learning_rate=1.0, seconds=time.monotonic() - begin)
             if progress is not None:
-                progress.save(state, rng)
+                progress.save(state.checkpoint(), rng)
         self._hamiltonian.shifts_model = self._with(model, state.best)
-        return {"train_mae": state.train_mae, "validation_mae": state.validation_mae}
+        return {"train_mae": curves.train_error, "validation_mae": curves.validation_error}
 
     def predict(self, samples: Samples) -> Prediction:
         """Conductances in G0 in the order of the frames, without standard deviation.
@@ -214,7 +210,7 @@ class LearntShifts:
         validation_error: Callable[[NeutralityModel], float],
     ) -> None:
         """Change the weights, by less where the validation error would grow: T is far from linear in large shifts."""
-        least = min(state.validation_mae, default=np.inf)
+        least = min(state.curves.validation_error, default=np.inf)
         tried: list[tuple[float, float]] = []
         for length in _LENGTHS:
             tried.append((validation_error(self._with(model, state.weights + length * change)), length))
