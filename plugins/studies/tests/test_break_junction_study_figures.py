@@ -28,7 +28,7 @@ from sharvin_studies.break_junction.figures.uncertainty import plot_active_learn
 from sharvin_studies.statistics import histograms
 from sharvin_studies.statistics.calibration import calibration
 from sharvin_studies.statistics.histogram_comparison import overlap_matrix
-from sharvin_studies.statistics.prediction_errors import ErrorEstimate, Predicted, mean_absolute_error
+from sharvin_studies.statistics.prediction_errors import ErrorEstimate, Predicted, mean_absolute_error_over_pulls
 
 FEW = 20
 """Resamples: what is asserted does not depend on their number."""
@@ -56,7 +56,7 @@ def predicted(scale: float = 0.1, n: int = 60, groups: int = 4, seed: int = 2, w
 
 
 def errors(sets: dict[str, Predicted]) -> dict[str, ErrorEstimate]:
-    return {name: mean_absolute_error(one, rng(), resamples=FEW) for name, one in sets.items()}
+    return {name: mean_absolute_error_over_pulls(one, rng(), resamples=FEW) for name, one in sets.items()}
 
 
 def drawn(path: Path) -> dict[str, np.ndarray]:
@@ -162,7 +162,7 @@ def test_parity_by_wire_shows_the_pairs_given(tmp_path: Path, with_std: bool) ->
 def test_error_against_pulls_keeps_every_fit(tmp_path: Path) -> None:
     sizes, labels = [3, 3, 12], [400, 410, 1600]
     tests = {"compact": [predicted(1 / n) for n in sizes], "full": [predicted(2 / n, groups=1) for n in sizes]}
-    found = {name: [mean_absolute_error(one, rng(), resamples=FEW) for one in fits] for name, fits in tests.items()}
+    found = {name: [mean_absolute_error_over_pulls(one, rng(), resamples=FEW) for one in fits] for name, fits in tests.items()}
     data = drawn(plot_error_against_pulls(tmp_path, training_pulls=sizes, training_labels=labels, test_sets=found))
     np.testing.assert_array_equal(data["training_pulls"], sizes)
     np.testing.assert_array_equal(data["training_labels"], labels)
@@ -195,14 +195,16 @@ def test_active_learning_shows_the_error_of_every_round(tmp_path: Path) -> None:
     labels = {"acquired": [100, 200], "random": [100, 200, 100, 200]}
     tests = {"full": {way: [predicted(10 / n) for n in spent] for way, spent in labels.items()}}
     found = {
-        test: {way: [mean_absolute_error(one, rng(), resamples=FEW) for one in rounds] for way, rounds in by_way.items()}
+        test: {
+            way: [mean_absolute_error_over_pulls(one, rng(), resamples=FEW) for one in rounds] for way, rounds in by_way.items()
+        }
         for test, by_way in tests.items()
     }
     data = drawn(plot_active_learning(tmp_path, labels=labels, test_sets=found))
     for way, spent in labels.items():
         np.testing.assert_array_equal(data[f"{way} labels"], spent)
         np.testing.assert_array_equal(
-            data[f"full {way} mae_G0"], [mean_absolute_error(p, rng()).mae_G0 for p in tests["full"][way]]
+            data[f"full {way} mae_G0"], [mean_absolute_error_over_pulls(p, rng()).mae_G0 for p in tests["full"][way]]
         )
     with pytest.raises(InputError, match="'random' needs one error"):
         plot_active_learning(tmp_path, labels=labels, test_sets={"full": {"acquired": found["full"]["acquired"]}})

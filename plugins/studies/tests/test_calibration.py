@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm, spearmanr
 from sharvin.errors import InputError
 from sharvin_studies.statistics.calibration import calibration
-from sharvin_studies.statistics.prediction_errors import Predicted, mean_absolute_error
+from sharvin_studies.statistics.prediction_errors import Predicted, mean_absolute_error_over_pulls
 
 
 def normal_errors(n: int = 20_000, factor: float = 1.0, pulls: int = 100) -> Predicted:
@@ -78,8 +78,8 @@ def test_interval_of_the_error_reflects_pulls_and_not_snapshots() -> None:
     pull = np.repeat(np.arange(10), 200)
     exact = np.zeros(pull.size)
     by_pull = rng.normal(0, 0.1, 10)[pull]
-    common = mean_absolute_error(Predicted(exact, by_pull, pull), np.random.default_rng(6))
-    independent = mean_absolute_error(Predicted(exact, by_pull, np.arange(pull.size)), np.random.default_rng(6))
+    common = mean_absolute_error_over_pulls(Predicted(exact, by_pull, pull), np.random.default_rng(6))
+    independent = mean_absolute_error_over_pulls(Predicted(exact, by_pull, np.arange(pull.size)), np.random.default_rng(6))
     assert common.mae_G0 == independent.mae_G0 == pytest.approx(np.abs(by_pull).mean())
     assert common.lower_G0 < common.mae_G0 < common.upper_G0
     assert common.upper_G0 - common.lower_G0 > 5 * (independent.upper_G0 - independent.lower_G0)
@@ -87,7 +87,7 @@ def test_interval_of_the_error_reflects_pulls_and_not_snapshots() -> None:
 
 
 def test_one_pull_has_an_error_without_an_interval() -> None:
-    found = mean_absolute_error(Predicted([1.0, 2.0], [1.5, 2.5], [3, 3]), np.random.default_rng(0))
+    found = mean_absolute_error_over_pulls(Predicted([1.0, 2.0], [1.5, 2.5], [3, 3]), np.random.default_rng(0))
     assert found.mae_G0 == 0.5 and np.isnan(found.lower_G0) and np.isnan(found.upper_G0)
 
 
@@ -102,6 +102,6 @@ def test_predictions_that_cannot_be_judged_are_refused() -> None:
     with pytest.raises(InputError, match="states none"):
         calibration(Predicted([1.0], [1.0], [0]), rng)
     with pytest.raises(InputError, match="at least one prediction"):
-        mean_absolute_error(Predicted([], [], []), rng)
+        mean_absolute_error_over_pulls(Predicted([], [], []), rng)
     with pytest.raises(InputError, match="needs predictions"):
         calibration(Predicted([], [], [], []), rng)

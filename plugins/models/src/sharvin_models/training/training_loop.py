@@ -20,6 +20,7 @@ from sharvin.errors import InputError, RunError
 from sharvin.runs.fit_progress import FitProgress, fingerprint_of
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sharvin_models.training.checkpoint import TrainingState, Weights, array_of, checkpoint_of, state_of
 from sharvin_models.training.configs import MACHINE, TrainingOptions
@@ -154,11 +155,11 @@ def _average(network: nn.Module, keep: float, state: TrainingState) -> None:
     """Moving average of the weights, short at first so that the initial ones are soon forgotten."""
     if not keep:
         return
-    share = 1.0 - min(keep, (1.0 + state.steps) / (10.0 + state.steps))
+    update = get_ema_multi_avg_fn(min(keep, (1.0 + state.steps) / (10.0 + state.steps)))
     if not state.average:
         state.average = _copy_of(network)
-    for name, value in network.named_parameters():
-        state.average[name].lerp_(value.detach(), share)
+    weights = dict(network.named_parameters())
+    update([state.average[name] for name in weights], [value.detach() for value in weights.values()], None)
 
 
 def _validate(network: nn.Module, validation_error: Callable[[], float], state: TrainingState) -> None:

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.context import Context, StepResult
 from sharvin.electrodes.broken_wires import unbroken
-from sharvin.numerics.error_measures import mean_absolute_error, root_mean_square_error
+from sharvin.numerics.error_measures import mean_absolute_error, r_squared, root_mean_square_error
 from sharvin.store import read_observables, read_table
 
 from sharvin_studies.break_junction.acquisition import Acquisition
 from sharvin_studies.break_junction.configs import HELD_OUT, OWN, BreakJunctionOptions
 from sharvin_studies.break_junction.data import Indices, Labels, Pulls, Snapshots
 from sharvin_studies.break_junction.fits import TEST, TRAIN, VALIDATION, Fitted
-from sharvin_studies.statistics.histograms import r_squared
 from sharvin_studies.statistics.prediction_errors import Predicted
 
 Array = NDArray[np.float64]
@@ -164,7 +163,7 @@ def errors(predicted: Predicted) -> dict[str, Any]:
         "snapshots": len(exact),
         "mae_G0": mean_absolute_error(predicted.predicted_G0, exact) if some else None,
         "rmse_G0": root_mean_square_error(predicted.predicted_G0, exact) if some else None,
-        "r2": float(r_squared(predicted.predicted_G0, exact)) if len(exact) > 1 and np.ptp(exact) > 0 else None,
+        "r2": r_squared(predicted.predicted_G0, exact) if len(exact) > 1 and np.ptp(exact) > 0 else None,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sharvin_studies.break_junction.completed_study import CompletedStudy
 from sharvin_studies.statistics.calibration import Calibration, calibration
-from sharvin_studies.statistics.prediction_errors import ErrorEstimate, Predicted, mean_absolute_error
+from sharvin_studies.statistics.prediction_errors import ErrorEstimate, Predicted, mean_absolute_error_over_pulls
 
 ByTestSet = Mapping[str, ErrorEstimate]
 
@@ -43,7 +43,7 @@ class StudyErrors:
 
         def estimated(sets: Mapping[str, Predicted]) -> ByTestSet:
             rng = study.context.rng("bootstrap")
-            return {name: mean_absolute_error(one, rng) for name, one in sets.items() if len(one)}
+            return {name: mean_absolute_error_over_pulls(one, rng) for name, one in sets.items() if len(one)}
 
         def calibrated(sets: Mapping[str, Predicted]) -> Mapping[str, Calibration]:
             rng = study.context.rng("bootstrap")

@@ -19,9 +19,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binned_statistic
 from sharvin.figures import CYCLE, GREY, INK, PALE, VERMILLION, new_figure, save_figure, style
 from sharvin.figures.axes import plain_log_ticks
 from sharvin.numerics.error_measures import mean_absolute_error
+
+from sharvin_studies.statistics.histograms import count, count_pairs
 
 SYMBOLS = {"conductance": r"$G$", "bias_averaged_conductance": r"$\overline{G}$"}
 PLAIN = {"conductance": "G", "bias_averaged_conductance": "Gbar"}
@@ -173,7 +176,7 @@ def plot_against_concentration(folder: Path, clouds: Sequence[Cloud], *, name: s
             known = np.isfinite(cloud.exact_G0)
             n, exact = cloud.concentration[known], cloud.exact_G0[known]
             edges_G0, cells_n = np.linspace(0.0, max(float(exact.max()), 1e-9), 121), np.linspace(0.0, 1.0, 151)
-            counts = np.histogram2d(n, exact, [cells_n, edges_G0])[0]
+            counts = count_pairs(n, exact, cells_n, edges_G0)
             images.append(_density(axes, cells_n, edges_G0, counts))
             key = f"{cloud.label} {PLAIN[cloud.target]}"
             mean = _means(n, exact, edges_n)
@@ -208,7 +211,7 @@ def plot_parity_panels(folder: Path, cases: Sequence[Parity], left_out: int = 0,
             low, high = float(np.quantile(values, 0.0005)), float(values.max())
             low = 0.0 if 0 < low < 0.25 * high else low
             edges = np.linspace(low, max(high + 0.02 * (high - low), low + 1e-9), 81)
-            counts = np.histogram2d(case.exact_G0, case.predicted_G0, [edges, edges])[0]
+            counts = count_pairs(case.exact_G0, case.predicted_G0, edges, edges)
             images.append(_density(axes, edges, edges, counts))
             axes.plot(edges[[0, -1]], edges[[0, -1]], color=VERMILLION, linewidth=0.9)
             error = mean_absolute_error(case.predicted_G0, case.exact_G0)
@@ -279,11 +282,11 @@ def panel_grid(panels: int, columns: int, width: float, height: float) -> tuple[
 
 
 def _frequency(values: Array, edges: Array) -> Array:
-    return np.asarray(np.histogram(values, edges)[0] / max(len(values), 1))
+    return np.asarray(count(values, edges).counts / max(len(values), 1))
 
 
-def _density(axes: Axes, x: Array, y: Array, counts: Array) -> QuadMesh:
-    return axes.pcolormesh(x, y, np.ma.masked_equal(counts.T, 0.0), cmap="viridis_r", rasterized=True)
+def _density(axes: Axes, x: Array, y: Array, counts: NDArray[np.int64]) -> QuadMesh:
+    return axes.pcolormesh(x, y, np.ma.masked_equal(counts.T, 0), cmap="viridis_r", rasterized=True)
 
 
 def _share_scale(figure: Figure, images: Sequence[QuadMesh], places: Sequence[Axes]) -> None:
@@ -297,7 +300,4 @@ def _share_scale(figure: Figure, images: Sequence[QuadMesh], places: Sequence[Ax
 
 def _means(x: Array, y: Array, edges: Array) -> Array:
     """Mean of y in bins of x, nan in empty ones."""
-    counts = np.histogram(x, edges)[0]
-    sums = np.histogram(x, edges, weights=y)[0]
-    means: Array = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
-    return means
+    return np.asarray(binned_statistic(x, y, "mean", edges).statistic)

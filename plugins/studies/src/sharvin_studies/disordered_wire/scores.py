@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.config import Selection
-from sharvin.numerics.error_measures import mean_absolute_error, root_mean_square_error
+from sharvin.numerics.error_measures import mean_absolute_error, r_squared, root_mean_square_error
 from sharvin.store import read_json, read_table
 
 from sharvin_studies.disordered_wire.configs import WireCase
 from sharvin_studies.disordered_wire.steps import WireSource, read_labels
-from sharvin_studies.statistics.histograms import r_squared
 
 Array = NDArray[np.float64]
 
@@ -81,7 +80,7 @@ class Score:
     def r2(self) -> float | None:
         """Coefficient of determination; None where all exact values are equal."""
         several = len(self.exact_G0) > 1 and np.ptp(self.exact_G0) > 0
-        return float(r_squared(self.predicted_G0, self.exact_G0)) if several else None
+        return r_squared(self.predicted_G0, self.exact_G0) if several else None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 from sharvin.errors import InputError
+from sharvin.numerics.error_measures import r_squared
 
 from sharvin_studies.statistics.resampling import bootstrap_weights
 
@@ -112,6 +113,12 @@ def count(conductances_G0: ArrayLike, edges: Array) -> Histogram:
     values = _finite(conductances_G0, "conductances")
     counts = np.histogram(values, edges)[0].astype(np.int64)
     return Histogram(np.asarray(edges, dtype=np.float64), counts, values.size - int(counts.sum()))
+
+
+def count_pairs(x: ArrayLike, y: ArrayLike, x_edges: Array, y_edges: Array) -> NDArray[np.int64]:
+    """How many pairs (x, y) lie in each cell, int64[n_x, n_y]; every cell holds its lower edges, the last ones both."""
+    counts: NDArray[np.int64] = np.histogram2d(np.asarray(x), np.asarray(y), bins=(x_edges, y_edges))[0].astype(np.int64)
+    return counts
 
 
 def conductance_histogram(conductances_G0: ArrayLike, bin_width_G0: float = 0.05, max_G0: float = 8.0) -> Histogram:
@@ -220,7 +227,7 @@ def elongation_histogram_2d(
         aligned.append(x - rupture)
         values.append(g)
     x, g = np.concatenate(aligned), np.concatenate(values)
-    counts = np.histogram2d(-x, g, bins=(-x_edges[::-1], y_edges))[0][::-1].astype(np.int64)  # mirrored: bins hold upper edges
+    counts = count_pairs(-x, g, -x_edges[::-1], y_edges)[::-1]  # mirrored: bins hold upper edges
     return Histogram2D(x_edges, y_edges, counts, x.size - int(counts.sum()))
 
 
@@ -338,21 +345,6 @@ def overlap(first: Histogram, second: Histogram) -> float:
     """Return the common area of two normalised histograms: 1 for equal shapes, 0 for disjoint ones."""
     _same_bins(first, second)
     return float(np.sum(np.minimum(first.density, second.density) * first.widths))
-
-
-def r_squared(values: ArrayLike, reference: ArrayLike) -> float:
-    """Coefficient of determination 1 − Σ(v − r)²/Σ(r − ⟨r⟩)²; negative if the mean of the reference does better.
-
-    Raises
-    ------
-    InputError
-        If the reference does not vary.
-    """
-    v, r = _finite(values, "values"), _finite(reference, "reference values")
-    scatter = float(np.sum((r - r.mean()) ** 2)) if r.size else 0.0
-    if scatter == 0.0:
-        raise InputError("R² is not defined against reference values that are all equal.")
-    return 1.0 - float(np.sum((v - r) ** 2)) / scatter
 
 
 def histogram_r_squared(histogram: Histogram, reference: Histogram, leave_out_G0: tuple[float, float] | None = None) -> float:

@@ -84,7 +84,7 @@ class ErrorEstimate:
     snapshots: int
 
 
-def mean_absolute_error(
+def mean_absolute_error_over_pulls(
     predicted: Predicted, rng: np.random.Generator, *, resamples: int = 1000, level: float = 0.95
 ) -> ErrorEstimate:
     """Mean absolute error over snapshots, with the bootstrap interval over pulls; `rng` is left as it was.

@@ -26,6 +26,7 @@ from sharvin.errors import InputError
 from sharvin.figures import BLUE, CYCLE, GREY, INK, MARKERS, new_figure, save_figure, series_style, style
 from sharvin.figures.axes import plain_log_ticks, whole_number_ticks
 
+from sharvin_studies.statistics.histograms import count_pairs
 from sharvin_studies.statistics.prediction_errors import ErrorEstimate, Predicted
 
 MAE = r"MAE ($G_0$)"
@@ -242,7 +243,7 @@ def plot_parity_by_wire(
 def _point_density(found: Predicted, ends: tuple[float, float], cells: int = 120) -> Array:
     """Density of points in 1/G0² at each point, from a fine histogram smoothed by two cells."""
     edges = np.linspace(*ends, cells + 1)
-    counts = np.histogram2d(found.exact_G0, found.predicted_G0, bins=(edges, edges))[0]
+    counts = count_pairs(found.exact_G0, found.predicted_G0, edges, edges).astype(np.float64)
     smooth = gaussian_filter(counts, 2.0, mode="constant") / (len(found) * (edges[1] - edges[0]) ** 2)
     at = [np.clip(np.searchsorted(edges, v, side="right") - 1, 0, cells - 1) for v in (found.exact_G0, found.predicted_G0)]
     return np.asarray(smooth[at[0], at[1]])
