@@ -47,20 +47,22 @@ class LearningCurves:
         """How long the epochs took."""
         return self.lines[-1]["seconds"] if self.lines else 0.0
 
-    def add_line(self, *, epochs: int, learning_rate: float, seconds: float, unit: float = 1.0) -> None:
+    def add_line(self, *, epochs: int, seconds: float, unit: float = 1.0, **others: float) -> None:
         """Add the line of the last epoch, whose errors are noted already.
 
         Parameters
         ----------
         epochs : int
             At most, of the whole fit.
-        learning_rate, seconds : float
-            The last rate of the epoch, and the time since the fit began.
+        seconds : float
+            Since the fit began.
         unit : float
             Unit of `train_error`.
+        others : float
+            What else the line tells of the epoch, by name.
         """
         line = {"epoch": self.epochs, "epochs": epochs, "train_mae": self.train_error[-1] * unit}
-        line |= {"validation_mae": self.validation_error[-1], "learning_rate": learning_rate, "seconds": seconds}
+        line |= {"validation_mae": self.validation_error[-1], **others, "seconds": seconds}
         self.lines.append(line)
 
 
