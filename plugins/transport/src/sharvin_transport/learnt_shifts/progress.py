@@ -38,7 +38,8 @@ class FitState:
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> FitState:
         """State that a checkpoint holds."""
-        return cls(**checkpoint.arrays, curves=checkpoint.curves, **checkpoint.numbers)
+        arrays = checkpoint.arrays
+        return cls(arrays["weights"], arrays["best"], checkpoint.curves, checkpoint.numbers["damping"])
 
 
 def arrays_of(sets: Sequence[Dataset]) -> Iterator[tuple[str, NDArray[np.generic]]]:
