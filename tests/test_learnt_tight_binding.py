@@ -51,7 +51,7 @@ def test_a_learnt_hamiltonian_conducts_as_the_solver_of_open_systems_says(elemen
     right = Lead(bare[-n:, -n:], bare[-2 * n : -n, -n:], np.eye(n), np.zeros((n, n)))
     matrix = bare.copy()
     matrix[n:-n, n:-n] = device
-    system = TwoTerminal(csr_array(matrix), csr_array(eye_array(len(matrix))), left, right, made.fermi_energy_eV)
+    system = TwoTerminal(csr_array(matrix), csr_array(eye_array(len(matrix))), left, right, made.fermi_energy)
     exact = float(sharvin.create("transport", "rgf").transmission([system], np.zeros(1))[0][0])
     assert 0.3 < exact < 9.0
     assert predicted == pytest.approx(exact, abs=2e-4)

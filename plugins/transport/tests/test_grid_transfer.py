@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import mpmath
 import numpy as np
 import pytest
@@ -189,3 +193,25 @@ def test_solvers_of_both_kinds_take_them_mixed() -> None:
     for name in ("dense", "rgf", "sisl"):
         found = create("transport", name).transmission([wires, wires.two_terminal(1)], ENERGIES[1:2])
         assert found.shape == (3, 1) and found[1] == found[2]
+
+
+COMPILED = """
+import sys
+import numpy as np
+import sharvin
+for width, disorder in ((5, "I"), (10, "II"), (20, "III")):
+    options = {"length": width, "width": width, "disorder": disorder}
+    wires = sharvin.create("hamiltonians", "square_lattice", **options).sample(20, np.random.default_rng(1)).wires
+    sys.stdout.write(sharvin.create("transport", "grid_transfer").transmission(wires, np.array([0.1, -0.2])).tobytes().hex())
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_compiles_gives_the_bits_of_those_that_find_the_code_compiled(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    both = [
+        subprocess.run([sys.executable, "-c", COMPILED], env=environment, capture_output=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert list(tmp_path.rglob("*.nbi")), "nothing was compiled"
+    assert len(both[0]) == 2 * 8 * 3 * 40 and both[0] == both[1]

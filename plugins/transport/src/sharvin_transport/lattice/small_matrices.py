@@ -47,12 +47,25 @@ NEGLIGIBLE = 1e-280
 """Numbers below this are nothing."""
 
 
+@njit(nogil=True, error_model="numpy")
+def product(a: float, b: float, x: float, y: float) -> tuple[float, float]:
+    """(a + ib)(x + iy), without fused multiply-add; see :mod:`transfer_kernel` on bits."""
+    return a * x - b * y, a * y + b * x
+
+
+@njit(nogil=True, error_model="numpy")
+def reciprocal(x: float, y: float) -> tuple[float, float]:
+    """1/(x + iy), likewise."""
+    norm = x * x + y * y
+    return x / norm, -y / norm
+
+
 @njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def subtract_row(target: Array, r: int, a: float, b: float, source: Array, k: int, start: int, end: int) -> None:
     """Row r of `target` less (a + ib) times row k of `source`, columns start…end."""
     for j in range(start, end):
-        target[0, r, j] -= a * source[0, k, j] - b * source[1, k, j]
-        target[1, r, j] -= a * source[1, k, j] + b * source[0, k, j]
+        target[0, r, j] = target[0, r, j] - a * source[0, k, j] + b * source[1, k, j]
+        target[1, r, j] = target[1, r, j] - a * source[1, k, j] - b * source[0, k, j]
 
 
 @njit(fastmath={"contract"}, nogil=True, error_model="numpy")
@@ -110,9 +123,7 @@ def factor_panel(panel: Array, first: int, columns: int, matrix: Array, right: A
                     matrix[part, k, j], matrix[part, best, j] = matrix[part, best, j], matrix[part, k, j]
                 for j in range(stride):
                     right[part, k, j], right[part, best, j] = right[part, best, j], right[part, k, j]
-        x, y = panel[0, q, k], panel[1, q, k]
-        norm = x * x + y * y
-        panel[0, q, k], panel[1, q, k] = x / norm, -y / norm
+        panel[0, q, k], panel[1, q, k] = reciprocal(panel[0, q, k], panel[1, q, k])
         eliminate_below(panel, q, first, columns, stride, panel.shape[1] * stride)
 
 
@@ -132,13 +143,10 @@ def eliminate_narrow(matrix: Array, right: Array) -> None:
                     matrix[part, k, j], matrix[part, best, j] = matrix[part, best, j], matrix[part, k, j]
                 for j in range(width):
                     right[part, k, j], right[part, best, j] = right[part, best, j], right[part, k, j]
-        x, y = matrix[0, k, k], matrix[1, k, k]
-        norm = x * x + y * y
-        x, y = x / norm, -y / norm
+        x, y = reciprocal(matrix[0, k, k], matrix[1, k, k])
         matrix[0, k, k], matrix[1, k, k] = x, y
         for r in range(k + 1, width):
-            a, b = matrix[0, r, k], matrix[1, r, k]
-            a, b = a * x - b * y, a * y + b * x
+            a, b = product(matrix[0, r, k], matrix[1, r, k], x, y)
             subtract_row(matrix, r, a, b, matrix, k, k + 1, width)
             subtract_row(right, r, a, b, right, k, 0, width)
 
@@ -172,8 +180,7 @@ def eliminate(matrix: Array, right: Array, panel: Array) -> None:
 def scale_row(right: Array, r: int, x: float, y: float, stop: int) -> None:
     """Row r times x + iy, columns before `stop`."""
     for j in range(stop):
-        a, b = right[0, r, j], right[1, r, j]
-        right[0, r, j], right[1, r, j] = a * x - b * y, a * y + b * x
+        right[0, r, j], right[1, r, j] = product(right[0, r, j], right[1, r, j], x, y)
 
 
 @njit(fastmath={"contract"}, nogil=True, error_model="numpy")

@@ -2,6 +2,9 @@
 
 Complex matrices are laid out as in :mod:`sharvin_transport.lattice.small_matrices`. ``psi[:, c, i]`` is solution c on site i of a
 slice: the transpose of ψ, so that elimination combines rows.
+
+Bits must not depend on the process that compiles. Where fused multiply-add is allowed (``contract``) no sum therefore has two
+products: the compiler would choose which of them to fuse anew with every copy that it makes of a function. Sums keep their order.
 """
 
 from __future__ import annotations
@@ -119,11 +122,11 @@ def incoming(behind: Array, first: Array, factors: Array) -> None:
     for c in range(width):
         for m in range(width):
             a, b = first[0, c, m], first[1, c, m]
-            behind[0, c, m] -= a * factors[0, m] - b * factors[1, m]
-            behind[1, c, m] -= a * factors[1, m] + b * factors[0, m]
+            behind[0, c, m] = behind[0, c, m] - a * factors[0, m] + b * factors[1, m]
+            behind[1, c, m] = behind[1, c, m] - a * factors[1, m] - b * factors[0, m]
 
 
-@njit(fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def overlap(a: Array, b: Array, part: int, row: int, width: int) -> float:
     """Scalar product of a row of two arrays."""
     total = 0.0
@@ -207,7 +210,7 @@ def resume(psi: Array, outer: Array, ratio: Array) -> None:
         psi[0, c, c] = 1.0
 
 
-@njit(fastmath={"contract", "reassoc"}, nogil=True, error_model="numpy")
+@njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 def first_stride(onsite: Array, energy: float) -> int:
     """Slices before the first restabilisation, a guess: strong scatterers make solutions grow apart sooner."""
     total = 0.0
