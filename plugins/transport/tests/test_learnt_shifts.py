@@ -173,7 +173,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
         again.load(tmp_path)
     model.save(tmp_path)
     (tmp_path / "model.json").write_text('{"regressor": "ridge"}')
-    with pytest.raises(InputError, match="no learnt_shifts model"):
+    with pytest.raises(InputError, match="holds a ridge model, not a learnt_shifts one"):
         again.load(tmp_path)
     (tmp_path / "model.json").write_text('{"regressor": "learnt_shifts", "version": 1, "options": {"centres": -1}}')
     with pytest.raises(InputError, match="damaged"):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -13,14 +12,16 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from sharvin.errors import InputError
 from sharvin.options import Options
-from sharvin.runs.atomic import atomically, write_bytes
+from sharvin.runs.atomic import write_bytes
+from sharvin.runs.model_description import damaged, read_description, write_description
 
 from sharvin_models.training.configs import MACHINE
 
 Arrays = dict[str, NDArray[Any]]
+ARRAYS = "model.safetensors"
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 T = TypeVar("T")
@@ -78,8 +79,7 @@ class SavedRegressor(ABC, Generic[O]):
             self._become(description, arrays)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             self.options = before
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            raise InputError(f"the trained model in {folder} is damaged ({reason}); train it again.") from None
+            raise damaged(folder, f"{type(error).__name__}: {error}") from None
 
     def _require_learnt(self, model: T | None) -> T:
         """Return what predictions are made of, which is None before a fit or a load."""
@@ -101,9 +101,8 @@ def save_model(folder: Path, name: str, version: int, description: dict[str, Any
     arrays : dict of str to array
     """
     laid_out = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    atomically(folder / "model.safetensors", lambda temporary: save_file(laid_out, temporary))
-    content = {"regressor": name, "version": version, **description}
-    write_bytes(folder / "model.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_bytes(folder / ARRAYS, save(laid_out))
+    write_description(folder, name, version, description)
 
 
 def load_model(folder: Path, name: str, version: int) -> tuple[dict[str, Any], Arrays]:
@@ -114,20 +113,10 @@ def load_model(folder: Path, name: str, version: int) -> tuple[dict[str, Any], A
     InputError
         If there is no model, it is damaged, or it is another regressor's or another version's.
     """
+    description = read_description(folder, name, version)
     try:
-        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        arrays = load_file(folder / "model.safetensors")
-    except FileNotFoundError as error:
-        raise InputError(f"{folder} holds no trained model: {Path(error.filename or 'a file').name} is missing.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        raise InputError(f"the trained model in {folder} is damaged ({error}); train it again.") from None
-    if not isinstance(description, dict):
-        raise InputError(f"the trained model in {folder} is damaged (model.json holds no description); train it again.")
-    if description.get("regressor") != name:
-        raise InputError(f"{folder} holds a {description.get('regressor')} model, not a {name} one.")
-    if description.get("version") != version:
-        raise InputError(
-            f"the {name} model in {folder} has format {description.get('version')}, and this version reads {version}; "
-            "train it again."
-        )
-    return description, arrays
+        return description, load_file(folder / ARRAYS)
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no trained model: {ARRAYS} is missing.") from None
+    except SafetensorError as error:
+        raise damaged(folder, error) from None

@@ -14,7 +14,6 @@ No structure is held but the frames that were given; normal equations take 8 (ce
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,8 +26,8 @@ from sharvin.errors import InputError, ItemError, RunError
 from sharvin.frames import Frame, Frames
 from sharvin.junction import Junction
 from sharvin.numerics.error_measures import mean_absolute_error
-from sharvin.runs.atomic import write_bytes
 from sharvin.runs.fit_progress import FitProgress, fingerprint_of, require_folder
+from sharvin.runs.model_description import damaged, read_description, write_description
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_transport.learnt_shifts.configs import LearntShiftsOptions
@@ -53,7 +52,7 @@ _EASIER, _HARDER = 0.3, 3.0
 """What the damping is multiplied by after a whole step, and after a shorter one."""
 _ROWS = 64
 VERSION = 1
-DESCRIPTION = "model.json"
+NAME = "learnt_shifts"
 
 
 class LearntShifts:
@@ -124,10 +123,8 @@ class LearntShifts:
         state = FitState(np.zeros(len(model.weights) + 1))
         progress = None
         if self._folder is not None:
-            depends_on = {
-                **self.options.model_dump(mode="json"),
-                "origin": self._hamiltonian.origin(),
-            }  # the content of own tables
+            # the origin tells the content of the user's own tables
+            depends_on = {**self.options.model_dump(mode="json"), "origin": self._hamiltonian.origin()}
             progress = FitProgress(self._folder, fingerprint_of(depends_on, rng, arrays_of((data, validation))))
             found = progress.restore(rng)
             state = state if found is None else FitState.of(found)
@@ -174,8 +171,7 @@ class LearntShifts:
         if self._hamiltonian.shifts_model is None:
             raise InputError("learnt_shifts: there is no model yet; fit one before saving.")
         self._hamiltonian.save(folder)
-        content = {"regressor": "learnt_shifts", "version": VERSION, "options": self.options.model_dump(mode="json")}
-        write_bytes(folder / DESCRIPTION, (json.dumps(content, indent=2) + "\n").encode())
+        write_description(folder, NAME, VERSION, {"options": self.options.model_dump(mode="json")})
 
     def load(self, folder: Path) -> None:
         """Become the saved model, its options included.
@@ -185,19 +181,11 @@ class LearntShifts:
         InputError
             If the folder holds no model of this regressor and version, or a damaged one.
         """
-        try:
-            content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"{folder} holds no trained model: {DESCRIPTION} is missing.") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"the trained model in {folder} is damaged ({error}); train it again.") from None
-        if not isinstance(content, dict) or content.get("regressor") != "learnt_shifts" or content.get("version") != VERSION:
-            raise InputError(f"{folder} holds no learnt_shifts model of format {VERSION}; train it again.")
+        content = read_description(folder, NAME, VERSION)
         try:
             loaded = LearntShifts(LearntShiftsOptions.model_validate(content["options"]))
         except (KeyError, ValueError) as error:
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            raise InputError(f"the trained model in {folder} is damaged ({reason}); train it again.") from None
+            raise damaged(folder, f"{type(error).__name__}: {error}") from None
         loaded._hamiltonian.load(folder)
         self.options, self._hamiltonian = loaded.options, loaded._hamiltonian
 

@@ -19,6 +19,7 @@ only:
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from scipy.linalg import solve
 from sharvin.errors import InputError
 from sharvin.numerics.farthest_points import farthest_points
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
+from sharvin.runs.atomic import write_bytes
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -170,8 +172,9 @@ class NeutralityModel:
 
     def save(self, path: Path, origin: str) -> None:
         """Write an .npz file; `origin` says which Hamiltonian the shifts belong to."""
-        with path.open("wb") as stream:
-            np.savez(stream, origin=np.array(origin), **self._arrays)
+        archive = io.BytesIO()
+        np.savez(archive, origin=np.array(origin), **self._arrays)
+        write_bytes(path, archive.getvalue())
 
     @classmethod
     def load(cls, path: Path, origin: str) -> NeutralityModel:
