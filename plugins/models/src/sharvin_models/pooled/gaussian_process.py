@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from sharvin.errors import RunError
+from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.samples import Dataset, Prediction, Samples
 from torch import Tensor
 
@@ -104,8 +105,8 @@ class GaussianProcess(SavedRegressor[GaussianProcessOptions]):
         }
         self._kind = train.kind
         self._arrays = {"rows": rows, "mean": mean, "scale": scale, **self._factorised(apart, data.targets)}
-        errors = (np.abs(self.predict(part.samples).mean - part.targets).mean() for part in (data, validation))
-        return {name: [float(error)] for name, error in zip(("train_mae", "validation_mae"), errors, strict=True)}
+        sets = {"train_mae": data, "validation_mae": validation}
+        return {name: [mean_absolute_error(self.predict(one.samples).mean, one.targets)] for name, one in sets.items()}
 
     def predict(self, samples: Samples) -> Prediction:
         """Predictions in the order of the samples; the standard deviation is that of a label, noise included.
