@@ -9,8 +9,8 @@ from sharvin.study_plan import RunLength
 from sharvin.two_terminal import Lead, TwoTerminal
 from sharvin_studies.break_junction import trial_label as trial
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
-from sharvin_studies.break_junction.plan import Survey
-from sharvin_studies.break_junction.starting_wires import StartingWire
+from sharvin_studies.break_junction.survey import StartingWire, Survey
+from sharvin_studies.break_junction.work import Work
 
 ONE = np.eye(1)
 LEAD = Lead(0 * ONE, -ONE, ONE, 0 * ONE)
@@ -97,7 +97,7 @@ def test_a_label_that_may_take_long_is_not_tried():
 
 def test_no_more_check_labels_are_planned_than_there_are_snapshots():
     made = survey(Hamiltonian(CHAIN), Solver(None), production_pulls=3, check_snapshots=1_000_000)
-    work = made.work()
+    work = Work(made.options, made.wires, made.config.selections["hamiltonian"].built(), made.feature_bytes)
     assert work.check_labels(1_000_000) == 30 and work.check_labels(7) == 7
     (note,) = work.notes({"dynamics": "theirs"})
     assert note == "check_snapshots is 1,000,000, but the production pulls give about 30 snapshots: all will be labelled."

@@ -6,26 +6,20 @@ potential gives one energy of it and the descriptors describe it once (:mod:`sha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-
-from sharvin.config import Config, Selection
-from sharvin.errors import SharvinError
+from sharvin.config import Config
 from sharvin.options.validation import ConfigError
 from sharvin.study_plan import StudyPlan
 
 from sharvin_studies.break_junction import hamiltonian as teaching
 from sharvin_studies.break_junction import starting_wires as starting
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
-from sharvin_studies.break_junction.starting_wires import Place, StartingWire
+from sharvin_studies.break_junction.survey import Survey
 from sharvin_studies.break_junction.trial_label import try_label
 from sharvin_studies.break_junction.work import Work
 
 
-@dataclass
-class Survey:
-    """A look at all parts of a study together.
+def plan(config: Config, options: BreakJunctionOptions, measure: bool) -> StudyPlan:
+    """The plan of a study.
 
     Parameters
     ----------
@@ -33,107 +27,30 @@ class Survey:
     options : BreakJunctionOptions
     measure : bool
         Take timings.
+
+    Raises
+    ------
+    ConfigError
+        With all mistakes found.
     """
-
-    config: Config
-    options: BreakJunctionOptions
-    measure: bool
-    problems: list[str] = field(default_factory=list)
-    checked: list[str] = field(default_factory=list)
-    wires: list[StartingWire] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    feature_bytes: float | None = None
-    cause: BaseException | None = None
-    """What foreign code raised first, for who wants its traceback."""
-
-    def plan(self) -> StudyPlan:
-        """The plan.
-
-        Raises
-        ------
-        ConfigError
-            With all mistakes found.
-        """
-        with self.at(("workflow",)):
-            teaching.check_options(self.options, self.config.selections["hamiltonian"])
-        self.check_cases()
-        for key in ("transport", "executor"):
-            with self.at((key,)):
-                self.config.selections[key].build()
-        starting.build(self)
-        starting.find_electrodes(self)
-        starting.compute_energies(self)
-        starting.foresee_pulls(self)
-        starting.describe(self)
-        if self.measure:
-            try_label(self)
-        if self.problems:
-            raise ConfigError(list(dict.fromkeys(self.problems))) from self.cause
-        work = self.work()
-        names = {key: chosen.name for key, chosen in self.config.selections.items()}
-        notes = list(dict.fromkeys([*work.notes(names), *self.remarks]))
-        return StudyPlan(work.items(), self.checked, work.seconds(), work.disk_bytes(), notes)
-
-    def work(self) -> Work:
-        """How much work the study is, as far as its wires are known."""
-        return Work(self.options, self.wires, self.config.selections["hamiltonian"].built(), self.feature_bytes)
-
-    @contextmanager
-    def at(self, place: Place, prefix: str = "", anything: str = "") -> Iterator[None]:
-        """Note errors of a part as problems at its place; with `anything` also those of users' and third parties' code."""
-        try:
-            yield
-        except ConfigError as error:
-            self.problems += error.problems
-        except SharvinError as error:
-            self.problems.append(self.config.problem(place, f"{prefix}{error}"))
-            if isinstance(error.__cause__, Exception | SystemExit):
-                self.cause = self.cause or error.__cause__
-        except (Exception, SystemExit) as error:  # the code of a plugin or of a user's calculator may raise anything
-            if not anything:
-                raise
-            self.cause = self.cause or error
-            said = str(error).strip().splitlines()
-            reason = f"{type(error).__name__}{': ' + said[0] if said else ''}"
-            self.problems.append(self.config.problem(place, f"{prefix}{anything} fails: {reason}."))
-
-    def check_cases(self) -> None:
-        """Models to compare have names of their own and can be made; their Hamiltonians need not learn."""
-        chosen, variants = self.config.selections, self.config.variants
-        for number, case in enumerate(self.options.compare):
-            if case.name == chosen["regressor"].name:
-                sentence = f"a case is named {case.name}, which is what the config's own model is called; name it otherwise."
-                self.problems.append(self.config.problem(("workflow", "compare", number, "name"), sentence))
-        asked: list[tuple[Place, Mapping[str, Selection]]] = [(("regressor",), chosen)]
-        asked += [(self.config.place_of_case("compare", n, "regressor"), parts) for n, parts in variants["compare"].items()]
-        made: list[Selection] = []
-        for where, parts in asked:
-            if "regressor" in parts and parts["regressor"] not in made:
-                made.append(parts["regressor"])
-                with self.at(where, anything="the regressor"):
-                    parts["regressor"].build()  # which fails where there is no GPU that it asks for, say
-        for option, name, other in self.other_hamiltonians():
-            with self.at(self.config.place_of_case(option, name, "hamiltonian")):
-                hamiltonian = other.built()
-                if teaching.learns(hamiltonian):
-                    place = self.config.place_of_case(option, name, "hamiltonian")
-                    self.problems.append(self.config.problem(place, teaching.why_it_cannot_learn(hamiltonian)))
-
-    def other_hamiltonians(self) -> list[tuple[str, str, Selection]]:
-        """Option, case and Hamiltonian of those that label some snapshots besides the config's own."""
-        own = self.config.selections["hamiltonian"]
-        return [
-            (option, name, parts["hamiltonian"])
-            for option in ("compare", "spectra")
-            for name, parts in self.config.variants[option].items()
-            if parts["hamiltonian"] != own
-        ]
-
-    def parts(self, option: str, name: str) -> dict[str, Selection]:
-        """Components of a case."""
-        return {**self.config.selections, **self.config.variants[option][name]}
-
-
-def plan(config: Config, options: BreakJunctionOptions, measure: bool) -> StudyPlan:
-    """The plan of a study; :class:`~sharvin.options.validation.ConfigError` if something would stop it."""
-    return Survey(config, options, measure).plan()
+    survey = Survey(config, options, measure)
+    chosen = config.selections
+    with survey.at(("workflow",)):
+        teaching.check_options(options, chosen["hamiltonian"])
+    survey.check_cases()
+    for key in ("transport", "executor"):
+        with survey.at((key,)):
+            chosen[key].build()
+    starting.build(survey)
+    starting.find_electrodes(survey)
+    starting.compute_energies(survey)
+    starting.foresee_pulls(survey)
+    starting.describe(survey)
+    if measure:
+        try_label(survey)
+    if survey.problems:
+        raise ConfigError(list(dict.fromkeys(survey.problems))) from survey.cause
+    work = Work(options, survey.wires, chosen["hamiltonian"].built(), survey.feature_bytes)
+    names = {key: part.name for key, part in chosen.items()}
+    notes = list(dict.fromkeys([*work.notes(names), *survey.remarks]))
+    return StudyPlan(work.items(), survey.checked, work.seconds(), work.disk_bytes(), notes)

@@ -20,6 +20,7 @@ from sharvin_studies.break_junction.numbers import (
     described_peak,
     models,
     overlaps,
+    overlaps_of_wires,
     own_traces,
     plateaus,
     recalibration,
@@ -27,7 +28,6 @@ from sharvin_studies.break_junction.numbers import (
 )
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.break_junction.traces import write_pulls, write_traces
-from sharvin_studies.break_junction.wire_overlaps import overlaps_of_wires
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
 from sharvin_studies.statistics.histograms import (
     conductance_histogram,

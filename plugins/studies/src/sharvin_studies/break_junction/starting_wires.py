@@ -1,12 +1,11 @@
 """The starting wires of a break-junction study: built, and shown to every part that will see them.
 
-Each function looks at the wires of a :class:`~sharvin_studies.break_junction.plan.Survey` and notes what would stop it.
+Each function looks at the wires of a :class:`~sharvin_studies.break_junction.survey.Survey` and notes what would stop it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -20,33 +19,11 @@ from sharvin.runs.returned_values import built_atoms, features_of
 from sharvin.samples import FeatureRows
 from sharvin.study_plan import RunLength
 
-from sharvin_studies.break_junction.configs import OWN, PullSeries
-
-if TYPE_CHECKING:
-    from sharvin_studies.break_junction.plan import Survey
+from sharvin_studies.break_junction.survey import Place, StartingWire, Survey
 
 LARGEST_FORCE_EV_PER_A = 100.0
 """No atom of a wire that holds together feels more."""
 KIND = {"training_pulls": "training pulls", "production_pulls": "production pulls"}
-
-Place = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class StartingWire:
-    """The starting wire of a series of pulls."""
-
-    option: str
-    series: PullSeries
-    atoms: Atoms
-    structure: Place
-    length: RunLength | None = None
-    junction: Junction | None = None
-
-    @property
-    def called(self) -> str:
-        """What messages call it."""
-        return "" if self.series.name == OWN else f"{self.option} {self.series.name}: "
 
 
 def build(survey: Survey) -> None:

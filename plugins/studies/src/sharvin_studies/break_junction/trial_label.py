@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from sharvin.devices.brillouin import averaged_transmission, devices_at_k
 from sharvin.executors.threads import one_thread
 from sharvin.protocols import CostedHamiltonian
 
 from sharvin_studies.break_junction import hamiltonian as teaching
-
-if TYPE_CHECKING:
-    from sharvin_studies.break_junction.plan import Survey
+from sharvin_studies.break_junction.survey import Survey
 
 LONGEST_LABEL_SECONDS = 2.0
 """A label of a starting wire is computed if it takes no longer."""

@@ -9,7 +9,8 @@ from sharvin.protocols import CostedHamiltonian, Hamiltonian
 
 from sharvin_studies.break_junction import hamiltonian as teaching
 from sharvin_studies.break_junction.configs import OWN, BreakJunctionOptions, PullSeries
-from sharvin_studies.break_junction.starting_wires import KIND, StartingWire
+from sharvin_studies.break_junction.starting_wires import KIND
+from sharvin_studies.break_junction.survey import StartingWire
 
 BYTES_PER_ATOM = 12
 """Of a stored frame: three coordinates in single precision."""

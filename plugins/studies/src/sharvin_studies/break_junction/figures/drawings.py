@@ -35,8 +35,8 @@ from sharvin_studies.break_junction.figures.histograms import (
 from sharvin_studies.break_junction.figures.profiles import plot_conductance_profile
 from sharvin_studies.break_junction.figures.transmission import plot_transmission_cases
 from sharvin_studies.break_junction.figures.uncertainty import plot_active_learning, plot_calibration
+from sharvin_studies.break_junction.numbers import overlap_edges, wire_conductances
 from sharvin_studies.break_junction.study_errors import StudyErrors
-from sharvin_studies.break_junction.wire_overlaps import overlap_edges, wire_conductances
 from sharvin_studies.regression_figures import plot_learning_curves, plot_parity
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix, overlap_matrix
 from sharvin_studies.statistics.histograms import conductance_histogram, peak_in_window, plateau_lengths, pooled
