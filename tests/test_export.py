@@ -49,6 +49,8 @@ def test_frames_carry_the_numbers_of_the_study(command, finished, tmp_path, what
         for name in ("exact_G0", "predicted_G0"):
             if known[key][name]:
                 assert float(got[key][name]) == float(known[key][name])
+        if form != "h5md":
+            assert (got[key].get("part") or "", got[key].get("series") or "") == (known[key]["part"], known[key]["series"])
         assert float(got[key]["elongation_A"]) == pytest.approx(float(known[key]["elongation_A"]))
 
 

@@ -34,6 +34,8 @@ def test_a_finished_run_recomputes_nothing_and_says_so(finished, sharvin):
     again = sharvin("run", GOLD, "--out", finished, *small())
     assert again.returncode == 0 and "nothing was recomputed" in again.stdout
     assert results(finished) == before
+    content = json.loads((finished / "results.json").read_text())
+    assert content["seconds"]["features"] > 0, "times of steps that nothing needs any more are kept"
 
 
 @pytest.mark.parametrize("attempt", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
@@ -147,6 +149,39 @@ def test_a_damaged_store_file_is_named_and_recomputed_on_request(finished, sharv
     mended = sharvin("run", GOLD, "--out", folder, "--repair", *small())
     assert mended.returncode == 0, mended.stderr
     assert results(folder) == results(finished)
+
+
+def test_a_damaged_model_is_fitted_anew_on_request(finished, sharvin, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(finished, folder)
+    weights = next(folder.glob("store/fit*/item-*/model/model.safetensors"))
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:1000])
+    mended = sharvin("run", GOLD, "--out", folder, "--repair", *small())
+    assert mended.returncode == 0 and "is damaged" in mended.stdout, mended.stderr
+    assert weights.read_bytes() == whole and results(folder) == results(finished)
+
+
+def test_a_run_whose_config_changed_is_not_finished_before_it_is_computed(finished, sharvin, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(finished, folder)
+    stopped = sharvin("run", GOLD, "--out", folder, "--update", *small(), "--set", "regressor.learning_rate=1e300")
+    assert stopped.returncode == 1 and "every item of step fit failed" in stopped.stderr, stopped.stdout
+    assert not (folder / "results.json").exists() and not (folder / "traces.csv").exists()
+    for command in ("report", "export"):
+        refused = sharvin(command, folder)
+        assert refused.returncode == 2 and "Traceback" not in refused.stderr
+    again = sharvin("run", GOLD, "--out", folder, "--update", *small())
+    assert again.returncode == 0 and results(folder) == results(finished)
+
+
+@pytest.mark.parametrize("content", ["garbage", "[1, 2]", "", "a: [", "\xff"])
+def test_a_damaged_config_in_a_run_folder_is_named(finished, sharvin, tmp_path, content):
+    folder = tmp_path / "damaged"
+    shutil.copytree(finished, folder)
+    (folder / "config.yaml").write_bytes(content.encode("latin-1"))
+    refused = sharvin("run", GOLD, "--out", folder, *small())
+    assert refused.returncode == 2 and "config.yaml is damaged" in refused.stderr and "Traceback" not in refused.stderr
 
 
 def test_a_store_file_that_another_program_holds_is_named(finished, sharvin, tmp_path):

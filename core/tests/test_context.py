@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from rich.console import Console
@@ -19,7 +20,7 @@ from sharvin.errors import InputError, ItemError, RunError, StoreError
 from sharvin.registry import create
 from sharvin.runs.digests import digest_of, digest_of_array
 from sharvin.runs.seeds import item_seed, stream
-from sharvin.store import read_json, read_table, write_table
+from sharvin.store import read_json, read_table, verify, write_table
 
 
 def draw(task, path):
@@ -287,6 +288,58 @@ def test_a_damaged_file_is_computed_anew_on_request(tmp_path):
         read_table(path)
     mended, _ = run(tmp_path / "a", resume={"repair": True})
     assert mended.computed == 1 and content(mended) == before
+
+
+def flip(path, place):
+    """Change one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def few(task, path):
+    write_table(path, {"label": np.arange(3.0) + task, "number": np.arange(3)})
+
+
+def model(task, path):
+    path.mkdir()
+    (path / "weights.npy").write_bytes(bytes([task] * 5000))
+    (path / "model.json").write_text("{}")
+
+
+def test_a_repaired_run_finds_one_wrong_bit_in_a_small_table_and_in_a_folder(tmp_path):
+    def go(**resume):
+        with create("executors", "serial") as workers:
+            made = context(tmp_path / "a", workers, **resume)
+            labels = made.map("label", few, [1, 2, 3], {})
+            fitted = made.map("fit", model, [1, 2], {}, suffix="")
+            said = made.steps.run.console.file.getvalue()
+            return labels.computed + fitted.computed, labels.paths, fitted.paths, said
+
+    _, labels, fitted, _ = go()
+    values, _ = read_table(labels[1])
+    flip(labels[1], labels[1].read_bytes().index(values["label"].tobytes()) + 3)
+    assert not np.array_equal(read_table(labels[1])[0]["label"], values["label"])
+    flip(fitted[0] / "weights.npy", 4000)
+    (fitted[1] / "model.json").unlink()
+    assert go()[0] == 0
+    computed, _, _, said = go(repair=True)
+    assert computed == 3
+    assert "".join(said.split()).count("isdamaged(itisnotasitwaswritten).") == 3 and "--repair" not in said
+    assert (fitted[0] / "weights.npy").read_bytes() == bytes([1] * 5000) and (fitted[1] / "model.json").exists()
+    assert np.array_equal(read_table(labels[1])[0]["label"], values["label"])
+    assert go(repair=True)[0] == 0
+
+
+def test_damage_anywhere_in_a_trajectory_is_found_without_a_digest(tmp_path):
+    path = tmp_path / "item.h5"
+    write_table(path, {"first": np.arange(4.0), "second": np.arange(1000.0), "third": np.arange(4)})
+    verify(path)
+    with h5py.File(path) as file:
+        chunk = file["second"].id.get_chunk_info(0)
+    flip(path, chunk.byte_offset + chunk.size // 2)
+    with pytest.raises(StoreError, match="damaged"):
+        verify(path)
 
 
 def test_a_single_step_leaves_a_whole_folder_or_none(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sharvin.errors import InputError, StoreError
-from sharvin.runs.fit_progress import Checkpoint, FitProgress, LearningCurves, fingerprint_of, require_folder
+from sharvin.runs.fit_progress import Checkpoint, FitProgress, LearningCurves, fingerprint_of, forget_damaged, require_folder
 
 ARRAYS = {
     "w": np.arange(6.0).reshape(2, 3),
@@ -119,3 +119,17 @@ def test_progress_needs_a_folder(tmp_path):
 def test_progress_needs_no_torch():
     program = "import sys, sharvin.runs.fit_progress; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+def test_a_wrong_bit_anywhere_in_a_checkpoint_is_found(tmp_path):
+    progress, rng = FitProgress(tmp_path, "this fit"), np.random.default_rng(0)
+    progress.save(Checkpoint(after(1), ARRAYS), rng)
+    path = tmp_path / "checkpoint.safetensors"
+    whole = path.read_bytes()
+    for place in (whole.index(b"0.3333"), len(whole) - 5):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(StoreError, match="damaged"):
+            progress.restore(rng)
+    assert forget_damaged(tmp_path) == [path] and progress.restore(rng) is None
+    path.write_bytes(whole)
+    assert forget_damaged(tmp_path) == [] and progress.restore(rng) is not None

@@ -146,10 +146,17 @@ def verify(path: Path) -> None:
         read_json(path)
     elif path.suffix == ".h5":
         with opened(path) as file:
-            file.visititems(lambda _, node: node[()] if isinstance(node, h5py.Dataset) else None)
+            file.visititems(_read_through)
     elif path.is_dir():
         for child in path.iterdir():
             verify(child)
+
+
+def _read_through(_: str, node: h5py.Dataset | h5py.Group) -> None:
+    """Read what lies at one place of a file; nothing is returned, which would end the visit of the others."""
+    list(node.attrs.values())
+    if isinstance(node, h5py.Dataset):
+        np.asarray(node[()])
 
 
 def _damaged(path: Path, detail: str) -> StoreError:

@@ -1,10 +1,11 @@
-"""What contents are called by: hashes of plain data and of arrays, for the keys of steps and the names of items."""
+"""What contents are called by: hashes of plain data, arrays and files, for keys of steps, names of items and finding damage."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,3 +28,15 @@ def digest_of_array(array: NDArray[Any]) -> str:
     digest = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=20)
     digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def digest_of_path(path: Path) -> str:
+    """40 hexadecimal digits of the content of a file, or of the names and contents of all files in a folder.
+
+    Files are read in pieces of 256 kB.
+    """
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+    inside = (child for child in path.rglob("*") if child.is_file())
+    return digest_of({child.relative_to(path).as_posix(): digest_of_path(child) for child in inside})

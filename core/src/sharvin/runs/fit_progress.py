@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from sharvin.errors import InputError, StoreError
-from sharvin.runs.atomic import write_bytes
+from sharvin.runs.atomic import remove, write_bytes
 from sharvin.runs.digests import digest_of, digest_of_array
 
 FORMAT = 2
@@ -102,10 +102,10 @@ class FitProgress:
     def save(self, checkpoint: Checkpoint, rng: np.random.Generator) -> None:
         """Leave a checkpoint, in place of the one before, and add the last line of metrics."""
         curves = checkpoint.curves
-        state = {"curves": vars(curves), "numbers": checkpoint.numbers, "generator": _plain_state(rng)}
-        metadata = {"format": str(FORMAT), "fingerprint": self.fingerprint, "state": json.dumps(state)}
+        state = json.dumps({"curves": vars(curves), "numbers": checkpoint.numbers, "generator": _plain_state(rng)})
         arrays = {name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()}
-        write_bytes(self.folder / CHECKPOINT, save(arrays, metadata))
+        header = {"format": str(FORMAT), "fingerprint": self.fingerprint, "state": state, "digest": _digest(state, arrays)}
+        write_bytes(self.folder / CHECKPOINT, save(arrays, header))
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(curves.lines[-1]) + "\n")
 
@@ -129,19 +129,9 @@ class FitProgress:
         for other in sorted(self.folder.glob("checkpoint.*")):
             if other != path:
                 raise StoreError(f"another version has left the checkpoint {other}; remove it to train from the start.")
-        try:
-            with safe_open(path, framework="numpy") as file:
-                header = file.metadata() or {}
-                arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except SafetensorError as error:
-            raise StoreError(f"the checkpoint {path} is damaged ({error}); remove it to train from the start.") from None
-        if header.get("format") != str(FORMAT):
-            raise StoreError(
-                f"the checkpoint {path} has format {header.get('format')}, and this version reads {FORMAT}; "
-                "remove it to train from the start."
-            )
+        header, arrays = _header_and_arrays(path)
         if header.get("fingerprint") != self.fingerprint:
             raise StoreError(
                 f"the checkpoint {path} belongs to a fit with other options, data or seed; remove it, or train in another folder."
@@ -149,6 +139,40 @@ class FitProgress:
         state = json.loads(header["state"])
         rng.bit_generator.state = state["generator"]
         return Checkpoint(LearningCurves(**state["curves"]), arrays, state["numbers"])
+
+
+def _header_and_arrays(path: Path) -> tuple[dict[str, str], Arrays]:
+    """Content of a checkpoint of this format; StoreError if it is damaged or of another one."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except SafetensorError as error:
+        raise StoreError(f"the checkpoint {path} is damaged ({error}); remove it to train from the start.") from None
+    if header.get("format") != str(FORMAT):
+        raise StoreError(
+            f"the checkpoint {path} has format {header.get('format')}, and this version reads {FORMAT}; "
+            "remove it to train from the start."
+        )
+    if header.get("digest") != _digest(header.get("state", ""), arrays):
+        raise StoreError(f"the checkpoint {path} is damaged (it is not as it was written); remove it to train from the start.")
+    return header, arrays
+
+
+def _digest(state: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    return digest_of({"state": state, "arrays": {name: digest_of_array(array) for name, array in arrays.items()}})
+
+
+def forget_damaged(folder: Path) -> list[Path]:
+    """Remove checkpoints anywhere below a folder that are damaged or of another format, and return their paths."""
+    found = []
+    for path in sorted(folder.rglob(CHECKPOINT)):
+        try:
+            _header_and_arrays(path)
+        except StoreError:
+            remove(path)
+            found.append(path)
+    return found
 
 
 def require_folder(folder: Path) -> Path:

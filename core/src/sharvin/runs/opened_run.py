@@ -68,7 +68,7 @@ class Run(Displayed):
         """The config with all defaults, as it was run."""
         from sharvin.runs.run import load_yaml
 
-        return dict(load_yaml(self.folder / "config.yaml"))
+        return load_yaml(self.folder / "config.yaml")
 
     @cached_property
     def tables(self) -> dict[str, DataFrame]:

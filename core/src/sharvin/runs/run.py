@@ -18,13 +18,14 @@ from rich.console import Console
 
 from sharvin.config import Config
 from sharvin.context import Context, Failure, Resume
-from sharvin.errors import InputError
+from sharvin.errors import InputError, StoreError
 from sharvin.options import WorkflowOptions
 from sharvin.plugins.entries import installed
 from sharvin.registry import registry
 from sharvin.runs import cache, compiled
 from sharvin.runs.atomic import require_writable, write_bytes
-from sharvin.store import write_json
+from sharvin.runs.fit_progress import forget_damaged
+from sharvin.store import read_json, write_json
 
 FILES = (
     "config.yaml",
@@ -84,7 +85,12 @@ def run(
         cache.usable_folder()
         cache.limit_bytes()
         compiled.announce()
-        _claim_config(config, folder, update)
+        if _claim_config(config, folder, update):
+            _forget_results(config, folder)
+        before = _earlier_seconds(folder)
+        if resume is not None and resume.repair:
+            for checkpoint in forget_damaged(folder / "store"):
+                console.print(f"computing anew: the checkpoint {checkpoint} is damaged.", highlight=False, soft_wrap=True)
         write_json(folder / "versions.json", versions())
         with config.selections["executor"].build() as executor:
             context = Context(config, folder, executor, console, resume or Resume(), debug)
@@ -99,7 +105,10 @@ def run(
             **content,
             "failures": [{"step": f.step, "item": f.item, "reason": f.reason} for f in context.failures]
             + content.get("failures", []),
-            "seconds": {step: round(value, 2) for step, value in context.seconds.items()},
+            "seconds": {
+                **(before if context.computed == 0 else {}),
+                **{step: round(value, 2) for step, value in context.seconds.items()},
+            },
         }
         write_json(folder / "results.json", results)
         write_report(folder)
@@ -159,14 +168,32 @@ def _files_of_study(config: Config) -> tuple[str, ...]:
     return options.writes if isinstance(options, WorkflowOptions) else ()
 
 
-def _claim_config(config: Config, folder: Path, update: bool) -> None:
+def _forget_results(config: Config, folder: Path) -> None:
+    """Remove the results of another config; until there are new ones, the run is not finished. The store is kept."""
+    for name in ("results.json", "report.html", *_files_of_study(config)):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _earlier_seconds(folder: Path) -> dict[str, float]:
+    """Times in the results of an earlier run of the same config; a step that is not needed any more has none of its own."""
+    path = folder / "results.json"
+    try:
+        found = read_json(path) if path.exists() else {}
+    except StoreError:
+        return {}
+    seconds = found.get("seconds") if isinstance(found, dict) else None
+    return seconds if isinstance(seconds, dict) else {}
+
+
+def _claim_config(config: Config, folder: Path, update: bool) -> bool:
+    """Write the config into the folder; whether another one was there."""
     path = folder / "config.yaml"
     resolved = config.resolved()
     begun = any((folder / "store").glob("*/item-*")) or any((folder / "store").glob("*/output"))
-    if path.exists() and begun and not update:
-        before = load_yaml(path)
-        changed = differences(before, resolved)
-        if changed:
+    changed: list[str] = []
+    if path.exists() and begun:
+        changed = differences(load_yaml(path), resolved)
+        if changed and not update:
             raise InputError(
                 f"the run folder {folder} belongs to another config (they differ in {', '.join(changed)}): choose another "
                 "--out, or add --update to recompute there what depends on the change."
@@ -178,17 +205,27 @@ def _claim_config(config: Config, folder: Path, update: bool) -> None:
     stream = StringIO()
     YAML().dump(resolved, stream)
     write_bytes(path, stream.getvalue().encode())
+    return bool(changed)
 
 
-def load_yaml(path: Path) -> Any:
-    """Plain data of a YAML file that sharvin wrote."""
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file that sharvin wrote.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except YAMLError:
-        raise InputError(f"{path} is damaged: delete it, or choose another --out.") from None
+        found = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged: delete it, or choose another --out.")
+    return found
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

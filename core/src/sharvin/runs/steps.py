@@ -17,12 +17,15 @@ from typing import Any
 
 from sharvin.errors import ItemError, RunError, StoreError
 from sharvin.runs.atomic import atomically, remove
-from sharvin.runs.digests import digest_of
+from sharvin.runs.digests import digest_of, digest_of_path
 from sharvin.runs.facts import RunFacts
 from sharvin.runs.items import ItemFunction, failure_file, item_names, run_item
 from sharvin.runs.source_code import code_identity
 from sharvin.runs.watchers import Watchers, called
 from sharvin.store import read_json, verify, write_json
+
+DIGESTS = "digests.json"
+"""File in a step's folder: digests of its items as they were written, which ``--repair`` compares."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,9 @@ class Steps:
 
         with self._timed(step, folder, [path.name], [path.name] * computed):
             if computed:
-                atomically(path, write)
+                with _remembered(folder) as done:
+                    atomically(path, write)
+                    done.append(path)
         return self._finished(StepResult(step, key, [path], [], computed))
 
     def discard(self, step: str) -> None:
@@ -146,23 +151,23 @@ class Steps:
         for path in paths:
             if self.run.resume.retry_failed:
                 failure_file(path).unlink(missing_ok=True)
-            if self.run.resume.repair and path.exists():
-                try:
-                    verify(path)
-                except StoreError as error:
-                    self.watchers.file_damaged(str(error))
-                    path.rename(path.with_name(f"{path.name}.damaged"))
+            if self.run.resume.repair and path.exists() and (damage := _damage(path, _digests(folder).get(path.name))):
+                self.watchers.file_damaged(damage)
+                damaged = path.with_name(f"{path.name}.damaged")
+                remove(damaged)
+                path.rename(damaged)
 
     def _compute(self, step: str, title: str, function: ItemFunction, items: Sequence[tuple[int, Any, Path]], total: int) -> None:
         """Compute the items (number, task, path) that are missing of `total`."""
         if not items:
             return
-        limit = self.run.config.max_failures
-        failed = sum(1 for _ in (items[0][2].parent).glob("*.failed.json"))
+        limit, folder = self.run.config.max_failures, items[0][2].parent
+        failed = sum(1 for _ in folder.glob("*.failed.json"))
         work = partial(run_item, function)
         with (
             self.watchers.progress(title, total, done=total - len(items)) as advance,
             closing(self.run.executor.map(work, [(task, path) for _, task, path in items])) as outcomes,  # type: ignore[type-var]
+            _remembered(folder) as done,
         ):
             for outcome in outcomes:
                 advance(1)
@@ -173,6 +178,7 @@ class Steps:
                     if verdict is not ItemError:
                         raise verdict(reason)
                 if reason is None:
+                    done.append(path)
                     continue
                 write_json(failure_file(path), {"reason": reason, "traceback": where})
                 self.watchers.item_failed(step, number, reason, where)
@@ -221,3 +227,34 @@ def _remove_unfinished(folder: Path) -> None:
     """Remove files that were being written when a run was killed; only one run works in a folder at a time."""
     for leftover in folder.glob(".*.tmp"):
         remove(leftover)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Digests by name of what a step's folder holds, as it was written."""
+    record = folder / DIGESTS
+    try:
+        return dict(read_json(record)) if record.exists() else {}
+    except StoreError:
+        return {}  # files are then read through, which finds most damage
+
+
+@contextmanager
+def _remembered(folder: Path) -> Iterator[list[Path]]:
+    """Files and folders that the caller lists as done, their digests remembered even where it is interrupted."""
+    done: list[Path] = []
+    try:
+        yield done
+    finally:
+        if done:
+            write_json(folder / DIGESTS, _digests(folder) | {path.name: digest_of_path(path) for path in done})
+
+
+def _damage(path: Path, digest: str | None) -> str:
+    """What is wrong with a file or folder of the store, in a sentence; empty if nothing is."""
+    try:
+        verify(path)
+    except StoreError as error:
+        return str(error).partition(": run again")[0] + "."
+    if digest is not None and digest != digest_of_path(path):
+        return f"the store file {path} is damaged (it is not as it was written)."
+    return ""

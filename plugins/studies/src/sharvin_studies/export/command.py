@@ -28,17 +28,23 @@ MISSING = float("nan")
 
 @dataclass(frozen=True, eq=False)
 class Pull:
-    """One pull of a run: ``training`` or ``production``, its number, its trajectory, and what is known of its snapshots."""
+    """One pull of a run: ``training`` or ``production``, its number, its trajectory, and what is known of its snapshots.
 
-    part: str
+    ``series`` is the name of its series of pulls, empty if it has none; ``parts`` has the part of the data (train, test …) of
+    labelled snapshots.
+    """
+
+    pulls: str
     number: int
     trajectory: Path
     known: Mapping[int, Mapping[str, float]]
+    series: str
+    parts: Mapping[int, str]
 
     @property
     def name(self) -> str:
         """Of its file: ``training-0003``."""
-        return f"{self.part}-{self.number:04d}"
+        return f"{self.pulls}-{self.number:04d}"
 
 
 def export_run(run: Path, what: str, form: str, out: Path, force: bool = False) -> list[Path]:
@@ -94,17 +100,23 @@ def _pulls(run: Path) -> list[Pull]:
         absent = PULLS_FILE if traces.is_file() else TRACES_FILE
         raise InputError(f"{absent} of the break-junction run {run} is missing: run its study again.")
     known: dict[tuple[str, int], dict[int, dict[str, float]]] = {}
+    parts: dict[tuple[str, int], dict[int, str]] = {}
+    series: dict[tuple[str, int], str] = {}
     with traces.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             numbers = {name: float(row[name]) for name in NUMBERS if row.get(name)}
-            known.setdefault((row["pulls"], int(row["pull"])), {})[int(row["snapshot"])] = numbers
+            pull, snapshot = (row["pulls"], int(row["pull"])), int(row["snapshot"])
+            known.setdefault(pull, {})[snapshot] = numbers
+            parts.setdefault(pull, {})[snapshot] = row.get("part") or ""
+            series[pull] = row.get("series") or ""
     found = []
-    for part, paths in read_json(listed).items():
+    for pulls, paths in read_json(listed).items():
         for number, path in paths.items():
             trajectory = run / path
             if not trajectory.is_file():
                 raise InputError(f"the trajectory {trajectory} is not there any more: run the study again.")
-            found.append(Pull(part, int(number), trajectory, known.get((part, int(number)), {})))
+            pull = (pulls, int(number))
+            found.append(Pull(*pull, trajectory, known.get(pull, {}), series.get(pull, ""), parts.get(pull, {})))
     return found
 
 
@@ -117,7 +129,7 @@ def _snapshots(pull: Pull, what: str) -> list[int]:
             raise InputError(str(error)) from None
     if what == "labels":
         return sorted(number for number, values in pull.known.items() if "exact_G0" in values)
-    return sorted(number for number, values in pull.known.items() if pull.part == "production" and "predicted_G0" in values)
+    return sorted(number for number, values in pull.known.items() if pull.pulls == "production" and "predicted_G0" in values)
 
 
 def _frames(pull: Pull, numbers: list[int]) -> Iterator[Frame]:
@@ -134,7 +146,7 @@ def _write_extxyz(pull: Pull, numbers: list[int], path: Path) -> None:
         for frame in _frames(pull, numbers):
             atoms = frame.to_atoms()
             known = {name: value for name, value in frame.scalars.items() if value == value}
-            atoms.info = {**known, "pulls": pull.part, "pull": pull.number, "snapshot": int(frame.scalars["snapshot"])}
+            atoms.info = {**known, **_place(pull, frame)}
             extxyz.write_extxyz(stream, [atoms])
 
 
@@ -143,11 +155,18 @@ def _write_csv(chosen: Mapping[Pull, list[int]], path: Path) -> None:
     for pull, numbers in chosen.items():
         names |= dict.fromkeys(next(_frames(pull, numbers[:1])).scalars)
         names |= dict.fromkeys(name for number in numbers for name in pull.known.get(number, {}))
-    columns = ["pulls", "pull", "snapshot", *(name for name in names if name != "snapshot")]
+    columns = ["pulls", "series", "pull", "snapshot", "part", *(name for name in names if name != "snapshot")]
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         for pull, numbers in chosen.items():
             for frame in _frames(pull, numbers):
                 values = {name: value for name, value in frame.scalars.items() if value == value}
-                writer.writerow({**values, "pulls": pull.part, "pull": pull.number, "snapshot": int(frame.scalars["snapshot"])})
+                writer.writerow({**values, **_place(pull, frame)})
+
+
+def _place(pull: Pull, frame: Frame) -> dict[str, str | int]:
+    """Which frame of the study this is: its pull, its number, and where they are known its wire and its part of the data."""
+    snapshot = int(frame.scalars["snapshot"])
+    told = {"series": pull.series, "part": pull.parts.get(snapshot, "")}
+    return {"pulls": pull.pulls, "pull": pull.number, "snapshot": snapshot, **{name: said for name, said in told.items() if said}}
