@@ -85,7 +85,8 @@ def _numbers(found: Calibration, earlier: Calibration | None) -> list[str]:
         return f"{first}{getattr(found, field):.2f}"
 
     one = f"ECE {change('expected_calibration_error')}, area {change('miscalibration_area')}"
-    other = f"rank {found.rank_correlation:.2f}, factor {change('recalibration_factor')}"
+    rank = f"{found.rank_correlation:.2f}".replace("-", "−")
+    other = f"rank {rank}, factor {change('recalibration_factor')}"
     return [f"{one}, {other}"] if earlier is None else [one, other]
 
 
