@@ -151,7 +151,7 @@ def main() -> None:
     one_atom = np.arange(len(snapshots)) > (wide[-1] if len(wide) else -1)
     found: dict[tuple[str, str], Array] = {}
     print(f"pull {chosen.pull}: {len(snapshots)} snapshots, the last {one_atom.sum()} one atom wide")
-    print("table  neutrality   one atom wide (G0)    against local (G0): mean, largest    CPU s a label")
+    print("table  neutrality   one atom wide (G0)    against local (G0): mean, largest    CPU s per label")
     for table in TABLES:
         for kind in COLOURS:
             options = {"table": table, "charge_neutrality": kind}

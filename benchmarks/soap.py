@@ -3,7 +3,7 @@
 ``python benchmarks/soap.py`` describes rattled copies of the wire (electrodes of four layers 6×6, neck of eleven layers 4×4)
 with n_max 17, l_max 9, r_c 6 Å and σ 0.5 Å in one process of one thread, frame by frame in turns, and prints medians of the CPU
 time. Every copy differs from the one before in all atoms, so no row is reused. featomic (with GTO radial functions and a cosine
-cutoff of the same width) computes the same 1530 features an atom; DScribe stops at 16 radial functions, 1360 features. Both are
+cutoff of the same width) computes the same 1530 features per atom; DScribe stops at 16 radial functions, 1360 features. Both are
 left out where they are not installed.
 
 Environments agree when the distances between all pairs of them do: those of rows scaled to unit length, once from each
@@ -116,7 +116,7 @@ def along(pull: Path) -> None:
             if name == "each frame alone":
                 descriptor.describe(lone)  # so that nothing is known of the frame before
             total += seconds(lambda descriptor=descriptor, frame=frame: descriptor.describe(frame))
-        print(f"  {name:18s} {1e3 * total / len(frames):.2f} ms a frame of {len(frames[0][0])} atoms")
+        print(f"  {name:18s} {1e3 * total / len(frames):.2f} ms per frame of {len(frames[0][0])} atoms")
 
 
 def main() -> None:

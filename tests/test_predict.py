@@ -369,7 +369,7 @@ def test_a_mistake_ends_the_command_with_code_2(sharvin, finished, tmp_path):
         ({"recalibration": {"a": -1.0, "b_G0": 0.1}}, "needs a, b ≥ 0"),
         ({"atoms": []}, "is damaged"),
         ({"regressor": {"use": "ridge"}}, "holds a fc_maxpool model, not a ridge one"),
-        ({"descriptor": {"use": "soap", "n_max": 5, "l_max": 3, "cutoff_A": 5.0}}, "40 features a row and got 60"),
+        ({"descriptor": {"use": "soap", "n_max": 5, "l_max": 3, "cutoff_A": 5.0}}, "40 features per row and got 60"),
         ({"model": "store/nowhere"}, "holds no trained model"),
     ],
 )

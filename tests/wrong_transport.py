@@ -76,7 +76,7 @@ SOLVERS = {
 
 
 class SOrbitals:
-    """One s orbital an atom with overlap; `spoil` alters the devices, `images` the periodic directions that are seen."""
+    """One s orbital per atom with overlap; `spoil` alters the devices, `images` the periodic directions that are seen."""
 
     reach = 4.0
 

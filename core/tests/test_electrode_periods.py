@@ -71,7 +71,7 @@ CRYSTALS = {
 
 
 def bands(cell: Atoms, k: float, reach: float) -> np.ndarray:
-    """Levels of one s orbital an atom at k along z, in units of the inverse period; transverse Γ."""
+    """Levels of one s orbital per atom at k along z, in units of the inverse period; transverse Γ."""
     vectors = cell.cell.array
     most = [int(reach / np.linalg.norm(vectors[axis])) + 1 if cell.pbc[axis] or axis == 2 else 0 for axis in range(3)]
     images = [range(-n, n + 1) for n in most]

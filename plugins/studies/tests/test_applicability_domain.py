@@ -186,7 +186,7 @@ def test_radial_functions_do_not_depend_on_rotation_order_or_the_cell():
 
 
 def test_what_cannot_be_compared_is_refused(domain, study, tmp_path):
-    with pytest.raises(InputError, match="40 features a row and got 3"):
+    with pytest.raises(InputError, match="40 features per row and got 3"):
         domain.scores(Features(np.ones((2, 3)), np.array([0, 2])))
     with pytest.raises(InputError, match="per_atom samples, not of per_structure"):
         domain.scores(Features(np.ones((2, 40))))

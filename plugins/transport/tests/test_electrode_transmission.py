@@ -32,7 +32,7 @@ def transmission(atoms: Atoms) -> np.ndarray:
 
 
 def one_orbital(junction: Junction) -> TwoTerminal:
-    """A junction with one s orbital an atom and a hopping of −1 eV between neighbours."""
+    """A junction with one s orbital per atom and a hopping of −1 eV between neighbours."""
     junction, left, right = junction.electrodes()
 
     def hopping(positions: np.ndarray, shift: float = 0.0) -> np.ndarray:

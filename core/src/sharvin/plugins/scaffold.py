@@ -28,7 +28,7 @@ SUMMARIES = {
     "potentials": "Morse pair potential",
     "dynamics": "free motion at constant energy",
     "descriptors": "smooth coordination numbers within several radii",
-    "hamiltonians": "one s orbital an atom, exponentially decaying hopping",
+    "hamiltonians": "one s orbital per atom, exponentially decaying hopping",
     "transport": "dense Green function solver",
     "regressors": "Gaussian process over the mean features of a structure",
     "workflows": "mean and spread of the conductance of disordered wires",

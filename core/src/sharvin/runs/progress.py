@@ -23,7 +23,7 @@ QUIET_INTERVAL_S = 30.0
 
 
 class _Rate(ProgressColumn):
-    """Items a second, or seconds an item."""
+    """Items per second, or seconds per item."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -166,7 +166,7 @@ class RegressorTests(ComponentTests):
         np.testing.assert_allclose(found, expected, rtol=0, atol=self.tolerance * np.abs(expected).max())
 
     def test_five_samples_can_be_learnt_by_heart(self, component: Any, data: Dataset) -> None:
-        """A model that cannot overfit five samples cannot learn; its learning curves are finite, one value an epoch."""
+        """A model that cannot overfit five samples cannot learn; its learning curves are finite, one value per epoch."""
         five = data.take(np.arange(5))
         curves = component.fit(five, five, np.random.default_rng(1))
         assert len({len(curve) for curve in curves.values()}) <= 1

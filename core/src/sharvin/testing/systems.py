@@ -53,7 +53,7 @@ def chain(
     hopping_eV: float = -1.0,
     overlap: float = 0.0,
 ) -> TwoTerminal:
-    """Chain with one orbital a site; leads with on-site energies `left_eV` and `right_eV`.
+    """Chain with one orbital per site; leads with on-site energies `left_eV` and `right_eV`.
 
     Parameters
     ----------

@@ -12,8 +12,8 @@ alkali metals: Y. Li, E. Blaisten-Barojas and D. A. Papaconstantopoulos, Phys. R
 from 1 to 0 between two distances, with vanishing first and second derivatives at both.
 
 The parameters of potassium are a fit of this project to measured values at a few kelvin: lattice constant 5.23 Å, cohesive energy
-0.934 eV, C11, C12, C44 of 4.16, 3.41, 2.86 GPa, fcc 0.5 meV above bcc, vacancy 0.4 eV, surface 0.135 J/m², and 0.26 eV an atom of
-the dimer. They give 5.23 Å, 0.934 eV, 4.1, 3.5, 2.7 GPa, 0.5 meV, 0.37 eV, 0.14 J/m² and 0.25 eV.
+0.934 eV, C11, C12, C44 of 4.16, 3.41, 2.86 GPa, fcc 0.5 meV above bcc, vacancy 0.4 eV, surface 0.135 J/m², and 0.26 eV per atom
+of the dimer. They give 5.23 Å, 0.934 eV, 4.1, 3.5, 2.7 GPa, 0.5 meV, 0.37 eV, 0.14 J/m² and 0.25 eV.
 
 Those of silver and gold are Cleri and Rosato's (their Table II), with interactions up to fifth neighbours, which end here between
 6.5 and 7.0 Å: 4.09 Å and 2.96 eV, 4.08 Å and 3.78 eV. The bond of gold's dimer is 2.31 Å, that of its infinite chain 2.47 Å.

@@ -57,7 +57,7 @@ def plot_learning_curves(folder: Path, curves: Mapping[str, Sequence[float]], *,
     ----------
     folder : Path
     curves : mapping of str to sequence of float
-        As a regressor's ``fit`` returns them: ``train_mae``, ``validation_mae`` …, one value an epoch. What stands before
+        As a regressor's ``fit`` returns them: ``train_mae``, ``validation_mae`` …, one value per epoch. What stands before
         the first underscore is the set; the rest is the quantity. Quantities ending in ``mae`` or ``rmse`` are in G0.
     """
     panels: dict[str, dict[str, NDArray[np.float64]]] = {}

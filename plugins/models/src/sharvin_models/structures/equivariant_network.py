@@ -8,7 +8,7 @@ e3nn's notation ``C×0e + C×1o + C×2e …``). In a round it gathers from the n
     A_{i,l_3m_3} = \sum_{l_1l_2} W_{l_1l_2l_3} \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2}
         \sum_j R(r_{ij})\, V_{j,l_1m_1}\, Y_{l_2m_2}(\hat r_{ij}),
 
-with one radial function a channel and W mixing channels: the convolution of NequIP (Batzner et al., Nat. Commun. 13, 2453
+with one radial function per channel and W mixing channels: the convolution of NequIP (Batzner et al., Nat. Commun. 13, 2453
 (2022)). With what the atom knew already, :math:`T_i = A_i + W V_i`, it forms the square :math:`T_i \otimes T_i`, coupled in the
 same way, which knows the angles between neighbours, as in MACE (Batatia et al., NeurIPS 35, 11423 (2022)). Scalars of T and of
 its square pass through a small dense network; the sum of both for the other l is multiplied by gates (Weiler et al., NeurIPS 31,

@@ -9,7 +9,7 @@ from sharvin_models.training.configs import Width
 
 
 class TightBindingOptions(MessageOptions):
-    """One orbital an atom: `cutoff_A` must hold the range of the hopping."""
+    """One orbital per atom: `cutoff_A` must hold the range of the hopping."""
 
     hopping_width: Width = 32
     """Hidden width of the network that gives the hopping between two atoms."""

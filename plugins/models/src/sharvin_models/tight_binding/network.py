@@ -1,4 +1,4 @@
-r"""A tight-binding Hamiltonian with one orbital an atom, learnt from conductances.
+r"""A tight-binding Hamiltonian with one orbital per atom, learnt from conductances.
 
 An equivariant network (:class:`~sharvin_models.structures.equivariant_network.AtomInvariants`) gives every atom of the
 device invariants :math:`x_i` of its surroundings. From them come its on-site energy and its hoppings,

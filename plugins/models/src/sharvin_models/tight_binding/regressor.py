@@ -33,7 +33,7 @@ ROUNDING_G0 = 1e-6
 
 
 class TightBinding(TrainedRegressor[TightBindingOptions, TightBindingNetwork, list[Wire]]):
-    """One orbital an atom, on-site energies and hoppings learnt, conductance by Green functions; kind ``graph``.
+    """One orbital per atom, on-site energies and hoppings learnt, conductance by Green functions; kind ``graph``.
 
     Structures that are not wires between two crystalline electrodes of one element, and elements that the training had not, are
     refused, see :class:`~sharvin_models.tight_binding.wire_contacts.WireBuilder`.

@@ -231,7 +231,7 @@ class WireBuilder:
         numbers = np.union1d(left.numbers, right.numbers)
         if len(numbers) > 1:
             found = " and ".join(chemical_symbols[z] for z in numbers)
-            raise InputError(f"the electrodes are of {found}, and one orbital an atom describes electrodes of one element only.")
+            raise InputError(f"the electrodes are of {found}, and one orbital per atom describes electrodes of one element only.")
         first, second = self.surfaces(left), self.surfaces(right)
         if max(abs(first.nearest_A - second.nearest_A), abs(first.fermi_energy - second.fermi_energy)) > 1e-3:
             raise InputError("the two electrodes are different crystals; take the same for both.")

@@ -23,7 +23,7 @@ def require_features(samples: Samples, name: str, kinds: tuple[str, ...], size: 
         raise InputError(f"{name} takes samples of kind {' or '.join(kinds)}, not {samples.kind}; choose another descriptor.")
     if size is not None and samples.size != size:
         raise InputError(
-            f"{name} was trained on {size} features a row and got {samples.size}; use the descriptor options of the training."
+            f"{name} was trained on {size} features per row and got {samples.size}; use the descriptor options of the training."
         )
     return samples
 

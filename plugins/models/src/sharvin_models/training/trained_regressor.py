@@ -115,7 +115,7 @@ class TrainedRegressor(SavedRegressor[O], Generic[O, Network, Inputs]):
         Returns
         -------
         dict
-            ``train_mae`` (during the epoch) and ``validation_mae`` (after it) in the unit of the targets, one value an epoch.
+            ``train_mae`` (during the epoch) and ``validation_mae`` (after it) in the unit of the targets, one value per epoch.
 
         Raises
         ------

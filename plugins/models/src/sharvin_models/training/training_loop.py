@@ -67,7 +67,7 @@ def train(
     Returns
     -------
     train_error, validation_error : list of float
-        Mean absolute errors, one value an epoch; the training one is in standardised units and taken during the epoch.
+        Mean absolute errors, one value per epoch; the training one is in standardised units and taken during the epoch.
 
     Raises
     ------

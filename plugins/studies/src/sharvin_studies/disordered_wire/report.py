@@ -231,7 +231,7 @@ def _timing_table(timing: Mapping[str, Any]) -> dict[str, Any]:
     caption = f"{count:,} wires, {timing['energies']} energies each, one thread."
     return {
         "title": "Time of exact and predicted conductances",
-        "columns": ["method", "seconds", "ms a wire", "published (s)"],
+        "columns": ["method", "seconds", "ms per wire", "published (s)"],
         "rows": rows,
         "caption": caption + (f" Published times are for {known:,} wires on another machine." if known else ""),
     }

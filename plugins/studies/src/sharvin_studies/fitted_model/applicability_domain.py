@@ -176,7 +176,7 @@ class Domain:
         rows = _rows(samples, self.described)
         if rows.size != len(self.projection.mean):
             raise InputError(
-                f"the training distribution is of {len(self.projection.mean)} features a row and got {rows.size}; "
+                f"the training distribution is of {len(self.projection.mean)} features per row and got {rows.size}; "
                 "use the descriptor options of the training."
             )
         return np.array([self.of_atoms(rows.rows(i)).max(initial=0.0) for i in range(len(rows))], dtype=np.float64)

@@ -19,7 +19,7 @@ SHOWN = 20
 
 
 def print_predictions(console: Console, model: FittedModel, done: Sequence[FilePrediction]) -> None:
-    """A table of a few frames, or one line a file, and what to beware of."""
+    """A table of a few frames, or one line per file, and what to beware of."""
     console.print(_frames(done) if sum(len(one.frame) for one in done) <= SHOWN else _summary(done))
     console.print(stated_error(model), highlight=False, soft_wrap=True)
     for line in _warnings(model, done):

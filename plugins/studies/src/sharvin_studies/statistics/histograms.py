@@ -85,7 +85,7 @@ class Histogram2D:
 
 @dataclass(frozen=True)
 class Peak:
-    """A peak of a histogram: position in G0; height and prominence in counts a bin, of the smoothed histogram."""
+    """A peak of a histogram: position in G0; height and prominence in counts per bin, of the smoothed histogram."""
 
     position_G0: float
     height: float
@@ -300,7 +300,7 @@ def plateau_lengths(
 ) -> Array:
     """Elongation in Å that each trace spends with its conductance inside a window, float64[n_traces].
 
-    Each point stands for half of the interval to either neighbour, so a plateau of n points a step apart is n steps long.
+    Each point stands for half of the interval to either neighbour, so a plateau of n points one step apart is n steps long.
     """
     lower, upper = window_G0
     if not lower < upper:

@@ -37,7 +37,7 @@ class Directions:
     unit : float64[n, 3]
         Unit vectors from the first atom to the second.
     orbitals : int
-        1 (s), 4 (sp) or 9 (spd) orbitals an atom.
+        1 (s), 4 (sp) or 9 (spd) orbitals per atom.
     """
 
     def __init__(self, unit: Floats, orbitals: int) -> None:

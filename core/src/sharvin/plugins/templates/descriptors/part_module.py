@@ -10,7 +10,7 @@ from plugin_package.configs import PartNameOptions
 
 
 class PartName:
-    """Coordination numbers within several radii, one row an atom."""
+    """Coordination numbers within several radii, one row per atom."""
 
     def __init__(self, options: PartNameOptions) -> None:
         self._radii = np.array(options.radii_A)

@@ -1,4 +1,4 @@
-"""One s orbital an atom: H_ij = t e^{−(r_ij − d)/λ} f(r_ij), S = 1, with f falling smoothly from 1 to 0 at the cutoff.
+"""One s orbital per atom: H_ij = t e^{−(r_ij − d)/λ} f(r_ij), S = 1, with f falling smoothly from 1 to 0 at the cutoff.
 
 The level of a single atom is 0. The Fermi energy is where the bands of the left lead hold one electron for each of its atoms.
 """

@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 def plot_learning_curves_of_fits(
     folder: Path, *, fits: Mapping[str, Mapping[str, Sequence[float]]], name: str = "learning_curves_of_fits"
 ) -> Path:
-    """Training and validation error against the epoch, one panel a fit, all with the same logarithmic error axis.
+    """Training and validation error against the epoch, one panel per fit, all with the same logarithmic error axis.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def plot_error_against_pulls(
     test_sets: Mapping[str, Sequence[ErrorEstimate]],
     name: str = "error_training_pulls",
 ) -> Path:
-    """Mean absolute error against the number of training pulls, one line a test set.
+    """Mean absolute error against the number of training pulls, one line per test set.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def plot_plateau_lengths(
     resamples: int = 1000,
     name: str = "plateau_lengths",
 ) -> Path:
-    """Histograms of the lengths of the plateaus within a conductance window, one panel a series of pulls.
+    """Histograms of the lengths of the plateaus within a conductance window, one panel per series of pulls.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def plot_calibration(
     before: Mapping[str, Calibration] | None = None,
     name: str = "calibration",
 ) -> Path:
-    """Root mean square error against predicted standard deviation in bins, one panel a set, with the ideal line.
+    """Root mean square error against predicted standard deviation in bins, one panel per set, with the ideal line.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def plot_active_learning(
     test_sets: Mapping[str, Mapping[str, Sequence[ErrorEstimate]]],
     name: str = "active_learning",
 ) -> Path:
-    """Error against labels spent, for each way of choosing what to label next, one panel a test set.
+    """Error against labels spent, for each way of choosing what to label next, one panel per test set.
 
     Parameters
     ----------
