@@ -243,7 +243,7 @@ class RegressorTests(ComponentTests):
     def test_an_interrupted_fit_ends_as_if_it_had_not_been(
         self, component: Any, data: Dataset, component_options: dict[str, Any], tmp_path: Path
     ) -> None:
-        """Bit for bit, where the regressor keeps its progress, and with one line of metrics an epoch."""
+        """Bit for bit, where the regressor keeps its progress, and with one line of metrics per epoch."""
         validation, metrics = data.take(np.arange(4)), tmp_path / "metrics.jsonl"
         curves = component.fit(data, validation, np.random.default_rng(5))
         interrupted, resumed = (create(self.kind, self.name, **component_options) for _ in range(2))

@@ -203,7 +203,7 @@ def elongation_histogram_2d(
     Parameters
     ----------
     elongations_A, conductances_G0 : sequences of float64[n_points]
-        One pair of arrays a trace.
+        One pair of arrays per trace.
     elongation_bin_A, bin_width_G0 : float
         Bin widths in Å and G0.
     before_A, after_A : float
