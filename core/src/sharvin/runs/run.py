@@ -85,8 +85,7 @@ def run(
         cache.usable_folder()
         cache.limit_bytes()
         compiled.announce()
-        if _claim_config(config, folder, update):
-            _forget_results(config, folder)
+        _claim_config(config, folder, update)
         before = _earlier_seconds(folder)
         if resume is not None and resume.repair:
             for checkpoint in forget_damaged(folder / "store"):
@@ -185,19 +184,18 @@ def _earlier_seconds(folder: Path) -> dict[str, float]:
     return seconds if isinstance(seconds, dict) else {}
 
 
-def _claim_config(config: Config, folder: Path, update: bool) -> bool:
-    """Write the config into the folder; whether another one was there."""
+def _claim_config(config: Config, folder: Path, update: bool) -> None:
+    """Write the config into the folder; results of another one that was there are removed first."""
     path = folder / "config.yaml"
     resolved = config.resolved()
     begun = any((folder / "store").glob("*/item-*")) or any((folder / "store").glob("*/output"))
-    changed: list[str] = []
-    if path.exists() and begun:
-        changed = differences(load_yaml(path), resolved)
-        if changed and not update:
+    if path.exists() and (changed := differences(load_yaml(path), resolved)):
+        if begun and not update:
             raise InputError(
                 f"the run folder {folder} belongs to another config (they differ in {', '.join(changed)}): choose another "
                 "--out, or add --update to recompute there what depends on the change."
             )
+        _forget_results(config, folder)
     elif not path.exists() and any(entry.name != ".lock" for entry in folder.iterdir()):
         raise InputError(f"the folder {folder} is not empty and is no run folder: choose another --out.")
     from ruamel.yaml import YAML
@@ -205,7 +203,6 @@ def _claim_config(config: Config, folder: Path, update: bool) -> bool:
     stream = StringIO()
     YAML().dump(resolved, stream)
     write_bytes(path, stream.getvalue().encode())
-    return bool(changed)
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
