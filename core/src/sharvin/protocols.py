@@ -20,7 +20,19 @@ from sharvin.kinds.hamiltonians import (
     TrainableHamiltonian,
 )
 from sharvin.kinds.learning import Descriptor, DifferentiableDescriptor, FeatureDerivatives, Regressor, ResumableRegressor
-from sharvin.kinds.structures_and_dynamics import Dynamics, ForeseeingDynamics, LammpsPotential, Potential, Structure
+from sharvin.kinds.structures_and_dynamics import (
+    Dynamics,
+    EnergyForcesVirial,
+    ForeseeingDynamics,
+    LammpsPotential,
+    MonitoredPotential,
+    NeighbourList,
+    NeighbourListPotential,
+    Potential,
+    Structure,
+    StructureSet,
+    TrainablePotential,
+)
 from sharvin.kinds.transport import ObservingSolver, TransportSolver
 from sharvin.kinds.workflows import Executor, Outcome, PlanningWorkflow, Workflow
 
@@ -29,6 +41,7 @@ __all__ = [
     "Descriptor",
     "DifferentiableDescriptor",
     "Dynamics",
+    "EnergyForcesVirial",
     "Executor",
     "FeatureDerivatives",
     "ForeseeingDynamics",
@@ -36,6 +49,9 @@ __all__ = [
     "LammpsPotential",
     "LatticeHamiltonian",
     "LearningByOption",
+    "MonitoredPotential",
+    "NeighbourList",
+    "NeighbourListPotential",
     "ObservingSolver",
     "Outcome",
     "PlanningWorkflow",
@@ -48,7 +64,9 @@ __all__ = [
     "SeriesHamiltonian",
     "StoredHamiltonian",
     "Structure",
+    "StructureSet",
     "TrainableHamiltonian",
+    "TrainablePotential",
     "TransportSolver",
     "Workflow",
 ]
