@@ -9,7 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from sharvin.options import Element, Options
 
 
-class _ChannelOptions(Options):
+class ChannelOptions(Options):
+    """Options of descriptors with a row per atom."""
+
     species: tuple[Element, ...] | None = None
     """Chemical symbols, one density channel each, in this order. Null: one channel, for structures of a single element."""
 
@@ -28,7 +30,7 @@ class _ChannelOptions(Options):
         return None if self.species is None else frozenset(self.species)
 
 
-class _DensityOptions(_ChannelOptions):
+class _DensityOptions(ChannelOptions):
     former_names: ClassVar[Mapping[str, str]] = {"sigma": "sigma_A", "cutoff": "cutoff_A", "cutoff_width": "cutoff_width_A"}
 
     l_max: int = Field(default=9, ge=0, le=16)
@@ -100,61 +102,3 @@ class CoulombMatrixOptions(Options):
 
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the features; the arithmetic is in double precision."""
-
-
-class SymmetryFunction(Options):
-    type: Literal["G2", "G4", "G9"]
-    """G2: pairs. G4: triples, with the distance between the two neighbours. G9: triples without it (Behler's G5)."""
-
-    eta: float = Field(ge=0.0)
-    """Exponent η of the Gaussians in 1/Å²."""
-
-    r_s: float | None = None
-    """Centre of the Gaussians in Å; null: that of the descriptor."""
-
-    lam: Literal[-1, 1] | None = None
-    """λ of G4 and G9: +1 peaks at straight lines of the two neighbours on one side (θ = 0), −1 at θ = 180°."""
-
-    zeta: float | None = Field(default=None, ge=1.0)
-    """Exponent ζ of the angular part of G4 and G9."""
-
-    @model_validator(mode="after")
-    def _angular_or_not(self) -> SymmetryFunction:
-        angular = self.type != "G2"
-        if (self.lam is not None) != angular or (self.zeta is not None) != angular:
-            raise ValueError(f"{self.type} {'needs' if angular else 'has no'} lam and zeta")
-        return self
-
-
-class AcsfOptions(_ChannelOptions):
-    former_names: ClassVar[Mapping[str, str]] = {"cutoff": "cutoff_A"}
-
-    table: Literal["gold"] | None = None
-    """Ready set of functions. `gold`: 8 radial and 18 angular ones of a neural-network potential, for a cutoff of 6 Å."""
-
-    file: str | None = None
-    """CSV file of functions with the columns type, eta, lambda, zeta and, optionally, r_s; others are not read."""
-
-    functions: tuple[SymmetryFunction, ...] = ()
-    """The functions themselves. One of `table`, `file` and `functions` must be given."""
-
-    cutoff_A: float = Field(default=6.0, gt=0.5, le=20.0)
-    """Radius of an atom's neighbourhood in Å."""
-
-    cutoff_function: Literal["cosine", "polynomial"] = "polynomial"
-    """With x = r/cutoff: (cos πx + 1)/2, whose slope vanishes at the cutoff, or ((15 − 6x)x − 10)x³ + 1, whose curvature vanishes
-    besides."""
-
-    r_s: float = Field(default=0.0, ge=-20.0, le=20.0)
-    """Centre in Å of the Gaussians of all functions that state none of their own."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> AcsfOptions:
-        given = [name for name in ("table", "file", "functions") if getattr(self, name)]
-        if len(given) != 1:
-            raise ValueError(f"give one of table, file and functions, not {' and '.join(given) or 'none'}")
-        return self
-
-    def files(self) -> tuple[str, ...]:
-        """The CSV file of functions."""
-        return () if self.file is None else (self.file,)

@@ -14,9 +14,9 @@ def sharvin_descriptors() -> list[Component]:
     return [
         Component(
             name="acsf",
-            target="sharvin_descriptors.acsf:Acsf",
-            config="sharvin_descriptors.configs:AcsfOptions",
-            summary="atom-centred symmetry functions G2, G4 and G9 of every atom's neighbourhood",
+            target="sharvin_descriptors.symmetry_functions.acsf:Acsf",
+            config="sharvin_descriptors.symmetry_functions.configs:AcsfOptions",
+            summary="atom-centred symmetry functions of every atom's neighbourhood: Gaussian, weighted, compact",
             gives="per_atom",
         ),
         Component(
@@ -57,5 +57,18 @@ def sharvin_descriptors() -> list[Component]:
             config="sharvin_descriptors.configs:SoapOptions",
             summary="SOAP power spectrum of every atom's neighbourhood",
             gives="per_atom",
+        ),
+    ]
+
+
+@hookimpl
+def sharvin_potentials() -> list[Component]:
+    """Potentials made of descriptors."""
+    return [
+        Component(
+            name="hdnnp",
+            target="sharvin_descriptors.hdnnp.potential:Hdnnp",
+            config="sharvin_descriptors.hdnnp.configs:HdnnpOptions",
+            summary="high-dimensional neural-network potential of symmetry functions, trained here or by n2p2",
         ),
     ]

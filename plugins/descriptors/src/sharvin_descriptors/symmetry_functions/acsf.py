@@ -1,8 +1,9 @@
 r"""Atom-centred symmetry functions: radial and angular sums over an atom's neighbours, for potentials and for regressors.
 
-The formulas are those of :mod:`sharvin_descriptors.symmetry_functions` (J. Behler, J. Chem. Phys. 134, 074106 (2011)). Neighbours
-of different elements do not mix: every radial function is summed once for each element, every angular one once for each unordered
-pair of elements. The central atom's own element is not a feature.
+The formulas are those of :mod:`~sharvin_descriptors.symmetry_functions.definitions` (J. Behler, J. Chem. Phys. 134, 074106
+(2011)). Neighbours of different elements do not mix: every radial function is summed once for each element, every angular one
+once for each unordered pair of elements; weighted functions count all elements together. The central atom's own element is not
+a feature.
 
 Numbers of the functions follow n2p2: its G9, the angular function without the third side, is Behler's G5 (G⁵ of 2011), and G4,
 with the third side, is n2p2's G3.
@@ -10,19 +11,24 @@ with the third side, is n2p2's G3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 from sharvin.frames import Frame, Frames
 from sharvin.protocols import FeatureDerivatives
 from sharvin.samples import Features
 
 from sharvin_descriptors.channels import Channels, centres, heights
-from sharvin_descriptors.configs import AcsfOptions, SymmetryFunction
-from sharvin_descriptors.function_tables import functions_of
 from sharvin_descriptors.neighbours import NeighbourSearch
-from sharvin_descriptors.symmetry_functions import Parameters, symmetry_function_gradients, symmetry_functions
+from sharvin_descriptors.symmetry_functions.arrays import function_arrays
+from sharvin_descriptors.symmetry_functions.configs import ANGULAR, AcsfOptions
+from sharvin_descriptors.symmetry_functions.frames import gradients, rows
+from sharvin_descriptors.symmetry_functions.tables import atom_functions, functions_of
+
+ANY_ELEMENT = "X"
+"""Stands for the one element of structures whose species are not listed."""
 
 NAME = "acsf"
 
@@ -43,25 +49,32 @@ class Acsf:
     def __init__(self, options: AcsfOptions) -> None:
         self.options = options
         self._channels = Channels(options.species, NAME)
-        self._search = NeighbourSearch(options.cutoff_A, "float64", NAME)
-        functions = functions_of(options)
-        self.radial = tuple(function for function in functions if function.type == "G2")
+        listed = functions_of(options)
+        self.radial = tuple(function for function in listed if function.type not in ANGULAR)
         """Radial functions, in the order of the features."""
-        self.angular = tuple(function for function in functions if function.type != "G2")
+        self.angular = tuple(function for function in listed if function.type in ANGULAR)
         """Angular functions, in the order of the features."""
-        self._parameters = _parameters(self.radial, self.angular, options)
+        numbers = [atomic_numbers[symbol] for symbol in options.species or (ANY_ELEMENT,)]
+        functions = atom_functions(listed, options, numbers[0], numbers)
+        self._functions = function_arrays(functions, {z: channel for channel, z in enumerate(numbers)})
+        self._search = NeighbourSearch(max(function.cutoff_A for function in functions), "float64", NAME)
 
     @property
     def size(self) -> int:
-        """Number of features of an atom: radial functions × species + angular functions × pairs of species."""
-        n = self._channels.count
-        return len(self.radial) * n + len(self.angular) * n * (n + 1) // 2
+        """Features of an atom: radial functions × species + angular functions × pairs of species + weighted functions."""
+        return self._functions.size
+
+    def _weights(self, frame: Frame) -> NDArray[np.float64]:
+        """Atomic number of each channel."""
+        if self.options.species is None:
+            return np.array([frame.numbers[0]], dtype=np.float64)
+        return np.array([atomic_numbers[symbol] for symbol in self.options.species], dtype=np.float64)
 
     def describe(self, frames: Frames) -> Features:
         """Features of the atoms of every frame that `centres` asks for, in the order of the atoms.
 
         A row holds the radial functions, in their order, of the first species, then of the second …; then the angular functions
-        of each pair of species s ≤ s' in the order of the `species` option.
+        of each pair of species s ≤ s' in the order of the `species` option; then weighted functions, radial ones first.
 
         Parameters
         ----------
@@ -87,8 +100,8 @@ class Acsf:
         for index, (frame, atoms) in enumerate(zip(frames, chosen, strict=True)):
             if len(frame):
                 near = self._search.find(frame, self._channels.of(frame.numbers), index)
-                rows = values[offsets[index] : offsets[index + 1]]
-                symmetry_functions(atoms, near, self._channels.count, self._parameters, rows)
+                found = values[offsets[index] : offsets[index + 1]]
+                rows(atoms, near.first, near.vectors, near.channels, self._weights(frame), self._functions, found)
         return Features(values, offsets, heights(frames, chosen))
 
     def derivatives(self, frames: Frames) -> Iterator[FeatureDerivatives]:
@@ -125,35 +138,15 @@ class Acsf:
         slots[wanted] = places
         values = np.zeros((len(keys), 3, self.size))
         n_pairs = len(near.atoms)
-        symmetry_function_gradients(
+        gradients(
             atoms,
             slots[n_pairs:],
             slots[:n_pairs],
-            near,
-            self._channels.count,
-            self._parameters,
+            near.first,
+            near.vectors,
+            near.channels,
+            self._weights(frame),
+            self._functions,
             values,
         )
         return FeatureDerivatives(np.searchsorted(atoms, keys // len(frame)), keys % len(frame), values)
-
-
-def _parameters(radial: Sequence[SymmetryFunction], angular: Sequence[SymmetryFunction], options: AcsfOptions) -> Parameters:
-    def array(values: Sequence[float | None]) -> NDArray[np.float64]:
-        return np.array(values, dtype=np.float64)
-
-    def shifts(functions: Sequence[SymmetryFunction]) -> NDArray[np.float64]:
-        return array([options.r_s if function.r_s is None else function.r_s for function in functions])
-
-    factors = list(dict.fromkeys((function.lam, function.zeta) for function in angular))
-    return Parameters(
-        cutoff_A=options.cutoff_A,
-        polynomial=options.cutoff_function == "polynomial",
-        radial_eta=array([function.eta for function in radial]),
-        radial_shift=shifts(radial),
-        eta=array([function.eta for function in angular]),
-        shift=shifts(angular),
-        wide=np.array([function.type == "G4" for function in angular], dtype=bool),
-        term=np.array([factors.index((function.lam, function.zeta)) for function in angular], dtype=np.int64),
-        lam=array([lam for lam, _ in factors]),
-        zeta=array([zeta for _, zeta in factors]),
-    )
