@@ -1,7 +1,7 @@
 r"""Any potential in a running LAMMPS instance.
 
-A potential that LAMMPS knows itself is given as its native commands. Any other one is evaluated through its ASE calculator by
-``fix external … pf/callback`` once a step. The forces F_i and the energy E are the calculator's; the virial is
+A potential that LAMMPS knows itself is given as its native commands. Any other one is evaluated by ``fix external …
+pf/callback`` once per step: one that takes neighbours from LAMMPS' own list, the others through their ASE calculator. The virial is
 
 .. math:: W_{ab} = -V \sigma_{ab}, \qquad \sigma_{ab} = \frac{1}{V} \frac{\partial E}{\partial \varepsilon_{ab}},
 
@@ -11,6 +11,7 @@ instance is the caller's.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError, ItemError, SharvinError
+from sharvin.protocols import EnergyForcesVirial, MonitoredPotential, NeighbourList, NeighbourListPotential
 
 if TYPE_CHECKING:
     from sharvin.protocols import Potential
@@ -79,20 +81,20 @@ def attach(lmp: Any, potential: Potential, species: Sequence[str], *, virial: bo
 def _attach_callback(lmp: Any, potential: Potential, species: Sequence[str], virial: bool) -> Attachment:
     if lmp.extract_setting("world_size") != 1:
         raise InputError("a potential without LAMMPS commands runs on one MPI rank; run trajectories in parallel instead.")
-    calculator = potential.calculator()
-    if virial and "stress" not in calculator.implemented_properties:
-        raise InputError(
-            f"{type(calculator).__name__} has no stress, so LAMMPS could not know the pressure; attach it with virial=False "
-            "where no pressure is used."
-        )
+    callback: _Callback
+    if isinstance(potential, NeighbourListPotential):
+        callback = _NeighbourCallback(lmp, potential, species, virial)
+        pair_style = f"pair_style zero {potential.cutoff_A!r} full"
+    else:
+        callback = _CalculatorCallback(lmp, potential.calculator(), species, virial)
+        pair_style = "pair_style zero 1.0"
     for command in (
-        "pair_style zero 1.0",
+        pair_style,
         "pair_coeff * *",
         f"fix {FIX_ID} all external pf/callback 1 1",
         f"fix_modify {FIX_ID} energy yes virial {'yes' if virial else 'no'}",
     ):
         lmp.command(command)
-    callback = _Callback(lmp, calculator, species, virial)
     lmp.set_fix_external_callback(FIX_ID, callback, lmp)
     return Attachment(lmp, callback)
 
@@ -110,6 +112,10 @@ class Attachment:
     def __init__(self, lmp: Any, callback: _Callback | None = None) -> None:
         self._lmp = lmp
         self._callback = callback
+
+    def monitored(self) -> dict[str, float]:
+        """What the potential says of its own use since the last call, by name; nothing of most potentials."""
+        return {} if self._callback is None else self._callback.monitored()
 
     @property
     def native(self) -> bool:
@@ -141,15 +147,13 @@ class Attachment:
             raise ItemError(f"LAMMPS stopped at step {step}: {_first_line(failure)}.") from None
 
 
-class _Callback:
-    """Energy, forces and virial of an ASE calculator for ``fix external``."""
+class _Callback(ABC):
+    """Energy, forces and virial for ``fix external``; what goes wrong is kept."""
 
-    def __init__(self, lmp: Any, calculator: Any, species: Sequence[str], virial: bool) -> None:
+    def __init__(self, lmp: Any, species: Sequence[str], virial: bool) -> None:
         self._lmp = lmp
-        self._calculator = calculator
         self._numbers = np.array([0] + [atomic_numbers[symbol] for symbol in species])
         self._virial = virial
-        self._atoms: Atoms | None = None
         self._error: tuple[int, BaseException] | None = None
 
     def take_error(self) -> tuple[int, BaseException] | None:
@@ -157,42 +161,102 @@ class _Callback:
         error, self._error = self._error, None
         return error
 
+    @abstractmethod
+    def monitored(self) -> dict[str, float]:
+        """What the potential says of its own use since the last call."""
+
+    @abstractmethod
+    def evaluate(self, tag: NDArray[Any], x: NDArray[np.float64]) -> EnergyForcesVirial:
+        """Energy, and forces in the order of LAMMPS' ids."""
+
     def __call__(
         self, lmp: Any, step: int, n_local: int, tag: NDArray[Any], x: NDArray[np.float64], forces: NDArray[np.float64]
     ) -> None:
         if self._error is None:
             try:
-                self._evaluate(step, np.asarray(tag).ravel(), x, forces)
+                self._pass_on(step, np.asarray(tag).ravel(), x, forces)
             except BaseException as error:  # ctypes would print and drop it: it is raised again after the run
                 self._error = (step, error)
         if self._error is not None:
             forces[:] = 0.0
             lmp.force_timeout()
 
-    def _evaluate(self, step: int, tag: NDArray[Any], x: NDArray[np.float64], forces: NDArray[np.float64]) -> None:
+    def _pass_on(self, step: int, tag: NDArray[Any], x: NDArray[np.float64], forces: NDArray[np.float64]) -> None:
+        found = self.evaluate(tag, x)
+        if not (np.isfinite(found.energy_eV) and np.isfinite(found.forces_eV_per_A).all()):
+            raise ItemError(f"the potential gives nan energies or forces at step {step}.")
+        forces[:] = found.forces_eV_per_A[tag - 1]
+        self._lmp.fix_external_set_energy_global(FIX_ID, found.energy_eV)
+        if self._virial:
+            w = found.virial_eV
+            self._lmp.fix_external_set_virial_global(FIX_ID, [w[0, 0], w[1, 1], w[2, 2], w[0, 1], w[0, 2], w[1, 2]])
+
+    def _types_by_id(self, tag: NDArray[Any]) -> NDArray[np.int64]:
+        """Atomic numbers in the order of the ids."""
+        types = np.array(self._lmp.numpy.extract_atom("type"))[: len(tag)].ravel()
+        numbers = np.empty(len(tag), dtype=np.int64)
+        numbers[tag - 1] = self._numbers[types]
+        return numbers
+
+
+class _CalculatorCallback(_Callback):
+    """By an ASE calculator."""
+
+    def __init__(self, lmp: Any, calculator: Any, species: Sequence[str], virial: bool) -> None:
+        super().__init__(lmp, species, virial)
+        if virial and "stress" not in calculator.implemented_properties:
+            raise InputError(
+                f"{type(calculator).__name__} has no stress, so LAMMPS could not know the pressure; attach it with virial=False "
+                "where no pressure is used."
+            )
+        self._calculator = calculator
+        self._atoms: Atoms | None = None
+
+    def monitored(self) -> dict[str, float]:
+        """Nothing."""
+        return {}
+
+    def evaluate(self, tag: NDArray[Any], x: NDArray[np.float64]) -> EnergyForcesVirial:
+        """Energy, and forces in the order of LAMMPS' ids."""
         order = np.argsort(tag, kind="stable")
         cell, pbc = self._box()
         if self._atoms is None or len(self._atoms) != len(tag):
-            types = np.array(self._lmp.numpy.extract_atom("type"))[: len(tag)].ravel()
-            self._atoms = Atoms(self._numbers[types[order]], positions=x[order], cell=cell, pbc=pbc)
+            self._atoms = Atoms(self._types_by_id(tag), positions=x[order], cell=cell, pbc=pbc)
             self._atoms.calc = self._calculator
         atoms = self._atoms
         if not np.array_equal(atoms.cell.array, cell):
             atoms.set_cell(cell)
         atoms.positions[:] = x[order]
-        energy, values = float(atoms.get_potential_energy()), atoms.get_forces(apply_constraint=False)
-        if not (np.isfinite(energy) and np.isfinite(values).all()):
-            raise ItemError(f"the potential gives nan energies or forces at step {step}.")
-        forces[order] = values
-        self._lmp.fix_external_set_energy_global(FIX_ID, energy)
+        energy, forces = float(atoms.get_potential_energy()), atoms.get_forces(apply_constraint=False)
+        virial = np.zeros((3, 3))
         if self._virial:
-            xx, yy, zz, yz, xz, xy = -atoms.get_volume() * atoms.get_stress(apply_constraint=False)
-            self._lmp.fix_external_set_virial_global(FIX_ID, [xx, yy, zz, xy, xz, yz])
+            virial = -atoms.get_volume() * atoms.get_stress(apply_constraint=False, voigt=False)
+        return EnergyForcesVirial(energy, forces, virial)
 
     def _box(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         low, high, xy, yz, xz, periodic, _ = self._lmp.extract_box()
         lx, ly, lz = np.subtract(high, low)
         return np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]], dtype=np.float64), np.array(periodic, dtype=bool)
+
+
+class _NeighbourCallback(_Callback):
+    """By a potential that takes LAMMPS' own neighbours."""
+
+    def __init__(self, lmp: Any, potential: NeighbourListPotential, species: Sequence[str], virial: bool) -> None:
+        from sharvin.numerics.lammps_neighbours import LammpsNeighbours
+
+        super().__init__(lmp, species, virial)
+        self._potential = potential
+        self._neighbours = LammpsNeighbours(lmp, potential.cutoff_A)
+
+    def monitored(self) -> dict[str, float]:
+        """What the potential says."""
+        return self._potential.monitored() if isinstance(self._potential, MonitoredPotential) else {}
+
+    def evaluate(self, tag: NDArray[Any], x: NDArray[np.float64]) -> EnergyForcesVirial:
+        """Energy, and forces in the order of LAMMPS' ids."""
+        first, neighbours, vectors = self._neighbours.find(len(tag))
+        return self._potential.evaluate(NeighbourList(self._types_by_id(tag), first, neighbours, vectors))
 
 
 def _first_line(error: Exception) -> str:

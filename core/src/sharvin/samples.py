@@ -1,6 +1,6 @@
 """Samples that regressors learn from: rows of features, images, frames, and :class:`Dataset` with targets and groups.
 
-Rows of features are those of :mod:`sharvin.features`.
+Rows of features are those of :mod:`sharvin.kinds.feature_rows`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
-from sharvin.features import DescribedFrames, FeatureRows, Features, FeatureShards
+from sharvin.kinds.feature_rows import DescribedFrames, FeatureRows, Features, FeatureShards
 from sharvin.frames import Frames
 from sharvin.words.displayed import Displayed, Fact, counted, size_in_memory, span
 

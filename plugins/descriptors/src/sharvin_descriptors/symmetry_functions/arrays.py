@@ -40,7 +40,10 @@ class FunctionArrays(NamedTuple):
     ``p_*``: distinct profiles. ``r_*``: radial functions, channel −1 for all. ``m_*``: wide angular functions by moments: their
     profile, channels a ≤ b, number of monomials, coefficients float64[n, MONOMIALS], and what the terms j = k contribute.
     ``t_*``: angular functions by pairs of neighbours; ``pair_first``, ``pair_members``: which of them a pair of channels has.
-    ``f_*``: distinct angular factors. ``*_out``: place of the function in a row.
+    ``f_*``: distinct angular factors. ``*_out``: place of the function in a row. ``c_first``: where the Gaussians of each distinct cutoff
+    function begin, which stand before the compact profiles. ``m_used``, ``m_count``: profiles that have moments, and the number
+    of these by profile. ``axis``, ``parent``: monomial c is the monomial ``parent[c]`` times the component ``axis[c]``.
+    ``source``, ``power``: ∂/∂x_a of Σ_c B_c X_c is Σ_m power[a, m] B[source[a, m]] X_m.
     """
 
     size: int
@@ -65,7 +68,9 @@ class FunctionArrays(NamedTuple):
     m_coefficient: Floats
     m_self: Floats
     m_out: Integers
-    m_degree_of_profile: Integers
+    m_used: Integers
+    m_count: Integers
+    c_first: Integers
     t_profile: Integers
     t_plain: Integers
     t_factor: Integers
@@ -80,8 +85,10 @@ class FunctionArrays(NamedTuple):
     f_right: Floats
     f_core: Integers
     f_asymmetric: Flags
-    lower: Integers
+    source: Integers
     power: Floats
+    axis: Integers
+    parent: Integers
 
 
 def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int]) -> FunctionArrays:
@@ -93,20 +100,20 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
     channel_of : dict of int to int
         Channel of the neighbours with an atomic number: 0, 1, … .
     """
-    profiles: dict[tuple[float, ...], int] = {}
+    profiles, ends = _ordered_profiles(functions)
     factors: dict[tuple[float, ...], int] = {}
     radial, moments, triples = [], [], []
     n = len(set(channel_of.values()))
     members: list[list[int]] = [[] for _ in range(n * (n + 1) // 2)]
     for out, function in enumerate(functions):
-        profile = profiles.setdefault(_profile(function, function.type in WEIGHTED), len(profiles))
+        profile = profiles[_profile(function, function.type in WEIGHTED)]
         channels = sorted(channel_of[z] for z in function.neighbours)
         if function.radial:
             radial.append((profile, channels[0] if channels else -1, out))
         elif function.type in WIDE and function.type not in COMPACT_TYPES and _by_moments(function.zeta):
             moments.append((profile, *channels, out, function))
         else:
-            plain = profiles.setdefault(_profile(function, False), len(profiles))
+            plain = profiles[_profile(function, False)]
             factor = factors.setdefault(_factor(function), len(factors))
             places = range(len(members)) if not channels else [pair_of_channels(channels[0], channels[1], n)]
             for place in places:
@@ -132,13 +139,24 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
         np.array(rows, dtype=np.float64).reshape(-1, MONOMIALS),
         np.array([2.0 ** (1 - function.zeta) * (1 + function.lam) ** function.zeta for *_, function in moments]),
         m[3],
-        degrees,
+        np.flatnonzero(degrees).astype(np.int64),
+        np.array([comb(int(degree) + 3, 3) for degree in degrees], dtype=np.int64),
+        np.array(ends, dtype=np.int64),
         t[0], t[1], t[2], t[3].astype(bool), t[4],
         first,
         np.array([index for ones in members for index in ones], dtype=np.int64),
         f[0].astype(np.int64), f[1].copy(), f[2].copy(), f[3].copy(), f[4].copy(), f[5].astype(np.int64), f[6].astype(bool),
         *_derivative_table(),
     )  # fmt: skip
+
+
+def _ordered_profiles(functions: Sequence[AtomFunction]) -> tuple[dict[tuple[float, ...], int], list[int]]:
+    """Distinct profiles, Gaussians first and those of one cutoff function together; where each cutoff function begins and ends."""
+    found = {_profile(function, function.type in WEIGHTED) for function in functions}
+    found |= {_profile(function, False) for function in functions if not function.radial}
+    ordered = sorted(found, key=lambda profile: (profile[0], profile[3:6], profile))
+    ends = [k for k, profile in enumerate(ordered) if profile[0] == GAUSSIAN and (k == 0 or profile[3:6] != ordered[k - 1][3:6])]
+    return {profile: k for k, profile in enumerate(ordered)}, [*ends, sum(profile[0] == GAUSSIAN for profile in ordered)]
 
 
 def pair_of_channels(a: int, b: int, n_channels: int) -> int:
@@ -183,17 +201,20 @@ def _coefficients(function: AtomFunction) -> list[float]:
     return result
 
 
-def _derivative_table() -> tuple[Integers, Floats]:
-    """∂X_c/∂x_a = power[a, c] X_lower[a, c]."""
+def _derivative_table() -> tuple[Integers, Floats, Integers, Integers]:
+    """``source``, ``power``, ``axis`` and ``parent``."""
     index = {exponents: c for c, exponents in enumerate(EXPONENTS)}
-    lower, power = np.zeros((3, MONOMIALS), dtype=np.int64), np.zeros((3, MONOMIALS))
-    for c, exponents in enumerate(EXPONENTS):
+    lower = [exponents for exponents in EXPONENTS if sum(exponents) < HIGHEST_DEGREE]
+    source, power = np.zeros((3, len(lower)), dtype=np.int64), np.zeros((3, len(lower)))
+    axis, parent = np.zeros(MONOMIALS, dtype=np.int64), np.zeros(MONOMIALS, dtype=np.int64)
+    for m, exponents in enumerate(lower):
         for a in range(3):
-            if exponents[a]:
-                less = list(exponents)
-                less[a] -= 1
-                lower[a, c], power[a, c] = index[tuple(less)], exponents[a]  # type: ignore[index]
-    return lower, power
+            more = list(exponents)
+            more[a] += 1
+            c = index[(more[0], more[1], more[2])]
+            source[a, m], power[a, m] = c, more[a]
+            axis[c], parent[c] = a, m
+    return source, power, axis, parent
 
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> Integers:

@@ -8,6 +8,7 @@ an atom run in a fixed order on one thread.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,16 @@ vectorised: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
 """The order of the sums is the compiler's: the same on one processor, not on all."""
 
 
+LOG2_E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693147180369123816490, 1.90821492927058770002e-10
+"""log2 e, and ln 2 in two parts, so that a multiple of it is subtracted without rounding."""
+ROUNDING = 1.5 * 2.0**52
+"""Added and subtracted, it leaves a whole number, which then stands in the last bits of the sum."""
+LOWEST = -700.0
+"""Exponent below which a Gaussian is zero for any purpose."""
+A = tuple(1.0 / factorial(order) for order in range(14))
+"""Coefficients of the exponential's series."""
+
+
 class Workspace(NamedTuple):
     """Arrays that the functions of this module share, of one atom at a time.
 
@@ -52,6 +63,9 @@ class Workspace(NamedTuple):
     by_square: Floats
     gathered: Floats
     used: NDArray[np.bool_]
+    gaussian: Floats
+    bits: Integers
+    scale: Floats
     factor: Floats
     factor_slope: Floats
     factor_of: Integers
@@ -64,10 +78,11 @@ class Workspace(NamedTuple):
 def workspace(functions: FunctionArrays, most: int) -> Workspace:
     """Arrays for atoms with up to `most` neighbours."""
     n_p, n_f, n_c = len(functions.p_kind), len(functions.f_kind), functions.n_channels
+    bits = np.empty(n_p, dtype=np.int64)
     return Workspace(
         np.empty(most), np.empty((most, 3)), np.empty((most, n_p)), np.empty((most, n_p)), np.empty((most, MONOMIALS)),
         np.zeros((n_c, n_p, MONOMIALS)), np.zeros((n_c, n_p)), np.zeros((n_c, n_p, MONOMIALS)), np.zeros((n_c, n_p)),
-        np.empty(MONOMIALS), np.zeros(n_p, dtype=np.bool_),
+        np.empty(MONOMIALS), np.zeros(n_p, dtype=np.bool_), np.empty(n_p), bits, bits.view(np.float64),
         np.empty(n_f), np.empty(n_f), np.full(n_f, -1, dtype=np.int64),
         np.empty(n_p), np.empty(n_p), np.full(n_p, -1, dtype=np.int64),
     )  # fmt: skip
@@ -75,10 +90,11 @@ def workspace(functions: FunctionArrays, most: int) -> Workspace:
 
 @compiled
 def _profile(p: int, r: float, functions: FunctionArrays) -> tuple[float, float]:
+    """One profile and its slope, without the weight."""
     if functions.p_kind[p] == GAUSSIAN:
-        cut, cut_slope = cutoff_function(r, functions.p_cutoff[p], functions.p_type[p], functions.p_alpha[p])
-        if cut == 0.0:
+        if r >= functions.p_cutoff[p]:
             return 0.0, 0.0
+        cut, cut_slope = cutoff_function(r, functions.p_cutoff[p], functions.p_type[p], functions.p_alpha[p])
         d = r - functions.p_shift[p]
         gaussian = np.exp(-functions.p_eta[p] * d * d)
         return gaussian * cut, gaussian * (cut_slope - 2.0 * functions.p_eta[p] * d * cut)
@@ -87,78 +103,81 @@ def _profile(p: int, r: float, functions: FunctionArrays) -> tuple[float, float]
     return value, slope
 
 
-@compiled
-def _profiles(r: float, weight: float, functions: FunctionArrays, g: Floats, slope: Floats) -> None:
-    """All profiles at a distance; those with one cutoff function share it."""
-    last, cut, cut_slope = -1, 0.0, 0.0
-    for p in range(len(g)):
-        if functions.p_kind[p] == GAUSSIAN:
-            if (
-                last < 0
-                or functions.p_cutoff[p] != functions.p_cutoff[last]
-                or functions.p_type[p] != functions.p_type[last]
-                or functions.p_alpha[p] != functions.p_alpha[last]
-            ):
-                cut, cut_slope = cutoff_function(r, functions.p_cutoff[p], functions.p_type[p], functions.p_alpha[p])
-                last = p
-            if r >= functions.p_cutoff[p]:
-                g[p], slope[p] = 0.0, 0.0
+@vectorised
+def _gaussians(n: int, functions: FunctionArrays, space: Workspace) -> None:
+    """Gaussian profiles of n neighbours.
+
+    The exponential is :math:`2^n e^s` with |s| ≤ ½ ln 2 and its series to the order 13, within 2e-16: no call, so the loop over
+    profiles is one of whole vectors.
+    """
+    for group in range(len(functions.c_first) - 1):
+        first, last = functions.c_first[group], functions.c_first[group + 1]
+        cutoff, kind, alpha = functions.p_cutoff[first], functions.p_type[first], functions.p_alpha[first]
+        eta, shift = functions.p_eta[first:last], functions.p_shift[first:last]
+        for k in range(n):
+            g, slope, r = space.g[k, first:last], space.slope[k, first:last], space.distance[k]
+            if r >= cutoff:
+                g[:] = 0.0
+                slope[:] = 0.0
                 continue
-            d = r - functions.p_shift[p]
-            gaussian = np.exp(-functions.p_eta[p] * d * d)
-            g[p], slope[p] = gaussian * cut, gaussian * (cut_slope - 2.0 * functions.p_eta[p] * d * cut)
-        else:
-            g[p], slope[p] = _profile(p, r, functions)
-        if functions.p_weighted[p]:
-            g[p] *= weight
-            slope[p] *= weight
-
-
-@vectorised
-def _add(moment: Floats, weight: float, monomials: Floats, count: int) -> None:
-    for c in range(count):
-        moment[c] += weight * monomials[c]
-
-
-@vectorised
-def _dot(a: Floats, b: Floats, count: int) -> float:
-    total = 0.0
-    for c in range(count):
-        total += a[c] * b[c]
-    return total
-
-
-@compiled
-def _count(degree: int) -> int:
-    return (degree + 1) * (degree + 2) * (degree + 3) // 6
+            cut, cut_slope = cutoff_function(r, cutoff, kind, alpha)
+            for p in range(last - first):
+                d = r - shift[p]
+                y = max(-eta[p] * d * d, LOWEST)
+                shifted = y * LOG2_E + ROUNDING
+                space.scale[p] = shifted
+                whole = shifted - ROUNDING
+                s = (y - whole * LN2_HIGH) - whole * LN2_LOW
+                s2 = s * s
+                low = (1.0 + s) + s2 * (A[2] + A[3] * s)
+                middle = (A[4] + A[5] * s) + s2 * (A[6] + A[7] * s)
+                high = (A[8] + A[9] * s) + s2 * (A[10] + A[11] * s) + s2 * s2 * (A[12] + A[13] * s)
+                space.gaussian[p] = low + s2 * s2 * (middle + s2 * s2 * high)
+            for p in range(last - first):
+                space.bits[p] = (space.bits[p] << 52) + (1023 << 52)
+            for p in range(last - first):
+                gaussian = space.gaussian[p] * space.scale[p]
+                g[p] = gaussian * cut
+                slope[p] = gaussian * (cut_slope - 2.0 * eta[p] * (r - shift[p]) * cut)
 
 
 @compiled
 def look_around(vectors: Floats, channels: Integers, weights: Floats, functions: FunctionArrays, space: Workspace) -> None:
     """Prepare the sums of an atom with neighbours at `vectors`, float64[n, 3]; `weights` are atomic numbers of the channels."""
-    by_moments = len(functions.m_out) > 0
-    if by_moments:
-        space.moments[:] = 0.0
-        space.squares[:] = 0.0
-    for k in range(len(vectors)):
-        v = vectors[k]
-        r = np.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
+    n = len(vectors)
+    for k in range(n):
+        x, y, z = vectors[k, 0], vectors[k, 1], vectors[k, 2]
+        r = np.sqrt(x * x + y * y + z * z)
         space.distance[k] = r
-        for a in range(3):
-            space.unit[k, a] = v[a] / r
-        _profiles(r, weights[channels[k]], functions, space.g[k], space.slope[k])
-        if not by_moments:
-            continue
-        x = space.monomials[k]
-        x[0] = 1.0
+        space.unit[k, 0], space.unit[k, 1], space.unit[k, 2] = x / r, y / r, z / r
+    _gaussians(n, functions, space)
+    for p in range(functions.c_first[-1], len(functions.p_kind)):
+        for k in range(n):
+            space.g[k, p], space.slope[k, p] = _profile(p, space.distance[k], functions)
+    for p in range(len(functions.p_kind)):
+        if functions.p_weighted[p]:
+            for k in range(n):
+                space.g[k, p] *= weights[channels[k]]
+                space.slope[k, p] *= weights[channels[k]]
+    if len(functions.m_out):
+        _moments(channels, functions, space)
+
+
+@vectorised
+def _moments(channels: Integers, functions: FunctionArrays, space: Workspace) -> None:
+    space.moments[:] = 0.0
+    space.squares[:] = 0.0
+    for k in range(len(channels)):
+        space.monomials[k, 0] = 1.0
         for c in range(1, MONOMIALS):
-            a = 0 if functions.power[0, c] > 0.0 else (1 if functions.power[1, c] > 0.0 else 2)
-            x[c] = x[functions.lower[a, c]] * space.unit[k, a]
-        for p in range(len(functions.p_kind)):
-            degree = functions.m_degree_of_profile[p]
-            if degree > 0:
-                _add(space.moments[channels[k], p], space.g[k, p], x, _count(degree))
-                space.squares[channels[k], p] += space.g[k, p] * space.g[k, p]
+            space.monomials[k, c] = space.monomials[k, functions.parent[c]] * space.unit[k, functions.axis[c]]
+        channel = channels[k]
+        for used in range(len(functions.m_used)):
+            p = functions.m_used[used]
+            g = space.g[k, p]
+            for c in range(functions.m_count[p]):
+                space.moments[channel, p, c] += g * space.monomials[k, c]
+            space.squares[channel, p] += g * g
 
 
 @compiled
@@ -256,23 +275,15 @@ def adjoint(
 ) -> None:
     """Gradient of Σ_f weights[f] G_f with respect to the positions of the neighbours, float64[n, 3]: written."""
     n = len(channels)
-    by_moments = _adjoint_of_moments(weights, functions, space)
     for k in range(n):
-        slope, u = 0.0, space.unit[k]
+        slope = 0.0
         for f in range(len(functions.r_out)):
             if functions.r_channel[f] < 0 or functions.r_channel[f] == channels[k]:
                 slope += weights[functions.r_out[f]] * space.slope[k, functions.r_profile[f]]
-        x, y, z = 0.0, 0.0, 0.0
-        if by_moments:
-            slope += _gather(k, channels[k], functions, space)
-            for c in range(1, MONOMIALS):
-                x += space.gathered[c] * functions.power[0, c] * space.monomials[k, functions.lower[0, c]]
-                y += space.gathered[c] * functions.power[1, c] * space.monomials[k, functions.lower[1, c]]
-                z += space.gathered[c] * functions.power[2, c] * space.monomials[k, functions.lower[2, c]]
-            along = x * u[0] + y * u[1] + z * u[2]
-            r = space.distance[k]
-            x, y, z = (x - along * u[0]) / r, (y - along * u[1]) / r, (z - along * u[2]) / r
-        result[k, 0], result[k, 1], result[k, 2] = slope * u[0] + x, slope * u[1] + y, slope * u[2] + z
+        for a in range(3):
+            result[k, a] = slope * space.unit[k, a]
+    if _adjoint_of_moments(weights, functions, space):
+        _gather(channels, functions, space, result)
     if len(functions.t_out):
         _adjoint_of_pairs(weights, channels, functions, vectors, space, result)
 
@@ -303,19 +314,34 @@ def _adjoint_of_moments(weights: Floats, functions: FunctionArrays, space: Works
     return found
 
 
-@compiled
-def _gather(k: int, channel: int, functions: FunctionArrays, space: Workspace) -> float:
-    """Slope of the sum along a neighbour's bond, by its profiles; its derivatives by the monomials go to ``gathered``."""
-    space.gathered[:] = 0.0
-    slope = 0.0
-    for p in range(len(functions.p_kind)):
-        if functions.m_degree_of_profile[p] == 0 or not space.used[p]:
-            continue
-        count = _count(functions.m_degree_of_profile[p])
-        g, by_moment = space.g[k, p], space.by_moment[channel, p]
-        slope += space.slope[k, p] * (_dot(by_moment, space.monomials[k], count) - space.by_square[channel, p] * g)
-        _add(space.gathered, g, by_moment, count)
-    return slope
+@vectorised
+def _gather(channels: Integers, functions: FunctionArrays, space: Workspace, result: Floats) -> None:
+    """Add the gradients that come through the moments: along the bonds by the profiles, across them by the unit vectors."""
+    for k in range(len(channels)):
+        channel, slope = channels[k], 0.0
+        for c in range(MONOMIALS):
+            space.gathered[c] = 0.0
+        for used in range(len(functions.m_used)):
+            p = functions.m_used[used]
+            if not space.used[p]:
+                continue
+            g, total = space.g[k, p], 0.0
+            for c in range(functions.m_count[p]):
+                by_moment = space.by_moment[channel, p, c]
+                total += by_moment * space.monomials[k, c]
+                space.gathered[c] += g * by_moment
+            slope += space.slope[k, p] * (total - space.by_square[channel, p] * g)
+        x, y, z = 0.0, 0.0, 0.0
+        for m in range(functions.source.shape[1]):
+            monomial = space.monomials[k, m]
+            x += functions.power[0, m] * space.gathered[functions.source[0, m]] * monomial
+            y += functions.power[1, m] * space.gathered[functions.source[1, m]] * monomial
+            z += functions.power[2, m] * space.gathered[functions.source[2, m]] * monomial
+        u, v, w, r = space.unit[k, 0], space.unit[k, 1], space.unit[k, 2], space.distance[k]
+        along = slope - (x * u + y * v + z * w) / r
+        result[k, 0] += along * u + x / r
+        result[k, 1] += along * v + y / r
+        result[k, 2] += along * w + z / r
 
 
 @compiled
