@@ -19,6 +19,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
 
 MAGIC = b"SHRV"
 PREFIX = struct.Struct("<4sQQ")
@@ -35,7 +37,7 @@ class ProtocolError(Exception):
 class CalculatorMissingError(Exception):
     """None of the dotted paths leads to a calculator; `package` is the one that is not installed, if that is why."""
 
-    def __init__(self, message, package=""):
+    def __init__(self, message: str, package: str = "") -> None:
         super().__init__(message)
         self.package = package
 
@@ -44,7 +46,7 @@ class CalculatorRefusedError(Exception):
     """The calculator cannot be made with these options, or is not one of ASE."""
 
 
-def write_message(stream, header, arrays=None):
+def write_message(stream: IO[bytes], header: dict[str, Any], arrays: Mapping[str, Any] | None = None) -> None:
     """Write a header and arrays by name."""
     import numpy as np
 
@@ -58,14 +60,14 @@ def write_message(stream, header, arrays=None):
     write_bytes(stream, dict(header, arrays=listed), b"".join(body))
 
 
-def write_bytes(stream, header, body=b""):
+def write_bytes(stream: IO[bytes], header: dict[str, Any], body: bytes = b"") -> None:
     """Write a header and a body whose arrays it lists."""
     text = json.dumps(header).encode("utf-8")
     stream.write(PREFIX.pack(MAGIC, len(text), len(body)) + text + body)
     stream.flush()
 
 
-def read_message(stream):
+def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and arrays by name; EOFError where the pipe has ended, ProtocolError for anything else than a message."""
     magic, header_length, body_length = PREFIX.unpack(_exactly(stream, PREFIX.size))
     if magic != MAGIC or header_length > LARGEST_HEADER:
@@ -74,32 +76,33 @@ def read_message(stream):
     return header, _arrays(header.pop("arrays", []), body)
 
 
-def _exactly(stream, count):
+def _exactly(stream: IO[bytes], count: int) -> bytes:
     data = stream.read(count)
     if data is None or len(data) < count:
         raise EOFError
     return data
 
 
-def _arrays(listed, body):
+def _arrays(listed: list[Any], body: bytes) -> dict[str, Any]:
     if not listed:
         return {}
     import numpy as np
 
-    arrays, start = {}, 0
+    arrays: dict[str, Any] = {}
+    start = 0
     for name, kind, shape in listed:
         if kind not in DTYPES:
-            raise ProtocolError("array %s is of type %s" % (name, kind))
+            raise ProtocolError(f"array {name} is of type {kind}")
         count = int(np.prod(shape, dtype=np.int64))
         arrays[name] = np.frombuffer(body, dtype=kind, count=count, offset=start).reshape(shape).copy()
         start += arrays[name].nbytes
     return arrays
 
 
-def make_calculator(paths, options):
+def make_calculator(paths: Sequence[str], options: Mapping[str, Any]) -> Any:
     """The calculator that the first dotted path leads to which there is."""
-    factory = path = None
-    missing = []
+    factory, path = None, ""
+    missing: list[CalculatorMissingError] = []
     for path in paths:
         try:
             factory = find_factory(path)
@@ -111,14 +114,13 @@ def make_calculator(paths, options):
     try:
         made = factory(**options)
     except Exception as error:
-        text = "%s rejects its options: %s" % (path, in_words(error))
-        raise CalculatorRefusedError(text) from error
+        raise CalculatorRefusedError(f"{path} rejects its options: {in_words(error)}") from error
     if not (hasattr(made, "get_potential_energy") and hasattr(made, "implemented_properties")):
-        raise CalculatorRefusedError("%s made a %s, which is not an ASE calculator" % (path, type(made).__name__))
+        raise CalculatorRefusedError(f"{path} made a {type(made).__name__}, which is not an ASE calculator")
     return made
 
 
-def find_factory(path):
+def find_factory(path: str) -> Any:
     """The class, function or class method that a dotted path leads to."""
     parts = path.split(".")
     for count in range(len(parts) - 1, 0, -1):
@@ -128,22 +130,22 @@ def find_factory(path):
         except ModuleNotFoundError as error:
             if error.name is not None and (module == error.name or module.startswith(error.name + ".")):
                 if count == 1:
-                    raise CalculatorMissingError("there is no package %s" % parts[0], parts[0]) from error
+                    raise CalculatorMissingError(f"there is no package {parts[0]}", parts[0]) from error
                 continue
-            raise CalculatorMissingError("cannot import %s: %s" % (module, in_words(error)), error.name or "") from error
+            raise CalculatorMissingError(f"cannot import {module}: {in_words(error)}", error.name or "") from error
         except Exception as error:
-            raise CalculatorMissingError("cannot import %s: %s" % (module, in_words(error))) from error
+            raise CalculatorMissingError(f"cannot import {module}: {in_words(error)}") from error
         for name in parts[count:]:
             if not hasattr(found, name):
-                raise CalculatorMissingError("%s has no %s" % (getattr(found, "__name__", module), name))
+                raise CalculatorMissingError(f"{getattr(found, '__name__', module)} has no {name}")
             found = getattr(found, name)
         if not callable(found):
-            raise CalculatorMissingError("%s is a %s, not a class or function" % (path, type(found).__name__))
+            raise CalculatorMissingError(f"{path} is a {type(found).__name__}, not a class or function")
         return found
-    raise CalculatorMissingError("%s is not a dotted path" % path)
+    raise CalculatorMissingError(f"{path} is not a dotted path")
 
 
-def known_elements(calculator):
+def known_elements(calculator: Any) -> list[str] | None:
     """Chemical symbols that a calculator can treat, from the attributes in which MACE, DeePMD, NequIP and metatomic keep them."""
     from ase.data import chemical_symbols
 
@@ -164,7 +166,7 @@ def known_elements(calculator):
     return None
 
 
-def evaluate(calculator, atoms, properties):
+def evaluate(calculator: Any, atoms: Any, properties: Sequence[str]) -> dict[str, Any]:
     """What a calculator gives of a structure: the properties asked for, and those that it computed with them."""
     import numpy as np
 
@@ -175,7 +177,7 @@ def evaluate(calculator, atoms, properties):
     return {name: np.array(value, dtype=float) for name, value in found.items() if value is not None}
 
 
-def structure_of(arrays):
+def structure_of(arrays: Mapping[str, Any]) -> Any:
     """ASE structure from the arrays of a message."""
     from ase import Atoms
 
@@ -186,27 +188,30 @@ def structure_of(arrays):
     return atoms
 
 
-def in_words(error):
+def in_words(error: BaseException) -> str:
     """Type and first line of an exception."""
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return "%s: %s" % (type(error).__name__, lines[0].strip().rstrip(".")) if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0].strip().rstrip('.')}" if lines else type(error).__name__
 
 
-def serve(requests, replies):
-    """Answer until the other side closes its pipe."""
-    calculator = None
+def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Answer until the other side closes its pipe. Calculators are numbered; `drop` lists those that nobody uses any more."""
+    calculators: dict[int, Any] = {}
     while True:
         try:
             header, arrays = read_message(requests)
         except EOFError:
             return
         try:
+            for number in header.get("drop", ()):
+                calculators.pop(number, None)
+            number = header["calculator"]
             if header["do"] == "make":
-                calculator = make_calculator(header["calculators"], header["options"])
-                properties = [str(name) for name in calculator.implemented_properties]
-                write_message(replies, {"properties": properties, "elements": known_elements(calculator)})
+                calculators[number] = made = make_calculator(header["calculators"], header["options"])
+                properties = [str(name) for name in made.implemented_properties]
+                write_message(replies, {"properties": properties, "elements": known_elements(made)})
             else:
-                found = evaluate(calculator, structure_of(arrays), header["properties"])
+                found = evaluate(calculators[number], structure_of(arrays), header["properties"])
                 write_message(replies, {}, found)
         except BrokenPipeError:
             return
@@ -217,7 +222,7 @@ def serve(requests, replies):
             write_message(replies, {"error": type(error).__name__, "said": said, "package": getattr(error, "package", "")})
 
 
-def end_with_the_parent(parent):
+def end_with_the_parent(parent: int) -> None:
     """End this process and what it started once its parent has ended, also in the middle of a computation."""
     while os.getppid() == parent:
         time.sleep(SECONDS_BETWEEN_LOOKS_AT_THE_PARENT)
@@ -226,7 +231,7 @@ def end_with_the_parent(parent):
     os._exit(1)
 
 
-def main():
+def main() -> None:
     """Serve over the file descriptors given as arguments; say first whether the interpreter has what is needed."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]  # modules here have names of packages
