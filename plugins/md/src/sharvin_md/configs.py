@@ -267,10 +267,12 @@ class AseOptions(Options):
     """Dotted path of the class or function that makes it, such as ``ase.calculators.emt.EMT``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Arguments passed to it by name."""
+    python: str | None = None
+    """Python interpreter of another environment in which it runs, such as ``/opt/gpaw/bin/python``; this one where not given."""
 
     def modules(self) -> tuple[str, ...]:
-        """The module of the calculator."""
-        return (self.calculator.rpartition(".")[0],)
+        """The module of the calculator, where it runs in this environment."""
+        return (self.calculator.rpartition(".")[0],) if self.python is None else ()
 
 
 class ThermostatOptions(Options):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,16 +138,16 @@ class InProcessCalculator(ForeignCalculator):
 
     def __init__(self, recipe: Recipe) -> None:
         self._dtype: Any = None
-        with self._own_default_dtype():
+        with self._own_default_dtype(), _environment(recipe.environment):
             try:
                 self._calculator = make_calculator(recipe.calculators, recipe.options)
             except CalculatorMissingError as error:
                 if not error.package:
-                    raise InputError(f"{recipe.title}: {error}.") from None
+                    raise recipe.refusal("", str(error)) from None
                 command = recipe.install_with(None, error.package)
                 raise MissingPackageError(f"{recipe.title} needs {error.package}: {command}") from None
             except CalculatorRefusedError as error:
-                raise InputError(f"{recipe.title}: {error}.") from None
+                raise recipe.refusal("", str(error)) from None
             self._known = known_elements(self._calculator)
         self.implemented_properties = [name for name in self._calculator.implemented_properties if name in PROPERTIES]
         super().__init__(recipe)
@@ -178,6 +179,20 @@ class InProcessCalculator(ForeignCalculator):
                 sys.modules["torch"].set_default_dtype(before)
             elif self._dtype is not None:
                 sys.modules["torch"].set_default_dtype(sys.modules["torch"].float32)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _default_dtype() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class Recipe:
         What pip calls the package that brings it; empty where that is not known.
     extra : str
         The extra of this distribution that brings it into this process's environment.
+    model : str
+        The model file, if it is one.
+    environment : dict of str to str
+        Environment variables while it is made here, or of the whole worker.
     """
 
     title: str
@@ -35,6 +39,8 @@ class Recipe:
     options: dict[str, Any]
     package: str = ""
     extra: str = ""
+    model: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
     def options_as_json(self) -> dict[str, Any]:
         """The arguments, if they can be sent to another process.
@@ -49,6 +55,11 @@ class Recipe:
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.title}: its options cannot be sent to another Python interpreter: {error}.") from None
         return sent
+
+    def refusal(self, where: str, said: str) -> InputError:
+        """The sentence for a calculator that cannot be made; `where` names the interpreter if it is another one."""
+        what = f"cannot use the model file {self.model}: {said}" if self.model else said
+        return InputError(f"{self.title}{where}: {what}.")
 
     def install_with(self, python: str | None, missing: str) -> str:
         """The pip command that brings a package to this interpreter, or to another one."""

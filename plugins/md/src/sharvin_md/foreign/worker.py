@@ -109,7 +109,7 @@ class Worker:
         if self._process is not None and self._process.usable():
             return self._process
         self._process, self._unused = None, []
-        process = WorkerProcess(self.recipe.title, self.python)
+        process = WorkerProcess(self.recipe.title, self.python, self.recipe.environment)
         try:
             hello = process.hear()
         except WorkerDiedError as error:
@@ -126,4 +126,4 @@ class Worker:
             missing = str(answer["package"])
             command = self.recipe.install_with(self.python, missing)
             return MissingPackageError(f"{self.title} needs {missing}, which is not installed there: {command}")
-        return InputError(f"{self.title}: {answer['said']}.")
+        return self.recipe.refusal(f" in {self.python}", str(answer["said"]))

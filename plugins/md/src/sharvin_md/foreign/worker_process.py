@@ -44,6 +44,8 @@ class WorkerProcess:
         What messages call the part that wants it.
     python : str
         Path of the interpreter.
+    variables : mapping of str to str
+        Environment variables beside those of this process.
 
     Raises
     ------
@@ -51,7 +53,7 @@ class WorkerProcess:
         If the system cannot start it.
     """
 
-    def __init__(self, title: str, python: str) -> None:
+    def __init__(self, title: str, python: str, variables: Mapping[str, str]) -> None:
         request_end, requests = os.pipe()
         replies, reply_end = os.pipe()
         environment = {name: value for name, value in os.environ.items() if name not in OF_THIS_INTERPRETER}
@@ -62,7 +64,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(request_end, reply_end),
-                env=environment | ONE_THREAD,
+                env={**environment, **ONE_THREAD, **variables},
                 start_new_session=True,  # Ctrl-C is for this process, which ends its workers
             )
         except OSError as error:
@@ -108,9 +110,7 @@ class WorkerProcess:
         """Kill it and what it started."""
         self._finalizer()
 
-    def _exchange(
-        self, request: dict[str, Any] | None, arrays: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _exchange(self, request: dict[str, Any] | None, arrays: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         with self._lock:
             try:
                 if request is not None:

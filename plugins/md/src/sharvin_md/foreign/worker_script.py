@@ -114,7 +114,7 @@ def make_calculator(paths: Sequence[str], options: Mapping[str, Any]) -> Any:
     try:
         made = factory(**options)
     except Exception as error:
-        raise CalculatorRefusedError(f"{path} rejects its options: {in_words(error)}") from error
+        raise CalculatorRefusedError(f"{path} refuses: {in_words(error)}") from error
     if not (hasattr(made, "get_potential_energy") and hasattr(made, "implemented_properties")):
         raise CalculatorRefusedError(f"{path} made a {type(made).__name__}, which is not an ASE calculator")
     return made
