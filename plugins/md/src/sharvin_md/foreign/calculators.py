@@ -28,7 +28,7 @@ from sharvin_md.foreign.worker_script import (
 SCALARS = ("energy", "free_energy", "magmom")
 
 
-class ForeignCalculator(Calculator):  # type: ignore[misc]  # ase has no types
+class ForeignCalculator(Calculator):
     """A calculator made from a recipe; copies and pickles of it are made anew.
 
     Parameters
@@ -38,7 +38,7 @@ class ForeignCalculator(Calculator):  # type: ignore[misc]  # ase has no types
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # of ase
 
     def calculate(
         self,
@@ -55,12 +55,13 @@ class ForeignCalculator(Calculator):  # type: ignore[misc]  # ase has no types
         ItemError
             If the other interpreter fails.
         """
-        super().calculate(atoms, properties, system_changes)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]  # of ase
+        structure: Any = self.atoms
         known = self._elements()
-        unknown = sorted(set(self.atoms.get_chemical_symbols()) - set(known)) if known is not None else []
+        unknown = sorted(set(structure.get_chemical_symbols()) - set(known)) if known is not None else []
         if known is not None and unknown:
             raise InputError(f"{self.recipe.title} was not made for {', '.join(unknown)}; it knows {', '.join(known)}.")
-        found = self._compute(self.atoms, [name for name in properties if name in PROPERTIES])
+        found = self._compute(structure, [name for name in properties if name in PROPERTIES])
         self.results = {name: float(value) if name in SCALARS else value for name, value in found.items()}
         missing = [name for name in properties if name not in self.results]
         if missing:
@@ -104,7 +105,7 @@ class WorkerCalculator(ForeignCalculator):
         return WorkerCalculator(self.recipe, self.python)
 
     @property
-    def implemented_properties(self) -> list[str]:
+    def implemented_properties(self) -> list[str]:  # type: ignore[override]  # asked of the worker
         """What it can compute, by ASE's names."""
         return [name for name in self._ready().properties if name in PROPERTIES]
 

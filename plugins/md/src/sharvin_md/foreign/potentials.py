@@ -7,6 +7,7 @@ unpickle anything in the process that imports it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,8 +46,8 @@ class ForeignPotential:
             interpreter(f"potential {self.name}", options.python)
         elif find_spec(self.module) is None:
             raise MissingPackageError(
-                f"potential {self.name} needs {self.module}: pip install 'sharvin-md[{self.name}]', or install {self.package} in an "
-                "environment of its own and give its interpreter as python"
+                f"potential {self.name} needs {self.module}: pip install 'sharvin-md[{self.name}]', or in an environment of its own "
+                f"pip install {self.package} ase, and give its interpreter as python"
             )
 
     def calculator(self) -> ForeignCalculator:
@@ -64,7 +65,9 @@ class ForeignPotential:
         """How the package makes the calculator."""
         raise NotImplementedError
 
-    def _recipe(self, *calculators: str, environment: dict[str, str] | None = None, **arguments: Any) -> Recipe:
+    def _recipe(
+        self, calculators: tuple[str, ...], arguments: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    ) -> Recipe:
         return Recipe(
             title=f"potential {self.name}",
             calculators=calculators,
@@ -72,7 +75,7 @@ class ForeignPotential:
             package=self.package,
             extra=self.name,
             model=self.file,
-            environment=environment or {},
+            environment=dict(environment or {}),
         )
 
 
@@ -93,7 +96,7 @@ class MacePotential(ForeignPotential):
         """MACE's calculator; a list of one path, since it takes a path alone for a pattern of file names."""
         options = self.options
         arguments = {"model_paths": [self.file], "device": options.device, "default_dtype": options.dtype, "head": options.head}
-        return self._recipe("mace.calculators.MACECalculator", **arguments)
+        return self._recipe(("mace.calculators.MACECalculator",), arguments)
 
 
 class NequipPotential(ForeignPotential):
@@ -113,8 +116,8 @@ class NequipPotential(ForeignPotential):
         """NequIP's calculator of a compiled model, or of one that is built from a package or a checkpoint."""
         compiled = self.file.endswith((".nequip.pth", ".nequip.pt2"))
         method, argument = ("from_compiled_model", "compile_path") if compiled else ("_from_saved_model", "model_path")
-        paths = [f"{module}.NequIPCalculator.{method}" for module in ("nequip.integrations.ase", "nequip.ase")]
-        return self._recipe(*paths, **{argument: self.file, "device": self.options.device})
+        paths = tuple(f"{module}.NequIPCalculator.{method}" for module in ("nequip.integrations.ase", "nequip.ase"))
+        return self._recipe(paths, {argument: self.file, "device": self.options.device})
 
 
 class DeepmdPotential(ForeignPotential):
@@ -133,7 +136,7 @@ class DeepmdPotential(ForeignPotential):
     def recipe(self) -> Recipe:
         """DeePMD-kit's calculator, which takes its device from the environment."""
         environment = {"CUDA_VISIBLE_DEVICES": "", "DEVICE": "cpu"} if self.options.device == "cpu" else {}
-        return self._recipe("deepmd.calculator.DP", model=self.file, head=self.options.head, environment=environment)
+        return self._recipe(("deepmd.calculator.DP",), {"model": self.file, "head": self.options.head}, environment)
 
 
 class MetatomicPotential(ForeignPotential):
@@ -159,4 +162,4 @@ class MetatomicPotential(ForeignPotential):
             "extensions_directory": str(folder) if folder.is_dir() else None,
         }
         paths = ("metatomic_ase.MetatomicCalculator", "metatomic.torch.ase_calculator.MetatomicCalculator")
-        return self._recipe(*paths, **arguments)
+        return self._recipe(paths, arguments)

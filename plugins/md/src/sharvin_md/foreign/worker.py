@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ase.calculators.calculator import PropertyNotImplementedError
 from sharvin.errors import InputError, ItemError, MissingPackageError, SharvinError
 
 from sharvin_md.foreign.recipes import Recipe, interpreter
@@ -93,6 +94,8 @@ class Worker:
             answer, results = made.process.ask(request, structure)
         except WorkerDiedError as error:
             raise ItemError(f"{self.title} died {error}.") from None
+        if answer.get("error") == PropertyNotImplementedError.__name__:
+            raise PropertyNotImplementedError(f"{self.title} has no {', '.join(properties)} of this structure")
         if "error" in answer:
             raise ItemError(f"{self.title} failed: {answer['said']}.")
         return results

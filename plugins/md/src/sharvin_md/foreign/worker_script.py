@@ -20,12 +20,14 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 MAGIC = b"SHRV"
 PREFIX = struct.Struct("<4sQQ")
 DTYPES = ("<f8", "<i8", "|b1")
 LARGEST_HEADER = 1 << 26
+LONGEST_LINE = 160
 SECONDS_BETWEEN_LOOKS_AT_THE_PARENT = 1.0
 PROPERTIES = ("energy", "free_energy", "forces", "stress", "energies", "stresses", "dipole", "charges", "magmom", "magmoms")
 
@@ -154,7 +156,7 @@ def known_elements(calculator: Any) -> list[str] | None:
             return sorted(chemical_symbols[int(number)] for number in calculator.z_table.zs)
         if isinstance(getattr(calculator, "type_dict", None), dict):  # DeePMD
             return sorted(name for name in calculator.type_dict if name in chemical_symbols)
-        model = getattr(calculator, "_model", None)
+        model: Any = getattr(calculator, "_model", None)
         if hasattr(model, "capabilities"):  # metatomic
             return sorted(chemical_symbols[int(number)] for number in model.capabilities().atomic_types)
         for transform in getattr(calculator, "transforms", ()):  # NequIP
@@ -167,14 +169,51 @@ def known_elements(calculator: Any) -> list[str] | None:
 
 
 def evaluate(calculator: Any, atoms: Any, properties: Sequence[str]) -> dict[str, Any]:
-    """What a calculator gives of a structure: the properties asked for, and those that it computed with them."""
+    """What a calculator gives of a structure: the properties asked for, and those that it computed with them.
+
+    MACE divides the stress of a slab or a cluster by the volume of a cell of its own, and DeePMD takes a slab for a crystal. They
+    get a structure that is periodic in all directions, with a gap that nothing sees across; its stress is scaled to the cell asked for.
+    """
     import numpy as np
 
+    asked, cutoff_A = atoms, _gap_of_periodic_programs(calculator)
+    if cutoff_A is not None and not all(atoms.pbc):
+        atoms = with_gaps(atoms, cutoff_A)
     found = {name: calculator.get_property(name, atoms) for name in properties}
     for name, value in (getattr(calculator, "results", None) or {}).items():
         if name in PROPERTIES and value is not None:
             found.setdefault(name, value)
-    return {name: np.array(value, dtype=float) for name, value in found.items() if value is not None}
+    results = {name: np.array(value, dtype=float) for name, value in found.items() if value is not None}
+    if atoms is not asked:
+        for name in ("stress", "stresses"):
+            if name in results:
+                results[name] *= atoms.cell.volume / asked.cell.volume if asked.cell.volume > 0 else np.nan
+    return results
+
+
+def _gap_of_periodic_programs(calculator: Any) -> float | None:
+    program = type(calculator).__module__.partition(".")[0]
+    if program == "mace":
+        return float(calculator.r_max)
+    return float(calculator.dp.get_rcut()) if program == "deepmd" else None
+
+
+def with_gaps(atoms: Any, gap_A: float) -> Any:
+    """The structure with other lattice vectors where it is not periodic, perpendicular to all others, and periodic along them."""
+    import numpy as np
+
+    periodic = np.array(atoms.pbc, dtype=bool)
+    cell = np.array(atoms.cell.array)
+    basis = np.linalg.svd(cell[periodic], full_matrices=True)[2][periodic.sum() :] if periodic.any() else np.eye(3)
+    for row, direction in zip(np.flatnonzero(~periodic), basis):
+        along = atoms.positions @ direction
+        cell[row] = direction * (along.max() - along.min() + 1.001 * gap_A)
+    if np.linalg.det(cell) < 0:
+        cell[np.flatnonzero(~periodic)[0]] *= -1
+    filled = atoms.copy()
+    filled.set_cell(cell, scale_atoms=False)
+    filled.pbc = True
+    return filled
 
 
 def structure_of(arrays: Mapping[str, Any]) -> Any:
@@ -189,9 +228,14 @@ def structure_of(arrays: Mapping[str, Any]) -> Any:
 
 
 def in_words(error: BaseException) -> str:
-    """Type and first line of an exception."""
+    """Type and first line of an exception, or its first sentence if the line is long."""
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].strip().rstrip('.')}" if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    said = lines[0].strip()
+    if len(said) > LONGEST_LINE:
+        said = said[: max(said.find(". ", 0, LONGEST_LINE), 0) or LONGEST_LINE]
+    return f"{type(error).__name__}: {said.rstrip('.')}"
 
 
 def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
@@ -233,8 +277,8 @@ def end_with_the_parent(parent: int) -> None:
 
 def main() -> None:
     """Serve over the file descriptors given as arguments; say first whether the interpreter has what is needed."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]  # modules here have names of packages
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != here]  # its modules are none of the packages there
     threading.Thread(target=end_with_the_parent, args=(os.getppid(),), daemon=True).start()
     requests, replies = os.fdopen(int(sys.argv[1]), "rb"), os.fdopen(int(sys.argv[2]), "wb")
     for package in ("numpy", "ase"):
