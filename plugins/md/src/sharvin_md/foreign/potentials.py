@@ -46,8 +46,8 @@ class ForeignPotential:
             interpreter(f"potential {self.name}", options.python)
         elif find_spec(self.module) is None:
             raise MissingPackageError(
-                f"potential {self.name} needs {self.module}: pip install 'sharvin-md[{self.name}]', or in an environment of its own "
-                f"pip install {self.package} ase, and give its interpreter as python"
+                f"potential {self.name} needs {self.module}: pip install 'sharvin-md[{self.name}]', or in an environment of its "
+                f"own pip install {self.package} ase, and give its interpreter as python"
             )
 
     def calculator(self) -> ForeignCalculator:

@@ -172,7 +172,8 @@ def evaluate(calculator: Any, atoms: Any, properties: Sequence[str]) -> dict[str
     """What a calculator gives of a structure: the properties asked for, and those that it computed with them.
 
     MACE divides the stress of a slab or a cluster by the volume of a cell of its own, and DeePMD takes a slab for a crystal. They
-    get a structure that is periodic in all directions, with a gap that nothing sees across; its stress is scaled to the cell asked for.
+    get a structure that is periodic in all directions, with a gap that nothing sees across; its stress is then scaled to the cell
+    asked for.
     """
     import numpy as np
 
@@ -186,8 +187,10 @@ def evaluate(calculator: Any, atoms: Any, properties: Sequence[str]) -> dict[str
     results = {name: np.array(value, dtype=float) for name, value in found.items() if value is not None}
     if atoms is not asked:
         for name in ("stress", "stresses"):
-            if name in results:
-                results[name] *= atoms.cell.volume / asked.cell.volume if asked.cell.volume > 0 else np.nan
+            if name in results and asked.cell.volume > 0:
+                results[name] *= atoms.cell.volume / asked.cell.volume
+            else:
+                results.pop(name, None)
     return results
 
 
@@ -205,7 +208,8 @@ def with_gaps(atoms: Any, gap_A: float) -> Any:
     periodic = np.array(atoms.pbc, dtype=bool)
     cell = np.array(atoms.cell.array)
     basis = np.linalg.svd(cell[periodic], full_matrices=True)[2][periodic.sum() :] if periodic.any() else np.eye(3)
-    for row, direction in zip(np.flatnonzero(~periodic), basis):
+    for number, row in enumerate(np.flatnonzero(~periodic)):
+        direction = basis[number]
         along = atoms.positions @ direction
         cell[row] = direction * (along.max() - along.min() + 1.001 * gap_A)
     if np.linalg.det(cell) < 0:
