@@ -236,13 +236,15 @@ class RealModel(PotentialTests):
 @pytest.fixture(scope="session")
 def real_models(tmp_path_factory):
     """Options of a potential with a tiny model; made once, and its interpreter held."""
-    made = {}
+    made, failed = {}, set()
 
     def options(name):
         if name not in made:
+            assert name not in failed, f"no model of {name} could be made"
             python = os.environ.get(f"SHARVIN_{name.upper()}_PYTHON")
             if python is None and find_spec(name) is None:
                 pytest.skip(f"no {name} here, and no SHARVIN_{name.upper()}_PYTHON")
+            failed.add(name)
             folder = tmp_path_factory.mktemp(name)
             command = [python or HERE, Path(__file__).parent / "foreign_models" / f"make_{name}.py", folder]
             environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -24,6 +24,12 @@ def sharvin_structures() -> list[Component]:
             config="sharvin_md.configs:NanowireOptions",
             summary="an fcc or bcc neck between two crystalline electrodes",
         ),
+        Component(
+            name="reference_database",
+            target="sharvin_md.reference_database.database:ReferenceDatabase",
+            config="sharvin_md.reference_database.configs:ReferenceDatabaseOptions",
+            summary="a set of crystals and slabs, strained and displaced, that a potential is trained on",
+        ),
     ]
 
 

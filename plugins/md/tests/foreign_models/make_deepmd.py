@@ -57,6 +57,7 @@ net = {"seed": 1, "precision": "float64"}
                 "training_data": {"systems": [str(data)], "batch_size": 1},
                 "numb_steps": 100,
                 "seed": 1,
+                "disp_freq": 50,
                 "save_freq": 100,
             },
         }

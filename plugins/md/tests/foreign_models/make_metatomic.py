@@ -1,9 +1,10 @@
 """A metatomic model of silver and gold: Morse pairs that end at 5 Å."""
 
-# ruff: noqa: UP  TorchScript reads these types
+# ruff: noqa: UP006, UP035, UP045
 
 import sys
 from pathlib import Path
+from typing import Dict, List, Optional
 
 import torch
 from metatensor.torch import Labels, TensorBlock, TensorMap
@@ -15,13 +16,13 @@ class Pairs(torch.nn.Module):
         super().__init__()
         self.neighbours = NeighborListOptions(cutoff=5.0, full_list=False, strict=True)
 
-    def requested_neighbor_lists(self) -> list[NeighborListOptions]:
+    def requested_neighbor_lists(self) -> List[NeighborListOptions]:
         return [self.neighbours]
 
     def forward(
-        self, systems: list[System], outputs: dict[str, ModelOutput], selected_atoms: Labels | None
-    ) -> dict[str, TensorMap]:
-        energies: list[torch.Tensor] = []
+        self, systems: List[System], outputs: Dict[str, ModelOutput], selected_atoms: Optional[Labels]
+    ) -> Dict[str, TensorMap]:
+        energies: List[torch.Tensor] = []
         for system in systems:
             d = torch.sqrt((system.get_neighbor_list(self.neighbours).values.reshape(-1, 3) ** 2).sum(1))
             x = d / 5.0
@@ -30,7 +31,7 @@ class Pairs(torch.nn.Module):
         block = TensorBlock(
             values=torch.vstack(energies),
             samples=Labels("system", torch.arange(len(systems)).reshape(-1, 1)),
-            components=torch.jit.annotate(list[Labels], []),
+            components=torch.jit.annotate(List[Labels], []),
             properties=Labels("energy", torch.tensor([[0]])),
         )
         return {"energy": TensorMap(keys=Labels("_", torch.tensor([[0]])), blocks=[block])}
