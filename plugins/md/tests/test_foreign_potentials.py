@@ -4,8 +4,10 @@ The latter are looked for in the environment whose interpreter ``SHARVIN_MACE_PY
 ``SHARVIN_DEEPMD_PYTHON`` or ``SHARVIN_METATOMIC_PYTHON`` names, and then in this one.
 """
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -21,7 +23,10 @@ from sharvin import create
 from sharvin.errors import InputError, MissingPackageError
 from sharvin.registry import registry
 from sharvin.testing import PotentialTests
+from sharvin_md.foreign.calculators import InProcessCalculator
+from sharvin_md.foreign.recipes import Recipe
 from sharvin_md.foreign.worker_script import with_gaps
+from vesin import ase_neighbor_list
 
 HERE = sys.executable
 MODELS = {"mace": "tiny.model", "metatomic": "tiny.pt", "deepmd": "tiny.pb", "nequip": "tiny.ckpt"}
@@ -31,6 +36,7 @@ STAND_INS = {
         "mace/calculators.py",
         """
         import json
+        from pathlib import Path
         from types import SimpleNamespace
         from ase.calculators.emt import EMT
 
@@ -40,7 +46,7 @@ STAND_INS = {
             def __init__(self, model_paths, device, default_dtype, head=None):
                 super().__init__()
                 (path,) = model_paths
-                content = json.load(open(path))
+                content = json.loads(Path(path).read_text())
                 assert (device, default_dtype, head) == (content["device"], content["dtype"], content["head"])
                 self.z_table = SimpleNamespace(zs=[47, 79])
 
@@ -53,6 +59,7 @@ STAND_INS = {
         "nequip/integrations/ase.py",
         """
         import json
+        from pathlib import Path
         from types import SimpleNamespace
         from ase.calculators.emt import EMT
 
@@ -70,7 +77,7 @@ STAND_INS = {
 
             @classmethod
             def _made(cls, path, device):
-                assert json.load(open(path))["device"] == device
+                assert json.loads(Path(path).read_text())["device"] == device
                 return cls()
         """,
     ),
@@ -78,13 +85,14 @@ STAND_INS = {
         "deepmd/calculator.py",
         """
         import json, os
+        from pathlib import Path
         from types import SimpleNamespace
         from ase.calculators.emt import EMT
 
         class DP(EMT):
             def __init__(self, model, head=None):
                 super().__init__()
-                content = json.load(open(model))
+                content = json.loads(Path(model).read_text())
                 assert head == content["head"]
                 assert (os.environ.get("DEVICE") == "cpu") == (content["device"] == "cpu")
                 self.type_dict = {"Ag": 0, "Au": 1}
@@ -92,16 +100,17 @@ STAND_INS = {
         """,
     ),
     "metatomic": (
-        "metatomic_ase/__init__.py",
+        "metatomic/torch/ase_calculator.py",
         """
         import json
+        from pathlib import Path
         from types import SimpleNamespace
         from ase.calculators.emt import EMT
 
         class MetatomicCalculator(EMT):
             def __init__(self, model, device, variants=None, extensions_directory=None):
                 super().__init__()
-                content = json.load(open(model))
+                content = json.loads(Path(model).read_text())
                 assert device == content["device"]
                 assert (variants or {}).get("energy") == content.get("variant")
                 self._model = SimpleNamespace(capabilities=lambda: SimpleNamespace(atomic_types=[47, 79]))
@@ -145,6 +154,63 @@ def test_each_package_is_asked_for_the_model_with_its_options(stand_in):
     there, here = gold(create("potentials", name, **options).calculator()), gold(EMT())
     assert there.get_potential_energy() == here.get_potential_energy()
     assert np.array_equal(there.get_forces(), here.get_forces())
+
+
+@pytest.fixture
+def importable(stand_in, monkeypatch):
+    """The stand-in can be imported here, until the end of the test."""
+    name, options = stand_in
+    folder = os.environ["PYTHONPATH"]
+    if find_spec(name) is not None:
+        pytest.skip(f"{name} is installed")
+    monkeypatch.syspath_prepend(folder)
+    yield name, {key: value for key, value in options.items() if key != "python"}
+    for module in [module for module, found in sys.modules.items() if folder in str(getattr(found, "__file__", ""))]:
+        del sys.modules[module]
+
+
+def test_a_package_that_is_here_needs_no_other_interpreter(importable, monkeypatch):
+    name, options = importable
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    potential = create("potentials", name, **options)
+    here = gold(EMT())
+    for calculator in (one := potential.calculator(), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        there = gold(calculator)
+        assert there.get_potential_energy() == here.get_potential_energy()
+        assert np.array_equal(there.get_forces(), here.get_forces())
+        with pytest.raises(InputError, match=rf"^potential {name} was not made for Cu; it knows Ag, Au\.$"):
+            gold(calculator, "Cu").get_potential_energy()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+    Path(options["model"]).write_text("not JSON")
+    with pytest.raises(InputError, match=rf"^potential {name}: cannot use the model file .*: .*JSONDecodeError: .*\.$"):
+        potential.calculator()
+
+
+def test_a_package_here_keeps_the_default_type_of_torch_to_itself(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    (tmp_path / "doubling.py").write_text(
+        textwrap.dedent(
+            """
+            import torch
+            from ase.calculators.emt import EMT
+
+            class Doubling(EMT):
+                def __init__(self):
+                    super().__init__()
+                    torch.set_default_dtype(torch.float64)
+
+                def calculate(self, *arguments, **more):
+                    assert torch.get_default_dtype() == torch.float64
+                    super().calculate(*arguments, **more)
+            """
+        )
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert torch.get_default_dtype() == torch.float32
+    atoms = gold(InProcessCalculator(Recipe("potential doubling", ("doubling.Doubling",), {})))
+    assert torch.get_default_dtype() == torch.float32
+    assert atoms.get_potential_energy() == gold(EMT()).get_potential_energy()
+    assert torch.get_default_dtype() == torch.float32
 
 
 def test_the_model_file_enters_the_keys_of_steps_and_no_elements_are_promised(stand_in):
@@ -204,8 +270,6 @@ def test_a_gap_replaces_what_is_not_periodic(structure):
     assert filled.cell.volume > 0
     assert np.array_equal(filled.positions, structure.positions)
     assert np.array_equal(filled.cell.array[structure.pbc], structure.cell.array[structure.pbc])
-    from vesin import ase_neighbor_list
-
     found, expected = (np.sort(ase_neighbor_list("d", atoms, 6.0)) for atoms in (filled, structure))
     assert len(expected) > 0
     np.testing.assert_allclose(found, expected, atol=1e-12)
