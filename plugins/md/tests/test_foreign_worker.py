@@ -18,6 +18,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from sharvin import create
 from sharvin.errors import InputError, ItemError, MissingPackageError
+from sharvin.registry import registry
 from sharvin.testing import PotentialTests
 
 HERE = sys.executable
@@ -282,6 +283,29 @@ def test_a_package_or_a_name_that_is_not_there_is_named():
         crystal(worker("ase.calculators.emt.EMTT")).get_potential_energy()
     with pytest.raises(InputError, match=r"refuses: .*no_such_argument"):
         crystal(worker("ase.calculators.tip3p.TIP3P", no_such_argument=1)).get_potential_energy()
+
+
+def test_a_module_of_the_user_is_found_there_too(tmp_path, monkeypatch):
+    (tmp_path / "my_gold.py").write_text("from ase.calculators.emt import EMT\n\n\nclass Gold(EMT):\n    pass\n")
+    with pytest.raises(MissingPackageError, match="needs my_gold"):
+        crystal(worker("my_gold.Gold")).get_potential_energy()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert crystal(worker("my_gold.Gold")).get_potential_energy() == crystal(EMT()).get_potential_energy()
+
+
+def test_an_upgrade_in_the_other_environment_is_another_part(tmp_path):
+    """Its version enters the keys of steps, by a file whose name and content tell it."""
+    packages = tmp_path / "lib" / "python3.12" / "site-packages"
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.symlink_to(HERE)
+    model = registry().options_model(registry().find("potentials", "ase"))
+    options = model(calculator="gpaw.GPAW", python=str(python))
+    assert options.files() == ()
+    for name in ("gpaw-25.1.dist-info", "gpaw_data-1.0.dist-info"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "METADATA").write_text("Version: 25.1")
+    assert options.files() == (str(packages / "gpaw-25.1.dist-info" / "METADATA"),)
 
 
 def test_options_that_no_message_can_hold_are_refused():

@@ -11,7 +11,7 @@ from sharvin.words.suggestions import did_you_mean
 
 from sharvin_md.configs import AseOptions
 from sharvin_md.foreign.calculators import WorkerCalculator
-from sharvin_md.foreign.recipes import Recipe, interpreter
+from sharvin_md.foreign.recipes import Recipe, folders_of_own_module, interpreter
 
 
 class AsePotential:
@@ -52,8 +52,9 @@ class AsePotential:
             If it rejects the options or is not an ASE calculator. One in another interpreter says so when it is first used.
         """
         if self.options.python is not None:
-            recipe = Recipe("potential ase", (self.options.calculator,), self.options.options)
-            return WorkerCalculator(recipe, self.options.python)
+            path, options = self.options.calculator, self.options.options
+            folders = folders_of_own_module(path.partition(".")[0])
+            return WorkerCalculator(Recipe("potential ase", (path,), options, folders=folders), self.options.python)
         try:
             made = self._factory(**self.options.options)
         except (TypeError, ValueError, KeyError) as error:

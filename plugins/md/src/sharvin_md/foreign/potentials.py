@@ -33,8 +33,6 @@ class ForeignPotential:
     """
 
     name: ClassVar[str]
-    module: ClassVar[str]
-    package: ClassVar[str]
 
     def __init__(self, options: ForeignModelOptions) -> None:
         self.options = options
@@ -44,10 +42,10 @@ class ForeignPotential:
         self.file = str(path.absolute())
         if options.python is not None:
             interpreter(f"potential {self.name}", options.python)
-        elif find_spec(self.module) is None:
+        elif find_spec(options.module) is None:
             raise MissingPackageError(
-                f"potential {self.name} needs {self.module}: pip install 'sharvin-md[{self.name}]', or in an environment of its "
-                f"own pip install {self.package} ase, and give its interpreter as python"
+                f"potential {self.name} needs {options.module}: pip install 'sharvin-md[{self.name}]', or in an environment of "
+                f"its own pip install {options.package} ase, and give its interpreter as python"
             )
 
     def calculator(self) -> ForeignCalculator:
@@ -72,7 +70,7 @@ class ForeignPotential:
             title=f"potential {self.name}",
             calculators=calculators,
             options={name: value for name, value in arguments.items() if value is not None},
-            package=self.package,
+            package=self.options.package,
             extra=self.name,
             model=self.file,
             environment=dict(environment or {}),
@@ -88,8 +86,6 @@ class MacePotential(ForeignPotential):
     """
 
     name = "mace"
-    module = "mace"
-    package = "mace-torch"
     options: MaceOptions
 
     def recipe(self) -> Recipe:
@@ -108,8 +104,6 @@ class NequipPotential(ForeignPotential):
     """
 
     name = "nequip"
-    module = "nequip"
-    package = "nequip"
     options: NequipOptions
 
     def recipe(self) -> Recipe:
@@ -129,8 +123,6 @@ class DeepmdPotential(ForeignPotential):
     """
 
     name = "deepmd"
-    module = "deepmd"
-    package = "deepmd-kit"
     options: DeepmdOptions
 
     def recipe(self) -> Recipe:
@@ -148,8 +140,6 @@ class MetatomicPotential(ForeignPotential):
     """
 
     name = "metatomic"
-    module = "metatomic"
-    package = "metatomic-torch"
     options: MetatomicOptions
 
     def recipe(self) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class Recipe:
         The model file, if it is one.
     environment : dict of str to str
         Environment variables while it is made here, or of the whole worker.
+    folders : tuple of str
+        Where modules of the user lie that the other interpreter shall find, after its own.
     """
 
     title: str
@@ -41,6 +44,7 @@ class Recipe:
     extra: str = ""
     model: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
 
     def options_as_json(self) -> dict[str, Any]:
         """The arguments, if they can be sent to another process.
@@ -68,6 +72,17 @@ class Recipe:
             return f"pip install {wanted}"
         top = {path.partition(".")[0] for path in self.calculators}
         return f"{python} -m pip install {self.package if self.package and missing in top else missing}"
+
+
+def folders_of_own_module(name: str) -> tuple[str, ...]:
+    """Folders on the path of this process, but not of its installation, that hold a module or package of this name."""
+    installed = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}]
+    found = []
+    for folder in [Path(entry or ".").absolute() for entry in sys.path]:
+        holds = (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
+        if holds and not any(folder.resolve().is_relative_to(prefix) for prefix in installed):
+            found.append(str(folder))
+    return tuple(dict.fromkeys(found))
 
 
 def interpreter(title: str, python: str) -> str:

@@ -28,7 +28,7 @@ def worker_of(recipe: Recipe, python: str) -> Worker:
         If there is no such interpreter, or the options cannot be sent to it.
     """
     path = interpreter(recipe.title, python)
-    key = (path, json.dumps([recipe.title, recipe.calculators, recipe.options_as_json()]))
+    key = (path, json.dumps([recipe.title, recipe.calculators, recipe.options_as_json(), recipe.folders]))
     worker = _workers.get(key)
     if worker is None:
         worker = _workers[key] = Worker(recipe, path)
@@ -71,7 +71,7 @@ class Worker:
             If the interpreter, a package or the calculator refuses.
         """
         process, number = self._running(), next(self._numbers)
-        request = {"do": "make", "calculator": number, "calculators": list(self.recipe.calculators)}
+        request = {"do": "make", "calculator": number, "calculators": self.recipe.calculators, "folders": self.recipe.folders}
         try:
             answer, _ = process.ask({**request, "options": self.recipe.options_as_json(), **self._drop()}, {})
         except WorkerDiedError as error:

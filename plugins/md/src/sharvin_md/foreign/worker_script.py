@@ -255,6 +255,7 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
                 calculators.pop(number, None)
             number = header["calculator"]
             if header["do"] == "make":
+                sys.path.extend(folder for folder in header["folders"] if folder not in sys.path)
                 calculators[number] = made = make_calculator(header["calculators"], header["options"])
                 properties = [str(name) for name in made.implemented_properties]
                 write_message(replies, {"properties": properties, "elements": known_elements(made)})
