@@ -40,6 +40,7 @@ BROAD_EXCEPT = {
     "sharvin/executors/processes.py": "the worker boundary",
     "sharvin/files/structure_files.py": "the readers of user files: ASE's may raise anything",
     "sharvin_transport/external/siesta.py": "the readers of user files: sisl's may raise anything",
+    "sharvin_md/foreign/worker_script.py": "calculators of other programs may raise anything",
     "sharvin_md/from_file.py": "the readers of user files: ASE's may raise anything",
     "sharvin/lammps.py": "LAMMPS swallows what a callback raises; it is raised again after the run",
 }

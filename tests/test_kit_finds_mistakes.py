@@ -18,7 +18,18 @@ from sharvin.testing import (
     TransportSolverTests,
 )
 from sharvin.testing.regressors import kinds_of
-from wrong_atomistics import DESCRIPTORS, DYNAMICS, POTENTIALS, STRUCTURES, AlteredSoap, PairPotential, Puller, marked_wire
+from wrong_atomistics import (
+    DESCRIPTORS,
+    DYNAMICS,
+    POTENTIALS,
+    SETS,
+    STRUCTURES,
+    AlteredSoap,
+    PairPotential,
+    Puller,
+    WrongSet,
+    marked_wire,
+)
 from wrong_learning import EXECUTORS, REGRESSORS, Altered, InThisProcess, Resuming
 from wrong_transport import HAMILTONIANS, SOLVERS, PlainSolver, SOrbitals, bar, crystal
 
@@ -213,6 +224,20 @@ def test_wrong_structures_are_found(mistake):
 
 def test_a_right_structure_fails_nothing():
     assert failures(Wire, None, [name for name in dir(Wire) if "seeds" not in name], atoms=marked_wire()) == {}
+
+
+class Database(StructureTests):
+    name = "reference_database"
+    two_electrodes = False
+
+
+@pytest.mark.parametrize("mistake", SETS)
+def test_wrong_sets_of_structures_are_found(mistake):
+    expect(failures(Database, WrongSet(mistake), [SETS[mistake]]), SETS[mistake])
+
+
+def test_a_right_set_of_structures_fails_nothing():
+    assert failures(Database, WrongSet(), atoms=WrongSet().build(np.random.default_rng(1))) == {}
 
 
 class Kernel(RegressorTests):

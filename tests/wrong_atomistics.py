@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.neighborlist import neighbor_list
 from sharvin import Features, Frame, create
@@ -226,4 +227,35 @@ STRUCTURES = {
     "periodic along z": ({"periodic": True}, "test_transport_is_along_z"),
     "electrodes exchanged": ({"swapped": True}, "test_electrodes_are_the_ends_of_the_wire"),
     "a rigid neck": ({"unmarked": True}, "test_electrodes_and_rigid_atoms_are_marked"),
+}
+
+
+class WrongSet:
+    """A set of two crystals with a mistake."""
+
+    def __init__(self, mistake=""):
+        self.mistake, self.calls = mistake, 0
+
+    def build(self, rng):
+        return self.build_all(rng)[1 if self.mistake == "build gives another" else 0]
+
+    def build_all(self, rng):
+        crystals = [bulk("Au", cubic=True), bulk("Au", "bcc", a=3.2, cubic=True)]
+        self.calls += 1
+        for number, one in enumerate(crystals):
+            one.rattle(0.05, rng=np.random.default_rng(self.calls) if self.mistake == "another at each call" else rng)
+            if self.mistake != "groups without names" or number == 0:
+                one.info["group"] = ("fcc", "bcc")[number]
+        if self.mistake == "atoms on top of each other":
+            crystals[1].positions[1] = crystals[1].positions[0] + 0.3
+        return [] if self.mistake == "empty" else crystals[::-1] if self.mistake == "order" and self.calls % 2 else crystals
+
+
+SETS = {
+    "build gives another": "test_a_set_is_reproducible_and_begins_with_build",
+    "another at each call": "test_a_set_is_reproducible_and_begins_with_build",
+    "empty": "test_a_set_is_reproducible_and_begins_with_build",
+    "order": "test_a_set_is_reproducible_and_begins_with_build",
+    "groups without names": "test_structures_of_a_set_name_their_group_and_have_no_overlaps",
+    "atoms on top of each other": "test_structures_of_a_set_name_their_group_and_have_no_overlaps",
 }

@@ -1,4 +1,4 @@
-"""Any ASE calculator as a potential."""
+"""Any ASE calculator as a potential, in this process or in another Python interpreter."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sharvin.errors import InputError
 from sharvin.words.suggestions import did_you_mean
 
 from sharvin_md.configs import AseOptions
+from sharvin_md.foreign.calculators import WorkerCalculator
+from sharvin_md.foreign.recipes import Recipe, folders_of_own_module, interpreter
 
 
 class AsePotential:
@@ -22,11 +24,14 @@ class AsePotential:
     Raises
     ------
     InputError
-        If the dotted path leads nowhere.
+        If the dotted path leads nowhere; with ``python``, if there is no such interpreter.
     """
 
     def __init__(self, options: AseOptions) -> None:
         self.options = options
+        if options.python is not None:
+            interpreter("potential ase", options.python)
+            return
         module, _, name = options.calculator.rpartition(".")
         try:
             self._factory: Any = getattr(importlib.import_module(module), name)
@@ -44,8 +49,12 @@ class AsePotential:
         Raises
         ------
         InputError
-            If it rejects the options or is not an ASE calculator.
+            If it rejects the options or is not an ASE calculator. One in another interpreter says so when it is first used.
         """
+        if self.options.python is not None:
+            path, options = self.options.calculator, self.options.options
+            folders = folders_of_own_module(path.partition(".")[0])
+            return WorkerCalculator(Recipe("potential ase", (path,), options, folders=folders), self.options.python)
         try:
             made = self._factory(**self.options.options)
         except (TypeError, ValueError, KeyError) as error:

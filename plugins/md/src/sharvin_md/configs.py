@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Condition, Element, Options
 
+from sharvin_md.foreign.configs import installed_in
 from sharvin_md.potential_files import eam_elements, find_file, is_shipped
 
 Count = Annotated[int, Field(ge=1)]
@@ -267,10 +268,16 @@ class AseOptions(Options):
     """Dotted path of the class or function that makes it, such as ``ase.calculators.emt.EMT``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Arguments passed to it by name."""
+    python: str | None = None
+    """Python interpreter of another environment in which it runs, such as ``/opt/gpaw/bin/python``; this one where not given."""
 
     def modules(self) -> tuple[str, ...]:
         """The module of the calculator."""
         return (self.calculator.rpartition(".")[0],)
+
+    def files(self) -> tuple[str, ...]:
+        """The version of its package in the other environment."""
+        return installed_in(self.python, self.calculator.partition(".")[0])
 
 
 class ThermostatOptions(Options):

