@@ -1,15 +1,49 @@
-"""Doubles of the tests: a Morse potential that is fitted in epochs and resumes, and a set of small structures in groups."""
+"""Doubles of the tests: a potential of four parameters that is fitted in epochs and resumes, and a set of small structures."""
 
 import json
 
 import numpy as np
 from ase.build import bulk, fcc100, fcc111
-from ase.calculators.morse import MorsePotential
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
 from scipy.optimize import least_squares
 from sharvin.errors import InputError
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.options import Options
 
-CUTOFFS = {"rcut1": 1.7, "rcut2": 1.9}
+DISTANCE_A, FROM_A, CUTOFF_A = 2.88, 4.5, 6.0
+
+
+class Metal(Calculator):
+    """Energy of the second-moment approximation, F. Cleri and V. Rosato, Phys. Rev. B 48, 22 (1993), with a smooth cutoff."""
+
+    implemented_properties = ("energy", "forces", "stress")
+
+    def __init__(self, repulsion=0.2061, hopping=1.79, p=10.229, q=4.036):
+        super().__init__()
+        self.values = repulsion, hopping, p, q
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        repulsion, hopping, p, q = self.values
+        pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, CUTOFF_A, full=True)
+        r, n = pairs.distance, len(atoms)
+        x = np.clip((r - FROM_A) / (CUTOFF_A - FROM_A), 0, 1)
+        taper, slope = 1 - x**3 * (10 - 15 * x + 6 * x**2), -30 * x**2 * (1 - x) ** 2 / (CUTOFF_A - FROM_A)
+        pair, bond = repulsion * np.exp(-p * (r / DISTANCE_A - 1)), hopping**2 * np.exp(-2 * q * (r / DISTANCE_A - 1))
+        density = np.bincount(pairs.first, bond * taper, n)
+        root = np.sqrt(density)
+        inverse = np.divide(0.5, root, out=np.zeros(n), where=root > 0)
+        d_pair = pair * (slope - p / DISTANCE_A * taper)
+        d_bond = bond * (slope - 2 * q / DISTANCE_A * taper)
+        along = 2 * d_pair - d_bond * (inverse[pairs.first] + inverse[pairs.second])
+        forces = np.zeros((n, 3))
+        np.add.at(forces, pairs.first, (along / r)[:, None] * pairs.vector)
+        energy = float(np.sum(pair * taper) - root.sum())
+        virial = 0.5 * np.einsum("i,ij,ik->jk", along / r, pairs.vector, pairs.vector)
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+        if atoms.pbc.all():
+            self.results["stress"] = full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
 
 
 class FittedPairsOptions(Options):
@@ -19,7 +53,7 @@ class FittedPairsOptions(Options):
     """Epochs."""
     force_weight: float = 1.0
     """Weight of forces."""
-    stiffness: float = 4.0
+    hopping: float = 1.5
     """Of the first guess."""
 
     def elements(self):
@@ -27,7 +61,7 @@ class FittedPairsOptions(Options):
 
 
 class FittedPairs:
-    """Depth, stiffness and length of a Morse potential, fitted by least squares, one evaluation of the Jacobian an epoch."""
+    """Parameters fitted by least squares, one evaluation of the Jacobian an epoch."""
 
     def __init__(self, options):
         self.options, self.parameters, self.progress = options, None, None
@@ -38,8 +72,7 @@ class FittedPairs:
         return self._calculator(self.parameters)
 
     def _calculator(self, parameters):
-        depth, stiffness, length = parameters
-        return MorsePotential(epsilon=depth, rho0=stiffness, r0=length, **CUTOFFS)
+        return Metal(*parameters)
 
     def _residuals(self, parameters, data, weight):
         found = []
@@ -60,7 +93,7 @@ class FittedPairs:
         return {"energy_rmse_eV_per_atom": rms(energies), "force_rmse_eV_per_A": rms(np.concatenate(forces))}
 
     def fit(self, data, validation, rng):
-        start = np.array([0.4, self.options.stiffness, 2.8]) * (1 + 0.05 * rng.normal(size=3))
+        start = np.array([0.2, self.options.hopping, 9.0, 3.6]) * (1 + 0.05 * rng.normal(size=4))
         curves, done = {}, 0
         self.parameters = start
         kept = None if self.progress is None else self.progress / "checkpoint.json"
@@ -69,7 +102,7 @@ class FittedPairs:
             self.parameters, curves, done = np.array(state["parameters"]), state["curves"], state["done"]
         for epoch in range(done, self.options.epochs):
             step = least_squares(
-                self._residuals, self.parameters, args=(data, self.options.force_weight), max_nfev=2, method="trf"
+                self._residuals, self.parameters, args=(data, self.options.force_weight), max_nfev=2
             )
             self.parameters = step.x
             for part, structures in (("train", data), ("validation", validation)):

@@ -13,7 +13,7 @@ def sharvin_potentials():
             name="fitted_pairs",
             target="trainable_doubles:FittedPairs",
             config="trainable_doubles:FittedPairsOptions",
-            summary="a Morse potential whose parameters are fitted",
+            summary="a potential of four parameters, which are fitted",
         )
     ]
 

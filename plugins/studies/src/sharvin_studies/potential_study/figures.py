@@ -46,7 +46,7 @@ def plot_learning_curves(folder: Path, curves: Sequence[Mapping[str, Sequence[fl
                 data |= {f"{part}_epoch": epoch, f"{part}_{column}": middle}
                 data |= {f"{part}_{column}_lowest": low, f"{part}_{column}_highest": high}
             axes.set(xlabel="epoch", ylabel=label, yscale="log")
-            room_for_one(axes, np.arange(1, 1 + max((line.get_xdata().size for line in axes.lines), default=1)))  # type: ignore[union-attr]
+            room_for_one(axes, np.arange(1, 1 + max((line.get_xdata().size for line in axes.lines), default=1)))
             whole_number_ticks(axes.xaxis)
             if axes.lines:
                 plain_log_ticks(axes.yaxis)
@@ -83,8 +83,8 @@ def plot_parity(folder: Path, trained: Sequence[Trained], potential: str, *, nam
             axes.text(0.04, 0.96, said, transform=axes.transAxes, va="top", fontsize=10)
             axes.set(xlabel=f"reference {label}", ylabel=f"{potential} {label}")
     caption = (
-        "Energies and force components of the test sets of all seeds against the reference; on the line both agree. Where there are "
-        "many points their density is shown, on a logarithmic scale."
+        "Energies and force components of the test sets of all seeds against the reference; on the line both agree. "
+        "Where there are many points their density is shown, on a logarithmic scale."
     )
     return save_figure(folder, name, figure, data, "Predicted and reference energies and forces", caption)
 

@@ -135,8 +135,8 @@ def _check_data(survey: PotentialSurvey, data: ReferenceData) -> None:
     present = {symbol for structure in data for symbol in structure.atoms.symbols}
     chosen: list[tuple[Place, Selection]] = [(("potential",), config.selections["potential"])]
     chosen += [(("workflow", "reference"), parts["potential"]) for parts in config.variants["reference"].values()]
-    for place, selection in chosen:
-        with survey.at(place):
+    for part, selection in chosen:
+        with survey.at(part):
             covered = selection.options.elements()
             lacking = sorted(present - covered) if covered is not None else []
             if lacking:

@@ -179,7 +179,7 @@ def _from(bond: Array, values: Array, limits: tuple[float, float]) -> float:
 def plot_property_errors(
     folder: Path, properties: Mapping[str, Any], potential: str, *, name: str = "property_errors"
 ) -> Path | None:
-    """Errors of properties against the reference in per cent: of the trained potential with its seeds' deviation, and of others."""
+    """Errors of properties against the reference in per cent, of the trained potential and of others."""
     known = {key: one for key, one in properties.items() if one["reference"]}
     if not known:
         return None
@@ -200,7 +200,7 @@ def plot_property_errors(
             inside = np.clip(values, -MOST_PERCENT, MOST_PERCENT)
             beyond = np.abs(values) > MOST_PERCENT
             colour = CYCLE[order % len(CYCLE)]
-            at = {"color": colour, "markersize": 6.0 if order == 0 else 4.8, "zorder": 4 - min(order, 2)}
+            at: dict[str, Any] = {"color": colour, "markersize": 6.0 if order == 0 else 4.8, "zorder": 4 - min(order, 2)}
             axes.plot(inside[~beyond], places[~beyond], MARKERS[order % len(MARKERS)], label=label, **at)
             for value, place in zip(inside[beyond], places[beyond], strict=True):
                 axes.plot([value], [place], ">" if value > 0 else "<", **at)

@@ -79,8 +79,8 @@ def summary(content: Numbers, options: PotentialStudyOptions) -> str:
     sentences = [
         f"{content['potential']} trained on {content['n_structures']} structures {labels}, {content['n_seeds']} "
         f"seed{'s' if content['n_seeds'] > 1 else ''}.",
-        f"Errors on structures that no training has seen: energies {with_std(energy)} meV per atom, forces {with_std(force)} meV/Å "
-        "(root mean square, mean over the seeds).",
+        f"Errors on structures that no training has seen: energies {with_std(energy)} meV per atom, forces "
+        f"{with_std(force)} meV/Å (root mean square, mean over the seeds).",
     ]
     if options.validation_fraction == 0:
         sentences.append("The test set also was the validation set of the trainings.")
@@ -134,8 +134,8 @@ def _errors_table(content: Numbers) -> Numbers:
         "title": "Errors on the test set",
         "columns": columns,
         "rows": rows,
-        "caption": "Against the reference, on structures that the training has not seen; in training: on those it has. Force errors "
-        "are those of components.",
+        "caption": "Against the reference, on structures that the training has not seen; in training: on those it has. "
+        "Force errors are those of components.",
     }
 
 
@@ -184,8 +184,8 @@ def _properties_table(content: Numbers, options: PotentialStudyOptions) -> Numbe
         "title": "Properties",
         "columns": ["property", content["potential"], "reference", "error (%)", *others, *sources],
         "rows": rows,
-        "caption": f"Of {content['potential']} the mean ± standard deviation over the seeds; the error is that of the mean against "
-        "the reference.",
+        "caption": f"Of {content['potential']} the mean ± standard deviation over the seeds; the error is that of the mean "
+        "against the reference.",
     }
 
 

@@ -69,10 +69,10 @@ class Parts:
         for part, name in zip(found, ("train on", "validate with", "test with"), strict=True):
             if not part:
                 raise InputError(
-                    f"{len(kept)} structures in {len(set(kept.groups))} groups leave none to {name}; give more structures of each "
-                    "group, or larger fractions."
+                    f"{len(kept)} structures in {len(set(kept.groups))} groups leave none to {name}; give more structures of "
+                    "each group, or larger fractions."
                 )
-        return cls(*found, left_out)
+        return cls(found[0], found[1], found[2], left_out)
 
     @property
     def evaluated(self) -> Indices:
