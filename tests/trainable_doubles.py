@@ -101,9 +101,7 @@ class FittedPairs:
             state = json.loads(kept.read_text())
             self.parameters, curves, done = np.array(state["parameters"]), state["curves"], state["done"]
         for epoch in range(done, self.options.epochs):
-            step = least_squares(
-                self._residuals, self.parameters, args=(data, self.options.force_weight), max_nfev=2
-            )
+            step = least_squares(self._residuals, self.parameters, args=(data, self.options.force_weight), max_nfev=2)
             self.parameters = step.x
             for part, structures in (("train", data), ("validation", validation)):
                 for name, value in self._errors(structures).items():

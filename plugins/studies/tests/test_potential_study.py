@@ -15,6 +15,7 @@ from sharvin.reference_data import read_reference_data
 from sharvin.registry import Registry
 from sharvin.runs.run import run
 from sharvin.store import read_json
+from sharvin_studies.potential_study.studies.committee_query import disagreement
 
 GOLD = {"use": "second_moment", "element": "Au"}
 METAL = {"use": "ase", "calculator": "trainable_doubles.Metal"}
@@ -192,3 +193,98 @@ def test_the_plan_counts_the_work(tmp_path, parts):
     plan = config.workflow.built().plan(config, True)
     assert plan.work == {"labels": 12, "fits": 2, "properties": 4 * 7}
     assert plan.seconds["labels"] > 0
+
+
+WIRE = {"use": "nanowire", "element": "Au", "lattice_constant_A": 4.08, "neck": [1, 1, 3], "electrode": [2, 2, 4]}
+PULL = {
+    "use": "lammps_pull",
+    "speed_m_per_s": 1000,
+    "snapshot_every_A": 1.0,
+    "equilibration_ps": 0.02,
+    "max_elongation_A": 8.0,
+}
+STUDIES = {
+    "options_scan": [
+        {"name": "weight of forces", "option": "force_weight", "values": [0.0, 1.0]},
+        {"name": "start", "variants": {"soft": {"hopping": 1.2}, "hard": {"hopping": 1.8}}, "seeds": 1},
+    ],
+    "transferability": {"without": {"without surfaces": ["fcc100", "fcc111"]}, "properties": ["surface_111"], "seeds": 1},
+    "wires": {"structure": WIRE, "dynamics": PULL, "pulls": 1, "last_frames": 2},
+    "active_learning": {"rounds": 1, "structures_per_round": 2, "pulls": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory, parts):
+    """Folder and results of a run with all studies, of a potential that cannot be quite like its reference."""
+    folder = tmp_path_factory.mktemp("studies")
+    workflow = {"studies": STUDIES, "reference": {"use": "eam", "file": "Au_u3.eam"}, "compare": {"other": GOLD}}
+    return folder, results_of(folder, config_of(folder, parts, workflow, potential={"use": "fitted_pairs", "epochs": 2}))
+
+
+def test_a_scan_gives_errors_at_each_value(studied):
+    numbers, words = studied[1]["studies"]["options_scan"]
+    assert [row["value"] for row in numbers["values"]] == [0.0, 1.0]
+    without, with_forces = (row["force_rmse_meV_per_A"] for row in numbers["values"])
+    assert with_forces["mean"] < without["mean"], "forces are learnt better where they count"
+    assert with_forces["of_seeds"] == studied[1]["errors"]["test"]["force_rmse_meV_per_A"]["of_seeds"], "the config's own value"
+    assert [row["value"] for row in words["values"]] == ["soft", "hard"]
+    assert words["values"][0]["force_rmse_meV_per_A"]["std"] is None
+
+
+def test_groups_left_out_are_tested_but_not_learnt(studied):
+    found = studied[1]["studies"]["transferability"]["trainings"]
+    assert found["without surfaces"]["left_out"] == ["fcc100", "fcc111"]
+    assert set(found["without surfaces"]["left_out_errors"]) == {"fcc100", "fcc111"}
+    assert set(found["without surfaces"]["test_errors_of_groups"]) == {"fcc"}
+    assert not found["all groups"]["left_out_errors"] and len(found["all groups"]["test_errors_of_groups"]) == 3
+    surface = found["without surfaces"]["properties"]["surface_111_J_per_m2"]["mean"]
+    assert surface == pytest.approx(studied[1]["studies"]["transferability"]["reference"]["surface_111_J_per_m2"], rel=0.4)
+
+
+def test_forces_on_wires_are_measured_against_the_reference(studied):
+    wires = studied[1]["studies"]["wires"]
+    assert list(wires) == ["start", "relaxed", "pulled"]
+    assert wires["relaxed"]["force_rms_eV_per_A"] < wires["start"]["force_rms_eV_per_A"], "the reference has relaxed it"
+    for kind in wires.values():
+        assert 0 < kind["model"]["force_mae_meV_per_A"]["mean"] <= kind["model"]["force_rmse_meV_per_A"]["mean"]
+        assert kind["compared"]["other"]["force_mae_meV_per_A"]["mean"] > 0
+
+
+def test_a_committee_learns_what_it_disagrees_about(studied):
+    before, after = studied[1]["studies"]["active_learning"]
+    assert (before["added"], after["added"] + after["wrecks"], after["learnt_from_wires"]) == (0, 2, after["added"])
+    told = after["disagreement_eV_per_A"]
+    assert told["largest"] >= told["least_chosen"] >= told["median"] > 0
+    assert after["neck_errors"]["force_rmse_meV_per_A"]["mean"] < before["neck_errors"]["force_rmse_meV_per_A"]["mean"]
+    assert before["necks"] == after["necks"] > 0
+
+
+def test_each_study_has_its_figure_and_table(studied):
+    folder, results = studied
+    names = {entry["name"] for entry in list_figures(folder / "run")}
+    assert {
+        "options_scan_1",
+        "options_scan_2",
+        "groups_left_out",
+        "left_out_properties",
+        "wire_forces",
+        "query_by_committee",
+    } <= names
+    titles = {table["title"] for table in results["tables"]}
+    assert {"Errors against start", "Errors on groups left out", "Errors on wires", "Query by committee"} <= titles
+
+
+def test_disagreement_is_the_largest_deviation_of_a_force():
+    forces = np.zeros((2, 3, 3))
+    forces[0, 1, 2], forces[1, 1, 2] = 1.0, -1.0
+    assert disagreement(forces) == pytest.approx(1.0) and disagreement(forces[:1]) == 0.0
+
+
+def test_wires_that_cannot_be_pulled_are_refused_beforehand(tmp_path, parts):
+    config = config_of(tmp_path, parts, {"studies": {"wires": {"structure": {"use": "small_set"}, "dynamics": PULL}}})
+    with pytest.raises(InputError, match=r"workflow\.studies\.wires\.dynamics"):
+        config.workflow.built().plan(config, False)
+    good = config_of(tmp_path, parts, {"studies": STUDIES})
+    plan = good.workflow.built().plan(good, True)
+    assert plan.work["pulls"] == 1 + 2 and plan.seconds["pulls"] > 0 and plan.work["fits"] == 2 + 4 + 2 + 1 + 2

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from sharvin.figures import BLUE, GREY, INK, PALE, VERMILLION, new_figure, save_figure, style
 from sharvin.figures.axes import plain_log_ticks, room_for_one, whole_number_ticks
@@ -100,6 +101,8 @@ def _parity(axes: Axes, exact: Array, predicted: Array) -> None:
         axes.plot(exact, predicted, "o", color=BLUE, markersize=3.2, alpha=0.6, markeredgewidth=0, zorder=2)
     axes.set(xlim=limits, ylim=limits)
     axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
 
 
 def plot_group_errors(folder: Path, groups: Mapping[str, Mapping[str, Any]], *, name: str = "group_errors") -> Path:

@@ -37,14 +37,14 @@ class PotentialSource:
 
 
 @dataclass(frozen=True)
-class ReferenceTask:
+class StructureLabelTask:
     """A structure whose energy and forces are computed by the reference."""
 
     atoms: Atoms
     reference: Selection
 
 
-def label(task: ReferenceTask, path: Path) -> None:
+def label(task: StructureLabelTask, path: Path) -> None:
     """Write the energy of a structure and the forces on its atoms.
 
     Raises
@@ -98,7 +98,7 @@ def labelled(context: Context, structures: Sequence[Atoms], reference: Selection
     result = context.map(
         "labels",
         label,
-        [ReferenceTask(structures[number], reference) for number in distinct],
+        [StructureLabelTask(structures[number], reference) for number in distinct],
         {"reference": reference.identity},
         items_depend_on=[{"structure": keys[number]} for number in distinct],
         detail=detail,

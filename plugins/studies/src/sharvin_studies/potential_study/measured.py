@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sharvin.config import Selection
 from sharvin.context import Context, Failure
 from sharvin.errors import ItemError
 from sharvin.executors.threads import one_thread
+from sharvin.runs.digests import digest_of
 from sharvin.store import read_json, write_json
 
 from sharvin_studies.potential_study.labelling import PotentialSource
@@ -20,6 +21,9 @@ from sharvin_studies.potential_study.properties import Findings, Material, compu
 from sharvin_studies.potential_study.trainings import Trained
 
 Array = NDArray[np.float64]
+WITHOUT_LATTICE = ("dimer", "chain")
+"""Properties for which the crystal need not be known."""
+_LATTICES: dict[str, tuple[float, float]] = {}
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,10 @@ def measure(task: PropertyTask, path: Path) -> None:
     try:
         with one_thread():
             potential = task.source.build()
-            found = compute(Material(potential.calculator, task.element, task.guess_A), task.name)
+            material = Material(potential.calculator, task.element, task.guess_A)
+            if task.name not in WITHOUT_LATTICE:
+                material = replace(material, known_lattice=_lattice(task, material))
+            found = compute(material, task.name)
         finite = np.isfinite(list(found.values.values())).all() and all(np.isfinite(c).all() for c in found.curves.values())
         if not finite:
             raise ItemError("its numbers are not finite.")
@@ -46,6 +53,15 @@ def measure(task: PropertyTask, path: Path) -> None:
     except ItemError as error:
         content = {"failed": str(error)}
     write_json(path, content)
+
+
+def _lattice(task: PropertyTask, material: Material) -> tuple[float, float]:
+    """Lattice constant and energy at rest, found once in a process for all properties of a potential."""
+    key = digest_of({"part": task.source.selection.identity, "model": str(task.source.model), "element": task.element})
+    key += f" {task.guess_A}"
+    if key not in _LATTICES:
+        _LATTICES[key] = material.lattice
+    return _LATTICES[key]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from sharvin.config import Config, Selection
 from sharvin.errors import InputError, SharvinError
 from sharvin.executors.threads import one_thread
 from sharvin.options.validation import ConfigError
-from sharvin.protocols import TrainablePotential
+from sharvin.protocols import ForeseeingDynamics, TrainablePotential
 from sharvin.reference_data import ReferenceData, ReferenceStructure, read_reference_data
 from sharvin.runs import seeds
+from sharvin.runs.returned_values import built_atoms
 from sharvin.study_plan import StudyPlan
 
 from sharvin_studies.potential_study.configs import PotentialStudyOptions
@@ -64,8 +65,11 @@ def plan(config: Config, options: PotentialStudyOptions, measure: bool) -> Study
     if survey.problems or data is None:
         raise ConfigError(survey.problems)
     reference = next((parts["potential"] for parts in config.variants["reference"].values()), None)
+    wires = _check_wires(survey, measure)
+    if survey.problems:
+        raise ConfigError(survey.problems)
     work = _work(survey, data)
-    seconds: dict[str, float | None] = {"labels": 0.0 if options.reference_file is not None else None, "fits": None}
+    seconds: dict[str, float | None] = {**wires, "labels": 0.0 if options.reference_file is not None else None, "fits": None}
     if measure and reference is not None:
         with survey.at(("workflow", "reference"), "the energy of a structure cannot be computed: "), one_thread():
             rate = _seconds_per_atom(data, reference)
@@ -156,6 +160,30 @@ def _check_data(survey: PotentialSurvey, data: ReferenceData) -> None:
             Parts.of(data, options.test_fraction, options.validation_fraction, rng, left_out)
 
 
+def _check_wires(survey: PotentialSurvey, measure: bool) -> dict[str, float | None]:
+    """The wires of the studies can be built and pulled; time of the pulls, as far as the dynamics foresees it."""
+    options, config = survey.options, survey.config
+    reference = next((parts["potential"] for parts in config.variants["reference"].values()), None)
+    if reference is None or not options.pulled:
+        return {}
+    wires, learning = options.studies.wires, options.studies.active_learning
+    counts = {"wires": wires.pulls if wires else 0, "active_learning": (1 + learning.rounds) * learning.pulls if learning else 0}
+    total: float | None = 0.0
+    for name, parts in config.variants["pulled"].items():
+        length = None
+        with survey.at(("workflow", "studies", name, "structure")), one_thread():
+            atoms = built_atoms(parts["structure"].build(), seeds.stream(config.seed, "structure"))
+        if survey.problems:
+            return {}
+        with survey.at(("workflow", "studies", name, "dynamics")), one_thread():
+            dynamics = parts["dynamics"].build()
+            if isinstance(dynamics, ForeseeingDynamics):
+                length = dynamics.foresee(atoms, reference.build(), measure)
+        known = length is not None and length.seconds is not None
+        total = total + counts[name] * length.seconds if known and total is not None else None  # type: ignore[operator, union-attr]
+    return {"pulls": total}
+
+
 def _work(survey: PotentialSurvey, data: ReferenceData) -> dict[str, int]:
     options, studies = survey.options, survey.options.studies
     fits = options.seeds + sum(len(scan.cases) * (scan.seeds or options.seeds) for scan in studies.options_scan)
@@ -171,7 +199,7 @@ def _work(survey: PotentialSurvey, data: ReferenceData) -> dict[str, int]:
     if studies.active_learning is not None:
         learning = studies.active_learning
         fits += learning.rounds * options.seeds
-        pulls += learning.rounds * learning.pulls
+        pulls += (1 + learning.rounds) * learning.pulls
         work["labels"] += learning.rounds * learning.structures_per_round
     return {**work, "fits": fits, "properties": properties, **({"pulls": pulls} if pulls else {})}
 

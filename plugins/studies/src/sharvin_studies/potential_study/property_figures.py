@@ -133,7 +133,7 @@ def plot_phonons(folder: Path, shown: Shown, *, name: str = "phonons") -> Path |
         axes.set(xlim=(path[0], path[-1]), ylabel="frequency (THz)")
         low, high = axes.get_ylim()
         axes.set_ylim(0.0 if low > -0.35 else low, high * (1.08 + 0.07 * len(first)))
-        axes.legend(loc="upper center", ncols=2)
+        axes.legend(loc="upper center", ncols=2, frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
     caption = (
         f"Phonons of the fcc crystal at each potential's own lattice constant; imaginary frequencies are negative.{_band(shown)}"
     )

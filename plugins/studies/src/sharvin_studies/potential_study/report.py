@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sharvin.context import Context
@@ -11,14 +11,18 @@ from sharvin.figures import clear_figures
 from sharvin_studies.potential_study import figures, property_figures, scores
 from sharvin_studies.potential_study.configs import PotentialStudyOptions
 from sharvin_studies.potential_study.property_words import TITLES, in_words
+from sharvin_studies.potential_study.statistics_words import with_std
+from sharvin_studies.potential_study.studies.part import StudyPart
 
 if TYPE_CHECKING:
-    from sharvin_studies.potential_study.workflow import Outcome
+    from sharvin_studies.potential_study.workflow import PotentialOutcome
 
 Numbers = dict[str, Any]
 
 
-def results(context: Context, options: PotentialStudyOptions, outcome: Outcome) -> Numbers:
+def results(
+    context: Context, options: PotentialStudyOptions, outcome: PotentialOutcome, studies: Sequence[StudyPart] = ()
+) -> Numbers:
     """Numbers of the study, and the sentences and tables of its report."""
     data, trained = outcome.data, outcome.trained
     content: Numbers = {
@@ -37,12 +41,15 @@ def results(context: Context, options: PotentialStudyOptions, outcome: Outcome) 
     test = content["errors"]["test"]
     content["energy_rmse_meV_per_atom"] = test["energy_rmse_meV_per_atom"]["mean"]
     content["force_rmse_meV_per_A"] = test["force_rmse_meV_per_A"]["mean"]
-    content["summary"] = summary(content, options)
-    content["tables"] = tables(content, options)
+    if studies:
+        content["studies"] = {study.name: study.numbers for study in studies}
+    said = [summary(content, options), *(study.sentence for study in studies if study.sentence)]
+    content["summary"] = " ".join(said)
+    content["tables"] = [*tables(content, options), *(table for study in studies for table in study.tables)]
     return content
 
 
-def properties(options: PotentialStudyOptions, outcome: Outcome) -> Numbers:
+def properties(options: PotentialStudyOptions, outcome: PotentialOutcome) -> Numbers:
     """Each number by the models, with its error against the reference, by the reference, by others and as published."""
     every = [*outcome.models, *([outcome.reference] if outcome.reference else []), *outcome.compared.values()]
     found: Numbers = {}
@@ -58,7 +65,7 @@ def properties(options: PotentialStudyOptions, outcome: Outcome) -> Numbers:
     return found
 
 
-def failed(outcome: Outcome) -> list[Numbers]:
+def failed(outcome: PotentialOutcome) -> list[Numbers]:
     """Properties that a potential does not have, with the reasons."""
     named = [(one.training.label, known) for one, known in zip(outcome.trained, outcome.models, strict=True)]
     if outcome.reference is not None:
@@ -189,16 +196,7 @@ def _properties_table(content: Numbers, options: PotentialStudyOptions) -> Numbe
     }
 
 
-def with_std(statistic: Mapping[str, Any], digits: int | None = None) -> str:
-    """A mean with its standard deviation, ``12.3 ± 0.4``; both to the digits given, or to two that the deviation tells."""
-    mean, std = statistic["mean"], statistic["std"]
-    if digits is None:
-        digits = 2 if abs(mean) < 10 else 1 if abs(mean) < 100 else 0
-    said = f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
-    return said.replace("-", "−")
-
-
-def draw(context: Context, options: PotentialStudyOptions, outcome: Outcome) -> None:
+def draw(context: Context, options: PotentialStudyOptions, outcome: PotentialOutcome, studies: Sequence[StudyPart] = ()) -> None:
     """All figures, with their data."""
     clear_figures(context.folder)
     folder, trained = context.folder, outcome.trained
@@ -206,10 +204,12 @@ def draw(context: Context, options: PotentialStudyOptions, outcome: Outcome) -> 
     figures.plot_learning_curves(folder, [one.curves for one in trained])
     figures.plot_parity(folder, trained, name)
     figures.plot_group_errors(folder, scores.groups_over_seeds(trained, "test"))
-    if outcome.element is None:
-        return
-    shown = property_figures.Shown(name, outcome.models, outcome.reference, outcome.compared)
-    property_figures.plot_property_errors(folder, properties(options, outcome), name)
-    property_figures.plot_equation_of_state(folder, shown)
-    property_figures.plot_phonons(folder, shown)
-    property_figures.plot_bonds(folder, shown)
+    if outcome.element is not None:
+        shown = property_figures.Shown(name, outcome.models, outcome.reference, outcome.compared)
+        property_figures.plot_property_errors(folder, properties(options, outcome), name)
+        property_figures.plot_equation_of_state(folder, shown)
+        property_figures.plot_phonons(folder, shown)
+        property_figures.plot_bonds(folder, shown)
+    for study in studies:
+        for draw_into in study.draw:
+            draw_into(folder)

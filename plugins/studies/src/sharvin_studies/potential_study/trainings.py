@@ -81,7 +81,7 @@ class Parts:
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class PotentialTraining:
     """One training: a potential, a seed, and its data."""
 
     label: str
@@ -102,7 +102,7 @@ class Training:
 class Trained:
     """A finished training; `folder` is None where it failed."""
 
-    training: Training
+    training: PotentialTraining
     folder: Path | None
 
     @property
@@ -143,15 +143,15 @@ class Trained:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingTask:
+class PotentialTrainingTask:
     """What a worker needs for one training."""
 
-    training: Training
+    training: PotentialTraining
     seed: int
     progress: Path
 
 
-def train(task: TrainingTask, path: Path) -> None:
+def train(task: PotentialTrainingTask, path: Path) -> None:
     """Train, and write the model, its learning curves, and its energies and forces of the structures.
 
     Raises
@@ -187,7 +187,7 @@ def train(task: TrainingTask, path: Path) -> None:
     remove(task.progress)
 
 
-def run_trainings(context: Context, trainings: Sequence[Training], detail: str = "") -> list[Trained]:
+def run_trainings(context: Context, trainings: Sequence[PotentialTraining], detail: str = "") -> list[Trained]:
     """All trainings side by side, equal ones once; one that fails is recorded.
 
     Raises
@@ -198,7 +198,8 @@ def run_trainings(context: Context, trainings: Sequence[Training], detail: str =
     progress = context.folder / FOLDER_OF_PROGRESS
     by_key = {training.key: training for training in trainings}
     tasks = [
-        TrainingTask(training, context.seed("fit", training.seed_number), progress / key) for key, training in by_key.items()
+        PotentialTrainingTask(training, context.seed("fit", training.seed_number), progress / key)
+        for key, training in by_key.items()
     ]
     with epochs_shown(context.console, progress, {key: one.label for key, one in by_key.items()}, said_of_line):
         result = context.map("fits", train, tasks, {}, suffix="", detail=detail, items_depend_on=[{"fit": key} for key in by_key])
@@ -214,11 +215,11 @@ def of_seeds(
     fractions: tuple[float, float],
     label: str,
     without: Iterable[str] = (),
-) -> list[Training]:
+) -> list[PotentialTraining]:
     """Trainings of one potential, a split and initial weights for each seed; equal seeds split alike whatever is varied."""
     gone = tuple(without)
     return [
-        Training(
+        PotentialTraining(
             f"{label}, seed {number + 1}" if count > 1 else label,
             potential,
             number,
@@ -229,7 +230,7 @@ def of_seeds(
     ]
 
 
-def with_more(training: Training, data: ReferenceData, added: Indices, label: str) -> Training:
+def with_more(training: PotentialTraining, data: ReferenceData, added: Indices, label: str) -> PotentialTraining:
     """The same training with further structures, which it learns from."""
     return replace(training, label=label, data=data, parts=replace(training.parts, train=(*training.parts.train, *added)))
 

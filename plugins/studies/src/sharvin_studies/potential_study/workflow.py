@@ -23,11 +23,15 @@ from sharvin_studies.potential_study.configs import PotentialStudyOptions
 from sharvin_studies.potential_study.labelling import reference_data, write_extxyz
 from sharvin_studies.potential_study.measured import Asked, Measured, measured
 from sharvin_studies.potential_study.plan import plan
+from sharvin_studies.potential_study.studies.committee_query import active_learning
+from sharvin_studies.potential_study.studies.part import StudyPart
+from sharvin_studies.potential_study.studies.variants import options_scan, transferability
+from sharvin_studies.potential_study.studies.wires import wire_forces
 from sharvin_studies.potential_study.trainings import FOLDER_OF_PROGRESS, Trained, of_seeds, run_trainings
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class PotentialOutcome:
     """What the steps found: data, trainings, and properties by each potential.
 
     Parameters
@@ -78,8 +82,9 @@ class PotentialStudy:
         element = element_of(data, options)
         trained = self.train(context, data)
         outcome = self.properties(context, data, element, trained)
-        results = reporting.results(context, options, outcome)
-        reporting.draw(context, options, outcome)
+        studies = self.studies(context, outcome)
+        results = reporting.results(context, options, outcome, studies)
+        reporting.draw(context, options, outcome, studies)
         remove(context.folder / FOLDER_OF_PROGRESS)
         return results
 
@@ -94,10 +99,10 @@ class PotentialStudy:
         """Shares of test and validation."""
         return self.options.test_fraction, self.options.validation_fraction
 
-    def properties(self, context: Context, data: ReferenceData, element: str | None, trained: list[Trained]) -> Outcome:
+    def properties(self, context: Context, data: ReferenceData, element: str | None, trained: list[Trained]) -> PotentialOutcome:
         """Properties by each seed's model, by the reference and by the others."""
         if element is None:
-            return Outcome(data, element, trained, [Measured() for _ in trained], None, {})
+            return PotentialOutcome(data, element, trained, [Measured() for _ in trained], None, {})
         variants = context.config.variants
         asked = [Asked.of_model(one) for one in trained]
         reference = reference_of(context.config)
@@ -108,7 +113,21 @@ class PotentialStudy:
         found = measured(context, asked, self.options.properties, element, self.options.lattice_guess_A)
         rest = found[len(trained) :]
         first = rest.pop(0) if reference is not None else None
-        return Outcome(data, element, trained, found[: len(trained)], first, dict(zip(names, rest, strict=True)))
+        return PotentialOutcome(data, element, trained, found[: len(trained)], first, dict(zip(names, rest, strict=True)))
+
+    def studies(self, context: Context, outcome: PotentialOutcome) -> list[StudyPart]:
+        """The studies that the config asks for."""
+        options, asked, reference = self.options, self.options.studies, reference_of(context.config)
+        found = []
+        if asked.options_scan:
+            found.append(options_scan(context, options, outcome.data))
+        if asked.transferability is not None:
+            found.append(transferability(context, options, outcome.data, outcome.element, outcome.reference))
+        if asked.wires is not None and reference is not None:
+            found.append(wire_forces(context, options, reference, outcome.trained))
+        if asked.active_learning is not None and reference is not None:
+            found.append(active_learning(context, options, reference, outcome.trained))
+        return found
 
 
 def reference_of(config: Config) -> Selection | None:

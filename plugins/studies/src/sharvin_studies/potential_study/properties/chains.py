@@ -9,7 +9,7 @@ from sharvin.errors import ItemError
 
 from sharvin_studies.potential_study.properties.crystal import NN, VACUUM_A, Array, Findings, Material, boxed, deepest_minimum
 
-BONDS = np.arange(0.50, 1.501, 0.01)
+BONDS = np.arange(0.50, 1.501, 0.02)
 """Bond lengths that are looked at, in units of the distance of nearest neighbours in the crystal."""
 CHAIN_ATOMS = 6
 """Atoms of the chain's cell, so many that no atom sees its own image where the potential is of short range."""
