@@ -9,12 +9,13 @@ import pytest
 import trainable_doubles
 from rich.console import Console
 from sharvin.config import load_config
-from sharvin.errors import InputError
+from sharvin.errors import InputError, ItemError
 from sharvin.figures import list_figures
 from sharvin.reference_data import read_reference_data
 from sharvin.registry import Registry
 from sharvin.runs.run import run
 from sharvin.store import read_json
+from sharvin_studies.potential_study.properties import Material, compute
 from sharvin_studies.potential_study.studies.committee_query import disagreement
 
 GOLD = {"use": "second_moment", "element": "Au"}
@@ -113,6 +114,42 @@ def test_the_labelled_structures_can_be_taken_elsewhere(done):
     assert len(data) == results["n_structures"] == 12 and set(data.groups) == {"fcc", "fcc100", "fcc111"}
 
 
+def test_the_trained_potentials_can_be_used_elsewhere(done):
+    folder, results = done
+    assert results["models"] == ["models/seed-1", "models/seed-2"]
+    potential = trainable_doubles.FittedPairs(trainable_doubles.FittedPairsOptions())
+    potential.load(folder / "run" / results["models"][0])
+    lattice = compute(Material(potential.calculator, "Au"), "crystal").values["lattice_A"]
+    assert lattice == results["properties"]["lattice_A"]["model"]["of_seeds"][0]
+
+
+def test_a_seed_that_fails_leaves_the_others(tmp_path, parts, monkeypatch):
+    fit = trainable_doubles.FittedPairs.fit
+    calls = []
+
+    def first_fails(self, *arguments):
+        calls.append(self)
+        if len(calls) == 1:
+            raise ItemError("the weights are not finite.")
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(trainable_doubles.FittedPairs, "fit", first_fails)
+    results = results_of(tmp_path, config_of(tmp_path, parts))
+    assert results["n_seeds"] == 1 and results["models"] == ["models/seed-2"]
+    assert "weights are not finite" in results["failures"][0]["reason"]
+
+
+def test_a_potential_without_properties_is_still_a_result(tmp_path, parts):
+    """The first guess of a potential that is repulsive everywhere."""
+    potential = {"use": "fitted_pairs", "epochs": 0, "hopping": 0.001}
+    workflow = {"properties": ["crystal", "surface_111", "dimer"], "seeds": 1}
+    results = results_of(tmp_path, config_of(tmp_path, parts, workflow, potential=potential))
+    reasons = {one["property"]: one["reason"] for one in results["properties_failed"]}
+    assert set(reasons) == {"crystal", "surface_111", "dimer"} and all("no minimum" in reason for reason in reasons.values())
+    assert results["properties"]["lattice_A"]["model"] is None and results["properties"]["lattice_A"]["reference"] > 4
+    assert "could not be computed" in results["summary"]
+
+
 def test_a_second_run_computes_nothing_and_says_the_same(done, parts):
     folder, results = done
     again = results_of(folder, config_of(folder, parts, FULL))
@@ -176,6 +213,7 @@ BAD = [
     ({"workflow": {"studies": {"options_scan": [{"name": "x", "option": "epochs"}]}}}, "needs an option with values"),
     ({"workflow": {"seeds": 1, "studies": {"active_learning": {"structure": {}, "dynamics": {}}}}}, "needs a committee"),
     ({"workflow": {"properties": ["melting_point"]}}, "melting_point"),
+    ({"workflow": {"published": {"experiment": {"latice_A": 4.08}}}}, "did you mean 'lattice_A'"),
 ]
 
 

@@ -181,7 +181,7 @@ class PotentialStudyOptions(WorkflowOptions):
     kinds: ClassVar[tuple[str, ...]] = ("potentials",)
     optional_kinds: ClassVar[tuple[str, ...]] = ("structures",)
     cases_options: ClassVar[tuple[str, ...]] = ("reference", "compare", "varied", "pulled")
-    writes: ClassVar[tuple[str, ...]] = ("reference_data.extxyz",)
+    writes: ClassVar[tuple[str, ...]] = ("reference_data.extxyz", "models/")
 
     reference: tuple[NamedPotential, ...] = ()
     """The potential that labels, ``{use: NAME, …}``, and that properties are measured against."""

@@ -20,9 +20,11 @@ from sharvin.reference_data import ReferenceData, ReferenceStructure, read_refer
 from sharvin.runs import seeds
 from sharvin.runs.returned_values import built_atoms
 from sharvin.study_plan import StudyPlan
+from sharvin.words.suggestions import did_you_mean
 
 from sharvin_studies.potential_study.configs import PotentialStudyOptions
 from sharvin_studies.potential_study.labelling import built_structures, energy_and_forces
+from sharvin_studies.potential_study.property_words import NUMBERS
 from sharvin_studies.potential_study.trainings import Parts
 
 Place = tuple[str | int, ...]
@@ -97,6 +99,13 @@ def _check_potentials(survey: PotentialSurvey) -> None:
         for name, parts in config.variants[option].items():
             with survey.at(("workflow", option), f"{name}: "):
                 parts["potential"].build()
+    for source, values in survey.options.published.items():
+        for name in values:
+            if name not in NUMBERS:
+                with survey.at(("workflow", "published"), f"{source}: "):
+                    raise InputError(
+                        f"no property has a number {name!r}{did_you_mean(name, NUMBERS)}; there are {', '.join(NUMBERS)}."
+                    )
     with survey.at(("executor",)):
         config.selections["executor"].build()
 

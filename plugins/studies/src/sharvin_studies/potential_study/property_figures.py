@@ -180,7 +180,11 @@ def plot_property_errors(
     folder: Path, properties: Mapping[str, Any], potential: str, *, name: str = "property_errors"
 ) -> Path | None:
     """Errors of properties against the reference in per cent, of the trained potential and of others."""
-    known = {key: one for key, one in properties.items() if one["reference"]}
+    known = {
+        key: one
+        for key, one in properties.items()
+        if one["reference"] and any(value is not None for value in (one["model"], *one["compared"].values()))
+    }
     if not known:
         return None
     labels = [in_words(key)[0] for key in known]

@@ -113,7 +113,12 @@ class Trained:
     @property
     def source(self) -> PotentialSource:
         """The trained potential."""
-        return PotentialSource(self.training.potential, self._folder / "model")
+        return PotentialSource(self.training.potential, self.model)
+
+    @property
+    def model(self) -> Path:
+        """Folder of the trained potential."""
+        return self._folder / "model"
 
     @property
     def _folder(self) -> Path:

@@ -8,14 +8,17 @@ Every component is chosen by name.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sharvin.config import Config, Selection
 from sharvin.context import Context
 from sharvin.errors import InputError, RunError
 from sharvin.reference_data import ReferenceData
-from sharvin.runs.atomic import remove
+from sharvin.runs.atomic import atomically, remove
 from sharvin.study_plan import StudyPlan
 
 from sharvin_studies.potential_study import report as reporting
@@ -83,10 +86,11 @@ class PotentialStudy:
         trained = self.train(context, data)
         outcome = self.properties(context, data, element, trained)
         studies = self.studies(context, outcome)
+        models = keep_models(context.folder / "models", outcome.trained, studies)
         results = reporting.results(context, options, outcome, studies)
         reporting.draw(context, options, outcome, studies)
         remove(context.folder / FOLDER_OF_PROGRESS)
-        return results
+        return {**results, "models": models}
 
     def train(self, context: Context, data: ReferenceData) -> list[Trained]:
         """The potential of the config, once for each seed; those that failed are left out."""
@@ -128,6 +132,22 @@ class PotentialStudy:
         if asked.active_learning is not None and reference is not None:
             found.append(active_learning(context, options, reference, outcome.trained))
         return found
+
+
+def keep_models(target: Path, trained: Sequence[Trained], studies: Sequence[StudyPart]) -> list[str]:
+    """Copy the trained potentials to where a user finds them; returns their places in the run folder."""
+    found = {f"seed-{one.training.seed_number + 1}": one.model for one in trained}
+    for study in studies:
+        found |= study.models
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        for name, model in found.items():
+            shutil.copytree(model, folder / name)
+
+    remove(target)
+    atomically(target, write)
+    return [f"{target.name}/{name}" for name in found]
 
 
 def reference_of(config: Config) -> Selection | None:

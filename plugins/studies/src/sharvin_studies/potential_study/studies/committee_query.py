@@ -73,7 +73,8 @@ def active_learning(
             "pulls_ended_by": [one.ended_by for one in tried],
         }
     draw = partial(figures.plot_rounds, rounds=rounds)
-    return StudyPart("active_learning", rounds, _sentence(rounds), [_table(rounds)], [draw])
+    models = {f"wires-seed-{one.training.seed_number + 1}": one.model for one in committee}
+    return StudyPart("active_learning", rounds, _sentence(rounds), [_table(rounds)], [draw], models)
 
 
 def _retrained(context: Context, committee: Sequence[Trained], new: tuple[ReferenceStructure, ...], number: int) -> list[Trained]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class StudyPart:
         As the report takes them.
     draw : sequence of callable
         Each draws one figure into a run folder.
+    models : mapping of str to Path
+        Folders of trained potentials to keep, by the names of their places in the run folder.
     """
 
     name: str
@@ -33,3 +35,4 @@ class StudyPart:
     sentence: str
     tables: Sequence[dict[str, Any]]
     draw: Sequence[Draw]
+    models: Mapping[str, Path] = field(default_factory=dict)

@@ -104,6 +104,10 @@ class PulledFrames:
         single = [frame for frame in unbroken if frame.scalars.get("neck_width") == 1.0]
         return (single or unbroken)[-number:]
 
+    def single_atom_necks(self, number: int) -> int:
+        """How many of these frames have a neck of one atom."""
+        return sum(frame.scalars.get("neck_width") == 1.0 for frame in self.thinnest(number))
+
 
 def pull_wires(
     context: Context,

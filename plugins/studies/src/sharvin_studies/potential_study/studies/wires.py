@@ -22,7 +22,7 @@ from sharvin_studies.potential_study.studies.pulling import PulledFrames, evalua
 from sharvin_studies.potential_study.trainings import Trained
 
 Numbers = dict[str, Any]
-KINDS = {"start": "start", "relaxed": "relaxed", "pulled": "neck of one atom"}
+KINDS = {"start": "start", "relaxed": "relaxed", "pulled": "pulled"}
 """Kinds of wires, and what they are called."""
 
 
@@ -53,6 +53,8 @@ def wire_forces(context: Context, options: PotentialStudyOptions, reference: Sel
             "model": over_seeds([_errors(data, one, members) for one in own]),
             "compared": {name: over_seeds([_errors(data, one, members)]) for name, one in others.items()},
         }
+    if "pulled" in numbers:
+        numbers["pulled"]["necks_of_one_atom"] = sum(one.single_atom_necks(asked.last_frames) for one in pulled)
     if not numbers:
         raise RunError("no wire has a label; see log.jsonl.")
     name = context.config.selections["potential"].name
@@ -82,6 +84,7 @@ def _errors(data: ReferenceData, predicted: list[Any] | None, members: Sequence[
 
 def _table(numbers: Numbers, potential: str) -> Numbers:
     rows = []
+    necks = numbers.get("pulled", {}).get("necks_of_one_atom", 0)
     for kind, one in numbers.items():
         for name, errors in {potential: one["model"], **one["compared"]}.items():
             if errors:
@@ -100,8 +103,9 @@ def _table(numbers: Numbers, potential: str) -> Numbers:
             "energy RMSE (meV/atom)",
         ],
         "rows": rows,
-        "caption": "Against the reference, which has relaxed and pulled the wires. Forces, rms: of the reference. Of the trained "
-        "potential the mean ± standard deviation over the seeds. Energies include a constant offset if there is one.",
+        "caption": "Against the reference, which has relaxed and pulled the wires. Pulled: the last frames before they break, "
+        f"{necks} of them with a neck of one atom. Forces, rms: of the reference. Of the trained potential the "
+        "mean ± standard deviation over the seeds. Energies include a constant offset if there is one.",
     }
 
 
