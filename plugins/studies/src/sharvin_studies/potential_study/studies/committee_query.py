@@ -71,6 +71,7 @@ def active_learning(
             "wrecks": len(found) - len(new),
             "frames_of_pulls": [len(one.frames) for one in tried],
             "pulls_ended_by": [one.ended_by for one in tried],
+            "monitored": [one.monitored for one in tried],
         }
     draw = partial(figures.plot_rounds, rounds=rounds)
     models = {f"wires-seed-{one.training.seed_number + 1}": one.model for one in committee}
@@ -159,6 +160,7 @@ def _evenly(frames: Sequence[Any], most: int) -> list[Any]:
 
 def _table(rounds: Sequence[Numbers]) -> Numbers:
     rows = []
+    watched = list(dict.fromkeys(name for one in rounds for pull in one.get("monitored", ()) for name in pull))
     for one in rounds:
         neck, told = one["neck_errors"], one.get("disagreement_eV_per_A")
         rows.append(
@@ -170,6 +172,7 @@ def _table(rounds: Sequence[Numbers]) -> Numbers:
                 with_std(one["test_errors"]["force_rmse_meV_per_A"]),
                 None if told is None else f"{1000 * told['largest']:.0f}",
                 None if "frames_of_pulls" not in one else ", ".join(map(str, one["frames_of_pulls"])),
+                *(_monitored(one, name) for name in watched),
             ]
         )
     return {
@@ -182,12 +185,18 @@ def _table(rounds: Sequence[Numbers]) -> Numbers:
             "force RMSE, test set (meV/Å)",
             "largest disagreement (meV/Å)",
             "frames of the model's pulls",
+            *(f"{name.replace('_', ' ')} of these pulls" for name in watched),
         ],
         "rows": rows,
         "caption": "Errors on frames before rupture of wires pulled by the reference, and on the test set of the first data; "
         "mean ± standard deviation over the committee. The disagreement is that of the models before they learn "
         "the round's frames.",
     }
+
+
+def _monitored(numbers: Numbers, name: str) -> str | None:
+    pulls = numbers.get("monitored")
+    return None if pulls is None else ", ".join(f"{pull.get(name, 0.0):g}" for pull in pulls)
 
 
 def _sentence(rounds: Sequence[Numbers]) -> str:

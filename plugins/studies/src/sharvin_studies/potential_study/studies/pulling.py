@@ -18,6 +18,7 @@ from sharvin.electrodes.broken_wires import is_unbroken
 from sharvin.errors import ItemError
 from sharvin.executors.threads import one_thread
 from sharvin.frames import Frame
+from sharvin.protocols import MonitoredPotential
 from sharvin.runs import seeds
 from sharvin.runs.atomic import atomically
 from sharvin.runs.digests import digest_of
@@ -51,6 +52,7 @@ def pull_wire(task: WirePullTask, path: Path) -> None:
     start = built_atoms(task.structure.build(), seeds.stream(task.seed, "structure"))
     potential, dynamics = task.source.build(), task.dynamics.build()
     reasons: list[str] = []
+    watched = sorted(potential.monitored()) if isinstance(potential, MonitoredPotential) else []
 
     def frames() -> Iterator[Frame]:
         yield Frame.from_atoms(start)
@@ -65,7 +67,7 @@ def pull_wire(task: WirePullTask, path: Path) -> None:
         folder.mkdir()
         with one_thread():
             write_trajectory(folder / "trajectory.h5", frames())
-        write_json(folder / "notes.json", {"ended_by": reasons[0] if reasons else None})
+        write_json(folder / "notes.json", {"ended_by": reasons[0] if reasons else None, "monitored": watched})
 
     atomically(path, write)
 
@@ -92,11 +94,19 @@ class PulledFrames:
         The start, and the relaxed start.
     frames : list of Frame
     ended_by : str or None
+    watched : tuple of str
+        Names of the scalars in which the potential tells of its own use, such as of atoms outside of what it has learnt.
     """
 
     before: list[Atoms]
     frames: list[Frame]
     ended_by: str | None
+    watched: tuple[str, ...] = ()
+
+    @property
+    def monitored(self) -> dict[str, float]:
+        """Sums over the frames of what the potential tells of its own use."""
+        return {name: float(sum(frame.scalars.get(name, 0.0) for frame in self.frames)) for name in self.watched}
 
     def thinnest(self, number: int) -> list[Frame]:
         """The last frames before the wire breaks: with necks of one atom, or else the last ones that are unbroken."""
@@ -148,7 +158,8 @@ def pull_wires(
     for _, path in result.finished:
         frames = list(read_frames(path / "trajectory.h5"))
         before = [frame.to_atoms() for frame in frames[:ahead]]
-        found.append(PulledFrames(before, frames[ahead:], read_json(path / "notes.json")["ended_by"]))
+        notes = read_json(path / "notes.json")
+        found.append(PulledFrames(before, frames[ahead:], notes["ended_by"], tuple(notes["monitored"])))
     return found
 
 
