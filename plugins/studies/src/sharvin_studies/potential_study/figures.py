@@ -30,7 +30,13 @@ DENSE = 3000
 """More points than this are shown as a density."""
 
 
-def plot_learning_curves(folder: Path, curves: Sequence[Mapping[str, Sequence[float]]], *, name: str = "learning_curves") -> Path:
+def plot_learning_curves(
+    folder: Path,
+    curves: Sequence[Mapping[str, Sequence[float]]],
+    held_back: str = "validation set",
+    *,
+    name: str = "learning_curves",
+) -> Path:
     """Errors of energies and forces after each epoch: the median of the seeds, and the band that they span."""
     data: dict[str, ArrayLike] = {}
     with style():
@@ -42,7 +48,7 @@ def plot_learning_curves(folder: Path, curves: Sequence[Mapping[str, Sequence[fl
                     continue
                 epoch = np.arange(1, values.shape[1] + 1)
                 middle, low, high = (np.nanquantile(1000 * values, q, axis=0) for q in (0.5, 0.0, 1.0))
-                axes.plot(epoch, middle, color=colour, label="training set" if part == "train" else "validation set")
+                axes.plot(epoch, middle, color=colour, label="training set" if part == "train" else held_back)
                 axes.fill_between(epoch, low, high, color=colour, alpha=0.18, linewidth=0)
                 data |= {f"{part}_epoch": epoch, f"{part}_{column}": middle}
                 data |= {f"{part}_{column}_lowest": low, f"{part}_{column}_highest": high}

@@ -10,6 +10,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from sharvin.config import Selection
 from sharvin.context import Context
@@ -52,16 +53,16 @@ def label(task: StructureLabelTask, path: Path) -> None:
     ItemError
         If they are not finite numbers.
     """
-    energy, forces = energy_and_forces(task.reference.built(), task.atoms)
+    energy, forces = energy_and_forces(task.reference.built().calculator(), task.atoms)
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
         raise ItemError(f"the reference gives an energy or forces of {task.atoms.symbols} that are not finite numbers.")
     write_table(path, {"energy_eV": np.array([energy]), "forces_eV_per_A": forces})
 
 
-def energy_and_forces(potential: Potential, atoms: Atoms) -> tuple[float, np.ndarray]:
+def energy_and_forces(calculator: Calculator, atoms: Atoms) -> tuple[float, np.ndarray]:
     """Energy in eV and forces in eV/Å of atoms, which are left as they are."""
     copy = atoms.copy()
-    copy.calc = potential.calculator()
+    copy.calc = calculator
     energy = float(copy.get_potential_energy())
     return energy, np.array(copy.get_forces(apply_constraint=False), dtype=np.float64)
 

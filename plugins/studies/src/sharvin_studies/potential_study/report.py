@@ -96,7 +96,7 @@ def summary(content: Numbers, options: PotentialStudyOptions) -> str:
         worst = max(known, key=lambda name: abs(known[name]))
         sentences.append(
             f"Of {len(known)} properties the largest error against the reference is that of {in_words(worst)[0]}, "
-            f"{known[worst]:+.1f} %."
+            f"{known[worst]:+.2f} %.".replace("-", "−")
         )
     if content["properties_failed"]:
         sentences.append(f"{len(content['properties_failed'])} properties could not be computed; the table says why.")
@@ -201,7 +201,8 @@ def draw(context: Context, options: PotentialStudyOptions, outcome: PotentialOut
     clear_figures(context.folder)
     folder, trained = context.folder, outcome.trained
     name = context.config.selections["potential"].name
-    figures.plot_learning_curves(folder, [one.curves for one in trained])
+    held_back = "validation set" if options.validation_fraction > 0 else "test set"
+    figures.plot_learning_curves(folder, [one.curves for one in trained], held_back)
     figures.plot_parity(folder, trained, name)
     figures.plot_group_errors(folder, scores.groups_over_seeds(trained, "test"))
     if outcome.element is not None:

@@ -173,7 +173,8 @@ def train(task: PotentialTrainingTask, path: Path) -> None:
     with one_thread():
         curves = potential.fit(data, validation, seeds.stream(task.seed, "fit"))
         seconds = time.perf_counter() - started
-        found = [energy_and_forces(potential, training.data[i].atoms) for i in training.parts.evaluated]
+        calculator = potential.calculator()
+        found = [energy_and_forces(calculator, training.data[i].atoms) for i in training.parts.evaluated]
     energies = np.array([energy for energy, _ in found])
     forces = np.concatenate([force for _, force in found])
     if not (np.isfinite(energies).all() and np.isfinite(forces).all()):

@@ -173,12 +173,12 @@ class EvaluationTask:
 
 def evaluate(task: EvaluationTask, path: Path) -> None:
     """Write energies and forces, nan where the potential refuses a structure."""
-    potential = task.source.build()
+    calculator = task.source.build().calculator()
     energies, forces = [], []
     with one_thread():
         for atoms in task.structures:
             try:
-                energy, force = energy_and_forces(potential, atoms)
+                energy, force = energy_and_forces(calculator, atoms)
             except ItemError:
                 energy, force = np.nan, np.full((len(atoms), 3), np.nan)
             energies.append(energy)
