@@ -82,31 +82,36 @@ def plot_parity(folder: Path, trained: Sequence[Trained], potential: str, *, nam
     }
     panels = ((energy, "energy (eV/atom)", "meV/atom"), (force, "force component (eV/Å)", "meV/Å"))
     with style():
-        figure = new_figure(9.2, 4.3)
-        for axes, ((exact, predicted), label, unit) in zip(figure.subplots(1, 2), panels, strict=True):
-            _parity(axes, exact, predicted)
-            error, absolute = root_mean_square_error(predicted, exact), mean_absolute_error(predicted, exact)
-            said = f"RMSE {1000 * error:.3g} {unit}\nMAE {1000 * absolute:.3g} {unit}"
-            axes.text(0.04, 0.96, said, transform=axes.transAxes, va="top", fontsize=10)
-            axes.set(xlabel=f"reference {label}", ylabel=f"{potential} {label}")
+        figure = new_figure(9.2, 6.6)
+        grid = figure.subplots(2, 2, height_ratios=(2.3, 1.0))
+        for (above, below), ((exact, predicted), label, unit) in zip(grid.T, panels, strict=True):
+            low, high = float(min(exact.min(), predicted.min())), float(max(exact.max(), predicted.max()))
+            margin = 0.04 * (high - low) or 0.01
+            limits = (low - margin, high + margin)
+            above.plot(limits, limits, color=GREY, linewidth=0.9, zorder=1)
+            _points(above, exact, predicted, limits, limits)
+            errors = 1000 * (predicted - exact)
+            reach = 1.1 * float(np.abs(errors).max()) or 1.0
+            below.axhline(0, color=GREY, linewidth=0.9, zorder=1)
+            _points(below, exact, errors, limits, (-reach, reach))
+            said = f"RMSE {root_mean_square_error(errors, 0.0):.3g} {unit}\nMAE {mean_absolute_error(errors, 0.0):.3g} {unit}"
+            above.text(0.04, 0.96, said, transform=above.transAxes, va="top", fontsize=10)
+            above.set(ylabel=f"{potential} {label}", xticklabels=[])
+            below.set(xlabel=f"reference {label}", ylabel=f"error ({unit})")
     caption = (
-        "Energies and force components of the test sets of all seeds against the reference; on the line both agree. "
+        "Energies and force components of the test sets of all seeds against the reference, and below what they are too large. "
         "Where there are many points their density is shown, on a logarithmic scale."
     )
     return save_figure(folder, name, figure, data, "Predicted and reference energies and forces", caption)
 
 
-def _parity(axes: Axes, exact: Array, predicted: Array) -> None:
-    low, high = float(min(exact.min(), predicted.min())), float(max(exact.max(), predicted.max()))
-    margin = 0.04 * (high - low) or 0.01
-    limits = (low - margin, high + margin)
-    axes.plot(limits, limits, color=GREY, linewidth=0.9, zorder=1)
-    if len(exact) > DENSE:
-        axes.hist2d(exact, predicted, bins=150, range=(limits, limits), norm=LogNorm(), cmap="viridis_r", rasterized=True)
+def _points(axes: Axes, x: Array, y: Array, x_limits: tuple[float, float], y_limits: tuple[float, float]) -> None:
+    """Points, or their density where there are many."""
+    if len(x) > DENSE:
+        axes.hist2d(x, y, bins=150, range=(x_limits, y_limits), norm=LogNorm(), cmap="viridis_r", rasterized=True)
     else:
-        axes.plot(exact, predicted, "o", color=BLUE, markersize=3.2, alpha=0.6, markeredgewidth=0, zorder=2)
-    axes.set(xlim=limits, ylim=limits)
-    axes.set_aspect("equal")
+        axes.plot(x, y, "o", color=BLUE, markersize=3.2, alpha=0.6, markeredgewidth=0, zorder=2)
+    axes.set(xlim=x_limits, ylim=y_limits)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
 

@@ -9,6 +9,8 @@ from sharvin.errors import ItemError
 
 from sharvin_studies.potential_study.properties.crystal import NN, VACUUM_A, Array, Findings, Material, boxed, deepest_minimum
 
+FINE_POINTS = 301
+"""Points of the curves that are drawn, from the spline through the energies."""
 BONDS = np.arange(0.50, 1.501, 0.02)
 """Bond lengths that are looked at, in units of the distance of nearest neighbours in the crystal."""
 CHAIN_ATOMS = 6
@@ -25,7 +27,8 @@ def dimer(material: Material) -> Findings:
     energies = np.array([energy(float(bond)) for bond in bonds])
     spline, best = _minimum(bonds, energies, "dimer")
     binding = 2 * material.atom_energy_eV - float(spline(best))
-    curves = {"bond_A": bonds, "energy_eV": energies - 2 * material.atom_energy_eV}
+    shown = np.linspace(bonds[0], bonds[-1], FINE_POINTS)
+    curves = {"bond_A": shown, "energy_eV": spline(shown) - 2 * material.atom_energy_eV}
     return Findings({"dimer_bond_A": best, "dimer_binding_energy_eV": binding}, curves)
 
 
@@ -56,10 +59,11 @@ def chain(material: Material) -> Findings:
         "chain_breaking_force_nN": float(force[strongest]) * NN,
         "chain_breaking_strain": float(fine[strongest] / best - 1),
     }
+    shown = np.linspace(bonds[0], bonds[-1], FINE_POINTS)
     curves = {
-        "bond_A": bonds,
-        "energy_eV_per_atom": energies - material.atom_energy_eV,
-        "force_nN": spline(bonds, 1) * NN,
+        "bond_A": shown,
+        "energy_eV_per_atom": spline(shown) - material.atom_energy_eV,
+        "force_nN": spline(shown, 1) * NN,
     }
     return Findings(values, curves)
 

@@ -122,7 +122,9 @@ def _property_numbers(
     missing = [name for name in names if reference is None or name not in options.properties]
     values = {} if reference is None else dict(reference.values)
     if missing:
-        values |= measured(context, [Asked.of_part("reference", chosen)], missing, element, options.lattice_guess_A, "reference")[0].values
+        values |= measured(context, [Asked.of_part("reference", chosen)], missing, element, options.lattice_guess_A, "reference")[
+            0
+        ].values
     return values
 
 
