@@ -84,6 +84,19 @@ def test_dimers_of_pair_potentials_have_their_known_bond():
     assert compute(argon, "crystal").values["lattice_A"] == pytest.approx(np.sqrt(2) * 1.0902 * 3.4, rel=2e-3)
 
 
+def test_holes_at_distances_that_nobody_has_trained_are_no_bonds():
+    class WithHole(LennardJones):
+        """A pair potential with a deep second minimum at 2.2 Å."""
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):
+            super().calculate(atoms, properties, system_changes)
+            distances = atoms.get_all_distances(mic=True)[np.triu_indices(len(atoms), 1)]
+            self.results["energy"] -= float(np.sum(40 * np.exp(-((distances - 2.2) ** 2) / 0.02)))
+
+    hollow = Material(lambda: WithHole(sigma=3.0, epsilon=0.2, rc=12.0), "Ar", guess_A=4.8)
+    assert compute(hollow, "dimer").values["dimer_bond_A"] == pytest.approx(2 ** (1 / 6) * 3.0, abs=0.01)
+
+
 @pytest.mark.parametrize("name", ["crystal", "surface_111", "phonons", "dimer", "chain"])
 def test_a_potential_without_a_minimum_says_so(name):
     repulsive = Material(lambda: LennardJones(sigma=8.0, epsilon=0.01, rc=9.0), "Ar", guess_A=4.0)

@@ -7,12 +7,14 @@ from ase import Atoms
 from scipy.interpolate import CubicSpline
 from sharvin.errors import ItemError
 
-from sharvin_studies.potential_study.properties.crystal import NN, VACUUM_A, Array, Findings, Material, boxed, deepest_minimum
+from sharvin_studies.potential_study.properties.crystal import NN, VACUUM_A, Array, Findings, Material, boxed, minima
 
 FINE_POINTS = 301
 """Points of the curves that are drawn, from the spline through the energies."""
 BONDS = np.arange(0.50, 1.501, 0.02)
 """Bond lengths that are looked at, in units of the distance of nearest neighbours in the crystal."""
+LEAST_DEPTH_EV = 0.05
+"""Depth of a minimum, seen from larger distances, that is a bond."""
 CHAIN_ATOMS = 6
 """Atoms of the chain's cell, so many that no atom sees its own image where the potential is of short range."""
 
@@ -69,11 +71,17 @@ def chain(material: Material) -> Findings:
 
 
 def _minimum(bonds: Array, energies: Array, what: str) -> tuple[CubicSpline, float]:
-    """The curve through the energies, and the bond length of its lowest minimum."""
-    start = deepest_minimum(energies)
-    if start is None:
+    """The curve through the energies, and the bond length of its minimum.
+
+    Of several minima it is the first of some depth that atoms meet as they come together: others, at bonds that no data hold, are
+    holes of a trained potential. Where all are shallow it is the lowest.
+    """
+    found = minima(energies)
+    if not found:
         raise ItemError(f"the energy of the {what} has no minimum between bonds of {bonds[0]:.2f} and {bonds[-1]:.2f} Å.")
     spline = CubicSpline(bonds, energies)
     roots = spline.derivative().roots(extrapolate=False)
+    deep = [place for place in found if energies[place:].max() - energies[place] > LEAST_DEPTH_EV]
+    start = max(deep) if deep else min(found, key=lambda place: float(energies[place]))
     best = float(roots[np.argmin(np.abs(roots - bonds[start]))])
     return spline, best

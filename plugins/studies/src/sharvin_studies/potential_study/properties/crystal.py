@@ -143,13 +143,13 @@ class Material:
             return self.known_lattice
         a = self.expected_A * (1 + STRAINS)
         energies = np.array([self.energy(self.fcc(float(one))) / 4 for one in a])
-        start = deepest_minimum(energies)
-        if start is None:
+        found = minima(energies)
+        if not found:
             raise ItemError(
                 f"the fcc crystal of {self.element} has no minimum of energy between lattice constants of {a[0]:.2f} and "
                 f"{a[-1]:.2f} Å."
             )
-        centre = float(a[start])
+        centre = float(a[min(found, key=lambda place: abs(STRAINS[place]))])  # farther ones are holes that no data have filled
         for reach in (2 * FINE, FINE):
             grid = centre * (1 + np.linspace(-reach, reach, 9))
             fine = np.array([self.energy(self.fcc(float(one))) / 4 for one in grid])
@@ -184,10 +184,9 @@ def boxed(atoms: Atoms) -> Atoms:
     return atoms
 
 
-def deepest_minimum(energies: Array) -> int | None:
-    """Index of the lowest energy that is lower than both of its neighbours; None if there is none."""
-    inner = np.flatnonzero((energies[1:-1] < energies[:-2]) & (energies[1:-1] < energies[2:])) + 1
-    return None if not len(inner) else int(inner[np.argmin(energies[inner])])
+def minima(energies: Array) -> list[int]:
+    """Indices of energies that are lower than both of their neighbours, ascending."""
+    return [int(i) + 1 for i in np.flatnonzero((energies[1:-1] < energies[:-2]) & (energies[1:-1] < energies[2:]))]
 
 
 def polynomial_minimum(x: Array, energies: Array) -> tuple[float, float]:
