@@ -17,7 +17,7 @@ from sharvin.runs.atomic import write_bytes
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["ReferenceData", "ReferenceStructure"]
+__all__ = ["ReferenceData", "ReferenceStructure", "read_reference_data"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +191,19 @@ class ReferenceData:
             If a structure has no energy or no forces; it says which.
         """
         return cls(tuple(_labelled(atoms, f"{what} {number}") for number, atoms in enumerate(structures)))
+
+
+def read_reference_data(path: Path) -> ReferenceData:
+    """Structures with energies and forces from a file, as :func:`sharvin.files.reference_files.read_reference_data` reads them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or its energies or forces are missing or cannot be right.
+    """
+    from sharvin.files import reference_files  # which needs this module
+
+    return reference_files.read_reference_data(path)
 
 
 def _labelled(atoms: Atoms, what: str) -> ReferenceStructure:

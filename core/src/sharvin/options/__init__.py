@@ -201,7 +201,8 @@ class WorkflowOptions(Options):
     """Options each of which holds a sequence of :class:`Case`; their components are in ``Config.variants``."""
 
     writes: ClassVar[tuple[str, ...]] = ()
-    """Files that the study writes into the run folder, besides those of any run, its store and its figures."""
+    """Files that the study writes into the run folder, besides those of any run, its store and its figures; the name of a folder
+    ends in ``/``."""
 
     def conflicts(self, cases: Mapping[str, Mapping[str, Mapping[str, Options]]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
         """Where these options ask of a case's components what they cannot do.

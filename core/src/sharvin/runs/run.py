@@ -23,7 +23,7 @@ from sharvin.options import WorkflowOptions
 from sharvin.plugins.entries import installed
 from sharvin.registry import registry
 from sharvin.runs import cache, compiled
-from sharvin.runs.atomic import require_writable, write_bytes
+from sharvin.runs.atomic import remove, require_writable, write_bytes
 from sharvin.runs.fit_progress import forget_damaged
 from sharvin.store import read_json, write_json
 
@@ -138,7 +138,7 @@ def claimed(folder: Path, files: Sequence[str] = ()) -> Iterator[None]:
     ----------
     folder : Path
     files : sequence of str
-        What the study writes there besides the files of any run.
+        What the study writes there besides the files of any run; the name of a folder ends in ``/``.
 
     Raises
     ------
@@ -146,8 +146,10 @@ def claimed(folder: Path, files: Sequence[str] = ()) -> Iterator[None]:
         If it cannot be written, a folder lies in the place of one of its files or the reverse, or another sharvin works there.
     """
     require_writable(folder, "the run folder")
-    swapped = [(name, "folder", "file") for name in (*FILES, *files) if (folder / name).is_dir()]
-    swapped += [(name, "file", "folder") for name in FOLDERS if (folder / name).is_file()]
+    single = [name for name in files if not name.endswith("/")]
+    folders = [name.rstrip("/") for name in files if name.endswith("/")]
+    swapped = [(name, "folder", "file") for name in (*FILES, *single) if (folder / name).is_dir()]
+    swapped += [(name, "file", "folder") for name in (*FOLDERS, *folders) if (folder / name).is_file()]
     for name, found, wanted in swapped:
         raise InputError(
             f"{folder / name} is a {found}, and a run keeps a {wanted} there: move it away, or choose another --out."
@@ -170,7 +172,7 @@ def _files_of_study(config: Config) -> tuple[str, ...]:
 def _forget_results(config: Config, folder: Path) -> None:
     """Remove the results of another config; until there are new ones, the run is not finished. The store is kept."""
     for name in ("results.json", "report.html", *_files_of_study(config)):
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
 
 
 def _earlier_seconds(folder: Path) -> dict[str, float]:

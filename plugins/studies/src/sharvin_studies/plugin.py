@@ -30,6 +30,12 @@ def sharvin_workflows() -> list[Component]:
             config="sharvin_studies.disordered_wire.configs:DisorderedWireOptions",
             summary="disordered lattice wires, exact T(E), regressors on their on-site maps, errors and ensemble statistics",
         ),
+        Component(
+            name="potential_study",
+            target="sharvin_studies.potential_study.workflow:PotentialStudy",
+            config="sharvin_studies.potential_study.configs:PotentialStudyOptions",
+            summary="reference labels, trainings of a potential, errors and properties beside its reference and others",
+        ),
     ]
 
 

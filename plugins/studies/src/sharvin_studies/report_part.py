@@ -1,4 +1,4 @@
-"""How the key numbers of the two studies are called in the report; nothing is computed here."""
+"""How the key numbers of the studies are called in the report; nothing is computed here."""
 
 from __future__ import annotations
 
@@ -33,14 +33,18 @@ KEY_NUMBERS = {
     "n_transmissions": KeyNumber("exact transmissions"),
     "test_samples": KeyNumber("wires in the test set"),
     "scale": KeyNumber("numbers of wires, as a share of the config's"),
+    "energy_rmse_meV_per_atom": KeyNumber("energy error, test set (RMSE)", "meV/atom"),
+    "force_rmse_meV_per_A": KeyNumber("force error, test set (RMSE)", "meV/Å"),
+    "n_structures": KeyNumber("structures with reference labels"),
+    "n_seeds": KeyNumber("trainings of the potential"),
     "label_cost.cpu_seconds_per_transmission": KeyNumber("CPU time of one exact transmission", "s"),
 }
 """Entries of ``results.json`` that readers look for, in the order of their cards."""
 
 
 def of_study(results: Mapping[str, Any]) -> ReportPart:
-    """What the report says of the results of a break-junction study or of one of disordered wires."""
-    told = ["recalibration", "timing"]
+    """What the report says of the results of one of these studies."""
+    told = ["recalibration", "timing", "element", "potential", "n_atoms", "structures_of_groups", "fit_seconds"]
     if "peak_in_window" in results:
         told.append("peak_near_1G0")
     if results.get("scale") == 1:

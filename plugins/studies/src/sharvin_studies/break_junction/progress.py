@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,9 @@ INTERVAL_S = 30.0
 
 
 @contextmanager
-def epochs_shown(console: Console, progress: Path, names: Mapping[str, str]) -> Iterator[None]:
+def epochs_shown(
+    console: Console, progress: Path, names: Mapping[str, str], said: Callable[[dict[str, float]], str] | None = None
+) -> Iterator[None]:
     """Say now and then, inside the block, how far the fits are.
 
     Parameters
@@ -24,21 +26,21 @@ def epochs_shown(console: Console, progress: Path, names: Mapping[str, str]) -> 
         Holds the progress folder of each fit, named after its key.
     names : mapping of str to str
         What to call the fit of a key.
+    said : callable, optional
+        What a line of metrics tells of the errors; default the validation error in G0.
     """
     over = threading.Event()
+    tell = said or _validation_error
 
     def watch() -> None:
-        said: dict[str, float] = {}
+        shown: dict[str, float] = {}
         while not over.wait(INTERVAL_S):
             for key, name in names.items():
                 last = _last_line(progress / key / "metrics.jsonl")
-                if last and last["epoch"] != said.get(key):
-                    said[key] = last["epoch"]
-                    console.print(
-                        f"  {name}: epoch {last['epoch']} of at most {last['epochs']}, "
-                        f"validation error {last['validation_mae']:.3f} G0",
-                        highlight=False,
-                    )
+                if last and last["epoch"] != shown.get(key):
+                    shown[key] = last["epoch"]
+                    of_all = f" of at most {last['epochs']}" if "epochs" in last else ""
+                    console.print(f"  {name}: epoch {last['epoch']}{of_all}, {tell(last)}", highlight=False)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -47,6 +49,10 @@ def epochs_shown(console: Console, progress: Path, names: Mapping[str, str]) -> 
     finally:
         over.set()
         thread.join()
+
+
+def _validation_error(line: dict[str, float]) -> str:
+    return f"validation error {line['validation_mae']:.3f} G0"
 
 
 def _last_line(path: Path) -> dict[str, float] | None:
