@@ -1,7 +1,8 @@
 r"""Any potential in a running LAMMPS instance.
 
 A potential that LAMMPS knows itself is given as its native commands. Any other one is evaluated by ``fix external …
-pf/callback`` once per step: one that takes neighbours from LAMMPS' own list, the others through their ASE calculator. The virial is
+pf/callback`` once per step: one that takes neighbours from LAMMPS' own list, the others through their ASE calculator. The virial
+is
 
 .. math:: W_{ab} = -V \sigma_{ab}, \qquad \sigma_{ab} = \frac{1}{V} \frac{\partial E}{\partial \varepsilon_{ab}},
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,7 +193,7 @@ class ReferenceData:
         return cls(tuple(_labelled(atoms, f"{what} {number}") for number, atoms in enumerate(structures)))
 
 
-def read_reference_data(path: Path) -> ReferenceData:
+def read_reference_data(path: Path, units: Literal["metal", "atomic"] = "metal") -> ReferenceData:
     """Structures with energies and forces from a file, as :func:`sharvin.files.reference_files.read_reference_data` reads them.
 
     Raises
@@ -203,7 +203,7 @@ def read_reference_data(path: Path) -> ReferenceData:
     """
     from sharvin.files import reference_files  # which needs this module
 
-    return reference_files.read_reference_data(path)
+    return reference_files.read_reference_data(path, units)
 
 
 def _labelled(atoms: Atoms, what: str) -> ReferenceStructure:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin.errors import InputError
-from sharvin.kinds.feature_rows import DescribedFrames, FeatureRows, Features, FeatureShards
 from sharvin.frames import Frames
+from sharvin.kinds.feature_rows import DescribedFrames, FeatureRows, Features, FeatureShards
 from sharvin.words.displayed import Displayed, Fact, counted, size_in_memory, span
 
 __all__ = [

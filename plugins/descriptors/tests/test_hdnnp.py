@@ -1,26 +1,20 @@
-"""Neural-network potentials: conformance, networks against finite differences, symmetry functions of every type, LAMMPS."""
+"""Neural-network potentials: conformance, networks against finite differences, symmetry functions of every type."""
 
 import itertools
 
 import numpy as np
 import pytest
-import sharvin
-from ase import Atoms
 from ase.build import bulk
-from ase.calculators.emt import EMT
-from ase.data import atomic_numbers
-from sharvin.errors import InputError, ItemError
 from sharvin.reference_data import ReferenceData, ReferenceStructure
 from sharvin.testing.potentials import PotentialTests
 from sharvin_descriptors.hdnnp.calculator import neighbour_list
-from sharvin_descriptors.hdnnp.configs import HdnnpOptions
 from sharvin_descriptors.hdnnp.evaluation import Evaluator
-from sharvin_descriptors.hdnnp.folder import read_folder, write_folder
 from sharvin_descriptors.hdnnp.model import ElementModel, HdnnpModel, Scaling
 from sharvin_descriptors.hdnnp.networks import ACTIVATIONS, Network, Topology
 from sharvin_descriptors.hdnnp.prepared import function_rows
 from sharvin_descriptors.symmetry_functions.arrays import function_arrays
 from sharvin_descriptors.symmetry_functions.definitions import SUBTYPES, AtomFunction
+from sharvin_descriptors.symmetry_functions.frames import rows
 
 GOLD = 79
 
@@ -61,44 +55,6 @@ def all_types(z, numbers=(GOLD,), cutoff=6.0, cutoff_type=6, alpha=0.0):
     return result + weighted + [AtomFunction(25, z, (), 5.0, angles_deg=(60.0, 150.0), subtype="p3")]
 
 
-def labelled(count, seed=0, size=(2, 2, 2), symbols=("Au",)):
-    """Strained and displaced fcc cells with energies and forces of effective-medium theory."""
-    rng = np.random.default_rng(seed)
-    result = []
-    for k in range(count):
-        atoms = bulk("Au", "fcc", a=4.08, cubic=True).repeat(size)
-        atoms.numbers = rng.choice([atomic_numbers[s] for s in symbols], len(atoms))
-        atoms.set_cell(atoms.cell.array @ (np.eye(3) + rng.normal(0.0, 0.01, (3, 3))), scale_atoms=True)
-        atoms.positions += rng.normal(0.0, 0.02 + 0.02 * (k % 5), atoms.positions.shape)
-        atoms.calc = EMT()
-        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
-        atoms.calc = None
-        result.append(ReferenceStructure(atoms, energy, forces, f"group {k % 2}"))
-    return ReferenceData(tuple(result))
-
-
-def potential(**options):
-    return sharvin.create("potentials", "hdnnp", **{"table": "gold", "epochs": 4, "updates_per_epoch": 150} | options)
-
-
-@pytest.fixture(scope="module")
-def data():
-    return labelled(14), labelled(3, seed=1)
-
-
-@pytest.fixture(scope="module")
-def trained(data):
-    part = potential()
-    return part, part.fit(*data, np.random.default_rng(0))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, trained):
-    path = tmp_path_factory.mktemp("network")
-    trained[0].save(path)
-    return path
-
-
 class TestHdnnpConforms(PotentialTests):
     """A network of the published functions with random weights."""
 
@@ -107,8 +63,8 @@ class TestHdnnpConforms(PotentialTests):
     energy_tolerance_eV = 1e-7
 
     @pytest.fixture
-    def component_options(self, folder):
-        return {"model": str(folder)}
+    def component_options(self, gold_folder):
+        return {"model": str(gold_folder)}
 
 
 def alloy():
@@ -122,14 +78,18 @@ def energy_of(evaluator, atoms):
     return evaluator.evaluate(neighbour_list(atoms, evaluator.cutoff_A)).energies_eV.sum()
 
 
-@pytest.mark.parametrize(("cutoff_type", "alpha"), [(0, 0.0), (1, 0.3), (2, 0.0), (3, 0.0), (4, 0.0), (5, 0.2), (6, 0.0), (7, 0.0), (8, 0.5)])
+CUTOFFS = [(0, 0.0), (1, 0.3), (2, 0.0), (3, 0.0), (4, 0.0), (5, 0.2), (6, 0.0), (7, 0.0), (8, 0.5)]
+
+
+@pytest.mark.parametrize(("cutoff_type", "alpha"), CUTOFFS)
 def test_forces_and_virial_of_every_type_and_cutoff_are_derivatives(cutoff_type, alpha):
     numbers = (29, 47, GOLD) if cutoff_type == 6 else (GOLD,)
     atoms = alloy()[:18]
     if len(numbers) == 1:
         atoms.numbers[:] = GOLD
     chosen = None if len(numbers) > 1 else {2, 3, 9}
-    functions = {z: [f for f in all_types(z, numbers, 5.9, cutoff_type, alpha) if chosen is None or f.type in chosen] for z in numbers}
+    functions = {z: all_types(z, numbers, 5.9, cutoff_type, alpha) for z in numbers}
+    functions = {z: [f for f in own if chosen is None or f.type in chosen] for z, own in functions.items()}
     evaluator = Evaluator([random_model(functions.get, atoms)])
     found = evaluator.evaluate(neighbour_list(atoms, evaluator.cutoff_A))
     step = 1e-5
@@ -196,8 +156,6 @@ def by_hand(atoms, i, f):
 
 
 def test_functions_of_every_type_equal_their_definitions():
-    from sharvin_descriptors.symmetry_functions.frames import rows
-
     atoms = alloy()[:12]
     atoms.pbc = False
     numbers = (29, 47, GOLD)
@@ -206,7 +164,8 @@ def test_functions_of_every_type_equal_their_definitions():
     functions = all_types(GOLD, numbers, 5.9)
     found = np.empty((len(atoms), len(functions)))
     channels = np.array([channel[z] for z in near.numbers])[near.neighbours]
-    rows(np.arange(len(atoms)), near.first, near.vectors, channels, np.array(numbers, dtype=float), function_arrays(functions, channel), found)
+    weights, arrays = np.array(numbers, dtype=float), function_arrays(functions, channel)
+    rows(np.arange(len(atoms)), near.first, near.vectors, channels, weights, arrays, found)
     for k, function in enumerate(functions):
         expected = [by_hand(atoms, i, function) for i in range(len(atoms))]
         np.testing.assert_allclose(found[:, k], expected, rtol=1e-9, atol=1e-12, err_msg=str(function))

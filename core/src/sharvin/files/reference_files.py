@@ -6,7 +6,6 @@ Units cannot be known from a file. What is read is taken to be in eV and Å, and
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 from ase.io.formats import UnknownFileTypeError
 
 from sharvin.errors import InputError
+from sharvin.files.input_data import Units, is_input_data, read_input_data
 from sharvin.files.opened_files import reading, require_file
 from sharvin.reference_data import ReferenceData
 
@@ -28,11 +28,8 @@ LARGEST_FORCE_EV_PER_A = 1000.0
 SAME_EV_PER_ATOM = 0.001
 """Energies of one structure that occurs twice differ by less."""
 
-READERS: dict[str, Callable[[Path], ReferenceData]] = {}
-"""Readers of files of a fixed name that ASE does not know; the key is the name of the file."""
 
-
-def read_reference_data(path: Path) -> ReferenceData:
+def read_reference_data(path: Path, units: Units = "metal") -> ReferenceData:
     """Structures with energies (eV) and forces (eV/Å) from a file.
 
     The group of a structure is ``group``, or else ``config_type``, of its comment line.
@@ -40,7 +37,9 @@ def read_reference_data(path: Path) -> ReferenceData:
     Parameters
     ----------
     path : Path
-        Extended xyz, a trajectory of ASE or another file that ASE reads with energies and forces.
+        Extended xyz, a trajectory of ASE or another file that ASE reads with energies and forces; or n2p2's ``input.data``.
+    units : "metal" or "atomic"
+        Of an ``input.data``, which does not say them: eV and Å, or Hartree and Bohr.
 
     Raises
     ------
@@ -50,7 +49,7 @@ def read_reference_data(path: Path) -> ReferenceData:
     """
     path = Path(path).expanduser()
     require_file(path)
-    data = READERS[path.name](path) if path.name in READERS else _read_by_ase(path)
+    data = read_input_data(path, units) if is_input_data(path) else _read_by_ase(path)
     if not len(data):
         raise InputError(f"{path} holds no structure.")
     _check_energies(data, path)

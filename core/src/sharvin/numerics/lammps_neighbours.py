@@ -7,10 +7,11 @@ atom. Only who has a potential that takes neighbours needs this module, and numb
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped] # has no stubs
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -21,8 +22,9 @@ BIT_OF_SPECIAL_BONDS = 30
 """The two bits from here on of a neighbour's index tell of bonds; LAMMPS: NEIGHMASK."""
 
 
-@intrinsic
-def _ask(_context: Any, function: Any, handle: Any, list_index: Any, element: Any, atom: Any, count: Any, first: Any) -> Any:
+def _ask_for_neighbours(
+    _context: Any, function: Any, handle: Any, list_index: Any, element: Any, atom: Any, count: Any, first: Any
+) -> Any:
     """Call ``lammps_neighlist_element_neighbors`` at its address; the last three are addresses of results."""
     signature = types.void(types.int64, types.int64, types.int32, types.int32, types.int64, types.int64, types.int64)
 
@@ -35,8 +37,7 @@ def _ask(_context: Any, function: Any, handle: Any, list_index: Any, element: An
     return signature, generate
 
 
-@intrinsic
-def _read(_context: Any, address: Any, index: Any) -> Any:
+def _read_integer(_context: Any, address: Any, index: Any) -> Any:
     """The 32-bit integer with this index in an array at an address."""
     signature = types.int32(types.int64, types.int64)
 
@@ -47,7 +48,9 @@ def _read(_context: Any, address: Any, index: Any) -> Any:
     return signature, generate
 
 
-_compiled: Any = njit(nogil=True, error_model="numpy")
+_ask: Callable[..., None] = intrinsic(_ask_for_neighbours)
+_read: Callable[..., int] = intrinsic(_read_integer)
+_compiled: Callable[[Callable[..., int]], Callable[..., int]] = njit(nogil=True, error_model="numpy")
 
 
 @_compiled
@@ -125,7 +128,7 @@ class LammpsNeighbours:
         self._room = 0
 
     def find(self, n_atoms: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """``first``, ``neighbours``, ``vectors`` of a :class:`sharvin.protocols.NeighbourList`; atom i has the LAMMPS id i + 1."""
+        """``first``, ``neighbours``, ``vectors`` of a :class:`sharvin.protocols.NeighbourList`; atom i has LAMMPS' id i + 1."""
         lmp = self._lmp
         n_all = lmp.extract_setting("nall")
         x = lmp.numpy.extract_atom("x", dtype=3, nelem=n_all, dim=3)

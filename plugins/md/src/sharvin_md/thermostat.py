@@ -52,7 +52,7 @@ def thermostat(system: LammpsSystem, options: ThermostatOptions, mobile: NDArray
 
 
 def measured(system: LammpsSystem, positions: NDArray[np.float64]) -> dict[str, float]:
-    """Potential energy and temperature after a run.
+    """Potential energy and temperature after a run, and what the potential says of its own use since the last frame.
 
     Raises
     ------
@@ -67,6 +67,7 @@ def measured(system: LammpsSystem, positions: NDArray[np.float64]) -> dict[str, 
     return {
         "potential_energy_eV": energy,
         "temperature_K": float(system.lmp.extract_compute("mobile_temp", 0, 0)),
+        **system.potential.monitored(),
     }
 
 

@@ -96,8 +96,7 @@ def untrained(options: HdnnpOptions, data: ReferenceData, rng: np.random.Generat
     listed = functions_of(options)
     functions = []
     for z in numbers:
-        own = sorted(set(atom_functions(listed, options, z, numbers)), key=AtomFunction.sorting_key)  # type: ignore[arg-type, return-value]
-        functions.append(tuple(own))
+        functions.append(tuple(sorted(set(atom_functions(listed, options, z, numbers)), key=AtomFunction.sorting_key)))
     scalings = _scalings(options, data, numbers, functions)
     energies = _atom_energies(data, numbers)
     forces = np.concatenate([structure.forces_eV_per_A.ravel() for structure in data])
@@ -174,7 +173,8 @@ def fit(
     begin = time.monotonic() - curves.seconds
     known = errors(trained, model.with_weights(state.weights))
     while curves.epochs < options.epochs and not state.has_stalled(options.patience):
-        optimiser.epoch(state.weights, known, rng)
+        with np.errstate(over="ignore", invalid="ignore"):  # a training that diverges is found below
+            optimiser.epoch(state.weights, known, rng)
         now = model.with_weights(state.weights)
         known, other = errors(trained, now), errors(tested, now)
         values = (known.energy_rmse, known.force_rmse, other.energy_rmse, other.force_rmse)

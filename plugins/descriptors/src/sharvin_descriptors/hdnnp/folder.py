@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -108,7 +109,7 @@ def _functions(settings: Settings, numbers: Sequence[int], length_A: float) -> d
     for z, functions in result.items():
         if not functions:
             raise InputError(f"{settings.path} has no symmetry functions of {chemical_symbols[z]}.")
-        functions.sort(key=AtomFunction.sorting_key)  # type: ignore[arg-type, return-value]
+        functions.sort(key=AtomFunction.sorting_key)
     return result
 
 
@@ -278,7 +279,7 @@ def _scaling_text(model: HdnnpModel) -> str:
 
 def _weights_text(element: ElementModel) -> str:
     rows, sizes, place = ["# value  a|b  index  layer  node  to layer  to node"], element.topology.sizes, 0
-    for layer, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+    for layer, (before, after) in enumerate(pairwise(sizes), start=1):
         for j in range(before):
             for k in range(after):
                 rows.append(f"{element.weights[place]:24.16e} a {place + 1:9d} {layer - 1:5d} {j + 1:5d} {layer:5d} {k + 1:5d}")

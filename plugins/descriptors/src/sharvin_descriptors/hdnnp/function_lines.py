@@ -36,21 +36,21 @@ def read_function(
         known = ", ".join(map(str, sorted(TYPES)))
         kind = words[1] if len(words) > 1 else "nothing"
         raise settings.wrong(setting, f"a symmetry function of type {kind} is not supported; {known} are")
-    centre, kind = settings.element(setting, words[0], numbers), int(words[1])
-    n_neighbours = 0 if kind in WEIGHTED else 1 if kind in RADIAL else 2
-    if len(words) < 2 + n_neighbours + _fewest(kind):
+    centre, type_ = settings.element(setting, words[0], numbers), int(words[1])
+    n_neighbours = 0 if type_ in WEIGHTED else 1 if type_ in RADIAL else 2
+    if len(words) < 2 + n_neighbours + _fewest(type_):
         raise settings.wrong(
-            setting, f"a symmetry function of type {kind} needs {n_neighbours + _fewest(kind)} values after its type"
+            setting, f"a symmetry function of type {type_} needs {n_neighbours + _fewest(type_)} values after it"
         )
     neighbours = tuple(sorted(settings.element(setting, symbol, numbers) for symbol in words[2 : 2 + n_neighbours]))
     place = 2 + n_neighbours
-    if kind in COMPACT_TYPES:
-        return _compact(settings, setting, kind, centre, neighbours, place, length_A)
+    if type_ in COMPACT_TYPES:
+        return _compact(settings, setting, type_, centre, neighbours, place, length_A)
     values = settings.as_numbers(setting, place, min(len(words), place + 5))
-    if kind in (2, 12):
+    if type_ in (2, 12):
         eta, shift, cutoff = values[:3]
         lam, zeta = 0.0, 1.0
-    elif kind == 13:
+    elif type_ == 13:
         eta, shift, lam, zeta, cutoff = values
     else:
         eta, lam, zeta, cutoff = values[:4]
@@ -58,7 +58,7 @@ def read_function(
     if cutoff <= 0.0 or zeta < 0.0:
         raise settings.wrong(setting, "a cutoff must be positive, and ζ not negative")
     return AtomFunction(
-        kind,
+        type_,
         centre,
         neighbours,
         cutoff * length_A,

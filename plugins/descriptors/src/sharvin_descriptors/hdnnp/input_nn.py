@@ -39,7 +39,8 @@ TRAINING_PREFIXES = (
     "kalman_", "gradient_", "rmse_", "write_", "selection_mode", "task_batch_", "weights_", "short_", "energy_", "force_",
     "charge_", "epochs", "test_fraction", "random_", "use_short_", "use_old_", "nguyen_", "precondition_", "main_error_",
     "repeated_", "updater_", "parallel_", "jacobian_", "update_", "memorize_", "normalize_data_", "print_", "optmode_",
-    "calculate_", "analyze_", "points_in_memory", "mix_all_points", "remove_", "check_", "noise_", "joint_", "grouping_", "fitting_",
+    "calculate_", "analyze_", "points_in_memory", "mix_all_points", "remove_", "check_", "noise_", "joint_", "grouping_",
+    "fitting_",
     "bond_", "biasweights", "weight_", "weighte_", "data_", "max_", "enable_", "save_", "restrict_", "scale_e", "separate_",
     "global_output_nodes_short", "enforce_", "regularize_", "runner_", "damp", "detailed_", "find_", "growth_", "ion_",
     "md_", "microiterations", "process_", "prepare_", "reset_", "shuffle_", "silent", "steepest_", "screen_", "total_",
@@ -52,7 +53,7 @@ UNSUPPORTED = (
     "global_symfunction_short", "element_symfunction_short", "global_activation_electrostatic", "ewald_", "use_vdw", "vdw_",
     "element_activation_short", "element_hidden_layers_short", "committee_mode", "pairsymfunction_short", "charge_nn",
     "element_pairsymfunction_short", "global_pairsymfunction_short", "nn_type_elec", "nn_type_charge", "fixed_hardness",
-    "initial_hardness", "elements_nodes_", "use_electronegativity", "use_damping", "use_omp_mkl", "rs_",
+    "initial_hardness", "elements_nodes_", "use_electronegativity", "use_damping", "use_omp_mkl",
 )  # fmt: skip
 """Keywords, or their beginnings, of what changes energies and is not implemented: charges, dispersion, pair networks …"""
 GENERATIONS = frozenset({"0", "1", "2", "2G", "2g", "2G-HDNNP", "HDNNP-2G"})
@@ -158,10 +159,8 @@ def read_settings(path: Path) -> Settings:
     for keyword in ("nnp_type", "nn_type", "nnp_gen"):
         if keyword in settings and settings.one(keyword, 1).values[0] not in GENERATIONS:
             setting = settings.one(keyword)
-            raise settings.wrong(
-                setting,
-                f"{keyword} {setting.values[0]} is not supported; short-range networks (2G) are, without charges or electrostatics",
-            )
+            said = f"{keyword} {setting.values[0]} is not supported; short-range networks (2G) are, without charges"
+            raise settings.wrong(setting, said)
     return settings
 
 

@@ -9,9 +9,9 @@ Standard filter: R = 1/η with η growing, λ = 1. Fading memory: R = λ, and λ
 Brown, J. Chemometrics 8, 391 (1994); A. Singraber, T. Morawietz, J. Behler and C. Dellago, J. Chem. Theory Comput. 15, 3075
 (2019), whose parameters these are.
 
-The weights are known before P changes, and with them the next h. So the change of P waits for the next product P h, and both are
-one sweep over the lower triangle: n² multiplications and additions twice, n²/2 numbers read and written once. P is kept as a factor
-times a matrix, so λ costs nothing.
+The weights are known before P changes, and with them the next h. So the change of P waits for the next product P h, and both
+are one sweep over the lower triangle: n² multiplications and additions twice, n²/2 numbers read and written once. P is kept as a
+factor times a matrix, so λ costs nothing.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@ r"""What a high-dimensional neural-network potential consists of.
 
 .. math:: E = \sum_i \Big[ s\, N_{Z_i}(\hat G_i) + e_{Z_i} \Big], \qquad \hat G = f\,G + h
 
-with one network N per element, its symmetry functions G (J. Behler and M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007)), a linear
-scaling of each function, an energy scale s and an energy e of the free atom or of the mean of the training data.
+with one network N per element, its symmetry functions G (J. Behler and M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007)), a
+linear scaling of each function, an energy scale s and an energy e of the free atom or of the mean of the training data.
 """
 
 from __future__ import annotations

@@ -308,7 +308,7 @@ def energy_and_gradient(
             value, by_a = _activation(values[here + k] * scale, codes[layer])
             values[here + k], slope[here + k] = value, by_a * scale
         begin, offset = bias + after, here
-    energy = values[offset]
+    energy = float(values[offset])
     back[0] = 1.0
     for layer in range(n_layers - 1, -1, -1):
         before, after = sizes[layer], sizes[layer + 1]

@@ -230,8 +230,11 @@ class Lbfgs:
 
     def epoch(self, weights: Floats, known: Errors, rng: np.random.Generator) -> None:
         """One round."""
-        options = {"maxiter": ITERATIONS, "maxcor": 20}
-        found = minimize(lambda w: self._loss(w, self._all), weights.copy(), jac=True, method="L-BFGS-B", options=options)
+
+        def loss(changed: Floats) -> tuple[float, Floats]:
+            return self._loss(changed, self._all)
+
+        found: Any = minimize(loss, weights.copy(), (), "L-BFGS-B", True, options={"maxiter": ITERATIONS, "maxcor": 20})
         weights[:] = found.x
 
     def state(self) -> State:

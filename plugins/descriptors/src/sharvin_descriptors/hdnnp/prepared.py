@@ -1,8 +1,8 @@
 r"""Training structures as a potential sees them: scaled symmetry functions, and their derivatives by every force component.
 
-The force on atom j is :math:`F_j = -\sum_i \partial E_i/\partial\hat G_i \cdot \partial\hat G_i/\partial r_j`. The derivatives do not
-change during a fit, so they are computed once: per pair of atoms three times the number of functions, in single precision. A
-structure of 144 atoms of gold within 6 Å takes 3.5 MB, 105 of them 370 MB. Energies and forces are kept in the units of the
+The force on atom j is :math:`F_j = -\sum_i \partial E_i/\partial\hat G_i \cdot \partial\hat G_i/\partial r_j`. The derivatives
+do not change during a fit, so they are computed once: per pair of atoms three times the number of functions, in single precision.
+A structure of 144 atoms of gold within 6 Å takes 3.5 MB, 105 of them 370 MB. Energies and forces are kept in the units of the
 networks, which the energy scale s gives.
 """
 

@@ -37,13 +37,19 @@ MONOMIALS = len(EXPONENTS)
 class FunctionArrays(NamedTuple):
     """Functions of the atoms of one element; compiled functions take it as it is.
 
-    ``p_*``: distinct profiles. ``r_*``: radial functions, channel −1 for all. ``m_*``: wide angular functions by moments: their
-    profile, channels a ≤ b, number of monomials, coefficients float64[n, MONOMIALS], and what the terms j = k contribute.
+    ``p_*``: distinct profiles, Gaussians first; ``c_first``: where those of each distinct cutoff function begin.
+
+    ``r_*``: radial functions, channel −1 for all.
+
+    ``m_*``: wide angular functions by moments: their profile, channels a ≤ b, number of monomials, coefficients float64[n,
+    MONOMIALS], and what the terms j = k contribute; ``m_used``, ``m_count``: profiles that have moments, and by profile how many.
+
     ``t_*``: angular functions by pairs of neighbours; ``pair_first``, ``pair_members``: which of them a pair of channels has.
-    ``f_*``: distinct angular factors. ``*_out``: place of the function in a row. ``c_first``: where the Gaussians of each distinct cutoff
-    function begin, which stand before the compact profiles. ``m_used``, ``m_count``: profiles that have moments, and the number
-    of these by profile. ``axis``, ``parent``: monomial c is the monomial ``parent[c]`` times the component ``axis[c]``.
-    ``source``, ``power``: ∂/∂x_a of Σ_c B_c X_c is Σ_m power[a, m] B[source[a, m]] X_m.
+
+    ``f_*``: distinct angular factors. ``*_out``: place of the function in a row.
+
+    ``axis``, ``parent``: monomial c is the monomial ``parent[c]`` times the component ``axis[c]``. ``source``, ``power``:
+    ∂/∂x_a of Σ_c B_c X_c is Σ_m power[a, m] B[source[a, m]] X_m.
     """
 
     size: int
@@ -102,7 +108,10 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
     """
     profiles, ends = _ordered_profiles(functions)
     factors: dict[tuple[float, ...], int] = {}
-    radial, moments, triples = [], [], []
+    radial: list[tuple[int, int, int]] = []
+    moments: list[tuple[int, int, int, int]] = []
+    powers: list[AtomFunction] = []
+    triples: list[tuple[int, int, int, bool, int]] = []
     n = len(set(channel_of.values()))
     members: list[list[int]] = [[] for _ in range(n * (n + 1) // 2)]
     for out, function in enumerate(functions):
@@ -111,7 +120,8 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
         if function.radial:
             radial.append((profile, channels[0] if channels else -1, out))
         elif function.type in WIDE and function.type not in COMPACT_TYPES and _by_moments(function.zeta):
-            moments.append((profile, *channels, out, function))
+            moments.append((profile, channels[0], channels[1], out))
+            powers.append(function)
         else:
             plain = profiles[_profile(function, False)]
             factor = factors.setdefault(_factor(function), len(factors))
@@ -120,13 +130,13 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
                 members[place].append(len(triples))
             triples.append((profile, plain, factor, function.type in NARROW, out))
     degrees = np.zeros(len(profiles), dtype=np.int64)
-    for profile, _, _, _, function in moments:
+    for (profile, *_), function in zip(moments, powers, strict=True):
         degrees[profile] = max(degrees[profile], int(function.zeta))
     p = np.array(list(profiles), dtype=np.float64).reshape(-1, 10).T
     f = np.array(list(factors), dtype=np.float64).reshape(-1, 7).T
     r, t = _columns(radial, 3), _columns(triples, 5)
-    m = _columns([row[:4] for row in moments], 4)
-    rows = [_coefficients(function) for *_, function in moments]
+    m = _columns(moments, 4)
+    rows = [_coefficients(function) for function in powers]
     first = np.concatenate([[0], np.cumsum([len(ones) for ones in members])]).astype(np.int64)
     return FunctionArrays(
         len(functions),
@@ -135,9 +145,9 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
         p[7].astype(np.int64), p[8].astype(bool), p[9].astype(bool),
         r[0], r[1], r[2],
         m[0], m[1], m[2],
-        np.array([comb(int(function.zeta) + 3, 3) for *_, function in moments], dtype=np.int64),
+        np.array([comb(int(function.zeta) + 3, 3) for function in powers], dtype=np.int64),
         np.array(rows, dtype=np.float64).reshape(-1, MONOMIALS),
-        np.array([2.0 ** (1 - function.zeta) * (1 + function.lam) ** function.zeta for *_, function in moments]),
+        np.array([2.0 ** (1 - function.zeta) * (1 + function.lam) ** function.zeta for function in powers]),
         m[3],
         np.flatnonzero(degrees).astype(np.int64),
         np.array([comb(int(degree) + 3, 3) for degree in degrees], dtype=np.int64),
@@ -151,7 +161,7 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
 
 
 def _ordered_profiles(functions: Sequence[AtomFunction]) -> tuple[dict[tuple[float, ...], int], list[int]]:
-    """Distinct profiles, Gaussians first and those of one cutoff function together; where each cutoff function begins and ends."""
+    """Distinct profiles, Gaussians first and those of one cutoff function together, and where each of these begins and ends."""
     found = {_profile(function, function.type in WEIGHTED) for function in functions}
     found |= {_profile(function, False) for function in functions if not function.radial}
     ordered = sorted(found, key=lambda profile: (profile[0], profile[3:6], profile))

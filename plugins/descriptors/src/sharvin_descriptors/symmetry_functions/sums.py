@@ -103,12 +103,12 @@ def _profile(p: int, r: float, functions: FunctionArrays) -> tuple[float, float]
     return value, slope
 
 
-@vectorised
+@compiled
 def _gaussians(n: int, functions: FunctionArrays, space: Workspace) -> None:
     """Gaussian profiles of n neighbours.
 
     The exponential is :math:`2^n e^s` with |s| ≤ ½ ln 2 and its series to the order 13, within 2e-16: no call, so the loop over
-    profiles is one of whole vectors.
+    profiles is one of whole vectors. Sums must keep their order here: that of ROUNDING is undone otherwise.
     """
     for group in range(len(functions.c_first) - 1):
         first, last = functions.c_first[group], functions.c_first[group + 1]

@@ -189,6 +189,9 @@ class PotentialStudyOptions(WorkflowOptions):
     reference_file: str | None = None
     """File of structures with energies (eV) and forces (eV/Å) instead of structures that the reference labels."""
 
+    reference_units: Literal["metal", "atomic"] = "metal"
+    """Units of a `reference_file` input.data, which does not say them: eV and Å, or Hartree and Bohr."""
+
     compare: tuple[NamedPotential, ...] = ()
     """Further potentials whose properties stand beside, by name: ``{eam: {use: NAME, …}}``."""
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import ase.io
 import numpy as np
@@ -115,10 +116,16 @@ def labelled(context: Context, structures: Sequence[Atoms], reference: Selection
     return ReferenceData(tuple(found))
 
 
-def reference_data(context: Context, structure: Selection | None, reference: Selection | None, file: str | None) -> ReferenceData:
+def reference_data(
+    context: Context,
+    structure: Selection | None,
+    reference: Selection | None,
+    file: str | None,
+    units: Literal["metal", "atomic"] = "metal",
+) -> ReferenceData:
     """The data that potentials are trained on: those of the file, or the structures of the set with labels of the reference."""
     if file is not None:
-        return read_reference_data(Path(file))
+        return read_reference_data(Path(file), units)
     if structure is None or reference is None:
         raise RunError("there are no structures to train on.")
     return labelled(context, built_structures(structure, context.rng("structures")), reference)

@@ -126,7 +126,7 @@ def _data(survey: PotentialSurvey) -> ReferenceData | None:
     options = survey.options
     if options.reference_file is not None:
         with survey.at(("workflow", "reference_file")):
-            return read_reference_data(Path(options.reference_file))
+            return read_reference_data(Path(options.reference_file), options.reference_units)
         return None
     with survey.at(("structure",)):
         built = built_structures(survey.config.selections["structure"], seeds.stream(survey.config.seed, "structures"))

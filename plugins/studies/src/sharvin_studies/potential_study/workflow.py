@@ -80,7 +80,8 @@ class PotentialStudy:
     def run(self, context: Context) -> dict[str, Any]:
         """All steps; returns the content of ``results.json``."""
         options, config = self.options, context.config
-        data = reference_data(context, config.selections.get("structure"), reference_of(config), options.reference_file)
+        structure, reference = config.selections.get("structure"), reference_of(config)
+        data = reference_data(context, structure, reference, options.reference_file, options.reference_units)
         write_extxyz(data, context.folder / "reference_data.extxyz")
         element = element_of(data, options)
         trained = self.train(context, data)
