@@ -15,13 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from sharvin.figures import BLUE, CYCLE, GREY, INK, MARKERS, PALE, VERMILLION, new_figure, save_figure, style
 from sharvin.figures.axes import from_zero, plain_log_ticks, room_for_one, whole_number_ticks
 
-from sharvin_studies.potential_study.figures import CURVES, mean_and_std
+from sharvin_studies.potential_study.figures import CURVES, WIDE, mean_and_std
 from sharvin_studies.potential_study.property_words import in_words
 
 Array = NDArray[np.float64]
 Numbers = Mapping[str, Any]
-WIDE = 20.0
-"""Bars whose largest is so many times the smallest stand on a logarithmic axis."""
 BAR: dict[str, Any] = {"edgecolor": INK, "linewidth": 0.8}
 CAP: dict[str, Any] = {"fmt": "none", "ecolor": INK, "elinewidth": 1.0, "capsize": 2.5}
 
