@@ -82,7 +82,10 @@ def plan(config: Config, options: PotentialStudyOptions, measure: bool) -> Study
     if reference is not None:
         checked.append(f"reference {reference.name}")
     bytes_of_labels = 24.0 * data.n_atoms
-    return StudyPlan(work, checked, seconds, bytes_of_labels * (1 + work["fits"]))
+    notes = []
+    if measure and options.studies.active_learning is not None:
+        notes.append("pulls by the trained potential are timed like those by the reference, which may be faster.")
+    return StudyPlan(work, checked, seconds, bytes_of_labels * (1 + work["fits"]), notes)
 
 
 def _check_potentials(survey: PotentialSurvey) -> None:
