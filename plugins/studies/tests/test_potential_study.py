@@ -202,6 +202,7 @@ BAD = [
     ({"structure": {"use": "small_set", "element": "Ag"}}, "no parameters for Ag"),
     ({"structure": {"use": "small_set", "each": 1}}, "leave none to"),
     ({"workflow": {"element": "Cu", "reference": METAL}}, "no structure holds Cu"),
+    ({"workflow": {"compare": {"silver": {"use": "second_moment", "element": "Ag"}}}}, "silver: second_moment has no parameters"),
     ({"workflow": {"element": "Cu"}}, "the reference has no parameters for Cu"),
     ({"workflow": {"reference": None}}, "name what labels the structures"),
     ({"workflow": {"reference": {"use": "eam"}, "reference_file": "none.extxyz"}}, "there is no file"),
