@@ -49,6 +49,8 @@ STAND_INS = {
                 content = json.loads(Path(path).read_text())
                 assert (device, default_dtype, head) == (content["device"], content["dtype"], content["head"])
                 self.z_table = SimpleNamespace(zs=[47, 79])
+                self.available_heads = ["omat", "metals"]
+                self.head = head if head in self.available_heads else "metals"
 
             def get_stress(self, atoms):
                 assert all(atoms.pbc)
@@ -237,6 +239,16 @@ def test_a_file_that_is_missing_or_no_model_is_named(stand_in, tmp_path):
         InputError, match=rf"^potential {name} in .*: cannot use the model file \S+text: .*JSONDecodeError: .*\.$"
     ):
         gold(calculator).get_potential_energy()
+
+
+@pytest.mark.parametrize("stand_in", ["mace"], indirect=True)
+def test_a_head_that_the_model_lacks_is_not_replaced_by_another(stand_in):
+    name, options = stand_in
+    content = json.loads(Path(options["model"]).read_text())
+    Path(options["model"]).write_text(json.dumps({**content, "head": "oxides"}))
+    atoms = gold(create("potentials", name, **options | {"head": "oxides"}).calculator())
+    with pytest.raises(InputError, match=r"cannot use the model file .*: it has no head oxides; known is omat, metals\.$"):
+        atoms.get_potential_energy()
 
 
 def test_a_package_that_is_not_there_is_named_with_the_pip_command(stand_in, monkeypatch):

@@ -216,6 +216,28 @@ def test_a_death_is_one_sentence_and_the_next_structure_is_computed(own_module):
     assert calculator._worker._process._process.pid != pid
 
 
+def test_a_death_by_a_signal_does_not_quote_what_was_printed_before(own_module):
+    own_module(
+        """
+        import ctypes
+        from ase.calculators.emt import EMT
+
+        class Faulty(EMT):
+            def calculate(self, atoms, *arguments, **more):
+                if len(atoms) == 1:
+                    ctypes.string_at(0)
+                print("all is well")
+                super().calculate(atoms, *arguments, **more)
+        """
+    )
+    calculator = worker("strange.Faulty")
+    crystal(calculator).get_potential_energy()
+    one = bulk("Au")
+    one.calc = calculator
+    with pytest.raises(ItemError, match=r"^potential ase in \S+ died \(Segmentation fault\)\.$"):
+        one.get_potential_energy()
+
+
 def test_an_error_is_one_sentence_and_the_interpreter_goes_on(own_module):
     own_module(DYING)
     calculator = worker("strange.Dying")

@@ -5,8 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import sharvin
 from ase import Atoms
 from ase.build import bulk
+from ase.units import GPa
 from sharvin import create
 from sharvin.errors import InputError
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
@@ -78,6 +80,23 @@ def test_strains_are_symmetric_and_cover_volumes_and_every_shear(published):
         voigt = strain[:, [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
         assert np.linalg.matrix_rank(voigt, tol=0.01) == 6
         assert np.abs(volume).min() < 1e-12, "some shears keep the volume"
+
+
+def test_elastic_constants_can_be_learnt_from_the_stresses_of_strained_crystals():
+    """A harmonic crystal with the leading anharmonicity, fitted to them, has the constants that the potential is known for."""
+    crystals = database(**NONE | {"fcc": 20}, at_rest=1.0, largest_strain=0.02, atoms=32)
+    calculator = sharvin.calculator("eam", file="Au_u3.eam")
+    rows, stresses = [], []
+    for one, strain in zip(crystals, strains(crystals, crystals[0]), strict=True):
+        one.calc = calculator
+        stress = one.get_stress(voigt=False) / GPa * one.get_volume() / crystals[0].get_volume()
+        volume = np.trace(strain)
+        for row, column in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
+            e = strain[row, column]
+            rows.append([e, volume - e, 0, e**2, volume**2] if row == column else [0, 0, 2 * e, 0, 0])
+            stresses.append(stress[row, column])
+    c11, c12, c44 = np.linalg.lstsq(np.array(rows), np.array(stresses), rcond=None)[0][:3]
+    assert (c11, c12, c44) == pytest.approx((183.2, 158.8, 44.7), rel=0.01)
 
 
 def test_a_quarter_of_crystals_is_not_displaced_and_the_first_is_perfect(published):

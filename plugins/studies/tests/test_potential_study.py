@@ -202,6 +202,7 @@ BAD = [
     ({"structure": {"use": "small_set", "element": "Ag"}}, "no parameters for Ag"),
     ({"structure": {"use": "small_set", "each": 1}}, "leave none to"),
     ({"workflow": {"element": "Cu", "reference": METAL}}, "no structure holds Cu"),
+    ({"workflow": {"compare": {"silver": {"use": "second_moment", "element": "Ag"}}}}, "second_moment has no parameters for Au"),
     ({"workflow": {"element": "Cu"}}, "the reference has no parameters for Cu"),
     ({"workflow": {"reference": None}}, "name what labels the structures"),
     ({"workflow": {"reference": {"use": "eam"}, "reference_file": "none.extxyz"}}, "there is no file"),
@@ -223,6 +224,14 @@ def test_bad_configs_are_refused_before_anything_is_computed(tmp_path, parts, ch
     workflow = changes.pop("workflow", {})
     with pytest.raises(InputError, match=said):
         config = config_of(tmp_path, parts, workflow, **changes)
+        config.workflow.built().plan(config, False)
+
+
+def test_potentials_beside_data_of_a_file_must_cover_their_element(done, tmp_path, parts):
+    silver = {"silver": {"use": "second_moment", "element": "Ag"}}
+    workflow = {"reference": None, "reference_file": str(done[0] / "run" / "reference_data.extxyz"), "compare": silver}
+    config = config_of(tmp_path, parts, workflow, structure=None)
+    with pytest.raises(InputError, match="silver: second_moment has no parameters for Au"):
         config.workflow.built().plan(config, False)
 
 

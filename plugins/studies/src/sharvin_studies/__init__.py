@@ -1,1 +1,1 @@
-"""Studies for sharvin: break junctions and disordered wires, the statistics and fitted models they rest on."""
+"""Studies for sharvin: break junctions, disordered wires and trained potentials, the statistics and models they rest on."""

@@ -141,7 +141,7 @@ class InProcessCalculator(ForeignCalculator):
         self._dtype: Any = None
         with self._own_default_dtype(), _environment(recipe.environment):
             try:
-                self._calculator = make_calculator(recipe.calculators, recipe.options)
+                self._calculator = make_calculator(recipe.calculators, recipe.options, recipe.expected)
             except CalculatorMissingError as error:
                 if not error.package:
                     raise recipe.refusal("", str(error)) from None

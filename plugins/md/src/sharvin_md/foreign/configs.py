@@ -65,7 +65,7 @@ class NequipOptions(ForeignModelOptions):
 
 
 class DeepmdOptions(ForeignModelOptions):
-    """A DeePMD-kit model of any of its backends, frozen or compressed."""
+    """A DeePMD-kit model of any of its backends, frozen or compressed. It takes the CPU where it finds no GPU."""
 
     package: ClassVar[str] = "deepmd-kit"
     module: ClassVar[str] = "deepmd"

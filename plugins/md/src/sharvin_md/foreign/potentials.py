@@ -63,9 +63,7 @@ class ForeignPotential:
         """How the package makes the calculator."""
         raise NotImplementedError
 
-    def _recipe(
-        self, calculators: tuple[str, ...], arguments: Mapping[str, Any], environment: Mapping[str, str] | None = None
-    ) -> Recipe:
+    def _recipe(self, calculators: tuple[str, ...], arguments: Mapping[str, Any], **more: Any) -> Recipe:
         return Recipe(
             title=f"potential {self.name}",
             calculators=calculators,
@@ -73,7 +71,7 @@ class ForeignPotential:
             package=self.options.package,
             extra=self.name,
             model=self.file,
-            environment=dict(environment or {}),
+            **more,
         )
 
 
@@ -92,7 +90,8 @@ class MacePotential(ForeignPotential):
         """MACE's calculator; a list of one path, since it takes a path alone for a pattern of file names."""
         options = self.options
         arguments = {"model_paths": [self.file], "device": options.device, "default_dtype": options.dtype, "head": options.head}
-        return self._recipe(("mace.calculators.MACECalculator",), arguments)
+        expected = {} if options.head is None else {"head": options.head}
+        return self._recipe(("mace.calculators.MACECalculator",), arguments, expected=expected)
 
 
 class NequipPotential(ForeignPotential):
@@ -128,7 +127,7 @@ class DeepmdPotential(ForeignPotential):
     def recipe(self) -> Recipe:
         """DeePMD-kit's calculator, which takes its device from the environment."""
         environment = {"CUDA_VISIBLE_DEVICES": "", "DEVICE": "cpu"} if self.options.device == "cpu" else {}
-        return self._recipe(("deepmd.calculator.DP",), {"model": self.file, "head": self.options.head}, environment)
+        return self._recipe(("deepmd.calculator.DP",), {"model": self.file, "head": self.options.head}, environment=environment)
 
 
 class MetatomicPotential(ForeignPotential):

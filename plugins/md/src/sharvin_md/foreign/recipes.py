@@ -35,6 +35,8 @@ class Recipe:
         Environment variables while it is made here, or of the whole worker.
     folders : tuple of str
         Where modules of the user lie that the other interpreter shall find, after its own.
+    expected : dict of str to object
+        Attributes that the calculator must have once it is made, where its package would take something else without a word.
     """
 
     title: str
@@ -45,6 +47,7 @@ class Recipe:
     model: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
+    expected: dict[str, Any] = field(default_factory=dict)
 
     def options_as_json(self) -> dict[str, Any]:
         """The arguments, if they can be sent to another process.

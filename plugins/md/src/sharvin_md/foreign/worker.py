@@ -28,7 +28,7 @@ def worker_of(recipe: Recipe, python: str) -> Worker:
         If there is no such interpreter, or the options cannot be sent to it.
     """
     path = interpreter(recipe.title, python)
-    key = (path, json.dumps([recipe.title, recipe.calculators, recipe.options_as_json(), recipe.folders]))
+    key = (path, json.dumps([recipe.title, recipe.calculators, recipe.options_as_json(), recipe.folders, recipe.expected]))
     worker = _workers.get(key)
     if worker is None:
         worker = _workers[key] = Worker(recipe, path)
@@ -72,8 +72,9 @@ class Worker:
         """
         process, number = self._running(), next(self._numbers)
         request = {"do": "make", "calculator": number, "calculators": self.recipe.calculators, "folders": self.recipe.folders}
+        how = {"options": self.recipe.options_as_json(), "expected": self.recipe.expected}
         try:
-            answer, _ = process.ask({**request, "options": self.recipe.options_as_json(), **self._drop()}, {})
+            answer, _ = process.ask({**request, **how, **self._drop()}, {})
         except WorkerDiedError as error:
             raise InputError(f"{self.title} died as its calculator was made {error}.") from None
         if "error" in answer:

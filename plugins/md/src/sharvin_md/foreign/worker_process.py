@@ -114,6 +114,7 @@ class WorkerProcess:
         with self._lock:
             try:
                 if request is not None:
+                    self._lines.clear()
                     write_message(self._requests, request, arrays)
                 return read_message(self._replies)
             except (EOFError, BrokenPipeError, ProtocolError):
@@ -125,7 +126,9 @@ class WorkerProcess:
 
     def _fate(self) -> str:
         code = self._process.returncode
-        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        if code is not None and code < 0:
+            return signal.strsignal(-code) or f"signal {-code}"
+        return f"exit code {code}"
 
     def _last_lines(self) -> str:
         lines = [line for line in self._lines if line][-LINES_SHOWN:]

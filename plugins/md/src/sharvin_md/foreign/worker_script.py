@@ -101,8 +101,11 @@ def _arrays(listed: list[Any], body: bytes) -> dict[str, Any]:
     return arrays
 
 
-def make_calculator(paths: Sequence[str], options: Mapping[str, Any]) -> Any:
-    """The calculator that the first dotted path leads to which there is."""
+def make_calculator(paths: Sequence[str], options: Mapping[str, Any], expected: Mapping[str, Any]) -> Any:
+    """The calculator that the first dotted path leads to which there is, with the attributes that it is expected to have.
+
+    MACE takes another head of a model for one that there is not.
+    """
     factory, path = None, ""
     missing: list[CalculatorMissingError] = []
     for path in paths:
@@ -119,6 +122,10 @@ def make_calculator(paths: Sequence[str], options: Mapping[str, Any]) -> Any:
         raise CalculatorRefusedError(f"{path} refuses: {in_words(error)}") from error
     if not (hasattr(made, "get_potential_energy") and hasattr(made, "implemented_properties")):
         raise CalculatorRefusedError(f"{path} made a {type(made).__name__}, which is not an ASE calculator")
+    for name, value in expected.items():
+        if getattr(made, name, None) != value:
+            known = ", ".join(map(str, getattr(made, f"available_{name}s", [getattr(made, name, None)])))
+            raise CalculatorRefusedError(f"it has no {name} {value}; known is {known}")
     return made
 
 
@@ -256,7 +263,7 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
             number = header["calculator"]
             if header["do"] == "make":
                 sys.path.extend(folder for folder in header["folders"] if folder not in sys.path)
-                calculators[number] = made = make_calculator(header["calculators"], header["options"])
+                calculators[number] = made = make_calculator(header["calculators"], header["options"], header["expected"])
                 properties = [str(name) for name in made.implemented_properties]
                 write_message(replies, {"properties": properties, "elements": known_elements(made)})
             else:

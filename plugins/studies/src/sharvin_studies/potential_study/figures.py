@@ -26,6 +26,8 @@ CURVES = (
     ("energy_rmse_eV_per_atom", "energy_rmse_meV_per_atom", "energy RMSE (meV/atom)"),
     ("force_rmse_eV_per_A", "force_rmse_meV_per_A", "force RMSE (meV/Å)"),
 )
+WIDE = 20.0
+"""Bars whose largest is so many times the smallest stand on a logarithmic axis."""
 DENSE = 3000
 """More points than this are shown as a density."""
 
@@ -126,9 +128,16 @@ def plot_group_errors(folder: Path, groups: Mapping[str, Mapping[str, Any]], *, 
             mean, std = mean_and_std([one[measure] for one in groups.values()])
             places = np.arange(len(labels))
             axes.barh(places, mean, color=PALE, edgecolor=INK, linewidth=0.8, height=0.62)
-            axes.errorbar(mean, places, xerr=std, fmt="none", ecolor=INK, elinewidth=1.0, capsize=2.5)
+            axes.errorbar(
+                mean, places, xerr=(np.minimum(std, 0.9 * mean), std), fmt="none", ecolor=INK, elinewidth=1.0, capsize=2.5
+            )
             axes.set(xlabel=label, yticks=places, yticklabels=labels)
-            axes.set_xlim(0, 1.12 * float((mean + std).max()) or 1.0)
+            lowest, highest = float(mean.min()), float((mean + std).max())
+            if highest > WIDE * lowest > 0:
+                axes.set(xscale="log", xlim=(0.5 * lowest, 1.5 * highest))
+                plain_log_ticks(axes.xaxis)
+            else:
+                axes.set_xlim(0, 1.12 * highest or 1.0)
             axes.set_ylim(len(labels) - 0.4, -0.6)
             axes.tick_params(axis="y", length=0)
             data |= {measure: mean, f"{measure}_std": std}

@@ -82,7 +82,10 @@ def plan(config: Config, options: PotentialStudyOptions, measure: bool) -> Study
     if reference is not None:
         checked.append(f"reference {reference.name}")
     bytes_of_labels = 24.0 * data.n_atoms
-    return StudyPlan(work, checked, seconds, bytes_of_labels * (1 + work["fits"]))
+    notes = []
+    if measure and options.studies.active_learning is not None:
+        notes.append("pulls by the trained potential are timed like those by the reference, which may be faster.")
+    return StudyPlan(work, checked, seconds, bytes_of_labels * (1 + work["fits"]), notes)
 
 
 def _check_potentials(survey: PotentialSurvey) -> None:
@@ -143,8 +146,14 @@ def _check_data(survey: PotentialSurvey, data: ReferenceData) -> None:
     from sharvin_studies.potential_study.workflow import element_of  # which needs this module
 
     options, config = survey.options, survey.config
+    element: str | None = None
     with survey.at(("workflow", "element")):
-        element_of(data, options)
+        element = element_of(data, options)
+    for name, parts in config.variants["compare"].items():
+        with survey.at(("workflow", "compare"), f"{name}: "):
+            covered = parts["potential"].options.elements()
+            if element is not None and covered is not None and element not in covered:
+                raise InputError(f"{parts['potential'].name} has no parameters for {element}; it covers {', '.join(covered)}.")
     present = {symbol for structure in data for symbol in structure.atoms.symbols}
     chosen: list[tuple[Place, Selection]] = [(("potential",), config.selections["potential"])]
     chosen += [(("workflow", "reference"), parts["potential"]) for parts in config.variants["reference"].values()]

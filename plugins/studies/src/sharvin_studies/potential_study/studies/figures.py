@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from sharvin.figures import BLUE, CYCLE, GREY, INK, MARKERS, PALE, VERMILLION, new_figure, save_figure, style
 from sharvin.figures.axes import from_zero, plain_log_ticks, room_for_one, whole_number_ticks
 
-from sharvin_studies.potential_study.figures import CURVES, mean_and_std
+from sharvin_studies.potential_study.figures import CURVES, WIDE, mean_and_std
 from sharvin_studies.potential_study.property_words import in_words
 
 Array = NDArray[np.float64]
 Numbers = Mapping[str, Any]
-WIDE = 20.0
-"""Bars whose largest is so many times the smallest stand on a logarithmic axis."""
+ALL = "all groups"
+"""Name of the trainings that leave nothing out."""
 BAR: dict[str, Any] = {"edgecolor": INK, "linewidth": 0.8}
 CAP: dict[str, Any] = {"fmt": "none", "ecolor": INK, "elinewidth": 1.0, "capsize": 2.5}
 
@@ -59,7 +59,7 @@ def plot_scan(folder: Path, scan: Numbers, *, name: str) -> Path:
 def plot_left_out(folder: Path, trainings: Numbers, *, name: str = "groups_left_out") -> Path:
     """Errors on groups that were left out beside those on the test sets of the same groups where none was left out."""
     rows = [(training, group) for training, one in trainings.items() for group in one["left_out_errors"]]
-    whole = next(iter(trainings.values()))["test_errors_of_groups"]
+    whole = trainings.get(ALL, {}).get("test_errors_of_groups", {})
     labels = [f"{training}: {group}" for training, group in rows]
     data: dict[str, ArrayLike] = {"training": np.array([t for t, _ in rows]), "group": np.array([g for _, g in rows])}
     places = np.arange(len(rows), dtype=np.float64)

@@ -105,8 +105,9 @@ class PulledFrames:
 
     @property
     def monitored(self) -> dict[str, float]:
-        """Sums over the frames of what the potential tells of its own use."""
-        return {name: float(sum(frame.scalars.get(name, 0.0) for frame in self.frames)) for name in self.watched}
+        """Sums over the frames of what the potential tells of its own use, as far as the dynamics has written it down."""
+        told = [name for name in self.watched if any(name in frame.scalars for frame in self.frames)]
+        return {name: float(sum(frame.scalars.get(name, 0.0) for frame in self.frames)) for name in told}
 
     def thinnest(self, number: int) -> list[Frame]:
         """The last frames before the wire breaks: with necks of one atom, or else the last ones that are unbroken."""

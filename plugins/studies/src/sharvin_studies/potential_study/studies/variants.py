@@ -15,12 +15,12 @@ from sharvin_studies.potential_study.property_words import in_words
 from sharvin_studies.potential_study.scores import errors_of, groups_over_seeds, over_seeds, statistics
 from sharvin_studies.potential_study.statistics_words import with_std
 from sharvin_studies.potential_study.studies import figures
+from sharvin_studies.potential_study.studies.figures import ALL
 from sharvin_studies.potential_study.studies.part import StudyPart
 from sharvin_studies.potential_study.trainings import PotentialTraining, Trained, of_seeds, run_trainings
 
 Numbers = dict[str, Any]
 ENERGY, FORCE = "energy_rmse_meV_per_atom", "force_rmse_meV_per_A"
-ALL = "all groups"
 
 
 def options_scan(context: Context, options: PotentialStudyOptions, data: ReferenceData) -> StudyPart:
@@ -105,7 +105,7 @@ def transferability(
     }
     content = {"trainings": numbers, "reference": wanted}
     tables = [_left_out_table(numbers)]
-    draw = [partial(figures.plot_left_out, trainings=numbers)]
+    draw = [partial(figures.plot_left_out, trainings=numbers)] if any(one["left_out_errors"] for one in numbers.values()) else []
     if any(one["properties"] for one in numbers.values()):
         tables.append(_left_out_properties(numbers, wanted))
         draw.append(partial(figures.plot_left_out_properties, trainings=numbers, reference=wanted))
