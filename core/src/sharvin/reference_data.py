@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +177,7 @@ class ReferenceData:
             )
         except FileNotFoundError:
             raise
-        except Exception as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, BadZipFile) as error:
             raise StoreError(f"the reference data in {path} are damaged ({error}); remove the file.") from None
 
     @classmethod

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import multiprocessing
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +34,9 @@ def njit(**options: Any) -> Callable[[Any], Any]:
 
     def decorate(function: Any) -> Any:
         try:
-            return compiled(cache=True, **options)(function)
+            made = compiled(cache=True, **options)(function)
+            _depend_on_package(made, function)
+            return made
         except RuntimeError as error:
             if "cannot cache function" not in str(error):
                 raise
@@ -40,6 +45,37 @@ def njit(**options: Any) -> Callable[[Any], Any]:
             return compiled(**options)(function)
 
     return decorate
+
+
+def _depend_on_package(dispatcher: Any, function: Any) -> None:
+    """Let what numba has kept of a function count only while all compiled functions of its package are the same.
+
+    Numba looks at the function's own module alone. A function that calls another module's would keep that one's former code when
+    only the latter changes, as when a clone that is installed in place is brought up to date. So the files of what is kept have
+    the package's stamp in their names; those of former stamps are removed.
+    """
+    kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    folder = getattr(sys.modules.get(function.__module__.partition(".")[0]), "__file__", None)
+    if folder is None or not all(hasattr(kept, name) for name in ("_cache_path", "_index_name", "_source_stamp")):
+        return
+    base, place = kept._index_name.removesuffix(".nbi"), Path(kept._cache_path)
+    stamped = f"{base}.{_stamp_of(Path(folder).parent)}"
+    if not (place / f"{stamped}.nbi").exists() and place.is_dir():
+        for former in place.glob(f"{glob.escape(base)}.*.nb[ic]"):
+            with suppress(OSError):
+                former.unlink()
+    dispatcher._cache._cache_file = type(kept)(kept._cache_path, stamped, kept._source_stamp)
+
+
+@cache
+def _stamp_of(folder: Path) -> str:
+    """Hash of the modules of a package that have to do with compiled functions."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        if b"compiled" in content:
+            digest.update(content)
+    return digest.hexdigest()[:16]
 
 
 def announce() -> None:

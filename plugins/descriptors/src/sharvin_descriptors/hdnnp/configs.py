@@ -57,9 +57,9 @@ class HdnnpOptions(FunctionListOptions):
     force_ratio: float = Field(default=0.9, ge=0.0, le=1.0)
     """Part of the updates that are by forces; of Adam and L-BFGS, the weight of forces in the loss."""
     force_weight: Positive = 1.0
-    """Weight of a force component (eV/Å) against the energy per atom times `energy_weight` (eV) in the filter."""
+    """Weight of the force components in the filter."""
     energy_weight: Positive = 10.0
-    """Weight of an energy per atom against a force component: how many times more exactly it is to be met, in eV and eV/Å."""
+    """Weight of the energies per atom: how many times more exactly one is to be met than a force component, as numbers."""
     selection: Literal["random", "sort", "threshold"] = "threshold"
     """Candidates of updates: at random, the worst ones of the epoch before first, or at random until one errs by more than
     `threshold`."""

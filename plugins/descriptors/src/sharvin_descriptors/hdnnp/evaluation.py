@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.protocols import NeighbourList
 
+from sharvin_descriptors.harmonics import compiled
 from sharvin_descriptors.hdnnp.model import HdnnpModel, require_same_descriptors
 from sharvin_descriptors.hdnnp.networks import energy_and_gradient
 from sharvin_descriptors.symmetry_functions.arrays import FunctionArrays, function_arrays
-from sharvin_descriptors.symmetry_functions.radial import compiled
 from sharvin_descriptors.symmetry_functions.sums import adjoint, look_around, row, workspace
 
 Floats = NDArray[np.float64]

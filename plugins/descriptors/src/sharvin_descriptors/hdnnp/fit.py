@@ -31,8 +31,8 @@ CURVES = (
 )
 
 
-class Errors:
-    """Errors of a model for a set of prepared structures.
+class FitErrors:
+    """FitErrors of a model for a set of prepared structures.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ class Errors:
         return self._scale * root_mean_square_error(self.flat, np.zeros_like(self.flat)) if len(self.flat) else np.nan
 
 
-def errors(structures: list[PreparedStructure], model: HdnnpModel) -> Errors:
-    """Errors of all energies per atom and force components."""
+def errors(structures: list[PreparedStructure], model: HdnnpModel) -> FitErrors:
+    """FitErrors of all energies per atom and force components."""
     energies, forces = predict(structures, model)
     wrong = [(one.energy - energy) / len(one) for one, energy in zip(structures, energies, strict=True)]
-    return Errors(
+    return FitErrors(
         np.array(wrong), [one.forces - found for one, found in zip(structures, forces, strict=True)], model.energy_scale_eV
     )
 
@@ -69,7 +69,7 @@ def errors(structures: list[PreparedStructure], model: HdnnpModel) -> Errors:
 class Optimiser(Protocol):
     """What changes the weights."""
 
-    def epoch(self, weights: Floats, known: Errors, rng: np.random.Generator) -> None:
+    def epoch(self, weights: Floats, known: FitErrors, rng: np.random.Generator) -> None:
         """Change the weights in place; `known` are the errors of the training data before."""
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sharvin_descriptors.symmetry_functions.radial import compiled
+from sharvin_descriptors.harmonics import compiled
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

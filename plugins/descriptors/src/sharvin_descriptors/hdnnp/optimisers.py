@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from sharvin_descriptors.hdnnp.configs import HdnnpOptions
-from sharvin_descriptors.hdnnp.fit import Errors, Optimiser
+from sharvin_descriptors.hdnnp.fit import FitErrors, Optimiser
 from sharvin_descriptors.hdnnp.kalman import KalmanFilter
 from sharvin_descriptors.hdnnp.model import HdnnpModel
 from sharvin_descriptors.hdnnp.networks import Tangent
@@ -47,7 +47,7 @@ class KalmanUpdates:
         self._filter = KalmanFilter.start(len(model.weights), options, options.updates_per_epoch)
         self._components = np.cumsum([0, *(3 * len(structure) for structure in structures)])
 
-    def epoch(self, weights: Floats, known: Errors, rng: np.random.Generator) -> None:
+    def epoch(self, weights: Floats, known: FitErrors, rng: np.random.Generator) -> None:
         """One epoch; see :class:`sharvin_descriptors.hdnnp.fit.Optimiser`."""
         options = self._options
         n = options.updates_per_epoch
@@ -201,7 +201,7 @@ class Adam:
         self._loss = _Loss(options, model, structures)
         self._first, self._second, self._steps = np.zeros_like(model.weights), np.zeros_like(model.weights), 0
 
-    def epoch(self, weights: Floats, known: Errors, rng: np.random.Generator) -> None:
+    def epoch(self, weights: Floats, known: FitErrors, rng: np.random.Generator) -> None:
         """All structures once."""
         order = rng.permutation(self._count)
         for begin in range(0, self._count, self._options.batch_size):
@@ -228,7 +228,7 @@ class Lbfgs:
     def __init__(self, options: HdnnpOptions, model: HdnnpModel, structures: list[PreparedStructure]) -> None:
         self._loss, self._all = _Loss(options, model, structures), list(range(len(structures)))
 
-    def epoch(self, weights: Floats, known: Errors, rng: np.random.Generator) -> None:
+    def epoch(self, weights: Floats, known: FitErrors, rng: np.random.Generator) -> None:
         """One round."""
 
         def loss(changed: Floats) -> tuple[float, Floats]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sharvin_descriptors.harmonics import compiled
 from sharvin_descriptors.symmetry_functions.arrays import FunctionArrays
-from sharvin_descriptors.symmetry_functions.radial import compiled
 from sharvin_descriptors.symmetry_functions.sums import adjoint, look_around, row, workspace
 
 Floats = NDArray[np.float64]

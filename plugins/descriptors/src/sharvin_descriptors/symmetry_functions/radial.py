@@ -10,11 +10,9 @@ Dellago, Mach. Learn.: Sci. Technol. 2, 035026 (2021).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from sharvin.runs.compiled import njit
+
+from sharvin_descriptors.harmonics import compiled
 
 HARD, COSINE, TANH3_UNNORMALISED, TANH3, EXPONENTIAL, POLY1, POLY2, POLY3, POLY4 = range(9)
 """Cutoff functions: 1; (cos πx + 1)/2; tanh³(1 − r/r_c), and the same with 1 at r = 0; exp(1 − 1/(1 − x²)); polynomials whose
@@ -22,8 +20,6 @@ first one to four derivatives vanish at both ends. x = (r − α r_c)/(r_c − �
 
 GAUSSIAN, COMPACT = 0, 1
 POWER, ANGLE = 0, 1
-
-compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 TANH_SCALE = float(np.tanh(1.0) ** -3)
 

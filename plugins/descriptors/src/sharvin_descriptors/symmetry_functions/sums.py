@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.runs.compiled import njit
 
+from sharvin_descriptors.harmonics import compiled
 from sharvin_descriptors.symmetry_functions.arrays import MONOMIALS, FunctionArrays
 from sharvin_descriptors.symmetry_functions.radial import (
     ANGLE,
     GAUSSIAN,
     angular_factor,
     compact_function,
-    compiled,
     cutoff_function,
 )
 
@@ -44,7 +44,7 @@ A = tuple(1.0 / factorial(order) for order in range(14))
 """Coefficients of the exponential's series."""
 
 
-class Workspace(NamedTuple):
+class AtomSpace(NamedTuple):
     """Arrays that the functions of this module share, of one atom at a time.
 
     Of each neighbour: distance, unit vector, profiles ``g`` and their slopes, monomials. Of each channel and profile: moments,
@@ -75,11 +75,11 @@ class Workspace(NamedTuple):
 
 
 @compiled
-def workspace(functions: FunctionArrays, most: int) -> Workspace:
+def workspace(functions: FunctionArrays, most: int) -> AtomSpace:
     """Arrays for atoms with up to `most` neighbours."""
     n_p, n_f, n_c = len(functions.p_kind), len(functions.f_kind), functions.n_channels
     bits = np.empty(n_p, dtype=np.int64)
-    return Workspace(
+    return AtomSpace(
         np.empty(most), np.empty((most, 3)), np.empty((most, n_p)), np.empty((most, n_p)), np.empty((most, MONOMIALS)),
         np.zeros((n_c, n_p, MONOMIALS)), np.zeros((n_c, n_p)), np.zeros((n_c, n_p, MONOMIALS)), np.zeros((n_c, n_p)),
         np.empty(MONOMIALS), np.zeros(n_p, dtype=np.bool_), np.empty(n_p), bits, bits.view(np.float64),
@@ -104,7 +104,7 @@ def _profile(p: int, r: float, functions: FunctionArrays) -> tuple[float, float]
 
 
 @compiled
-def _gaussians(n: int, functions: FunctionArrays, space: Workspace) -> None:
+def _gaussians(n: int, functions: FunctionArrays, space: AtomSpace) -> None:
     """Gaussian profiles of n neighbours.
 
     The exponential is :math:`2^n e^s` with |s| ≤ ½ ln 2 and its series to the order 13, within 2e-16: no call, so the loop over
@@ -142,7 +142,7 @@ def _gaussians(n: int, functions: FunctionArrays, space: Workspace) -> None:
 
 
 @compiled
-def look_around(vectors: Floats, channels: Integers, weights: Floats, functions: FunctionArrays, space: Workspace) -> None:
+def look_around(vectors: Floats, channels: Integers, weights: Floats, functions: FunctionArrays, space: AtomSpace) -> None:
     """Prepare the sums of an atom with neighbours at `vectors`, float64[n, 3]; `weights` are atomic numbers of the channels."""
     n = len(vectors)
     for k in range(n):
@@ -164,7 +164,7 @@ def look_around(vectors: Floats, channels: Integers, weights: Floats, functions:
 
 
 @vectorised
-def _moments(channels: Integers, functions: FunctionArrays, space: Workspace) -> None:
+def _moments(channels: Integers, functions: FunctionArrays, space: AtomSpace) -> None:
     space.moments[:] = 0.0
     space.squares[:] = 0.0
     for k in range(len(channels)):
@@ -181,7 +181,7 @@ def _moments(channels: Integers, functions: FunctionArrays, space: Workspace) ->
 
 
 @compiled
-def row(channels: Integers, functions: FunctionArrays, vectors: Floats, space: Workspace, result: Floats) -> None:
+def row(channels: Integers, functions: FunctionArrays, vectors: Floats, space: AtomSpace, result: Floats) -> None:
     """Write the functions of the atom that was looked around, float64[size]."""
     result[:] = 0.0
     n = len(channels)
@@ -211,7 +211,7 @@ def _pair_place(a: int, b: int, n_channels: int) -> int:
 
 @compiled
 def _evaluate(
-    t: int, number: int, cosine: float, angle: float, third: float, functions: FunctionArrays, space: Workspace
+    t: int, number: int, cosine: float, angle: float, third: float, functions: FunctionArrays, space: AtomSpace
 ) -> tuple[float, float, float, float]:
     """Angular factor and third side of a function by pairs, with their slopes, computed once for pair number `number`."""
     f, p = functions.t_factor[t], functions.t_plain[t]
@@ -237,7 +237,7 @@ def _evaluate(
 
 
 @compiled
-def _geometry(j: int, k: int, vectors: Floats, angles: bool, space: Workspace) -> tuple[float, float, float]:
+def _geometry(j: int, k: int, vectors: Floats, angles: bool, space: AtomSpace) -> tuple[float, float, float]:
     """Cosine of θ, θ where it is needed, and the distance of the neighbours j and k of an atom."""
     u, v = space.unit[j], space.unit[k]
     cosine = min(max(u[0] * v[0] + u[1] * v[1] + u[2] * v[2], -1.0), 1.0)
@@ -246,7 +246,7 @@ def _geometry(j: int, k: int, vectors: Floats, angles: bool, space: Workspace) -
 
 
 @compiled
-def _pairs(channels: Integers, functions: FunctionArrays, vectors: Floats, space: Workspace, result: Floats) -> None:
+def _pairs(channels: Integers, functions: FunctionArrays, vectors: Floats, space: AtomSpace, result: Floats) -> None:
     """Add the functions by pairs of neighbours."""
     angles = np.any(functions.f_kind == ANGLE)
     space.factor_of[:] = -1
@@ -271,7 +271,7 @@ def _pairs(channels: Integers, functions: FunctionArrays, vectors: Floats, space
 
 @compiled
 def adjoint(
-    weights: Floats, channels: Integers, functions: FunctionArrays, vectors: Floats, space: Workspace, result: Floats
+    weights: Floats, channels: Integers, functions: FunctionArrays, vectors: Floats, space: AtomSpace, result: Floats
 ) -> None:
     """Gradient of Σ_f weights[f] G_f with respect to the positions of the neighbours, float64[n, 3]: written."""
     n = len(channels)
@@ -289,7 +289,7 @@ def adjoint(
 
 
 @compiled
-def _adjoint_of_moments(weights: Floats, functions: FunctionArrays, space: Workspace) -> bool:
+def _adjoint_of_moments(weights: Floats, functions: FunctionArrays, space: AtomSpace) -> bool:
     """Derivatives with respect to the moments and squares; whether there are any."""
     found = False
     for f in range(len(functions.m_out)):
@@ -315,7 +315,7 @@ def _adjoint_of_moments(weights: Floats, functions: FunctionArrays, space: Works
 
 
 @vectorised
-def _gather(channels: Integers, functions: FunctionArrays, space: Workspace, result: Floats) -> None:
+def _gather(channels: Integers, functions: FunctionArrays, space: AtomSpace, result: Floats) -> None:
     """Add the gradients that come through the moments: along the bonds by the profiles, across them by the unit vectors."""
     for k in range(len(channels)):
         channel, slope = channels[k], 0.0
@@ -346,7 +346,7 @@ def _gather(channels: Integers, functions: FunctionArrays, space: Workspace, res
 
 @compiled
 def _adjoint_of_pairs(
-    weights: Floats, channels: Integers, functions: FunctionArrays, vectors: Floats, space: Workspace, result: Floats
+    weights: Floats, channels: Integers, functions: FunctionArrays, vectors: Floats, space: AtomSpace, result: Floats
 ) -> None:
     angles = np.any(functions.f_kind == ANGLE)
     space.factor_of[:] = -1
