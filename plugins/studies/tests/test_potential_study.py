@@ -365,7 +365,7 @@ class Leaves:
 
     def run(self, atoms, potential, seed):
         for number in range(3):
-            yield Frame.from_atoms(atoms, elongation_A=0.1 * number, extrapolations=float(number))
+            yield Frame.from_atoms(atoms, elongation_A=0.1 * number, extrapolations=float(number), spread_eV=0.5 * number)
         raise ItemError("a symmetry function leaves its training range.")
 
 
@@ -374,7 +374,7 @@ class Watched:
         return trainable_doubles.Metal()
 
     def monitored(self):
-        return {"extrapolations": 0.0, "never_told": 0.0}
+        return {"extrapolations": 0.0, "never_told": 0.0, "spread_eV": 0.0}
 
 
 def test_a_pull_that_leaves_what_the_potential_knows_gives_the_frames_before(tmp_path):
@@ -386,9 +386,12 @@ def test_a_pull_that_leaves_what_the_potential_knows_gives_the_frames_before(tmp
     forces = [energy_and_forces(trainable_doubles.Metal(), frame.to_atoms())[1] for frame in (start, relaxed)]
     assert np.abs(forces[0]).max() > 0.1 > pulling.RELAXED_EV_PER_A >= np.linalg.norm(forces[1], axis=1).max() * 0.99
     notes = read_json(tmp_path / "pull" / "notes.json")
-    assert notes == {"ended_by": "a symmetry function leaves its training range.", "monitored": ["extrapolations", "never_told"]}
+    assert notes == {
+        "ended_by": "a symmetry function leaves its training range.",
+        "monitored": ["extrapolations", "never_told", "spread_eV"],
+    }
     pulled = pulling.PulledFrames([], frames, notes["ended_by"], tuple(notes["monitored"]))
-    assert pulled.monitored == {"extrapolations": 3.0}, "what no frame holds is not reported as nothing"
+    assert pulled.monitored == {"extrapolations": 3.0, "spread_eV": 1.0}, "what no frame holds is not reported as nothing"
 
 
 def test_necks_of_one_atom_are_chosen_before_others():

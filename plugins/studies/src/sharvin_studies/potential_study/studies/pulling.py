@@ -113,9 +113,14 @@ class PulledFrames:
 
     @property
     def monitored(self) -> dict[str, float]:
-        """Sums over the frames of what the potential tells of its own use, as far as the dynamics has written it down."""
-        told = [name for name in self.watched if any(name in frame.scalars for frame in self.frames)]
-        return {name: float(sum(frame.scalars.get(name, 0.0) for frame in self.frames)) for name in told}
+        """What the potential tells of its own use, as far as the dynamics has written it down: sums of counts, else the largest."""
+        found = {}
+        for name in self.watched:
+            values = [frame.scalars[name] for frame in self.frames if name in frame.scalars]
+            if values:
+                counts = all(float(value).is_integer() for value in values)
+                found[name] = float(sum(values) if counts else max(values))
+        return found
 
     def thinnest(self, number: int) -> list[Frame]:
         """The last frames before the wire breaks: with necks of one atom, or else the last ones that are unbroken."""
