@@ -113,7 +113,7 @@ class PulledFrames:
 
     @property
     def monitored(self) -> dict[str, float]:
-        """What the potential tells of its own use, as far as the dynamics has written it down: sums of counts, else the largest."""
+        """What the potential tells of its own use, as far as the dynamics wrote it down: sums of counts, else the largest."""
         found = {}
         for name in self.watched:
             values = [frame.scalars[name] for frame in self.frames if name in frame.scalars]
