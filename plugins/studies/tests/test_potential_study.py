@@ -7,15 +7,20 @@ from importlib.metadata import EntryPoint, entry_points
 import numpy as np
 import pytest
 import trainable_doubles
+from ase.build import bulk
 from rich.console import Console
 from sharvin.config import load_config
 from sharvin.errors import InputError, ItemError
 from sharvin.figures import list_figures
+from sharvin.frames import Frame
 from sharvin.reference_data import read_reference_data
 from sharvin.registry import Registry
 from sharvin.runs.run import run
-from sharvin.store import read_json
+from sharvin.store import read_frames, read_json
+from sharvin_studies.potential_study.labelling import energy_and_forces
 from sharvin_studies.potential_study.properties import Material, compute
+from sharvin_studies.potential_study.statistics_words import signed, with_std
+from sharvin_studies.potential_study.studies import pulling
 from sharvin_studies.potential_study.studies.committee_query import disagreement
 
 GOLD = {"use": "second_moment", "element": "Au"}
@@ -292,6 +297,7 @@ def test_groups_left_out_are_tested_but_not_learnt(studied):
 def test_forces_on_wires_are_measured_against_the_reference(studied):
     wires = studied[1]["studies"]["wires"]
     assert list(wires) == ["start", "relaxed", "pulled"]
+    assert 0 < wires["pulled"]["necks_of_one_atom"] <= wires["pulled"]["wires"], "the wire is one atom thin"
     assert wires["relaxed"]["force_rms_eV_per_A"] < wires["start"]["force_rms_eV_per_A"], "the reference has relaxed it"
     for kind in wires.values():
         assert 0 < kind["model"]["force_mae_meV_per_A"]["mean"] <= kind["model"]["force_rmse_meV_per_A"]["mean"]
@@ -335,3 +341,84 @@ def test_wires_that_cannot_be_pulled_are_refused_beforehand(tmp_path, parts):
     good = config_of(tmp_path, parts, {"studies": STUDIES})
     plan = good.workflow.built().plan(good, True)
     assert plan.work["pulls"] == 1 + 2 and plan.seconds["pulls"] > 0 and plan.work["fits"] == 2 + 4 + 2 + 1 + 2
+
+
+class Built:
+    """What a selection builds, without one."""
+
+    def __init__(self, part):
+        self.part = part
+
+    def build(self):
+        return self.part
+
+
+class Wire:
+    def build(self, rng):
+        atoms = bulk("Au", cubic=True)
+        atoms.positions += rng.normal(scale=0.05, size=(4, 3))
+        return atoms
+
+
+class Leaves:
+    """A dynamics that leaves what its potential knows after three frames."""
+
+    def run(self, atoms, potential, seed):
+        for number in range(3):
+            yield Frame.from_atoms(atoms, elongation_A=0.1 * number, extrapolations=float(number), spread_eV=0.5 * number)
+        raise ItemError("a symmetry function leaves its training range.")
+
+
+class Watched:
+    def calculator(self):
+        return trainable_doubles.Metal()
+
+    def monitored(self):
+        return {"extrapolations": 0.0, "never_told": 0.0, "spread_eV": 0.0}
+
+
+def test_a_pull_that_leaves_what_the_potential_knows_gives_the_frames_before(tmp_path):
+    task = pulling.WirePullTask(Built(Wire()), Built(Leaves()), Built(Watched()), 7, relax=True)
+    pulling.pull_wire(task, tmp_path / "pull")
+    start, relaxed = read_frames(tmp_path / "pull" / "before.h5")
+    frames = list(read_frames(tmp_path / "pull" / "trajectory.h5"))
+    assert [frame.scalars["elongation_A"] for frame in frames] == pytest.approx([0.0, 0.1, 0.2])
+    forces = [energy_and_forces(trainable_doubles.Metal(), frame.to_atoms())[1] for frame in (start, relaxed)]
+    assert np.abs(forces[0]).max() > 0.1 > pulling.RELAXED_EV_PER_A >= np.linalg.norm(forces[1], axis=1).max() * 0.99
+    notes = read_json(tmp_path / "pull" / "notes.json")
+    assert notes == {
+        "ended_by": "a symmetry function leaves its training range.",
+        "monitored": ["extrapolations", "never_told", "spread_eV"],
+    }
+    pulled = pulling.PulledFrames([], frames, notes["ended_by"], tuple(notes["monitored"]))
+    assert pulled.monitored == {"extrapolations": 3.0, "spread_eV": 1.0}, "what no frame holds is not reported as nothing"
+
+
+def test_necks_of_one_atom_are_chosen_before_others():
+    def frame(width):
+        return Frame.from_atoms(bulk("Au", cubic=True), neck_width=float(width))
+
+    pulled = pulling.PulledFrames([], [frame(width) for width in (4, 3, 1, 1, 2, 1, 0)], None)
+    chosen = pulled.thinnest(2)
+    assert [one.scalars["neck_width"] for one in chosen] == [1.0, 1.0] and chosen[-1] is pulled.frames[5]
+    assert pulled.single_atom_necks(5) == 3
+    thick = pulling.PulledFrames([], [frame(3), frame(2), frame(0)], None)
+    assert [one.scalars["neck_width"] for one in thick.thinnest(5)] == [3.0, 2.0] and thick.single_atom_necks(5) == 0
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "digits", "said"),
+    [
+        (12.345, 0.456, None, "12.3 ± 0.5"),
+        (4.0784, 0.0001, 4, "4.0784 ± 0.0001"),
+        (0.5735, 0.0001, 3, "0.5735 ± 0.0001"),
+        (-3.1, None, 2, "−3.10"),
+        (1.0, 0.0, 2, "1.00 ± 0.00"),
+    ],
+)
+def test_a_deviation_is_told_to_a_digit_that_is_not_zero(mean, std, digits, said):
+    assert with_std({"mean": mean, "std": std}, digits) == said
+
+
+def test_signs_of_errors():
+    assert [signed(value) for value in (0.344, -1.2, -0.001)] == ["+0.34", "−1.20", "0.00"]

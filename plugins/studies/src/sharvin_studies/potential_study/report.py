@@ -11,7 +11,7 @@ from sharvin.figures import clear_figures
 from sharvin_studies.potential_study import figures, property_figures, scores
 from sharvin_studies.potential_study.configs import PotentialStudyOptions
 from sharvin_studies.potential_study.property_words import TITLES, in_words
-from sharvin_studies.potential_study.statistics_words import with_std
+from sharvin_studies.potential_study.statistics_words import signed, with_std
 from sharvin_studies.potential_study.studies.part import StudyPart
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def summary(content: Numbers, options: PotentialStudyOptions) -> str:
         worst = max(known, key=lambda name: abs(known[name]))
         sentences.append(
             f"Of {len(known)} properties the largest error against the reference is that of {in_words(worst)[0]}, "
-            f"{known[worst]:+.2f} %.".replace("-", "−")
+            f"{signed(known[worst])} %."
         )
     if content["properties_failed"]:
         sentences.append(f"{len(content['properties_failed'])} properties could not be computed; the table says why.")
@@ -175,7 +175,7 @@ def _properties_table(content: Numbers, options: PotentialStudyOptions) -> Numbe
     for name, entry in content["properties"].items():
         title, unit, digits = in_words(name)
         model = None if entry["model"] is None else with_std(entry["model"], digits)
-        error = None if entry["error_percent"] is None else f"{entry['error_percent']:+.2f}".replace("-", "−")
+        error = None if entry["error_percent"] is None else signed(entry["error_percent"])
         beside = [entry["reference"], *(entry["compared"][other] for other in others)]
         beside += [entry["published"].get(source) for source in sources]
         rows.append(

@@ -20,7 +20,7 @@ MEASURES = ("energy_rmse_meV_per_atom", "energy_mae_meV_per_atom", "force_rmse_m
 
 
 @dataclass(frozen=True)
-class Errors:
+class PotentialErrors:
     """Errors on some structures; of energies per atom, and of all components of all forces."""
 
     energy_rmse_meV_per_atom: float
@@ -29,7 +29,7 @@ class Errors:
     force_mae_meV_per_A: float
 
     @classmethod
-    def of(cls, data: ReferenceData, predicted: Prediction, numbers: Sequence[int]) -> Errors:
+    def of(cls, data: ReferenceData, predicted: Prediction, numbers: Sequence[int]) -> PotentialErrors:
         """Errors on the structures of these numbers, of which there is one at least."""
         size = np.array([len(data[i]) for i in numbers])
         exact = np.array([data[i].energy_eV for i in numbers]) / size
@@ -44,19 +44,19 @@ class Errors:
         )
 
 
-def errors_of(trained: Trained, part: str) -> Errors | None:
+def errors_of(trained: Trained, part: str) -> PotentialErrors | None:
     """Errors of a training on one of its parts; None if that is empty."""
     numbers = getattr(trained.training.parts, part)
-    return Errors.of(trained.training.data, trained.predicted, numbers) if numbers else None
+    return PotentialErrors.of(trained.training.data, trained.predicted, numbers) if numbers else None
 
 
-def errors_of_groups(trained: Trained, part: str) -> dict[str, Errors]:
+def errors_of_groups(trained: Trained, part: str) -> dict[str, PotentialErrors]:
     """Errors of a training on each group of one of its parts."""
     data = trained.training.data
     groups: dict[str, list[int]] = {}
     for number in getattr(trained.training.parts, part):
         groups.setdefault(data[number].group, []).append(number)
-    return {group: Errors.of(data, trained.predicted, numbers) for group, numbers in groups.items()}
+    return {group: PotentialErrors.of(data, trained.predicted, numbers) for group, numbers in groups.items()}
 
 
 def statistics(values: Sequence[float]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def statistics(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": float(np.mean(found)), "std": std, "of_seeds": found}
 
 
-def over_seeds(errors: Sequence[Errors | None]) -> dict[str, Any]:
+def over_seeds(errors: Sequence[PotentialErrors | None]) -> dict[str, Any]:
     """Statistics of each measure over trainings that have it; empty if none has."""
     known = [one for one in errors if one is not None]
     return {name: statistics([getattr(one, name) for one in known]) for name in MEASURES} if known else {}

@@ -26,3 +26,9 @@ def with_std(statistic: Mapping[str, Any], digits: int | None = None) -> str:
         digits = min(max(digits, -math.floor(math.log10(std))), max(digits, MOST_DIGITS))
     said = f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
     return said.replace("-", "−")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign, ``+0.34`` or ``−1.20``; 0 has none."""
+    said = f"{value:+.{digits}f}"
+    return f"{0.0:.{digits}f}" if float(said) == 0 else said.replace("-", "−")

@@ -18,7 +18,7 @@ from sharvin.reference_data import ReferenceData, ReferenceStructure
 
 from sharvin_studies.potential_study.configs import PotentialStudyOptions
 from sharvin_studies.potential_study.labelling import PotentialSource, labelled
-from sharvin_studies.potential_study.scores import Errors, errors_of, over_seeds
+from sharvin_studies.potential_study.scores import PotentialErrors, errors_of, over_seeds
 from sharvin_studies.potential_study.statistics_words import with_std
 from sharvin_studies.potential_study.studies import figures
 from sharvin_studies.potential_study.studies.part import StudyPart
@@ -95,7 +95,7 @@ def _round(context: Context, number: int, committee: Sequence[Trained], necks: R
     sources = [(one.source, {"fit": one.training.key}) for one in committee]
     predicted = evaluated(context, "neck_forces", sources, structures)
     errors = [
-        Errors.of(necks, dict(enumerate(one)), range(len(necks)))
+        PotentialErrors.of(necks, dict(enumerate(one)), range(len(necks)))
         for one in predicted
         if one and all(np.isfinite(energy) and np.isfinite(forces).all() for energy, forces in one)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,20 @@ class WirePullTask:
 def pull_wire(task: WirePullTask, path: Path) -> None:
     """Write the start, the relaxed start if asked for, and the frames; those before a failure count.
 
-    The folder holds ``trajectory.h5``, with the start as its first frame, and ``notes.json``.
+    The folder holds ``before.h5`` with the start, ``trajectory.h5`` with the frames of the pull unless there is none, and
+    ``notes.json``. They are two files because all frames of one have the scalars of its first.
     """
     start = built_atoms(task.structure.build(), seeds.stream(task.seed, "structure"))
     potential, dynamics = task.source.build(), task.dynamics.build()
     reasons: list[str] = []
     watched = sorted(potential.monitored()) if isinstance(potential, MonitoredPotential) else []
 
-    def frames() -> Iterator[Frame]:
+    def before() -> Iterator[Frame]:
         yield Frame.from_atoms(start)
         if task.relax:
             yield Frame.from_atoms(relaxed(start, potential.calculator()))
+
+    def frames() -> Iterator[Frame]:
         try:
             yield from finite_frames(dynamics, dynamics.run(start.copy(), potential, task.seed))
         except ItemError as error:
@@ -66,7 +70,11 @@ def pull_wire(task: WirePullTask, path: Path) -> None:
     def write(folder: Path) -> None:
         folder.mkdir()
         with one_thread():
-            write_trajectory(folder / "trajectory.h5", frames())
+            write_trajectory(folder / "before.h5", before())
+            found = frames()
+            first = next(found, None)
+            if first is not None:
+                write_trajectory(folder / "trajectory.h5", chain([first], found))
         write_json(folder / "notes.json", {"ended_by": reasons[0] if reasons else None, "monitored": watched})
 
     atomically(path, write)
@@ -105,9 +113,14 @@ class PulledFrames:
 
     @property
     def monitored(self) -> dict[str, float]:
-        """Sums over the frames of what the potential tells of its own use, as far as the dynamics has written it down."""
-        told = [name for name in self.watched if any(name in frame.scalars for frame in self.frames)]
-        return {name: float(sum(frame.scalars.get(name, 0.0) for frame in self.frames)) for name in told}
+        """What the potential tells of its own use, as far as the dynamics wrote it down: sums of counts, else the largest."""
+        found = {}
+        for name in self.watched:
+            values = [frame.scalars[name] for frame in self.frames if name in frame.scalars]
+            if values:
+                counts = all(float(value).is_integer() for value in values)
+                found[name] = float(sum(values) if counts else max(values))
+        return found
 
     def thinnest(self, number: int) -> list[Frame]:
         """The last frames before the wire breaks: with necks of one atom, or else the last ones that are unbroken."""
@@ -154,13 +167,13 @@ def pull_wires(
     result = context.map(
         step, pull_wire, tasks, common, suffix="", items_depend_on=[{**source_key, "seed": task.seed} for task in tasks]
     )
-    ahead = 2 if relax else 1
     found = []
     for _, path in result.finished:
-        frames = list(read_frames(path / "trajectory.h5"))
-        before = [frame.to_atoms() for frame in frames[:ahead]]
+        trajectory = path / "trajectory.h5"
+        frames = list(read_frames(trajectory)) if trajectory.exists() else []
+        before = [frame.to_atoms() for frame in read_frames(path / "before.h5")]
         notes = read_json(path / "notes.json")
-        found.append(PulledFrames(before, frames[ahead:], notes["ended_by"], tuple(notes["monitored"])))
+        found.append(PulledFrames(before, frames, notes["ended_by"], tuple(notes["monitored"])))
     return found
 
 

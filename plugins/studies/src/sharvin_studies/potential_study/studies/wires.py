@@ -14,7 +14,7 @@ from sharvin.reference_data import ReferenceData
 
 from sharvin_studies.potential_study.configs import PotentialStudyOptions
 from sharvin_studies.potential_study.labelling import PotentialSource, labelled
-from sharvin_studies.potential_study.scores import MEASURES, Errors, over_seeds
+from sharvin_studies.potential_study.scores import MEASURES, PotentialErrors, over_seeds
 from sharvin_studies.potential_study.statistics_words import with_std
 from sharvin_studies.potential_study.studies import figures
 from sharvin_studies.potential_study.studies.part import StudyPart
@@ -74,12 +74,12 @@ def _wires(pulled: Sequence[PulledFrames], last_frames: int) -> list[Any]:
     return found
 
 
-def _errors(data: ReferenceData, predicted: list[Any] | None, members: Sequence[int]) -> Errors | None:
+def _errors(data: ReferenceData, predicted: list[Any] | None, members: Sequence[int]) -> PotentialErrors | None:
     """Errors on the structures that the potential takes; None if there is none."""
     if predicted is None:
         return None
     known = [i for i in members if np.isfinite(predicted[i][0]) and np.isfinite(predicted[i][1]).all()]
-    return Errors.of(data, dict(enumerate(predicted)), known) if known else None
+    return PotentialErrors.of(data, dict(enumerate(predicted)), known) if known else None
 
 
 def _table(numbers: Numbers, potential: str) -> Numbers:
