@@ -138,7 +138,7 @@ def fcc_displaced() -> Iterator[Job]:
         yield Job(f"fcc_pair_a{a:.2f}_{label}", "fcc", moved(bct(a), displacement), TETRAGONAL)
     for number in range(6):
         cell = bulk("Au", a=float(rng.uniform(4.06, 4.30)), cubic=True)
-        cell.positions += rng.normal(0, (0.06, 0.12, 0.18)[number % 3], (4, 3))
+        cell.positions += rng.normal(0, (0.06, 0.10, 0.15)[number % 3], (4, 3))
         made = strained(cell, np.diag(rng.uniform(-0.04, 0.04, 3)).tolist())
         yield Job(f"fcc_random_{number}", "fcc", made, CUBIC, round=1 if number < 3 else 2)
 
