@@ -117,6 +117,12 @@ def denser(job: Job, factor: float) -> Job:
     return replace(job, kpts=(grid[0], grid[1], grid[2]))
 
 
+def say(line: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Compute what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,15 +141,15 @@ def main() -> int:
     jobs = [job for job in all_jobs() if job.name not in done and (not wanted.only or job.name in wanted.only)]
     for number, job in enumerate(jobs, start=1):
         if time.monotonic() - began > 60 * wanted.minutes:
-            print(f"stopped after {wanted.minutes:g} minutes; {len(jobs) - number + 1} structures are left")
+            say(f"stopped after {wanted.minutes:g} minutes; {len(jobs) - number + 1} structures are left")
             break
         started = time.monotonic()
         try:
             compute(denser(job, wanted.denser), wanted.cutoff, wanted.out)
         except Exception as error:  # one structure that does not converge must not end the run
-            print(f"{job.name}: {type(error).__name__}: {error}", flush=True)
+            say(f"{job.name}: {type(error).__name__}: {error}")
             continue
-        print(f"{number} of {len(jobs)}: {job.name}, {time.monotonic() - started:.0f} s", flush=True)
+        say(f"{number} of {len(jobs)}: {job.name}, {time.monotonic() - started:.0f} s")
     return 0
 
 
