@@ -32,12 +32,12 @@ RELAX_FMAX = 0.01
 RELAX_STEPS = 8
 
 
-def calculator(kpts: tuple[int, int, int], gamma: bool, cutoff_eV: float, **options: Any) -> GPAW:
+def calculator(kpts: tuple[int, int, int], cutoff_eV: float, **options: Any) -> GPAW:
     """GPAW with the settings of the set: PBE, plane waves, Fermi-Dirac smearing, without spin unless the options say so."""
     return GPAW(
         mode={"name": "pw", "ecut": cutoff_eV},
         xc="PBE",
-        kpts={"size": kpts, "gamma": gamma},
+        kpts={"size": kpts, "gamma": False},
         occupations={"name": "fermi-dirac", "width": SMEARING_EV},
         eigensolver={"name": "ppcg"},
         convergence={"energy": 1e-5, "density": 1e-4, "eigenstates": 1e-7},
@@ -57,7 +57,7 @@ def labelled(atoms: Atoms, name: str, job: Job, seconds: float) -> Atoms:
         "name": name,
         "group": job.group,
         "energy_extrapolated_eV": float(results["energy"]),
-        "kpts": "x".join(map(str, job.kpts)) + (" gamma" if job.gamma else ""),
+        "kpts": "x".join(map(str, job.kpts)),
         "seconds": round(seconds, 1),
     }
     stress = {"stress": results["stress"]} if "stress" in results else {}
@@ -69,7 +69,7 @@ def compute(job: Job, cutoff_eV: float, out: Path) -> None:
     """Compute one structure, or relax it and keep each step, and append the results."""
     began = time.perf_counter()
     atoms = job.atoms.copy()
-    atoms.calc = calculator(job.kpts, job.gamma, cutoff_eV)
+    atoms.calc = calculator(job.kpts, cutoff_eV)
     frames: list[Atoms] = []
 
     def keep() -> None:
@@ -97,7 +97,7 @@ def isolated_atom(cutoff_eV: float) -> dict[str, float]:
         side = 2 * VACUUM_A
         atom = Atoms("Au", cell=[side, side + 0.1, side + 0.2], magmoms=[moment])
         atom.center()
-        atom.calc = calculator((1, 1, 1), True, cutoff_eV, **({"hund": True} if moment else {}))
+        atom.calc = calculator((1, 1, 1), cutoff_eV, **({"hund": True} if moment else {}))
         extrapolated = float(atom.get_potential_energy())
         found[f"{label}_free_energy_eV"] = float(atom.calc.results["free_energy"])
         found[f"{label}_extrapolated_eV"] = extrapolated

