@@ -6,7 +6,7 @@ structures of every group, so that the results of an interrupted run are a small
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,7 @@ def all_jobs() -> list[Job]:
 
 def strained(atoms: Atoms, strain: list[list[float]]) -> Atoms:
     """A copy whose cell vectors are ``a (1 + strain)``."""
-    made = atoms.copy()
+    made: Atoms = atoms.copy()
     made.set_cell(made.cell.array @ (np.eye(3) + np.array(strain)), scale_atoms=True)
     return made
 
@@ -120,7 +120,7 @@ def bct(a: float) -> Atoms:
 
 def moved(atoms: Atoms, displacement: tuple[float, float, float], which: int = 1) -> Atoms:
     """A copy with one atom displaced (Å)."""
-    made = atoms.copy()
+    made: Atoms = atoms.copy()
     made.positions[which] += displacement
     return made
 
@@ -158,8 +158,8 @@ def bcc() -> Iterator[Job]:
 
 def slab(surface: str, layers: int, a: float = LATTICE_CONSTANT_A) -> Atoms:
     """A 1×1 slab, periodic in x and y."""
-    build = {"100": fcc100, "111": fcc111}[surface]
-    made: Atoms = build("Au", (1, 1, layers), a=a, vacuum=VACUUM_A)
+    build: Callable[..., Atoms] = {"100": fcc100, "111": fcc111}[surface]
+    made = build("Au", (1, 1, layers), a=a, vacuum=VACUUM_A)
     made.pbc = (True, True, False)
     for name in tuple(made.arrays):
         if name not in ("numbers", "positions"):
@@ -170,7 +170,7 @@ def slab(surface: str, layers: int, a: float = LATTICE_CONSTANT_A) -> Atoms:
 
 def with_spacings(atoms: Atoms, changes: list[float]) -> Atoms:
     """A copy whose distances between layers, from the bottom, are changed (Å); the vacuum stays."""
-    made = atoms.copy()
+    made: Atoms = atoms.copy()
     rise = np.concatenate([[0.0], np.cumsum(changes)])
     made.positions[np.argsort(made.positions[:, 2]), 2] += rise
     made.center(vacuum=VACUUM_A, axis=2)
