@@ -28,8 +28,8 @@ from structures import VACUUM_A, Job, all_jobs
 HERE = Path(__file__).parent
 CUTOFF_EV = 350.0
 SMEARING_EV = 0.1
-RELAX_FMAX = 0.01
-RELAX_STEPS = 8
+RELAX_FMAX = 0.02
+RELAX_STEPS = 4
 
 
 def calculator(kpts: tuple[int, int, int], cutoff_eV: float, **options: Any) -> GPAW:

@@ -110,14 +110,17 @@ def bcc(frames: dict[str, Atoms]) -> dict[str, float]:
 
 
 def surface(frames: dict[str, Atoms], which: str) -> dict[str, float]:
-    """Energies of one surface of the five-layer slab, ideal and relaxed, and the change of the outermost spacing."""
+    """Energies of one surface of the five-layer slab, ideal and relaxed, and the change of the outermost spacing.
+
+    The crystal's energy is the minimum of the equation of state, whose lattice constant the slabs have.
+    """
     steps = sorted(
         (name for name in frames if name.startswith(f"fcc{which}_5_layers_step_")), key=lambda n: int(n.split("_")[-1])
     )
     slabs = [frames[name] for name in steps]
     if not slabs:
         raise KeyError(which)
-    bulk_energy = frames["fcc_a4.16"].get_potential_energy()
+    bulk_energy = crystal(frames)["energy_eV_per_atom"]
     area = float(np.linalg.norm(np.cross(*slabs[0].cell.array[:2])))
     ideal, relaxed = (
         (slab.get_potential_energy() - len(slab) * bulk_energy) / (2 * area) * EV_PER_A2_IN_J_PER_M2
