@@ -1,8 +1,9 @@
 """The reference set of gold in examples/gold_dft_reference is consistent: units, forces, energies and properties."""
 
-import importlib.util
 import json
+import runpy
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,10 +37,8 @@ def of_group(group):
 
 
 def module(name):
-    spec = importlib.util.spec_from_file_location(f"gold_dft_reference_{name}", FOLDER / f"{name}.py")
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    """What a script of the folder defines."""
+    return SimpleNamespace(**runpy.run_path(str(FOLDER / f"{name}.py")))
 
 
 def told():
