@@ -73,8 +73,8 @@ def test_energies_are_those_of_gold_in_eV(group):
 def test_forces_balance():
     for atoms in frames():
         forces = atoms.get_forces()
-        assert np.abs(forces.sum(axis=0)).max() < 0.02 * max(len(atoms), 2) ** 0.5, atoms.info["name"]
-        assert np.abs(forces).max() < 12, atoms.info["name"]
+        assert np.abs(forces.sum(axis=0)).max() < 0.02, atoms.info["name"]
+        assert np.abs(forces).max() < 20, atoms.info["name"]
 
 
 def test_forces_are_the_slopes_of_energies():
@@ -88,14 +88,13 @@ def test_forces_are_the_slopes_of_energies():
 
 
 def test_stresses_are_the_slopes_of_energies():
-    crystals = sorted((a for a in of_group("fcc") if abs(a.get_volume() / len(a) - 18) < 1.5), key=lambda a: a.get_volume())
-    cubic = [a for a in crystals if len(a) == 1 and np.ptp(a.cell.lengths()) < 1e-9 and np.ptp(a.cell.angles()) < 1e-9]
+    cubic = [a for a in of_group("fcc") if is_fcc(a) and 16.2 < a.get_volume() < 20]
     volumes, energies = np.array([[a.get_volume(), a.get_potential_energy()] for a in cubic]).T
     pressures = np.array([-a.get_stress()[:3].mean() for a in cubic])
     slope = np.polynomial.Polynomial.fit(volumes, energies, 3).deriv()
-    # The stress is that at a fixed number of plane waves, the energies are those at a fixed cutoff: 2 GPa is their difference.
-    assert len(cubic) >= 4
-    assert pressures == pytest.approx(-slope(volumes), abs=3 * units.GPa)
+    # Stresses are those at a fixed number of plane waves, energies those at a fixed cutoff: they differ by the Pulay stress.
+    assert len(cubic) >= 5
+    assert pressures == pytest.approx(-slope(volumes), abs=1 * units.GPa)
 
 
 def test_only_crystals_and_necks_have_stresses():
@@ -104,7 +103,7 @@ def test_only_crystals_and_necks_have_stresses():
 
 
 def test_the_equation_of_state_gives_the_lattice_constant_told():
-    near = [a for a in of_group("fcc") if len(a) == 1 and 16.2 < a.get_volume() < 20 and is_fcc(a)]
+    near = [a for a in of_group("fcc") if is_fcc(a) and 16.2 < a.get_volume() < 20]
     assert len(near) >= 5
     x = np.array([a.get_volume() ** (-2 / 3) for a in near])
     energy = np.polynomial.Polynomial.fit(x, [a.get_potential_energy() for a in near], 3)  # Birch-Murnaghan: a cubic in V^(-2/3)
@@ -115,7 +114,7 @@ def test_the_equation_of_state_gives_the_lattice_constant_told():
 
 
 def is_fcc(atoms):
-    return np.allclose(atoms.cell.angles(), 60) and np.ptp(atoms.cell.lengths()) < 1e-9
+    return len(atoms) == 1 and np.allclose(atoms.cell.angles(), 60) and np.ptp(atoms.cell.lengths()) < 1e-9
 
 
 def test_the_properties_told_follow_from_the_file():
