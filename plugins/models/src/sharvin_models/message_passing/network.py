@@ -171,9 +171,7 @@ class RelationMessage(nn.Module):
         columns = []
         for l1 in range(self.l_sent + 1):
             told = heard[:, :, block(l1)]
-            parts = [
-                torch.bmm(turned[:, block(l2)], (told * weights[:, :, l1, l2]).flatten(2)) for l2 in range(self.l_max + 1)
-            ]
+            parts = [torch.bmm(turned[:, block(l2)], (told * weights[:, :, l1, l2]).flatten(2)) for l2 in range(self.l_max + 1)]
             columns.append(torch.cat(parts, 1).view(n, len(turned[0]), 2 * l1 + 1, self.channels))
         outer = torch.cat(columns, 2)
         return self.coupling(outer.permute(2, 1, 0, 3).flatten(0, 1))  # type: ignore[no-any-return]
