@@ -10,8 +10,8 @@ from sharvin.options import Options
 
 from sharvin_models.training.configs import Width
 
-LOCAL = {"model", "threads", "compile", "dtype"}
-"""Options of this use and this machine; all others belong to a saved model."""
+LOCAL = {"threads", "compile", "dtype"}
+"""Options of this use and this machine; all others belong to the saved model."""
 
 
 class EquivariantPotentialOptions(Options):
@@ -30,7 +30,7 @@ class EquivariantPotentialOptions(Options):
     """Highest angular momentum of what atoms tell their neighbours after the first round; 0: invariants alone, the fastest."""
 
     correlation: int = Field(default=3, ge=1, le=4)
-    """Highest number of neighbours whose joint places one message knows: 1 knows distances, 2 angles, 3 what angles leave open."""
+    """Number of neighbours whose joint places one message knows: 1 for distances, 2 for angles, 3 for what these leave open."""
 
     channels: Width = 16
     """Features of an atom for every component of every angular momentum."""
@@ -55,8 +55,8 @@ class EquivariantPotentialOptions(Options):
     """Array of whole numbers of the atoms, for `relations: by_array`."""
 
     atom_energies: Literal["least_squares", "isolated"] = "least_squares"
-    """Energy of each element's atom, to which the network adds: fitted to the training structures, or that of the structures of one
-    lonely atom among them."""
+    """Energy of an atom of each element, to which the network adds: fitted to the training structures, or that of single atoms
+    among them."""
 
     energy_weight: float = Field(default=10.0, ge=0.0)
     """Weight of the squared error of the energy per atom, in eV, in the loss."""
@@ -90,8 +90,9 @@ class EquivariantPotentialOptions(Options):
     """Precision of the network, in training and use; energies are summed in double precision in any case."""
 
     compile: bool | Literal["auto"] = "auto"
-    """Whether energy and forces are compiled by torch, which takes a C++ compiler and about a minute at first; auto: where there is
-    a compiler. Compiled and plain results differ by rounding."""
+    """Whether energy and forces are compiled by torch, which takes a C++ compiler and a minute or two for each size of structure,
+    once a machine. `auto`: where there is a compiler and enough to compute, in fits of 1000 steps or more and from the 500th
+    evaluation of a calculator on. Compiled and plain results differ by rounding."""
 
     threads: int = Field(default=1, ge=1)
     """Threads of the arithmetic. Results are reproducible bit for bit for a given number."""
@@ -102,6 +103,11 @@ class EquivariantPotentialOptions(Options):
             raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
         if self.relations == "none" and self.relation_array != type(self).model_fields["relation_array"].default:
             raise ValueError("relation_array would be ignored; set relations: by_array, or leave it out.")
+        if self.model is not None:
+            kept = {"model", *LOCAL}
+            others = [n for n, field in type(self).model_fields.items() if n not in kept and getattr(self, n) != field.default]
+            if others:
+                raise ValueError(f"{', '.join(others)} would be ignored: a trained model brings its own; leave it out.")
         return self
 
     @property

@@ -14,9 +14,6 @@ from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.surroundings import PaddedBatch
 from sharvin_models.message_passing.traced import TracedFunction
 
-EVALUATIONS_NOT_WORTH_COMPILING = 500
-STEPS_NOT_WORTH_COMPILING = 200
-
 
 @dataclass(frozen=True, eq=False)
 class NetworkFunction:
@@ -74,9 +71,9 @@ class NetworkFunction:
 
 @dataclass(frozen=True, eq=False)
 class LossGradient:
-    """Gradient of the loss with respect to the weights.
+    r"""Gradient of the loss with respect to the weights.
 
-    .. math:: L = w_E \\langle (\\Delta E / N)^2 \\rangle + w_F \\langle \\Delta F^2 \\rangle
+    .. math:: L = w_E \langle (\Delta E / N)^2 \rangle + w_F \langle \Delta F^2 \rangle
 
     Parameters
     ----------
@@ -127,11 +124,13 @@ class Evaluator:
     function : NetworkFunction
     mode : bool or "auto"
         Whether to compile.
+    patience : int
+        Evaluations that `auto` does not compile for.
     """
 
-    def __init__(self, function: NetworkFunction, mode: bool | Literal["auto"]) -> None:
+    def __init__(self, function: NetworkFunction, mode: bool | Literal["auto"], patience: int = 0) -> None:
         self.function = function
-        self.traced = TracedFunction(function, mode, EVALUATIONS_NOT_WORTH_COMPILING)
+        self.traced = TracedFunction(function, mode, patience)
 
     def __call__(self, batch: PaddedBatch, weights: Sequence[Tensor] | None = None) -> Evaluated:
         """Of one batch, by other weights than the network's where they are given; padding is left out."""

@@ -95,7 +95,8 @@ class AtomEnergyNetwork(nn.Module):
             features = layer(features, edges, species)
             if number < len(self.readouts):
                 energies = energies + (self.readouts[number] @ features[0])[0]
-        return energies + (self.last_out @ functional.silu(self.last_in @ features[0]))[0]
+        hidden: Tensor = functional.silu(self.last_in @ features[0])
+        return energies + (self.last_out @ hidden)[0]
 
     @torch.no_grad()
     def initialise(self, rng: np.random.Generator) -> None:

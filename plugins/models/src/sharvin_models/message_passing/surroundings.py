@@ -1,6 +1,6 @@
 """Pairs of neighbours in structures, and batches of them padded to a few sizes, so that few are compiled for.
 
-A structure's pairs are kept flat, those of each relation together. A batch has a row for every atom with places for its neighbours.
+A structure's pairs are kept flat, those of each relation together. A batch has places for the neighbours of every atom in a row.
 Places that are free hold vectors as long as the cutoff, which count for nothing, and rows that are free belong to no element.
 """
 

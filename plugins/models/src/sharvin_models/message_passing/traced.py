@@ -1,8 +1,8 @@
 """Functions of tensors that take derivatives inside, compiled whole.
 
 torch cannot differentiate twice through what it compiles. A function that returns its own derivatives is therefore written down
-first, operation by operation, with the sizes of its arguments (``make_fx``); what is written down has no derivatives left to take,
-and is compiled for these sizes.
+first, operation by operation, for given sizes of its arguments (``make_fx``). What is written down has no derivatives left to
+take, and is compiled for these sizes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TracedFunction:
         Calls that are not worth being compiled for.
     """
 
-    def __init__(self, function: Function, mode: bool | Literal["auto"], patience: int) -> None:
+    def __init__(self, function: Function, mode: bool | Literal["auto"], patience: int = 0) -> None:
         self.function, self.mode, self.patience = function, mode, patience
         self._calls: dict[Sizes, int] = {}
         self._compiled: dict[Sizes, Function] = {}
