@@ -96,7 +96,8 @@ class AtomEnergyNetwork(nn.Module):
             if number < len(self.readouts):
                 energies = energies + (self.readouts[number] @ features[0])[0]
         hidden: Tensor = functional.silu(self.last_in @ features[0])
-        return energies + (self.last_out @ hidden)[0]
+        result: Tensor = energies + (self.last_out @ hidden)[0]
+        return result
 
     @torch.no_grad()
     def initialise(self, rng: np.random.Generator) -> None:
