@@ -95,9 +95,8 @@ class AtomEnergyNetwork(nn.Module):
             features = layer(features, edges, species)
             if number < len(self.readouts):
                 energies = energies + (self.readouts[number] @ features[0])[0]
-        hidden: Tensor = functional.silu(self.last_in @ features[0])
-        result: Tensor = energies + (self.last_out @ hidden)[0]
-        return result
+        hidden = functional.silu(self.last_in @ features[0])
+        return energies + (self.last_out @ hidden)[0]
 
     @torch.no_grad()
     def initialise(self, rng: np.random.Generator) -> None:
@@ -135,11 +134,11 @@ class MessageRound(nn.Module):
         heard = [relation(sent, *pairs) for relation, pairs in zip(self.relations, edges, strict=True)]
         gathered = torch.stack(heard).sum(0).transpose(1, 2).contiguous()
         product = gathered
-        new = self.mixes[0](gathered[: self.size_out], species)
+        new: Tensor = self.mixes[0](gathered[: self.size_out], species)
         for times, mix in zip(self.products, self.mixes[1:], strict=True):
             product = times(product, gathered, species)
             new = new + mix(product[: self.size_out], species)
-        kept = self.kept(features[: (self.l_kept + 1) ** 2], species)
+        kept: Tensor = self.kept(features[: (self.l_kept + 1) ** 2], species)
         return new + functional.pad(kept, (0, 0, 0, 0, 0, self.size_out - len(kept)))
 
 
