@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -67,21 +68,27 @@ class TracedFunction:
                 raise InputError("compile: true needs a C++ compiler, and there is none; install one, or set compile: false.")
             return self._plain
         try:
-            graph = make_fx(lambda *arguments: self.function(*arguments))(*tensors)
-            compiled: Function = torch.compile(graph, dynamic=False)
-            with torch.no_grad():
-                compiled(*tensors)
+            return _compiled(self.function, tensors)
         except Exception as error:  # whatever stops a compiler: headers, disk space, an operation that it does not know
             said = (str(error).strip().splitlines() or [""])[0]
             if self.mode is True:
                 raise InputError(f"the potential cannot be compiled here ({said}); set compile: false.") from None
             sys.stderr.write(f"The potential is not compiled, and slower, because that fails here: {said}\n")
             return self._plain
-        return compiled
 
     def _plain(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         with torch.enable_grad():
             return tuple(result.detach() for result in self.function(*tensors))
+
+
+def _compiled(function: Function, tensors: tuple[Tensor, ...]) -> Function:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch, by what torch itself imports
+        graph = make_fx(lambda *arguments: function(*arguments))(*tensors)
+        compiled: Function = torch.compile(graph, dynamic=False)
+        with torch.no_grad():
+            compiled(*tensors)
+    return compiled
 
 
 def has_compiler() -> bool:
