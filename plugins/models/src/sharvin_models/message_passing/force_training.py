@@ -76,6 +76,11 @@ class ForceTraining:
         everything = [*self.data, *self.validation]
         counts = [[pairs.width for pairs in item.surroundings.relations] for item in everything]
         self._widths = [max(column) for column in zip(*counts, strict=True)]
+        # decided at once, as a fit that goes on from a checkpoint must compute as it did before
+        few = options.epochs * math.ceil(len(self.data) / options.batch_size) < STEPS_WORTH_COMPILING
+        self._mode = False if options.compile == "auto" and few else options.compile
+        largest = sorted(len(item.surroundings) for item in everything)[-options.batch_size :]
+        self._rows = sum(largest) if self._mode else None  # one size, as compiling for another costs as much as many steps
 
     @property
     def mean_neighbours(self) -> float:
@@ -106,10 +111,7 @@ class ForceTraining:
         optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, amsgrad=True)
         function = NetworkFunction(network, self.scales.scale_eV, options.batch_size)
         loss = LossGradient(function, options.energy_weight, options.force_weight)
-        steps = options.epochs * math.ceil(len(self.data) / options.batch_size)
-        # decided at once, as a fit that goes on from a checkpoint must compute as it did before
-        mode = False if options.compile == "auto" and steps < STEPS_WORTH_COMPILING else options.compile
-        step, evaluator = TracedFunction(loss, mode), Evaluator(function, mode)
+        step, evaluator = TracedFunction(loss, self._mode), Evaluator(function, self._mode)
         progress, state = None, TrainingState()
         if folder is not None:
             progress = FitProgress(folder, self._fingerprint(network, rng))
@@ -191,7 +193,7 @@ class ForceTraining:
         """Structures as one, their energies, forces and 1/N, and which rows are atoms."""
         dtype, size = getattr(torch, self.options.dtype), self.options.batch_size
         found = [item.surroundings for item in items]
-        batch = batched(found, len(self.scales.elements), self.options.cutoff_A, dtype, self._widths, size)
+        batch = batched(found, len(self.scales.elements), self.options.cutoff_A, dtype, self._widths, size, self._rows)
         energy, per_atom = torch.zeros(size + 1, dtype=torch.float64), torch.zeros(size + 1, dtype=torch.float64)
         energy[: len(items)] = torch.tensor([item.energy_eV for item in items], dtype=torch.float64)
         per_atom[: len(items)] = torch.tensor([1.0 / len(item.surroundings) for item in items], dtype=torch.float64)

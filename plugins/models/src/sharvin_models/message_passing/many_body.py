@@ -1,4 +1,4 @@
-"""Products of an atom's features with weights of its element: what makes messages many-body."""
+"""Products of an atom's features, and mixes of them, with weights of its element: what makes messages many-body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sharvin_models.structures.angular_coupling import block, coupling
+from sharvin_models.structures.angular_coupling import coupling
 
 
 class ElementMix(nn.Module):
@@ -20,15 +20,16 @@ class ElementMix(nn.Module):
         Number of such results that are added up, which their spread at the start allows for.
     """
 
+    order: Tensor
+
     def __init__(self, l_max: int, channels: int, n_species: int, terms: int = 1) -> None:
         super().__init__()
-        self.n_species = n_species
         self.weights = spread(l_max + 1, n_species * channels, channels, fan_in=channels * terms)
+        self.register_buffer("order", order_of_components(l_max), persistent=False)
 
     def forward(self, values: Tensor, species: Tensor) -> Tensor:
         """[(l_max + 1)², channels, n] to the same shape; `species` [n_species, n] is one where an atom is of the element."""
-        mixed = torch.cat([weight @ values[block(order)] for order, weight in enumerate(self.weights)])
-        return of_element(mixed, species)
+        return of_element(torch.bmm(self.weights.index_select(0, self.order), values), species)
 
 
 class ElementProduct(nn.Module):
@@ -36,10 +37,8 @@ class ElementProduct(nn.Module):
 
     Parameters
     ----------
-    l_max : int
-        Of both factors.
-    l_out : int
-        Of the result.
+    first, second, out : int
+        Largest l of the two factors and of the result.
     channels, n_species : int
     square : bool
         The factors are equal.
@@ -47,34 +46,35 @@ class ElementProduct(nn.Module):
 
     left: Tensor
     right: Tensor
+    coefficients: Tensor
 
-    def __init__(self, l_max: int, l_out: int, channels: int, n_species: int, square: bool) -> None:
+    def __init__(self, first: int, second: int, out: int, channels: int, n_species: int, *, square: bool = False) -> None:
         super().__init__()
-        found = coupling(l_max, l_max, l_out, square)
-        self.paths = found.paths
-        begin = 0
+        found = coupling(first, second, out, square)
+        self.size = (out + 1) ** 2
+        coefficients = torch.zeros(sum(found.paths), self.size, len(found.left), dtype=torch.float64)
+        path = row = 0
         for order, paths in enumerate(found.paths):
-            size = 2 * order + 1
-            rows = found.matrix[begin : begin + paths * size]
-            self.register_buffer(f"coefficients_{order}", rows.view(paths, -1), persistent=False)
-            begin += paths * size
+            components = slice(order**2, (order + 1) ** 2)
+            for _ in range(paths):
+                # the spread of all paths to one l together
+                coefficients[path, components] = found.matrix[row : row + 2 * order + 1] / math.sqrt(paths)
+                path, row = path + 1, row + 2 * order + 1
+        self.register_buffer("coefficients", coefficients.flatten(1), persistent=False)
         self.register_buffer("left", found.left, persistent=False)
         self.register_buffer("right", found.right, persistent=False)
-        self.weights = nn.ParameterList(spread(n_species, channels, paths, fan_in=paths) for paths in found.paths)
+        self.weights = spread(channels, n_species, sum(found.paths), fan_in=1)
 
     def forward(self, first: Tensor, second: Tensor, species: Tensor) -> Tensor:
-        """[(l_max + 1)², channels, n], twice, to [(l_out + 1)², channels, n]."""
-        n_species, channels = self.weights[0].shape[:2]
-        weighted = []
-        for order, weight in enumerate(self.weights):
-            coefficients = self.get_buffer(f"coefficients_{order}")
-            weighted.append((weight @ coefficients).view(n_species, channels, 2 * order + 1, -1))
-        matrices = torch.cat(weighted, 2).transpose(0, 1).flatten(1, 2)
-        products = first.index_select(0, self.left) * second.index_select(0, self.right)
-        coupled = torch.bmm(matrices, products.transpose(0, 1))
-        size = coupled.shape[1] // n_species
-        parts = coupled.view(channels, n_species, size, -1).permute(2, 1, 0, 3)
-        return of_element(parts.flatten(1, 2), species)
+        """[(first + 1)², channels, n] and [(second + 1)², channels, n] to [(out + 1)², channels, n]."""
+        return self.coupled(first.index_select(0, self.left) * second.index_select(0, self.right), species)
+
+    def coupled(self, products: Tensor, species: Tensor) -> Tensor:
+        """Products of components [n_products, channels, n], ordered as `left` and `right`, to [(out + 1)², channels, n]."""
+        channels, n_species, n_paths = self.weights.shape
+        matrices = (self.weights.view(-1, n_paths) @ self.coefficients).view(channels, n_species * self.size, -1)
+        parts = torch.bmm(matrices, products.transpose(0, 1)).view(channels, n_species, self.size, -1)
+        return of_element(parts.permute(2, 1, 0, 3).flatten(1, 2), species)
 
 
 def of_element(values: Tensor, species: Tensor) -> Tensor:
@@ -83,6 +83,11 @@ def of_element(values: Tensor, species: Tensor) -> Tensor:
     if n_species == 1:  # padding has features of zero already
         return values
     return (values.view(len(values), n_species, -1, n) * species[:, None]).sum(1)
+
+
+def order_of_components(l_max: int) -> Tensor:
+    """The l of every component, int64[(l_max + 1)²]."""
+    return torch.repeat_interleave(torch.arange(l_max + 1), 2 * torch.arange(l_max + 1) + 1)
 
 
 def spread(*shape: int, fan_in: int) -> nn.Parameter:

@@ -4,12 +4,13 @@ Atom i has features :math:`h_{i,k,lm}`: channels k of the irreducible representa
 each round it gathers, from its neighbours j of each relation r,
 
 .. math::
-    A_{i,k,l_3m_3} = \frac{1}{\bar n} \sum_r \sum_{k'l_1l_2} W^r_{kk',l_1l_2l_3} \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2}
-        \sum_{j \in r} R^r_{k'l_1l_2}(r_{ij})\, Y_{l_2m_2}(\hat r_{ij})\, h_{j,k',l_1m_1},
+    A_{i,k,l_3m_3} = \frac{1}{\bar n} \sum_r \sum_{k'} W^r_{kk',l_3} \sum_{l_1l_2} v^r_{k',l_1l_2l_3}
+        \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2} \sum_{j \in r} R^r_{k'}(r_{ij})\, Y_{l_2m_2}(\hat r_{ij})\, h_{j,k',l_1m_1},
 
-with :math:`\bar n` the mean number of neighbours and radial functions R from a dense network without biases of Bessel functions
-under a smooth envelope, so that energies and forces end smoothly at the cutoff. Products of A with itself follow, up to the order
-`correlation`,
+with :math:`\bar n` the mean number of neighbours and one radial function R a channel, from a dense network without biases of
+Bessel functions under a smooth envelope, so that energies and forces end smoothly at the cutoff. As R is the same on all paths,
+the sum over neighbours is one matrix product an atom, and coupling comes once an atom and not once an edge. Products of A with
+itself follow, up to the order `correlation`,
 
 .. math::
     B^{(\nu)}_{i,k,l_3m_3} = \sum_{l_1l_2} w^{(\nu)}_{z_i,k,l_1l_2l_3} \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2}
@@ -27,7 +28,6 @@ Features are kept as [components, channels, atoms]. The atoms are last, so that 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -39,7 +39,6 @@ from torch.nn import functional
 
 from sharvin_models.message_passing.configs import EquivariantPotentialOptions
 from sharvin_models.message_passing.many_body import ElementMix, ElementProduct, spread
-from sharvin_models.structures.angular_coupling import AngularCoupling, block
 from sharvin_models.structures.radial_functions import bessel_functions
 
 Edges = tuple[Tensor, Tensor, Tensor]
@@ -122,7 +121,7 @@ class MessageRound(nn.Module):
         self.l_kept, self.size_out = min(l_in, l_out), (l_out + 1) ** 2
         self.relations = nn.ModuleList(RelationMessage(l_in, options) for _ in range(options.n_relations))
         self.products = nn.ModuleList(
-            ElementProduct(l_max, l_out if order == correlation else l_max, channels, n_species, square=order == 2)
+            ElementProduct(l_max, l_max, l_out if order == correlation else l_max, channels, n_species, square=order == 2)
             for order in range(2, correlation + 1)
         )
         self.mixes = nn.ModuleList(ElementMix(l_out, channels, n_species, terms=correlation + 1) for _ in range(correlation))
@@ -130,9 +129,9 @@ class MessageRound(nn.Module):
 
     def forward(self, features: Tensor, edges: Sequence[Edges], species: Tensor) -> Tensor:
         """[(l_in + 1)², channels, n] to [(l_out + 1)², channels, n]."""
-        sent = features.permute(2, 0, 1).flatten(1)
+        sent = features.permute(2, 0, 1).contiguous()
         heard = [relation(sent, *pairs) for relation, pairs in zip(self.relations, edges, strict=True)]
-        gathered = torch.stack(heard).sum(0).transpose(1, 2).contiguous()
+        gathered: Tensor = sum(heard[1:], heard[0])
         product = gathered
         new: Tensor = self.mixes[0](gathered[: self.size_out], species)
         for times, mix in zip(self.products, self.mixes[1:], strict=True):
@@ -154,25 +153,21 @@ class RelationMessage(nn.Module):
 
     def __init__(self, l_sent: int, options: EquivariantPotentialOptions) -> None:
         super().__init__()
-        self.l_sent, self.l_max, self.channels = l_sent, options.l_max, options.channels
-        width, outputs = options.radial_width, (l_sent + 1) * (options.l_max + 1) * options.channels
-        self.radial_in = spread(options.radial_functions, width, fan_in=options.radial_functions)
-        self.radial_out = spread(width, outputs, fan_in=width)
-        self.coupling = AngularCoupling(l_sent, options.l_max, options.l_max, options.channels).double()
-        for weight in self.coupling.mix:
-            nn.init.constant_(weight, 1.0 / math.sqrt(weight.shape[0] * weight.shape[1]))
+        channels, l_max = options.channels, options.l_max
+        self.radial_in = spread(options.radial_functions, options.radial_width, fan_in=options.radial_functions)
+        self.radial_out = spread(options.radial_width, channels, fan_in=options.radial_width)
+        self.product = ElementProduct(l_sent, l_max, l_max, channels, 1) if l_sent else None
+        self.mix = ElementMix(l_max, channels, 1)
 
     def forward(self, sent: Tensor, radial: Tensor, harmonics: Tensor, neighbours: Tensor) -> Tensor:
-        """From features [n, (l_sent + 1)² · channels] to the sum over neighbours, [(l_max + 1)², n, channels]."""
+        """From features [n, (l_sent + 1)², channels] to the sum over neighbours, [(l_max + 1)², channels, n]."""
         n, width = neighbours.shape
         weights = functional.silu(radial @ self.radial_in) @ self.radial_out
-        weights = weights.view(n, width, self.l_sent + 1, self.l_max + 1, 1, self.channels)
-        heard = sent.index_select(0, neighbours.flatten()).view(n, width, -1, self.channels)
-        turned = harmonics.transpose(1, 2)
-        columns = []
-        for l1 in range(self.l_sent + 1):
-            told = heard[:, :, block(l1)]
-            parts = [torch.bmm(turned[:, block(l2)], (told * weights[:, :, l1, l2]).flatten(2)) for l2 in range(self.l_max + 1)]
-            columns.append(torch.cat(parts, 1).view(n, len(turned[0]), 2 * l1 + 1, self.channels))
-        outer = torch.cat(columns, 2)
-        return self.coupling(outer.permute(2, 1, 0, 3).flatten(0, 1))  # type: ignore[no-any-return]
+        heard = sent.index_select(0, neighbours.flatten()).view(n, width, -1, weights.shape[-1])
+        told = (heard * weights.unsqueeze(2)).flatten(2)
+        outer = torch.bmm(harmonics.transpose(1, 2), told).view(n, harmonics.shape[-1], *heard.shape[2:])
+        products = outer.permute(2, 1, 3, 0).flatten(0, 1)
+        every = torch.ones_like(products[:1, 0])
+        if self.product is not None:
+            products = self.product.coupled(products, every)
+        return self.mix(products, every)  # type: ignore[no-any-return]

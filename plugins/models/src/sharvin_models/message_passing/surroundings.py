@@ -180,6 +180,7 @@ def batched(
     dtype: torch.dtype,
     widths: Sequence[int] | None = None,
     capacity: int | None = None,
+    rows: int | None = None,
 ) -> PaddedBatch:
     """One batch of several structures, its sizes rounded up.
 
@@ -193,10 +194,12 @@ def batched(
         Places for neighbours of every relation, where they are to be the same in all batches.
     capacity : int or None
         Number that the padding counts structures to, where it is not theirs; see :attr:`PaddedBatch.structure`.
+    rows : int or None
+        Atoms with padding, where they are to be the same in all batches.
     """
     sizes = [len(structure) for structure in structures]
     n_atoms, begins = sum(sizes), np.cumsum([0, *sizes[:-1]])
-    rows = rounded_rows(n_atoms)
+    rows = rounded_rows(n_atoms if rows is None else rows)
     vectors, neighbours = [], []
     for number in range(len(structures[0].relations)):
         parts = [structure.relations[number] for structure in structures]
