@@ -1,10 +1,11 @@
-"""The equivariant potential on gold: time of a training step and of a force evaluation, plain and compiled, and what a fit reaches.
+"""The equivariant potential on gold: time of a training step and of an evaluation, plain and compiled, and what a fit reaches.
 
 ``python benchmarks/equivariant_potential.py`` prints three tables for one thread, in CPU time of the process. ``--part steps``: a
 training step (energies, forces and the gradient of the loss) of two cells of 48 atoms. ``--part fit``: 80 strained and displaced
-cells of fcc gold and of (100) and (111) slabs, 32 to 64 atoms, labelled by ``second_moment``, 48 of them to learn from and 12 to
+cells of fcc gold and of (100) and (111) slabs, 32 to 64 atoms, labelled by ``second_moment``, 48 of them to learn from, 12 to
 choose the epoch by, and the errors of the other 20. ``--part md``: forces of a wire of 304 atoms by the potential of that fit
-through ASE, and its energy along molecular dynamics. ``--folder DIR`` keeps the potential, and a fit that was interrupted goes on.
+through ASE, and the drift of its energy in molecular dynamics. ``--folder DIR`` keeps the potential; a fit that was interrupted
+goes on there.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def cell(number: int) -> tuple[Atoms, str]:
     if number % 2 == 0:
         return bulk("Au", a=A0, cubic=True).repeat((2, 2, size)), "fcc"
     make, group = (fcc100, "100") if number % 4 == 1 else (fcc111, "111")
-    return make("Au", (3, 4, size + 1), a=A0, vacuum=6.0, periodic=True, orthogonal=True), group
+    return make("Au", (3, 4, size + 1), a=A0, vacuum=6.0, periodic=True, orthogonal=True), group  # type: ignore[no-untyped-call]
 
 
 def seconds(function: Callable[[], object], repeats: int = 20) -> float:

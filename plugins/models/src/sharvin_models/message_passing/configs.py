@@ -59,10 +59,10 @@ class EquivariantPotentialOptions(Options):
     among them."""
 
     energy_weight: float = Field(default=10.0, ge=0.0)
-    """Weight of the squared error of the energy per atom, in eV, in the loss."""
+    """Weight of the mean of (ΔE / N)² over structures in the loss, energies divided by 1 eV."""
 
     force_weight: float = Field(default=1.0, gt=0.0)
-    """Weight of the mean squared error of the force components, in eV per Å, in the loss."""
+    """Weight of the mean of ΔF² over force components in the loss, forces divided by 1 eV/Å."""
 
     learning_rate: float = Field(default=0.01, gt=0.0)
     """Learning rate of Adam (AMSGrad) at the start."""
@@ -91,7 +91,7 @@ class EquivariantPotentialOptions(Options):
 
     compile: bool | Literal["auto"] = "auto"
     """Whether energy and forces are compiled by torch, which takes a C++ compiler and a minute or two for each size of structure,
-    once a machine. `auto`: where there is a compiler and enough to compute, in fits of 1000 steps or more and from the 500th
+    once a machine. `auto`: where there is a compiler and enough to compute, in fits of 4000 steps or more and from the 1000th
     evaluation of a calculator on. Compiled and plain results differ by rounding."""
 
     threads: int = Field(default=1, ge=1)

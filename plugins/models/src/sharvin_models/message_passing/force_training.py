@@ -20,13 +20,13 @@ from sharvin_models.message_passing.configs import EquivariantPotentialOptions
 from sharvin_models.message_passing.energy_and_forces import Evaluator, LossGradient, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.scales import EnergyScales
-from sharvin_models.message_passing.surroundings import PaddedBatch, Surroundings, SurroundingsBuilder, batched
+from sharvin_models.message_passing.surroundings import AtomSurroundings, PaddedBatch, SurroundingsBuilder, batched
 from sharvin_models.message_passing.traced import TracedFunction
 from sharvin_models.training.checkpoint import TrainingState, array_of, checkpoint_of, state_of
 from sharvin_models.training.training_loop import average_weights, copy_of, plateau
 
 NOT_OF_THE_FIT = {"model", "threads", "compile"}
-STEPS_WORTH_COMPILING = 1000
+STEPS_WORTH_COMPILING = 4000
 CURVES = ("energy_rmse_eV_per_atom", "force_rmse_eV_per_A")
 
 
@@ -34,7 +34,7 @@ CURVES = ("energy_rmse_eV_per_atom", "force_rmse_eV_per_A")
 class LabelledSurroundings:
     """A structure as the network takes it, with the energy that the network is to give."""
 
-    surroundings: Surroundings
+    surroundings: AtomSurroundings
     energy_eV: float
     forces_eV_per_A: NDArray[np.float64]
 

@@ -44,7 +44,7 @@ class PairsOfRelation:
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class AtomSurroundings:
     """Elements of a structure's atoms, and their pairs of each relation.
 
     Parameters
@@ -107,7 +107,7 @@ class SurroundingsBuilder:
         self.name, self.options = name, options
         self.elements = np.array(elements, dtype=np.int64)
 
-    def of_atoms(self, atoms: Atoms, what: str = "the structure") -> Surroundings:
+    def of_atoms(self, atoms: Atoms, what: str = "the structure") -> AtomSurroundings:
         """Surroundings in a structure.
 
         Raises
@@ -122,9 +122,9 @@ class SurroundingsBuilder:
         labels = self._labels(atoms, said)
         pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, self.options.cutoff_A, full=True, what=said)
         pairs.require_apart(said)
-        return Surroundings(species, _by_relation(pairs.first, pairs.second, pairs.vector, labels))
+        return AtomSurroundings(species, _by_relation(pairs.first, pairs.second, pairs.vector, labels))
 
-    def of_neighbours(self, given: NeighbourList) -> Surroundings:
+    def of_neighbours(self, given: NeighbourList) -> AtomSurroundings:
         """Surroundings that another program found.
 
         Raises
@@ -140,7 +140,7 @@ class SurroundingsBuilder:
         species = self._species(given.numbers, "the list of neighbours")
         near = np.einsum("ij,ij->i", given.vectors, given.vectors) < self.options.cutoff_A**2
         first = np.repeat(np.arange(len(species), dtype=np.int64), np.diff(given.first))
-        return Surroundings(species, _by_relation(first[near], given.neighbours[near], given.vectors[near], None))
+        return AtomSurroundings(species, _by_relation(first[near], given.neighbours[near], given.vectors[near], None))
 
     def _species(self, numbers: NDArray[np.int64], what: str) -> NDArray[np.int64]:
         unknown = np.setdiff1d(numbers, self.elements)
@@ -174,7 +174,7 @@ def _relation(first: NDArray[np.int64], second: NDArray[np.int64], vectors: NDAr
 
 
 def batched(
-    structures: Sequence[Surroundings],
+    structures: Sequence[AtomSurroundings],
     n_species: int,
     cutoff_A: float,
     dtype: torch.dtype,
@@ -186,7 +186,7 @@ def batched(
 
     Parameters
     ----------
-    structures : sequence of Surroundings
+    structures : sequence of AtomSurroundings
     n_species : int
     cutoff_A : float
     dtype : torch.dtype

@@ -69,7 +69,7 @@ class TracedFunction:
             return self._plain
         try:
             return _compiled(self.function, tensors)
-        except Exception as error:  # whatever stops a compiler: headers, disk space, an operation that it does not know
+        except (RuntimeError, OSError, ImportError) as error:  # headers, disk space, an operation that it does not know
             said = (str(error).strip().splitlines() or [""])[0]
             if self.mode is True:
                 raise InputError(f"the potential cannot be compiled here ({said}); set compile: false.") from None

@@ -12,10 +12,10 @@ from sharvin_models.message_passing.configs import EquivariantPotentialOptions
 from sharvin_models.message_passing.energy_and_forces import Evaluator, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.scales import EnergyScales
-from sharvin_models.message_passing.surroundings import Surroundings, SurroundingsBuilder, batched
+from sharvin_models.message_passing.surroundings import AtomSurroundings, SurroundingsBuilder, batched
 from sharvin_models.training.training_loop import threads
 
-PATIENCE = 500
+PATIENCE = 1000
 """Evaluations of a calculator that are not worth compiling for."""
 
 
@@ -44,7 +44,7 @@ class TrainedNetwork:
         """Of atoms whose neighbours are known; errors are those of :meth:`SurroundingsBuilder.of_neighbours`."""
         return self._of(self._build.of_neighbours(neighbours))
 
-    def _of(self, structure: Surroundings) -> EnergyForcesVirial:
+    def _of(self, structure: AtomSurroundings) -> EnergyForcesVirial:
         if not len(structure):
             return EnergyForcesVirial(0.0, np.zeros((0, 3)), np.zeros((3, 3)))
         options = self.options

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, eq=False)
-class Coupling:
+class CouplingCoefficients:
     """Coupling coefficients of two sets of irreps to a third.
 
     Parameters
@@ -34,7 +34,7 @@ class Coupling:
     paths: list[int]
 
 
-def coupling(first: int, second: int, out: int, square: bool = False) -> Coupling:
+def coupling(first: int, second: int, out: int, square: bool = False) -> CouplingCoefficients:
     """Coefficients of Wigner's 3j symbols times √(2 l3 + 1).
 
     Parameters
@@ -59,7 +59,7 @@ def coupling(first: int, second: int, out: int, square: bool = False) -> Couplin
     if square:
         matrix = (matrix + matrix.mT).tril().mT - torch.diag_embed(matrix.diagonal(dim1=1, dim2=2))
         pairs = pairs[pairs[:, 0] <= pairs[:, 1]]
-    return Coupling(matrix[:, pairs[:, 0], pairs[:, 1]], pairs[:, 0].clone(), pairs[:, 1].clone(), count)
+    return CouplingCoefficients(matrix[:, pairs[:, 0], pairs[:, 1]], pairs[:, 0].clone(), pairs[:, 1].clone(), count)
 
 
 class AngularCoupling(nn.Module):
