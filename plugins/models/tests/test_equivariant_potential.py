@@ -19,6 +19,7 @@ from sharvin.protocols import NeighbourList, NeighbourListPotential, TrainablePo
 from sharvin.reference_data import ReferenceData
 from sharvin.runs.fit_progress import FitProgress
 from sharvin.testing import PotentialTests
+from sharvin_models.message_passing import traced, trained_network
 from sharvin_models.message_passing.configs import EquivariantPotentialOptions
 from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.scales import EnergyScales
@@ -286,6 +287,7 @@ def test_a_saved_potential_is_the_same_potential(sets, folder):
     loaded = sharvin.create("potentials", NAME, compile=False)
     loaded.load(folder)
     assert loaded.options.channels == SMALL["channels"]
+    assert EquivariantPotentialOptions(model=str(folder)).elements() == {"Au"}
     given = sharvin.calculator(NAME, model=str(folder), compile=False)
     assert np.array_equal(loaded.calculator().get_forces(atoms), given.get_forces(atoms))
 
@@ -355,9 +357,25 @@ def test_a_compiled_fit_learns_what_a_plain_one_does(sets):
 
 def test_compiling_needs_a_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "no_such_compiler")
-    with pytest.raises(InputError, match=r"C\+\+ compiler"):
+    with pytest.raises(InputError, match="compile: true needs a"):
         untrained(compile=True).of_atoms(cluster())
-    untrained(compile="auto").of_atoms(cluster())
+    monkeypatch.setattr(trained_network, "PATIENCE", 0)
+    expected = untrained().of_atoms(cluster())
+    assert np.array_equal(untrained(compile="auto").of_atoms(cluster()).forces_eV_per_A, expected.forces_eV_per_A)
+
+
+def test_a_compiler_that_fails_is_told_of(monkeypatch, capsys):
+    def fail(function, tensors):
+        raise RuntimeError("no space left\nin some long trace")
+
+    monkeypatch.setattr(traced, "_compiled", fail)
+    monkeypatch.setattr(trained_network, "PATIENCE", 1)
+    with pytest.raises(InputError, match=r"cannot be compiled here \(no space left\); set compile: false"):
+        untrained(compile=True).of_atoms(cluster())
+    model, expected = untrained(compile="auto"), untrained().of_atoms(cluster())
+    for _ in range(3):  # the second one is compiled
+        assert np.array_equal(model.of_atoms(cluster()).forces_eV_per_A, expected.forces_eV_per_A)
+    assert capsys.readouterr().err.count("The potential is not compiled, and slower, because that fails here: no space left") == 1
 
 
 def test_energies_of_atoms_are_fitted_or_given(sets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal, Self
 
@@ -114,6 +115,16 @@ class EquivariantPotentialOptions(Options):
     def n_relations(self) -> int:
         """Relations of pairs that have modules of their own."""
         return 2 if self.relations == "by_array" else 1
+
+    def elements(self) -> frozenset[str] | None:
+        """Elements of a trained model, where its description can be read."""
+        if self.model is None:
+            return None
+        try:
+            found = json.loads(Path(self.files()[0]).read_text(encoding="utf-8"))["elements"]
+        except (OSError, ValueError, KeyError, TypeError):  # said when the model is loaded
+            return None
+        return frozenset(map(str, found))
 
     def files(self) -> tuple[str, ...]:
         """The files of a trained model."""
