@@ -1,8 +1,8 @@
 """The equivariant potential on gold: time of a training step and of an evaluation, plain and compiled, and what a fit reaches.
 
 ``python benchmarks/equivariant_potential.py`` prints three tables for one thread, in CPU time of the process. ``--part steps``: a
-training step (energies, forces and the gradient of the loss) of two cells of 48 atoms. ``--part fit``: 80 strained and displaced
-cells of fcc gold and of (100) and (111) slabs, 32 to 64 atoms, labelled by ``second_moment``, 48 of them to learn from, 12 to
+training step (energies, forces and the gradient of the loss) of two cells of 48 atoms. ``--part fit``: 92 strained and displaced
+cells of fcc gold and of (100) and (111) slabs, 32 to 64 atoms, labelled by ``second_moment``, 60 of them to learn from, 12 to
 choose the epoch by, and the errors of the other 20. ``--part md``: forces of a wire of 304 atoms by the potential of that fit
 through ASE, and the drift of its energy in molecular dynamics. ``--folder DIR`` keeps the potential; a fit that was interrupted
 goes on there.
@@ -103,8 +103,8 @@ def steps() -> None:
 
 
 def fit(folder: Path) -> None:
-    data = cells(80, 1)
-    train, validation, test = data[:48], data[48:60], data[60:]
+    data = cells(92, 1)
+    train, validation, test = data[:60], data[60:72], data[72:]
     model = EquivariantPotential(EquivariantPotentialOptions(**OPTIONS))
     model.keep_progress(folder)
     start, wall = time.process_time(), time.perf_counter()

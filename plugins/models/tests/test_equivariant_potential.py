@@ -235,7 +235,7 @@ def test_energies_and_forces_of_a_crystal_are_learnt(sets, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["validation_force_rmse_eV_per_A"] for line in lines] == curves["validation_force_rmse_eV_per_A"]
     losses = [
-        10.0 * energy**2 + force**2
+        100.0 * energy**2 + force**2
         for energy, force in zip(
             curves["validation_energy_rmse_eV_per_atom"], curves["validation_force_rmse_eV_per_A"], strict=True
         )
