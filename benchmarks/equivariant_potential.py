@@ -40,7 +40,7 @@ from sharvin_models.message_passing.scales import EnergyScales
 from sharvin_models.message_passing.surroundings import SurroundingsBuilder, batched
 from sharvin_models.message_passing.traced import TracedFunction
 
-OPTIONS: dict[str, Any] = {"cutoff_A": 5.5, "epochs": 400, "patience": 400, "batch_size": 2}
+OPTIONS: dict[str, Any] = {"cutoff_A": 5.5, "epochs": 300, "patience": 300, "batch_size": 2}
 A0 = 4.08
 
 

@@ -59,7 +59,7 @@ class EquivariantPotentialOptions(Options):
     """Energy of an atom of each element, to which the network adds: fitted to the training structures, or that of single atoms
     among them."""
 
-    energy_weight: float = Field(default=100.0, ge=0.0)
+    energy_weight: float = Field(default=10.0, ge=0.0)
     """Weight of the mean of (ΔE / N)² over structures in the loss, energies divided by 1 eV."""
 
     force_weight: float = Field(default=1.0, gt=0.0)
