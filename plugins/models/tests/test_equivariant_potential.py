@@ -130,6 +130,13 @@ def test_forces_are_slopes_of_the_energy_with_two_elements(options):
         assert forces[index, axis] == pytest.approx(-(energies[0] - energies[1]) / (2 * step), rel=1e-6, abs=1e-6)
 
 
+def test_forces_need_no_derivatives_of_the_caller():
+    model, atoms = untrained(), cluster()
+    with torch.no_grad():
+        inside = model.of_atoms(atoms).forces_eV_per_A
+    assert np.array_equal(inside, model.of_atoms(atoms).forces_eV_per_A)
+
+
 def test_energies_depend_on_the_element():
     model, atoms = untrained(), cluster()
     other = atoms.copy()

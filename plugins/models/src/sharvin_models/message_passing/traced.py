@@ -57,7 +57,7 @@ class TracedFunction:
         if sizes not in self._compiled and (self.mode is True or (self.mode == "auto" and calls > self.patience)):
             self._compiled[sizes] = self._compile(tensors)
         if sizes not in self._compiled:
-            return tuple(result.detach() for result in self.function(*tensors))
+            return self._plain(*tensors)
         with torch.no_grad():
             return self._compiled[sizes](*tensors)
 
@@ -84,7 +84,8 @@ class TracedFunction:
 def _compiled(function: Function, tensors: tuple[Tensor, ...]) -> Function:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of torch, by what torch itself imports
-        graph = make_fx(lambda *arguments: function(*arguments))(*tensors)
+        with torch.enable_grad():
+            graph = make_fx(lambda *arguments: function(*arguments))(*tensors)
         compiled: Function = torch.compile(graph, dynamic=False)
         with torch.no_grad():
             compiled(*tensors)
