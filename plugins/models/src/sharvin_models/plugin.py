@@ -1,4 +1,4 @@
-"""Regressors offered by this distribution."""
+"""Regressors and the potential offered by this distribution."""
 
 from __future__ import annotations
 
@@ -76,5 +76,18 @@ def sharvin_regressors() -> list[Component]:
             config="sharvin_models.atoms.configs:TransformerOptions",
             summary="transformer encoder over the atoms of a structure, pooling, dense head",
             takes=("per_atom",),
+        ),
+    ]
+
+
+@hookimpl
+def sharvin_potentials() -> list[Component]:
+    """Energies and forces that are learnt."""
+    return [
+        Component(
+            name="equivariant_potential",
+            target="sharvin_models.message_passing.potential:EquivariantPotential",
+            config="sharvin_models.message_passing.configs:EquivariantPotentialOptions",
+            summary="E(3)-equivariant many-body messages between atoms, trained on energies and forces",
         ),
     ]

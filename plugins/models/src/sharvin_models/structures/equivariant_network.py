@@ -34,63 +34,10 @@ from e3nn import o3  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sharvin_models.structures.angular_coupling import AngularCoupling, block
 from sharvin_models.structures.configs import EquivariantOptions, MessageOptions
 from sharvin_models.structures.neighbour_graph import GraphBatch
-
-ENVELOPE_POWER = 6
-"""Of the polynomial that takes the radial functions to zero."""
-
-
-class AngularCoupling(nn.Module):
-    """Products of two sets of irreps to irreps: coupling coefficients, then a linear mix of paths and channels.
-
-    Parameters
-    ----------
-    first, second, out : int
-        Largest l of the two factors and of the result. Paths with l1 + l2 + l3 even keep the parity (−1)^l.
-    channels : int
-    square : bool
-        The factors are equal, so products and paths that differ by their order are one.
-    """
-
-    matrix: Tensor
-    left: Tensor
-    right: Tensor
-
-    def __init__(self, first: int, second: int, out: int, channels: int, square: bool = False) -> None:
-        super().__init__()
-        pairs = torch.cartesian_prod(torch.arange((first + 1) ** 2), torch.arange((second + 1) ** 2))
-        rows: list[Tensor] = []
-        self.paths: list[int] = []
-        for l3 in range(out + 1):
-            paths = [(a, b) for a in range(first + 1) for b in range(a if square else 0, second + 1)]
-            paths = [(a, b) for a, b in paths if abs(a - b) <= l3 <= a + b and (a + b + l3) % 2 == 0]
-            self.paths.append(len(paths))
-            for a, b in paths:
-                rows.append(torch.zeros(2 * l3 + 1, (first + 1) ** 2, (second + 1) ** 2, dtype=torch.float64))
-                coefficients = o3.wigner_3j(a, b, l3, dtype=torch.float64) * math.sqrt(2 * l3 + 1)
-                rows[-1][:, _block(a), _block(b)] = coefficients.permute(2, 0, 1)
-        matrix = torch.cat(rows)
-        if square:
-            matrix = (matrix + matrix.mT).tril().mT - torch.diag_embed(matrix.diagonal(dim1=1, dim2=2))
-            pairs = pairs[pairs[:, 0] <= pairs[:, 1]]
-        matrix = matrix[:, pairs[:, 0], pairs[:, 1]]
-        self.register_buffer("matrix", matrix, persistent=False)
-        self.register_buffer("left", pairs[:, 0].clone(), persistent=False)
-        self.register_buffer("right", pairs[:, 1].clone(), persistent=False)
-        self.mix = nn.ParameterList(torch.empty(paths, channels, channels) for paths in self.paths)
-
-    def forward(self, products: Tensor) -> Tensor:
-        """Products of components [n_products, n, channels], ordered as `left` and `right`, to [(out + 1)², n, channels]."""
-        _, n, channels = products.shape
-        coupled = self.matrix.to(products.dtype) @ products.flatten(1)
-        result, begin = [], 0
-        for l3, (paths, weight) in enumerate(zip(self.paths, self.mix, strict=True)):
-            size = 2 * l3 + 1
-            block = coupled[begin : begin + size * paths].view(paths, size * n, channels)
-            result.append(torch.bmm(block, weight).sum(0).view(size, n, channels))
-            begin += size * paths
-        return torch.cat(result)
+from sharvin_models.structures.radial_functions import bessel_functions
 
 
 class Layer(nn.Module):
@@ -132,14 +79,14 @@ class Layer(nn.Module):
         [(l_out + 1)², n_centres, channels]
         """
         told = self._messages(values, batch, radial, harmonics)
-        kept = torch.cat([values[_block(order)] @ weight for order, weight in enumerate(self.old)])
+        kept = torch.cat([values[block(order)] @ weight for order, weight in enumerate(self.old)])
         told = told + functional.pad(kept, (0, 0, 0, 0, 0, len(told) - len(kept)))
         square = self.product(told.index_select(0, self.product.left) * told.index_select(0, self.product.right))
         scalars = torch.cat([told[0], square[0]], 1)
         mixed = self.scalars_out(functional.silu(self.scalars_in(scalars))).view(len(scalars), 1 + self.l_out, -1)
         new = [kept[:1] + mixed[None, :, 0]]
         for order in range(1, self.l_out + 1):
-            new.append((told[_block(order)] + square[_block(order)]) * torch.sigmoid(mixed[None, :, order]))
+            new.append((told[block(order)] + square[block(order)]) * torch.sigmoid(mixed[None, :, order]))
         return torch.cat(new)
 
     def _messages(self, values: Tensor, batch: GraphBatch, radial: Tensor, harmonics: Tensor) -> Tensor:
@@ -152,11 +99,6 @@ class Layer(nn.Module):
         heard = heard.view(n, width, size, channels) * weights.unsqueeze(2)
         outer = torch.bmm(harmonics.transpose(1, 2), heard.flatten(2)).view(n, -1, size, channels)
         return self.message(outer.permute(2, 1, 0, 3).flatten(0, 1))  # type: ignore[no-any-return]
-
-
-def _block(order: int) -> slice:
-    """Components of one angular momentum."""
-    return slice(order * order, (order + 1) ** 2)
 
 
 def dense(size: int, width: int) -> nn.Linear:
@@ -198,12 +140,7 @@ class AtomInvariants(nn.Module):
 
     def radial_functions(self, distances: Tensor) -> Tensor:
         """Bessel functions of distances [..., 1] in Å under the envelope, [..., radial_functions]; zero beyond the cutoff."""
-        count, p = self.options.radial_functions, ENVELOPE_POWER
-        x = distances / self.options.cutoff_A
-        envelope = 1 - x**p * ((p + 1) * (p + 2) / 2 - p * (p + 2) * x + p * (p + 1) / 2 * x**2)
-        orders = torch.arange(1, count + 1, dtype=distances.dtype, device=distances.device)
-        bessel = math.sqrt(2.0) * torch.sin(orders * math.pi * x) / x
-        return torch.where(x < 1.0, bessel * envelope, torch.zeros_like(bessel))
+        return bessel_functions(distances, self.options.radial_functions, self.options.cutoff_A)
 
     @torch.no_grad()
     def initialise(self, rng: np.random.Generator) -> None:

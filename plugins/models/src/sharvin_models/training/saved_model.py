@@ -38,6 +38,8 @@ class SavedRegressor(ABC, Generic[O]):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     """Of the files; others are refused."""
+    local: ClassVar[frozenset[str]] = frozenset(MACHINE)
+    """Options that a loaded model leaves as they are."""
 
     def __init__(self, options: O) -> None:
         self.options = options
@@ -65,7 +67,7 @@ class SavedRegressor(ABC, Generic[O]):
         save_model(folder, self.name, self.version, {"options": self.options.model_dump(mode="json"), **description}, arrays)
 
     def load(self, folder: Path) -> None:
-        """Become the saved model, its options included, except `threads` and `device`, which are this machine's.
+        """Become the saved model, its options included, except those of :attr:`local`, such as `threads`.
 
         Raises
         ------
@@ -73,7 +75,7 @@ class SavedRegressor(ABC, Generic[O]):
             If the folder holds no model of this regressor and version, or a damaged one.
         """
         description, arrays = load_model(folder, self.name, self.version)
-        here, before = self.options.model_dump(include=MACHINE), self.options
+        here, before = self.options.model_dump(include=set(self.local)), self.options
         try:
             self.options = type(self.options).model_validate({**description["options"], **here})
             self._become(description, arrays)

@@ -139,7 +139,7 @@ def _epoch(
             torch.nn.utils.clip_grad_norm_(network.parameters(), options.gradient_clip)
             optimizer.step()
             state.steps += 1
-            _average(network, options.averaging, state)
+            average_weights(network, options.averaging, state)
             error += float((predicted.detach() - expected).abs().sum())
     _require_finite(error, "training", state)
     return error / len(targets), options.learning_rate * factor
@@ -151,13 +151,13 @@ def _loss(options: TrainingOptions) -> Callable[[Tensor, Tensor], Tensor]:
     return functional.mse_loss if options.loss == "mse" else functional.l1_loss
 
 
-def _average(network: nn.Module, keep: float, state: TrainingState) -> None:
+def average_weights(network: nn.Module, keep: float, state: TrainingState) -> None:
     """Moving average of the weights, short at first so that the initial ones are soon forgotten."""
     if not keep:
         return
     update = get_ema_multi_avg_fn(min(keep, (1.0 + state.steps) / (10.0 + state.steps)))
     if not state.average:
-        state.average = _copy_of(network)
+        state.average = copy_of(network)
     weights = dict(network.named_parameters())
     update([state.average[name] for name in weights], [value.detach() for value in weights.values()], None)
 
@@ -165,7 +165,7 @@ def _average(network: nn.Module, keep: float, state: TrainingState) -> None:
 def _validate(network: nn.Module, validation_error: Callable[[], float], state: TrainingState) -> None:
     """Add the validation error, of the averaged weights where there are any, and keep the weights if it is the smallest."""
     network.eval()
-    trained = _copy_of(network) if state.average else {}
+    trained = copy_of(network) if state.average else {}
     if trained:
         network.load_state_dict(state.average)
     error = validation_error()
@@ -173,7 +173,7 @@ def _validate(network: nn.Module, validation_error: Callable[[], float], state: 
     state.curves.validation_error.append(error)
     best = math.inf if state.best_epoch is None else state.curves.validation_error[state.best_epoch]
     if error < best:
-        state.best_epoch, state.best = state.curves.epochs - 1, _copy_of(network)
+        state.best_epoch, state.best = state.curves.epochs - 1, copy_of(network)
     if trained:
         network.load_state_dict(trained)
 
@@ -186,7 +186,8 @@ def _require_finite(error: float, name: str, state: TrainingState) -> None:
         )
 
 
-def _copy_of(network: nn.Module) -> Weights:
+def copy_of(network: nn.Module) -> Weights:
+    """Values of a network's weights and constants as they are now."""
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 

@@ -1,0 +1,153 @@
+"""Potential ``equivariant_potential``: a message-passing network trained on reference energies and forces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from ase.calculators.calculator import Calculator
+from ase.data import chemical_symbols
+from sharvin.errors import InputError
+from sharvin.protocols import EnergyForcesVirial, NeighbourList
+from sharvin.reference_data import ReferenceData
+from sharvin.runs.fit_progress import require_folder
+
+from sharvin_models.message_passing.configs import LOCAL, EquivariantPotentialOptions
+from sharvin_models.message_passing.force_calculator import EquivariantCalculator
+from sharvin_models.message_passing.force_training import ForceTraining
+from sharvin_models.message_passing.network import AtomEnergyNetwork
+from sharvin_models.message_passing.scales import EnergyScales
+from sharvin_models.message_passing.trained_network import TrainedNetwork
+from sharvin_models.training.saved_model import Arrays, SavedRegressor
+from sharvin_models.training.training_loop import threads
+
+
+class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
+    """Many-body message passing between atoms; see :mod:`~sharvin_models.message_passing.network`.
+
+    Parameters
+    ----------
+    options : EquivariantPotentialOptions
+
+    Raises
+    ------
+    InputError
+        If `model` is given and holds no model, another one's, or a damaged one.
+    """
+
+    name = "equivariant_potential"
+    local: ClassVar[frozenset[str]] = frozenset(LOCAL)
+
+    def __init__(self, options: EquivariantPotentialOptions) -> None:
+        super().__init__(options)
+        self._trained: TrainedNetwork | None = None
+        self._folder: Path | None = None
+        if options.model is not None:
+            self.load(Path(options.model).expanduser())
+
+    @property
+    def cutoff_A(self) -> float:
+        """Distance beyond which atoms do not hear of each other directly."""
+        return self.options.cutoff_A
+
+    def calculator(self) -> Calculator:
+        """ASE calculator with energy, forces and stress.
+
+        Raises
+        ------
+        InputError
+            Before a fit or a load.
+        """
+        found = self._ready()
+        return EquivariantCalculator(TrainedNetwork(found.network, found.scales, found.options, self.name).of_atoms)
+
+    def evaluate(self, neighbours: NeighbourList) -> EnergyForcesVirial:
+        """Energy, forces and virial of atoms whose neighbours another program found; pairs beyond the cutoff may be listed.
+
+        Raises
+        ------
+        InputError
+            Before a fit or a load, for an element that the training had not, or if relations depend on an array of the atoms.
+        """
+        return self._ready().of_neighbours(neighbours)
+
+    def keep_progress(self, folder: Path) -> None:
+        """From now on a fit leaves ``checkpoint.safetensors`` and ``metrics.jsonl`` in this folder, and goes on from there.
+
+        Raises
+        ------
+        InputError
+            If there is no such folder.
+        """
+        self._folder = require_folder(folder)
+
+    def fit(self, data: ReferenceData, validation: ReferenceData, rng: np.random.Generator) -> dict[str, list[float]]:
+        """Learn; equal data and an equal state of `rng` give an equal potential, bit for bit, on one kind of machine.
+
+        Parameters
+        ----------
+        data, validation : ReferenceData
+            The validation set chooses the epoch that is kept.
+        rng : numpy.random.Generator
+            Draws the initial weights and the order of the structures.
+
+        Returns
+        -------
+        dict
+            ``train_energy_rmse_eV_per_atom``, ``train_force_rmse_eV_per_A`` (during the epoch, before each step), and the same
+            with ``validation_`` (after it, of the averaged weights), one value per epoch.
+
+        Raises
+        ------
+        InputError
+            If a set is empty, or the validation set has elements that the training set has not.
+        RunError
+            If training diverges.
+        StoreError
+            If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
+        """
+        if not len(data) or not len(validation):
+            raise InputError(f"{self.name}: there is nothing to {'learn from' if not len(data) else 'validate with'}.")
+        scales = EnergyScales.of(data, self.options.atom_energies, self.name)
+        training = ForceTraining(data, validation, scales, self.options, self.name)
+        network = self._network(len(scales.elements), training.mean_neighbours)
+        network.initialise(rng)
+        network.to(getattr(torch, self.options.dtype))
+        with threads(self.options.threads):
+            curves = training.train(network, rng, self._folder)
+        self._trained = TrainedNetwork(network.requires_grad_(False), scales, self.options, self.name)
+        return curves
+
+    def _network(self, n_species: int, mean_neighbours: float) -> AtomEnergyNetwork:
+        return AtomEnergyNetwork(n_species, mean_neighbours, self.options)
+
+    def _ready(self) -> TrainedNetwork:
+        if self._trained is None:
+            raise InputError(f"{self.name}: there is no model yet; give its folder as model, or fit one.")
+        return self._trained
+
+    def _learnt(self) -> tuple[dict[str, Any], Arrays] | None:
+        if self._trained is None:
+            return None
+        scales = self._trained.scales
+        description = {
+            "elements": [chemical_symbols[z] for z in scales.elements],
+            "atom_energies_eV": scales.atom_energies_eV.tolist(),
+            "shift_eV": scales.shift_eV,
+            "scale_eV": scales.scale_eV,
+        }
+        return description, {name: value.numpy() for name, value in self._trained.network.state_dict().items()}
+
+    def _become(self, description: dict[str, Any], arrays: Arrays) -> None:
+        scales = EnergyScales(
+            tuple(chemical_symbols.index(symbol) for symbol in description["elements"]),
+            np.array(description["atom_energies_eV"], dtype=np.float64),
+            float(description["shift_eV"]),
+            float(description["scale_eV"]),
+        )
+        network = self._network(len(scales.elements), 1.0)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+        network.to(getattr(torch, self.options.dtype)).requires_grad_(False)
+        self._trained = TrainedNetwork(network, scales, self.options, self.name)
