@@ -8,7 +8,7 @@ from ase.build import bulk
 from sharvin.reference_data import ReferenceData, ReferenceStructure
 from sharvin.testing.potentials import PotentialTests
 from sharvin_descriptors.hdnnp.calculator import neighbour_list
-from sharvin_descriptors.hdnnp.evaluation import Evaluator
+from sharvin_descriptors.hdnnp.evaluation import CommitteeEvaluator
 from sharvin_descriptors.hdnnp.model import ElementModel, HdnnpModel, Scaling
 from sharvin_descriptors.hdnnp.networks import ACTIVATIONS, Network, Topology
 from sharvin_descriptors.hdnnp.prepared import function_rows
@@ -90,7 +90,7 @@ def test_forces_and_virial_of_every_type_and_cutoff_are_derivatives(cutoff_type,
     chosen = None if len(numbers) > 1 else {2, 3, 9}
     functions = {z: all_types(z, numbers, 5.9, cutoff_type, alpha) for z in numbers}
     functions = {z: [f for f in own if chosen is None or f.type in chosen] for z, own in functions.items()}
-    evaluator = Evaluator([random_model(functions.get, atoms)])
+    evaluator = CommitteeEvaluator([random_model(functions.get, atoms)])
     found = evaluator.evaluate(neighbour_list(atoms, evaluator.cutoff_A))
     step = 1e-5
     for atom, axis in ((0, 0), (7, 1)):

@@ -59,7 +59,7 @@ class _ElementArrays:
     offset: Floats
 
 
-class Evaluator:
+class CommitteeEvaluator:
     """Evaluates the members of a committee, which share their symmetry functions.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 from sharvin.errors import ItemError
 from sharvin.protocols import NeighbourList
 
-from sharvin_descriptors.hdnnp.evaluation import Evaluation, Evaluator
+from sharvin_descriptors.hdnnp.evaluation import CommitteeEvaluator, Evaluation
 from sharvin_descriptors.hdnnp.model import HdnnpModel
 
 
@@ -33,7 +33,7 @@ class WatchedEvaluator:
         closest_A: float = 0.0,
         largest_std_eV_per_A: float | None = None,
     ) -> None:
-        self._evaluator = Evaluator(members)
+        self._evaluator = CommitteeEvaluator(members)
         self.model = members[0]
         self.cutoff_A = self._evaluator.cutoff_A
         self._stop = on_extrapolation == "stop"

@@ -64,7 +64,8 @@ def energy_and_forces(calculator: Calculator, atoms: Atoms) -> tuple[float, np.n
     """Energy in eV and forces in eV/Å of atoms, which are left as they are."""
     copy = atoms.copy()
     copy.calc = calculator
-    energy = float(copy.get_potential_energy())
+    # of smeared electrons, forces are the derivatives of the free energy, not of the energy without smearing
+    energy = float(copy.get_potential_energy(force_consistent="free_energy" in copy.calc.implemented_properties))
     return energy, np.array(copy.get_forces(apply_constraint=False), dtype=np.float64)
 
 
