@@ -39,3 +39,17 @@ class TestBreakJunction(WorkflowTests):
         "descriptor": {"use": "soap", "n_max": 2, "l_max": 1, "cutoff_A": 4.5},
         "regressor": {"use": "ridge"},
     }
+
+
+class TestPotentialStudy(WorkflowTests):
+    name = "potential_study"
+    measured = ("tables",)
+    options: ClassVar = {
+        "reference": {"use": "second_moment", "element": "Au"},
+        "seeds": 2,
+        "properties": ["elastic_constants", "chain"],
+    }
+    config: ClassVar = {
+        "structure": {"use": "reference_database", "atoms": 8, "slabs_100": 3, "slabs_111": 3, "bcc": 3, "fcc": 3},
+        "potential": {"use": "hdnnp", "table": "gold", "hidden": [4], "epochs": 1, "updates_per_epoch": 30},
+    }

@@ -1,1 +1,1 @@
-"""Descriptors for sharvin: the SOAP power spectrum, and two other programs' for comparison."""
+"""Descriptors for sharvin: SOAP power spectra, and in folders symmetry functions and potentials made of them."""
