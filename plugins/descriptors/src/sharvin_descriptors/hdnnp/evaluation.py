@@ -201,6 +201,10 @@ def _sweep(
                 for a in range(3):
                     forces[m, who[k], a] -= change[k, a]
                     forces[m, i, a] += change[k, a]
-                    for b in range(3):
-                        virials[m, a, b] -= change[k, a] * near[k, b]
+            for a in range(3):
+                for b in range(3):
+                    total = 0.0
+                    for k in range(n):
+                        total += change[k, a] * near[k, b]
+                    virials[m, a, b] -= total
     return extrapolations, np.sqrt(closest)

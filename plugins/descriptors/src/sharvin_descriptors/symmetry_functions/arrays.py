@@ -32,6 +32,9 @@ HIGHEST_DEGREE = 4
 EXPONENTS = [(x, y, d - x - y) for d in range(HIGHEST_DEGREE + 1) for x in range(d, -1, -1) for y in range(d - x, -1, -1)]
 """Exponents of the monomials, by degree."""
 MONOMIALS = len(EXPONENTS)
+LANES = 8
+"""Monomials are worked on in whole groups of this many, so that loops over them have no remainder."""
+PADDED = -(-MONOMIALS // LANES) * LANES
 
 
 class FunctionArrays(NamedTuple):
@@ -42,14 +45,14 @@ class FunctionArrays(NamedTuple):
     ``r_*``: radial functions, channel −1 for all.
 
     ``m_*``: wide angular functions by moments: their profile, channels a ≤ b, number of monomials, coefficients float64[n,
-    MONOMIALS], and what the terms j = k contribute; ``m_used``, ``m_count``: profiles that have moments, and by profile how many.
+    MONOMIALS], and what the terms j = k contribute; ``m_used``, ``m_count``: profiles that have moments, and by profile how
+    many, in whole groups.
 
     ``t_*``: angular functions by pairs of neighbours; ``pair_first``, ``pair_members``: which of them a pair of channels has.
 
     ``f_*``: distinct angular factors. ``*_out``: place of the function in a row.
 
-    ``axis``, ``parent``: monomial c is the monomial ``parent[c]`` times the component ``axis[c]``. ``source``, ``power``:
-    ∂/∂x_a of Σ_c B_c X_c is Σ_m power[a, m] B[source[a, m]] X_m.
+    ``source``, ``power``: ∂/∂x_a of Σ_c B_c X_c is Σ_m power[a, m] B[source[a, m]] X_m.
     """
 
     size: int
@@ -93,8 +96,6 @@ class FunctionArrays(NamedTuple):
     f_asymmetric: Flags
     source: Integers
     power: Floats
-    axis: Integers
-    parent: Integers
 
 
 def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int]) -> FunctionArrays:
@@ -150,7 +151,7 @@ def function_arrays(functions: Sequence[AtomFunction], channel_of: dict[int, int
         np.array([2.0 ** (1 - function.zeta) * (1 + function.lam) ** function.zeta for function in powers]),
         m[3],
         np.flatnonzero(degrees).astype(np.int64),
-        np.array([comb(int(degree) + 3, 3) for degree in degrees], dtype=np.int64),
+        np.array([-(-comb(int(degree) + 3, 3) // LANES) * LANES for degree in degrees], dtype=np.int64),
         np.array(ends, dtype=np.int64),
         t[0], t[1], t[2], t[3].astype(bool), t[4],
         first,
@@ -211,20 +212,17 @@ def _coefficients(function: AtomFunction) -> list[float]:
     return result
 
 
-def _derivative_table() -> tuple[Integers, Floats, Integers, Integers]:
-    """``source``, ``power``, ``axis`` and ``parent``."""
+def _derivative_table() -> tuple[Integers, Floats]:
+    """``source`` and ``power``."""
     index = {exponents: c for c, exponents in enumerate(EXPONENTS)}
     lower = [exponents for exponents in EXPONENTS if sum(exponents) < HIGHEST_DEGREE]
     source, power = np.zeros((3, len(lower)), dtype=np.int64), np.zeros((3, len(lower)))
-    axis, parent = np.zeros(MONOMIALS, dtype=np.int64), np.zeros(MONOMIALS, dtype=np.int64)
     for m, exponents in enumerate(lower):
         for a in range(3):
             more = list(exponents)
             more[a] += 1
-            c = index[(more[0], more[1], more[2])]
-            source[a, m], power[a, m] = c, more[a]
-            axis[c], parent[c] = a, m
-    return source, power, axis, parent
+            source[a, m], power[a, m] = index[(more[0], more[1], more[2])], more[a]
+    return source, power
 
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> Integers:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sharvin.runs.compiled import njit
 
 from sharvin_descriptors.harmonics import compiled
-from sharvin_descriptors.symmetry_functions.arrays import MONOMIALS, FunctionArrays
+from sharvin_descriptors.symmetry_functions.arrays import PADDED, FunctionArrays
 from sharvin_descriptors.symmetry_functions.radial import (
     ANGLE,
     GAUSSIAN,
@@ -63,6 +63,7 @@ class AtomSpace(NamedTuple):
     by_square: Floats
     gathered: Floats
     used: NDArray[np.bool_]
+    by_profile: Floats
     gaussian: Floats
     bits: Integers
     scale: Floats
@@ -80,9 +81,9 @@ def workspace(functions: FunctionArrays, most: int) -> AtomSpace:
     n_p, n_f, n_c = len(functions.p_kind), len(functions.f_kind), functions.n_channels
     bits = np.empty(n_p, dtype=np.int64)
     return AtomSpace(
-        np.empty(most), np.empty((most, 3)), np.empty((most, n_p)), np.empty((most, n_p)), np.empty((most, MONOMIALS)),
-        np.zeros((n_c, n_p, MONOMIALS)), np.zeros((n_c, n_p)), np.zeros((n_c, n_p, MONOMIALS)), np.zeros((n_c, n_p)),
-        np.empty(MONOMIALS), np.zeros(n_p, dtype=np.bool_), np.empty(n_p), bits, bits.view(np.float64),
+        np.empty(most), np.empty((most, 3)), np.empty((most, n_p)), np.empty((most, n_p)), np.zeros((most, PADDED)),
+        np.zeros((n_c, n_p, PADDED)), np.zeros((n_c, n_p)), np.zeros((n_c, n_p, PADDED)), np.zeros((n_c, n_p)),
+        np.zeros(PADDED), np.zeros(n_p, dtype=np.bool_), np.zeros((n_c, n_p)), np.empty(n_p), bits, bits.view(np.float64),
         np.empty(n_f), np.empty(n_f), np.full(n_f, -1, dtype=np.int64),
         np.empty(n_p), np.empty(n_p), np.full(n_p, -1, dtype=np.int64),
     )  # fmt: skip
@@ -149,7 +150,8 @@ def look_around(vectors: Floats, channels: Integers, weights: Floats, functions:
         x, y, z = vectors[k, 0], vectors[k, 1], vectors[k, 2]
         r = np.sqrt(x * x + y * y + z * z)
         space.distance[k] = r
-        space.unit[k, 0], space.unit[k, 1], space.unit[k, 2] = x / r, y / r, z / r
+        inverse = 1.0 / r
+        space.unit[k, 0], space.unit[k, 1], space.unit[k, 2] = x * inverse, y * inverse, z * inverse
     _gaussians(n, functions, space)
     for p in range(functions.c_first[-1], len(functions.p_kind)):
         for k in range(n):
@@ -165,12 +167,11 @@ def look_around(vectors: Floats, channels: Integers, weights: Floats, functions:
 
 @vectorised
 def _moments(channels: Integers, functions: FunctionArrays, space: AtomSpace) -> None:
+    """Moments of each channel and profile, and sums of squares of the profiles."""
     space.moments[:] = 0.0
     space.squares[:] = 0.0
     for k in range(len(channels)):
-        space.monomials[k, 0] = 1.0
-        for c in range(1, MONOMIALS):
-            space.monomials[k, c] = space.monomials[k, functions.parent[c]] * space.unit[k, functions.axis[c]]
+        _monomials(space.unit[k, 0], space.unit[k, 1], space.unit[k, 2], space.monomials[k])
         channel = channels[k]
         for used in range(len(functions.m_used)):
             p = functions.m_used[used]
@@ -180,14 +181,37 @@ def _moments(channels: Integers, functions: FunctionArrays, space: AtomSpace) ->
             space.squares[channel, p] += g * g
 
 
+@vectorised
+def _monomials(x: float, y: float, z: float, result: Floats) -> None:
+    """Write the monomials in the order of `EXPONENTS`.
+
+    Those of a degree are x times all of the degree before, then y times those of it without x, then z times its last.
+    """
+    result[0], result[1], result[2], result[3] = 1.0, x, y, z
+    for m in range(3):
+        result[4 + m] = result[1 + m] * x
+    for m in range(2):
+        result[7 + m] = result[2 + m] * y
+    result[9] = z * z
+    for m in range(6):
+        result[10 + m] = result[4 + m] * x
+    for m in range(3):
+        result[16 + m] = result[7 + m] * y
+    result[19] = result[9] * z
+    for m in range(10):
+        result[20 + m] = result[10 + m] * x
+    for m in range(4):
+        result[30 + m] = result[16 + m] * y
+    result[34] = result[19] * z
+
+
 @compiled
 def row(channels: Integers, functions: FunctionArrays, vectors: Floats, space: AtomSpace, result: Floats) -> None:
     """Write the functions of the atom that was looked around, float64[size]."""
     result[:] = 0.0
-    n = len(channels)
     for f in range(len(functions.r_out)):
         total = 0.0
-        for k in range(n):
+        for k in range(len(channels)):
             if functions.r_channel[f] < 0 or functions.r_channel[f] == channels[k]:
                 total += space.g[k, functions.r_profile[f]]
         result[functions.r_out[f]] = total
@@ -201,6 +225,26 @@ def row(channels: Integers, functions: FunctionArrays, vectors: Floats, space: A
         result[functions.m_out[f]] = total
     if len(functions.t_out):
         _pairs(channels, functions, vectors, space, result)
+
+
+@vectorised
+def _adjoint_of_radial(weights: Floats, channels: Integers, functions: FunctionArrays, space: AtomSpace, result: Floats) -> None:
+    """Gradients of the radial functions, along the bonds."""
+    by_profile = space.by_profile
+    by_profile[:] = 0.0
+    for f in range(len(functions.r_out)):
+        weight, channel, p = weights[functions.r_out[f]], functions.r_channel[f], functions.r_profile[f]
+        if channel >= 0:
+            by_profile[channel, p] += weight
+        else:
+            for every in range(functions.n_channels):
+                by_profile[every, p] += weight
+    for k in range(len(channels)):
+        channel, slope = channels[k], 0.0
+        for p in range(by_profile.shape[1]):
+            slope += by_profile[channel, p] * space.slope[k, p]
+        for a in range(3):
+            result[k, a] = slope * space.unit[k, a]
 
 
 @compiled
@@ -274,14 +318,7 @@ def adjoint(
     weights: Floats, channels: Integers, functions: FunctionArrays, vectors: Floats, space: AtomSpace, result: Floats
 ) -> None:
     """Gradient of Σ_f weights[f] G_f with respect to the positions of the neighbours, float64[n, 3]: written."""
-    n = len(channels)
-    for k in range(n):
-        slope = 0.0
-        for f in range(len(functions.r_out)):
-            if functions.r_channel[f] < 0 or functions.r_channel[f] == channels[k]:
-                slope += weights[functions.r_out[f]] * space.slope[k, functions.r_profile[f]]
-        for a in range(3):
-            result[k, a] = slope * space.unit[k, a]
+    _adjoint_of_radial(weights, channels, functions, space, result)
     if _adjoint_of_moments(weights, functions, space):
         _gather(channels, functions, space, result)
     if len(functions.t_out):
@@ -319,7 +356,7 @@ def _gather(channels: Integers, functions: FunctionArrays, space: AtomSpace, res
     """Add the gradients that come through the moments: along the bonds by the profiles, across them by the unit vectors."""
     for k in range(len(channels)):
         channel, slope = channels[k], 0.0
-        for c in range(MONOMIALS):
+        for c in range(PADDED):
             space.gathered[c] = 0.0
         for used in range(len(functions.m_used)):
             p = functions.m_used[used]
