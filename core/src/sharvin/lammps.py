@@ -167,8 +167,8 @@ class _Callback(ABC):
         """What the potential says of its own use since the last call."""
 
     @abstractmethod
-    def evaluate(self, tag: NDArray[Any], x: NDArray[np.float64]) -> EnergyForcesVirial:
-        """Energy, and forces in the order of LAMMPS' ids."""
+    def evaluate(self, tag: NDArray[Any], order: NDArray[np.int64], x: NDArray[np.float64]) -> EnergyForcesVirial:
+        """Energy, virial, and forces in the order of LAMMPS' ids; `order` is that of the ids `tag`."""
 
     def __call__(
         self, lmp: Any, step: int, n_local: int, tag: NDArray[Any], x: NDArray[np.float64], forces: NDArray[np.float64]
@@ -183,21 +183,20 @@ class _Callback(ABC):
             lmp.force_timeout()
 
     def _pass_on(self, step: int, tag: NDArray[Any], x: NDArray[np.float64], forces: NDArray[np.float64]) -> None:
-        found = self.evaluate(tag, x)
+        order = np.argsort(tag, kind="stable")
+        found = self.evaluate(tag, order, x)
         if not (np.isfinite(found.energy_eV) and np.isfinite(found.forces_eV_per_A).all()):
             raise ItemError(f"the potential gives nan energies or forces at step {step}.")
-        forces[:] = found.forces_eV_per_A[tag - 1]
+        forces[order] = found.forces_eV_per_A
         self._lmp.fix_external_set_energy_global(FIX_ID, found.energy_eV)
         if self._virial:
             w = found.virial_eV
             self._lmp.fix_external_set_virial_global(FIX_ID, [w[0, 0], w[1, 1], w[2, 2], w[0, 1], w[0, 2], w[1, 2]])
 
-    def _types_by_id(self, tag: NDArray[Any]) -> NDArray[np.int64]:
+    def _numbers_by_id(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
         """Atomic numbers in the order of the ids."""
-        types = np.array(self._lmp.numpy.extract_atom("type"))[: len(tag)].ravel()
-        numbers = np.empty(len(tag), dtype=np.int64)
-        numbers[tag - 1] = self._numbers[types]
-        return numbers
+        types = np.array(self._lmp.numpy.extract_atom("type"))[: len(order)].ravel()
+        return np.asarray(self._numbers[types[order]], dtype=np.int64)
 
 
 class _CalculatorCallback(_Callback):
@@ -217,12 +216,11 @@ class _CalculatorCallback(_Callback):
         """Nothing."""
         return {}
 
-    def evaluate(self, tag: NDArray[Any], x: NDArray[np.float64]) -> EnergyForcesVirial:
-        """Energy, and forces in the order of LAMMPS' ids."""
-        order = np.argsort(tag, kind="stable")
+    def evaluate(self, tag: NDArray[Any], order: NDArray[np.int64], x: NDArray[np.float64]) -> EnergyForcesVirial:
+        """Energy, virial, and forces in the order of the ids."""
         cell, pbc = self._box()
         if self._atoms is None or len(self._atoms) != len(tag):
-            self._atoms = Atoms(self._types_by_id(tag), positions=x[order], cell=cell, pbc=pbc)
+            self._atoms = Atoms(self._numbers_by_id(order), positions=x[order], cell=cell, pbc=pbc)
             self._atoms.calc = self._calculator
         atoms = self._atoms
         if not np.array_equal(atoms.cell.array, cell):
@@ -254,10 +252,10 @@ class _NeighbourCallback(_Callback):
         """What the potential says."""
         return self._potential.monitored() if isinstance(self._potential, MonitoredPotential) else {}
 
-    def evaluate(self, tag: NDArray[Any], x: NDArray[np.float64]) -> EnergyForcesVirial:
-        """Energy, and forces in the order of LAMMPS' ids."""
-        first, neighbours, vectors = self._neighbours.find(len(tag))
-        return self._potential.evaluate(NeighbourList(self._types_by_id(tag), first, neighbours, vectors))
+    def evaluate(self, tag: NDArray[Any], order: NDArray[np.int64], x: NDArray[np.float64]) -> EnergyForcesVirial:
+        """Energy, virial, and forces in the order of the ids."""
+        first, neighbours, vectors = self._neighbours.find(tag[order])
+        return self._potential.evaluate(NeighbourList(self._numbers_by_id(order), first, neighbours, vectors))
 
 
 def _first_line(error: Exception) -> str:

@@ -127,15 +127,15 @@ class LammpsNeighbours:
         self._handle = handle.value if isinstance(handle, ctypes.c_void_p) else int(handle)
         self._room = 0
 
-    def find(self, n_atoms: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """``first``, ``neighbours``, ``vectors`` of a :class:`sharvin.protocols.NeighbourList`; atom i has LAMMPS' id i + 1."""
+    def find(self, ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """``first``, ``neighbours``, ``vectors`` of a :class:`sharvin.protocols.NeighbourList` of atoms with these sorted ids."""
         lmp = self._lmp
         n_all = lmp.extract_setting("nall")
         x = lmp.numpy.extract_atom("x", dtype=3, nelem=n_all, dim=3)
-        owner = np.asarray(lmp.numpy.extract_atom("id", dtype=0, nelem=n_all, dim=1)).ravel().astype(np.int64) - 1
+        owner = np.searchsorted(ids, np.asarray(lmp.numpy.extract_atom("id", dtype=0, nelem=n_all, dim=1)).ravel())
         index = lmp.find_pair_neighlist("zero", False, 0, 0)
         size = lmp.get_neighlist_size(index)
-        first = np.empty(n_atoms + 1, dtype=np.int64)
+        first = np.empty(len(ids) + 1, dtype=np.int64)
         while True:
             neighbours, vectors = np.empty(self._room, dtype=np.int64), np.empty((self._room, 3))
             found = _gather(self._function, self._handle, index, size, x, owner, self._cutoff_A, first, neighbours, vectors)
