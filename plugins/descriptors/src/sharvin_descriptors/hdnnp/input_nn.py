@@ -44,7 +44,9 @@ TRAINING_PREFIXES = (
     "bond_", "biasweights", "weight_", "weighte_", "data_", "max_", "enable_", "save_", "restrict_", "scale_e", "separate_",
     "global_output_nodes_short", "enforce_", "regularize_", "runner_", "damp", "detailed_", "find_", "growth_", "ion_",
     "md_", "microiterations", "process_", "prepare_", "reset_", "shuffle_", "silent", "steepest_", "screen_", "total_",
-    "electrostatic_error", "forces_", "stop_", "use_systematic", "use_mpi", "committee_dir",
+    "electrostatic_error", "forces_", "stop_", "use_systematic", "use_mpi", "use_atom_energies", "use_ipi", "use_noise",
+    "use_gausswidth", "detect_", "saturation_", "list_", "debug_", "lwrite", "pstring", "min_", "initialization_", "seed_",
+    "fix_", "fixed_weight", "committee_dir",
 )  # fmt: skip
 """Beginnings of keywords that tell how a network was trained or what is printed; they change no energy."""
 UNSUPPORTED = (
@@ -56,7 +58,12 @@ UNSUPPORTED = (
     "initial_hardness", "elements_nodes_", "use_electronegativity", "use_damping", "use_omp_mkl",
 )  # fmt: skip
 """Keywords, or their beginnings, of what changes energies and is not implemented: charges, dispersion, pair networks …"""
-GENERATIONS = frozenset({"0", "1", "2", "2G", "2g", "2G-HDNNP", "HDNNP-2G"})
+GENERATIONS = {
+    "nnp_type": frozenset({"0", "2", "2G", "2G-HDNNP"}),
+    "nnp_gen": frozenset({"2", "2G"}),
+    "nn_type": frozenset({"0", "1", "2", "2G", "2G-HDNNP"}),
+}
+"""What says that a network is of short range; n2p2's ``nnp_type 1`` has a network of charges, RuNNer's ``nn_type 1`` has not."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +163,8 @@ def read_settings(path: Path) -> Settings:
         if keyword in settings.found and keyword in READ and keyword not in REPEATED:
             raise settings.wrong(setting, f"{keyword} is given twice, also in line {settings.found[keyword][0].line}")
         settings.found.setdefault(keyword, []).append(setting)
-    for keyword in ("nnp_type", "nn_type", "nnp_gen"):
-        if keyword in settings and settings.one(keyword, 1).values[0] not in GENERATIONS:
+    for keyword, supported in GENERATIONS.items():
+        if keyword in settings and settings.one(keyword, 1).values[0] not in supported:
             setting = settings.one(keyword)
             said = f"{keyword} {setting.values[0]} is not supported; short-range networks (2G) are, without charges"
             raise settings.wrong(setting, said)

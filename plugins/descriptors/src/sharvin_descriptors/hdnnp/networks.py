@@ -7,7 +7,6 @@ before, then b. This is the order of n2p2's files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -328,8 +327,3 @@ def energy_and_gradient(
     for j in range(sizes[0]):
         gradient[j] = back[j]
     return energy
-
-
-def space_for(topologies: Sequence[Topology]) -> Floats:
-    """Workspace of :func:`energy_and_gradient` that suits all of these topologies."""
-    return np.empty((4, max(sum(topology.sizes) for topology in topologies)))
