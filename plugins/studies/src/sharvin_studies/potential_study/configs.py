@@ -70,7 +70,7 @@ class OptionScan(Options):
     option: str | None = None
     """Option of the potential that takes the values."""
 
-    values: tuple[Any, ...] = ()
+    values: tuple[bool | int | float | str, ...] = ()
     """Values of the option."""
 
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
