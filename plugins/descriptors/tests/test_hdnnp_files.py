@@ -251,9 +251,12 @@ def test_unknown_elements_and_close_atoms_are_refused(gold_folder):
     with pytest.raises(InputError, match=r"holds Ag, and this .* was trained for Au only"):
         silver.get_potential_energy()
     pair = Atoms("Au2", positions=[[0, 0, 0], [0, 0, 1.9]])
-    pair.calc = sharvin.calculator("hdnnp", model=str(gold_folder), min_distance_A=2.2)
-    with pytest.raises(ItemError, match=re.escape("1.9 Å apart, closer than any")):
-        pair.get_potential_energy()
+    for options in ({}, {"min_distance_A": 2.2}):
+        pair.calc = sharvin.calculator("hdnnp", model=str(gold_folder), **options)
+        with pytest.raises(ItemError, match=re.escape("1.9 Å apart, closer than any")):
+            pair.get_potential_energy()
+    pair.calc = sharvin.calculator("hdnnp", model=str(gold_folder), min_distance_A=0.0)
+    assert np.isfinite(pair.get_potential_energy())
     gas = Atoms("Au2", positions=[[0, 0, 0], [0, 0, np.nan]])
     gas.calc = sharvin.calculator("hdnnp", model=str(gold_folder))
     with pytest.raises(ItemError, match="not finite"):

@@ -35,8 +35,9 @@ class HdnnpOptions(FunctionListOptions):
     """Whether a symmetry function outside the range of the training data is counted, or ends the run."""
     max_force_std_eV_per_A: Positive | None = None
     """Disagreement of a committee on the force of an atom that ends the run; null: none."""
-    min_distance_A: NotNegative = 0.0
-    """Atoms closer than this are an error: set it to the shortest distance in the training data."""
+    min_distance_A: NotNegative | None = None
+    """Atoms closer than this are an error; null: 0.9 times the shortest distance in the training data, of networks trained here,
+    and no limit for folders that do not say it."""
 
     elements_trained: Annotated[tuple[Element, ...], Field(min_length=1)] | None = None
     """Elements of the potential to be trained; null: those of the training data."""

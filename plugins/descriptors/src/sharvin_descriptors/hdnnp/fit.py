@@ -12,6 +12,7 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 from sharvin.errors import InputError, RunError
 from sharvin.numerics.error_measures import root_mean_square_error
+from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.reference_data import ReferenceData
 from sharvin.runs.fit_progress import Checkpoint, FitProgress, LearningCurves, fingerprint_of
 
@@ -105,7 +106,17 @@ def untrained(options: HdnnpOptions, data: ReferenceData, rng: np.random.Generat
     for z, own, scaling, energy in zip(numbers, functions, scalings, energies, strict=True):
         topology = Topology((len(own), *options.hidden, 1), (*[ACTIVATIONS[options.activation]] * len(options.hidden), "l"))
         elements.append(ElementModel(z, own, scaling, topology, topology.initial_weights(rng), float(energy)))
-    return HdnnpModel(tuple(elements), scale if scale > 0.0 else 1.0)
+    return HdnnpModel(tuple(elements), scale if scale > 0.0 else 1.0, _shortest_distance_A(data, options.cutoff_A))
+
+
+def _shortest_distance_A(data: ReferenceData, cutoff_A: float) -> float:
+    """Of two atoms in any structure; 0 where none see each other."""
+    closest = np.inf
+    for structure in data:
+        atoms = structure.atoms
+        found = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff_A, full=False).distance
+        closest = min(closest, found.min(initial=np.inf))
+    return float(closest) if np.isfinite(closest) else 0.0
 
 
 def _scalings(

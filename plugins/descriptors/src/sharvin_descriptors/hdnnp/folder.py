@@ -5,6 +5,7 @@ The files say nothing of their units; the caller does. Symmetry functions stand 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,7 @@ from ase.units import Bohr, Hartree
 from numpy.typing import NDArray
 from sharvin.errors import InputError
 from sharvin.runs.atomic import write_bytes
+from sharvin.runs.model_description import DESCRIPTION
 
 from sharvin_descriptors.hdnnp.function_lines import function_line, read_function
 from sharvin_descriptors.hdnnp.input_nn import Settings, read_settings
@@ -26,6 +28,7 @@ from sharvin_descriptors.symmetry_functions.definitions import AtomFunction
 
 Floats = NDArray[np.float64]
 SETTINGS, SCALING = "input.nn", "scaling.data"
+CLOSEST = "shortest_training_distance_A"
 LETTERS = frozenset(ACTIVATIONS.values())
 
 
@@ -75,7 +78,16 @@ def read_folder(folder: Path, units: Literal["metal", "atomic"]) -> HdnnpModel:
         )
         for z in numbers
     )
-    return HdnnpModel(elements, unit.energy_eV / conversion)
+    return HdnnpModel(elements, unit.energy_eV / conversion, _closest_A(folder))
+
+
+def _closest_A(folder: Path) -> float:
+    """What the description of a network that was trained here says of the shortest distance in its training data."""
+    try:
+        found = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        return float(found[CLOSEST])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def weights_name(number: int) -> str:

@@ -103,10 +103,21 @@ class ElementModel:
 
 @dataclass(frozen=True, eq=False)
 class HdnnpModel:
-    """A potential: its elements in the order of their atomic numbers, and the energy scale s in eV."""
+    """A potential.
+
+    Parameters
+    ----------
+    elements : tuple of ElementModel
+        In the order of their atomic numbers.
+    energy_scale_eV : float
+        s.
+    closest_A : float
+        Shortest distance of two atoms in the training data; 0 where it is not known.
+    """
 
     elements: tuple[ElementModel, ...]
     energy_scale_eV: float
+    closest_A: float = 0.0
 
     @property
     def numbers(self) -> tuple[int, ...]:

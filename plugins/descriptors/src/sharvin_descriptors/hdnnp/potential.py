@@ -16,12 +16,14 @@ from sharvin.runs.model_description import read_description, write_description
 from sharvin_descriptors.hdnnp.calculator import HdnnpCalculator
 from sharvin_descriptors.hdnnp.configs import HdnnpOptions
 from sharvin_descriptors.hdnnp.fit import fit
-from sharvin_descriptors.hdnnp.folder import read_folder, write_folder
+from sharvin_descriptors.hdnnp.folder import CLOSEST, read_folder, write_folder
 from sharvin_descriptors.hdnnp.model import HdnnpModel, require_same_descriptors
 from sharvin_descriptors.hdnnp.shipped import model_folders
 from sharvin_descriptors.hdnnp.watch import WatchedEvaluator
 
 NAME, VERSION = "hdnnp", 1
+CLOSER = 0.9
+"""Part of the shortest distance in the training data below which a structure is refused."""
 
 
 class Hdnnp:
@@ -54,7 +56,10 @@ class Hdnnp:
         if not self.members:
             raise InputError("hdnnp: this potential is not trained yet; give model: FOLDER, or train it with the workflow.")
         options = self.options
-        return WatchedEvaluator(self.members, options.on_extrapolation, options.min_distance_A, options.max_force_std_eV_per_A)
+        closest_A = options.min_distance_A
+        if closest_A is None:
+            closest_A = CLOSER * max(member.closest_A for member in self.members)
+        return WatchedEvaluator(self.members, options.on_extrapolation, closest_A, options.max_force_std_eV_per_A)
 
     @property
     def cutoff_A(self) -> float:
@@ -115,8 +120,9 @@ class Hdnnp:
         """
         if len(self.members) != 1:
             raise InputError("hdnnp: only a single trained potential can be saved.")
-        write_folder(folder, self.members[0])
-        write_description(folder, NAME, VERSION, {"cutoff_A": self.cutoff_A})
+        model = self.members[0]
+        write_folder(folder, model)
+        write_description(folder, NAME, VERSION, {"cutoff_A": self.cutoff_A, CLOSEST: model.closest_A})
 
     def load(self, folder: Path) -> None:
         """Become the saved potential.

@@ -54,8 +54,8 @@ class WatchedEvaluator:
         found = self._evaluator.evaluate(near)
         if found.closest_A < self._closest_A:
             raise ItemError(
-                f"two atoms are {found.closest_A:.3g} Å apart, closer than any that the potential was trained on "
-                f"({self._closest_A:.3g} Å); train it on such structures, or look for the mistake in this one."
+                f"two atoms are {found.closest_A:.3g} Å apart, closer than any that the potential was trained on (below "
+                f"{self._closest_A:.3g} Å it is not used); train it on such structures, or look for the mistake in this one."
             )
         self._extrapolations += found.extrapolations
         if self._stop and found.extrapolations:
