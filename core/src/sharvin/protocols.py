@@ -21,6 +21,7 @@ from sharvin.kinds.hamiltonians import (
 )
 from sharvin.kinds.learning import Descriptor, DifferentiableDescriptor, FeatureDerivatives, Regressor, ResumableRegressor
 from sharvin.kinds.structures_and_dynamics import (
+    CheckedTrainablePotential,
     Dynamics,
     EnergyForcesVirial,
     ForeseeingDynamics,
@@ -37,6 +38,7 @@ from sharvin.kinds.transport import ObservingSolver, TransportSolver
 from sharvin.kinds.workflows import Executor, Outcome, PlanningWorkflow, Workflow
 
 __all__ = [
+    "CheckedTrainablePotential",
     "CostedHamiltonian",
     "Descriptor",
     "DifferentiableDescriptor",

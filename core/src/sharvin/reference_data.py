@@ -47,6 +47,8 @@ class ReferenceStructure:
     group: str = ""
 
     def __post_init__(self) -> None:
+        if len(self.atoms) == 0:
+            raise InputError("a structure without atoms has no reference energy.")
         if self.forces_eV_per_A.shape != (len(self.atoms), 3):
             raise InputError(
                 f"a structure of {len(self.atoms)} atoms needs reference forces of shape ({len(self.atoms)}, 3), not "

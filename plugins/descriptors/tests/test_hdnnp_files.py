@@ -218,7 +218,7 @@ def test_damaged_folders_are_refused(water, tmp_path):
         (lambda f: (f / "input.nn").unlink(), "input.nn cannot be read"),
         (lambda f: changed(f, "weights.001.data", "\n", "\n0.1 a\n"), "holds 24 weights, and a network 3-3-2-1 has 23"),
         (lambda f: (f / "weights.001.data").write_text("0.1 a\n" * 22 + "nan a\n"), "not a finite number"),
-        (lambda f: (f / "weights.001.data").write_text("<html>\n"), "is no file of weights"),
+        (lambda f: (f / "weights.001.data").write_text("<html>\n"), "line 1: '<html>' is no weight"),
         (lambda f: changed(f, "scaling.data", "2 3 ", "2 4 "), "not the statistics of function 3 of element 2"),
         (lambda f: (f / "scaling.data").write_text("1 1 0 1 0.5 0.3\n"), "ends before function 2 of 3 of H"),
     ):

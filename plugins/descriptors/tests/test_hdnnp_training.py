@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
 from sharvin.errors import InputError, RunError, StoreError
-from sharvin.reference_data import ReferenceData
+from sharvin.reference_data import ReferenceData, ReferenceStructure
 from sharvin_descriptors.hdnnp.configs import HdnnpOptions
 from sharvin_descriptors.hdnnp.fit import CURVES, errors, untrained
 from sharvin_descriptors.hdnnp.kalman import KalmanFilter
@@ -49,6 +51,26 @@ def test_forces_alone_and_energies_alone_are_learnt_from(gold_data, make_hdnnp):
     forces, energies = (make_hdnnp(force_ratio=ratio, epochs=2).fit(*gold_data, np.random.default_rng(0)) for ratio in (1.0, 0.0))
     name = "validation_force_rmse_eV_per_A"
     assert forces[name][-1] < 0.5 * energies[name][-1]
+
+
+def test_forces_alone_leave_the_zero_of_energy_right_on_average(gold_data, make_hdnnp):
+    curves = make_hdnnp(force_ratio=1.0, epochs=3).fit(*gold_data, np.random.default_rng(0))
+    assert curves["train_energy_rmse_eV_per_atom"][-1] < 0.06
+    assert curves["validation_force_rmse_eV_per_A"][-1] < 0.2
+
+
+def test_crystals_whose_forces_vanish_teach_their_energies(make_hdnnp):
+    structures = []
+    for a in np.linspace(3.9, 4.3, 12):
+        atoms = bulk("Au", "fcc", a=a)
+        atoms.calc = EMT()
+        energy = atoms.get_potential_energy()
+        atoms.calc = None
+        structures.append(ReferenceStructure(atoms, energy, np.full((1, 3), 1e-16)))
+    data = ReferenceData(tuple(structures))
+    part = make_hdnnp(force_ratio=0.0, epochs=8)
+    curves = part.fit(data, data[::3], np.random.default_rng(0))
+    assert curves["train_energy_rmse_eV_per_atom"][-1] < 2e-3
 
 
 def test_the_filter_is_the_textbook_one():

@@ -195,7 +195,7 @@ class Checker:
                 continue
             if not override or (key not in values and "use" not in override):
                 continue
-            stands_alone = override.get("use", base.get("use")) != base.get("use")
+            stands_alone = case.stands_alone or override.get("use", base.get("use")) != base.get("use")
             laid, own = (override, None) if stands_alone else ({**base, **override}, override)
             found = self.selection(key, laid, (*place, key), own)
             if found is not None:

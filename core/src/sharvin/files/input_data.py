@@ -20,7 +20,7 @@ from sharvin.reference_data import ReferenceData, ReferenceStructure
 from sharvin.runs.atomic import write_bytes
 
 Units = Literal["metal", "atomic"]
-ENERGY_AND_LENGTH: dict[Units, tuple[float, float]] = {"metal": (1.0, 1.0), "atomic": (Hartree, Bohr)}
+ENERGY_AND_LENGTH: dict[str, tuple[float, float]] = {"metal": (1.0, 1.0), "atomic": (Hartree, Bohr)}
 GROUP = "group:"
 """Begins the word of a comment that says the group."""
 
@@ -40,8 +40,15 @@ def read_input_data(path: Path, units: Units = "metal") -> ReferenceData:
     InputError
         If the file cannot be read, is cut off, or a line is not as it should be; it names the line.
     """
+    path, scale = Path(path), _scale(units)
     with reading(path), opened_text(path) as file:
-        return ReferenceData(tuple(_structures(path, enumerate(file, start=1), *ENERGY_AND_LENGTH[units])))
+        return ReferenceData(tuple(_structures(path, enumerate(file, start=1), *scale)))
+
+
+def _scale(units: str) -> tuple[float, float]:
+    if units not in ENERGY_AND_LENGTH:
+        raise InputError(f"the units {units!r} are not known; metal (eV and Å) and atomic (Hartree and Bohr) are.")
+    return ENERGY_AND_LENGTH[units]
 
 
 def _structures(path: Path, lines: Iterator[tuple[int, str]], energy_eV: float, length_A: float) -> Iterator[ReferenceStructure]:
@@ -88,12 +95,16 @@ class _Block:
         elif keyword == "lattice":
             self._cell.append(self._values(number, words[1:4], 3))
         elif keyword == "atom":
-            if len(words) < 10 or words[4] not in atomic_numbers or words[4] == "X":
+            if len(words) < 10:
                 raise self._wrong(number, "an atom needs x y z, an element, charge, energy and three force components")
+            if words[4] not in atomic_numbers or words[4] == "X":
+                raise self._wrong(number, f"{words[4]!r} is no chemical symbol")
             self._positions.append(self._values(number, words[1:4], 3))
             self._numbers.append(int(atomic_numbers[words[4]]))
             self._forces.append(self._values(number, words[7:10], 3))
         elif keyword == "energy":
+            if self._energy is not None:
+                raise self._wrong(number, "the structure has two energies")
             self._energy = self._values(number, words[1:2], 1)[0]
         elif keyword != "charge":
             raise self._wrong(number, f"the keyword {keyword!r} is not known")
@@ -141,7 +152,7 @@ def write_input_data(path: Path, data: ReferenceData, units: Units = "metal") ->
         If a structure is periodic in one or two directions, which the format cannot say; give it a cell with vacuum and make it
         periodic in three.
     """
-    energy_eV, length_A = ENERGY_AND_LENGTH[units]
+    energy_eV, length_A = _scale(units)
     lines = []
     for index, structure in enumerate(data):
         atoms = structure.atoms
@@ -152,14 +163,14 @@ def write_input_data(path: Path, data: ReferenceData, units: Units = "metal") ->
             )
         lines.append("begin")
         if structure.group:
-            lines.append(f"comment {GROUP} {structure.group}")
+            lines.append(f"comment {GROUP} {' '.join(structure.group.split())}")
         if atoms.pbc.all():
             lines += [f"lattice {_words(vector / length_A)}" for vector in atoms.cell.array]
         forces = structure.forces_eV_per_A * length_A / energy_eV
         for position, symbol, force in zip(atoms.positions / length_A, atoms.symbols, forces, strict=True):
             lines.append(f"atom {_words(position)} {symbol} 0.0 0.0 {_words(force)}")
         lines += [f"energy {structure.energy_eV / energy_eV!r}", "charge 0.0", "end"]
-    write_bytes(path, ("\n".join(lines) + "\n").encode())
+    write_bytes(Path(path), ("\n".join(lines) + "\n").encode())
 
 
 def _words(vector: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:

@@ -49,6 +49,8 @@ def read_reference_data(path: Path, units: Units = "metal") -> ReferenceData:
     """
     path = Path(path).expanduser()
     require_file(path)
+    if units != "metal" and not is_input_data(path):
+        raise InputError(f"{path} is read in eV and Å; units {units} are for a file input.data only.")
     data = read_input_data(path, units) if is_input_data(path) else _read_by_ase(path)
     if not len(data):
         raise InputError(f"{path} holds no structure.")

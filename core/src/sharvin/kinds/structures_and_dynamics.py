@@ -168,6 +168,20 @@ class TrainablePotential(Potential, Protocol):
 
 
 @runtime_checkable
+class CheckedTrainablePotential(TrainablePotential, Protocol):
+    """A potential to be trained that says beforehand whether it could be; optional."""
+
+    def require_trainable(self, data: ReferenceData) -> None:
+        """Do nothing, or say why a fit to these structures would be refused; their energies and forces may not be known yet.
+
+        Raises
+        ------
+        InputError
+        """
+        ...
+
+
+@runtime_checkable
 class Dynamics(Protocol):
     """What moves the atoms."""
 

@@ -178,6 +178,9 @@ class Case(Options):
     overrides: ClassVar[tuple[str, ...]] = ()
     """Config keys (``"regressor"`` …) whose components a case may change."""
 
+    stands_alone: ClassVar[bool] = False
+    """Whether its components are never laid over those of the config, even with the same ``use``."""
+
     name: str = Field(min_length=1)
     """Name of the case, unique in its study."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -106,8 +107,19 @@ class HdnnpOptions(FunctionListOptions):
         """Folders of all members, as written."""
         return () if self.model is None else (self.model,) if isinstance(self.model, str) else self.model
 
-    def files(self) -> tuple[str, ...]:
-        """The CSV file of functions and the folders of trained networks that are the user's."""
-        from sharvin_descriptors.hdnnp.shipped import is_shipped
+    @model_validator(mode="after")
+    def _elements_once(self) -> HdnnpOptions:
+        trained = self.elements_trained or ()
+        if len(set(trained)) != len(trained):
+            raise ValueError("elements_trained lists an element twice")
+        return self
 
-        return (*super().files(), *(name for name in self.models() if not is_shipped(name)))
+    def files(self) -> tuple[str, ...]:
+        """The CSV file of functions, and the files of the user's folders of networks."""
+        folders = [Path(name).expanduser() for name in self.models()]
+        own = [str(path) for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if _is_part(path.name)]
+        return (*super().files(), *own)
+
+
+def _is_part(name: str) -> bool:
+    return name in ("input.nn", "scaling.data") or (name.startswith("weights.") and name.endswith(".data"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 from sharvin.errors import InputError, RunError
 from sharvin.numerics.error_measures import root_mean_square_error
@@ -24,6 +24,8 @@ from sharvin_descriptors.symmetry_functions.definitions import AtomFunction
 from sharvin_descriptors.symmetry_functions.tables import atom_functions, functions_of
 
 Floats = NDArray[np.float64]
+SMALLEST_SCALE_EV = 1e-3
+"""Of energies and forces: smaller ones are rounding, as forces that vanish by symmetry are."""
 CURVES = (
     "train_energy_rmse_eV_per_atom",
     "train_force_rmse_eV_per_A",
@@ -88,12 +90,7 @@ def untrained(options: HdnnpOptions, data: ReferenceData, rng: np.random.Generat
     InputError
         If an element is missing in the data, or the data hold others.
     """
-    numbers = list(data.numbers)
-    if options.elements_trained is not None:
-        numbers = sorted(atomic_numbers[symbol] for symbol in options.elements_trained)
-        unknown = set(data.numbers) - set(numbers)
-        if unknown:
-            raise InputError(f"the training data hold elements (atomic numbers {sorted(unknown)}) that elements_trained lacks.")
+    numbers = require_elements_trained(options, data)
     listed = functions_of(options)
     functions = []
     for z in numbers:
@@ -101,12 +98,32 @@ def untrained(options: HdnnpOptions, data: ReferenceData, rng: np.random.Generat
     scalings = _scalings(options, data, numbers, functions)
     energies = _atom_energies(data, numbers)
     forces = np.concatenate([structure.forces_eV_per_A.ravel() for structure in data])
-    scale = float(np.sqrt(np.mean(forces**2)))
+    spread = float(np.std([structure.energy_eV_per_atom for structure in data]))
+    scale = max(float(np.sqrt(np.mean(forces**2))), spread, SMALLEST_SCALE_EV)
     elements = []
     for z, own, scaling, energy in zip(numbers, functions, scalings, energies, strict=True):
         topology = Topology((len(own), *options.hidden, 1), (*[ACTIVATIONS[options.activation]] * len(options.hidden), "l"))
         elements.append(ElementModel(z, own, scaling, topology, topology.initial_weights(rng), float(energy)))
-    return HdnnpModel(tuple(elements), scale if scale > 0.0 else 1.0, _shortest_distance_A(data, options.cutoff_A))
+    return HdnnpModel(tuple(elements), scale, _shortest_distance_A(data, options.cutoff_A))
+
+
+def require_elements_trained(options: HdnnpOptions, data: ReferenceData) -> list[int]:
+    """Atomic numbers of the elements of the potential, ascending.
+
+    Raises
+    ------
+    InputError
+        If the data hold others, or not all of them.
+    """
+    if options.elements_trained is None:
+        return list(data.numbers)
+    numbers = sorted(atomic_numbers[symbol] for symbol in options.elements_trained)
+    for others, said in ((set(data.numbers) - set(numbers), "lacks"), (set(numbers) - set(data.numbers), "names beyond them")):
+        if others:
+            symbols = ", ".join(chemical_symbols[z] for z in sorted(others))
+            held = ", ".join(chemical_symbols[z] for z in data.numbers)
+            raise InputError(f"the training data hold {held}; elements_trained {said} {symbols}.")
+    return numbers
 
 
 def _shortest_distance_A(data: ReferenceData, cutoff_A: float) -> float:
@@ -186,6 +203,8 @@ def fit(
     while curves.epochs < options.epochs and not state.has_stalled(options.patience):
         with np.errstate(over="ignore", invalid="ignore"):  # a training that diverges is found below
             optimiser.epoch(state.weights, known, rng)
+        if options.force_ratio == 1.0:
+            _set_zero_of_energy(model, state.weights, errors(trained, model.with_weights(state.weights)))
         now = model.with_weights(state.weights)
         known, other = errors(trained, now), errors(tested, now)
         values = (known.energy_rmse, known.force_rmse, other.energy_rmse, other.force_rmse)
@@ -194,6 +213,12 @@ def fit(
         if progress is not None:
             progress.save(state.checkpoint(optimiser), rng)
     return model.with_weights(state.best), {name: [line[name] for line in curves.lines] for name in CURVES}
+
+
+def _set_zero_of_energy(model: HdnnpModel, weights: Floats, known: FitErrors) -> None:
+    """Shift the outputs so that energies are right on average: forces alone leave their zero open."""
+    last = np.cumsum([element.topology.n_weights for element in model.elements]) - 1
+    weights[last] += float(known.energies.mean())
 
 
 class _State:

@@ -98,6 +98,8 @@ def weights_name(number: int) -> str:
 def _elements(settings: Settings) -> list[int]:
     setting = settings.one("elements", 1)
     numbers = sorted({settings.element(setting, symbol) for symbol in setting.values})
+    if len(numbers) != len(setting.values):
+        raise settings.wrong(setting, "an element is listed twice")
     counted = settings.one("number_of_elements", 1)
     if settings.as_numbers(counted, 0, 1)[0] != len(numbers):
         raise settings.wrong(counted, f"number_of_elements is {counted.values[0]}, but {len(numbers)} are listed")
@@ -132,6 +134,10 @@ def _topologies(settings: Settings, numbers: Sequence[int], functions: dict[int,
     sizes = [int(size) for size in settings.as_numbers(nodes, 0, n_hidden)]
     listed = settings.one("global_activation_short", n_hidden)
     letters = listed.values[:n_hidden]
+    if len(nodes.values) > n_hidden:
+        raise settings.wrong(nodes, f"{len(nodes.values)} numbers of nodes are given for {n_hidden} hidden layers")
+    if len(listed.values) > n_hidden + 1 or (len(listed.values) > n_hidden and listed.values[n_hidden] != "l"):
+        raise settings.wrong(listed, f"{n_hidden} hidden layers and a linear output (l) are expected")
     unknown = [letter for letter in letters if letter not in LETTERS]
     if unknown:
         raise settings.wrong(listed, f"the activation function {unknown[0]!r} is not known; {', '.join(sorted(LETTERS))} are")
@@ -161,6 +167,8 @@ def _scalings(
 ) -> dict[int, Scaling]:
     mode = _mode(settings)
     low, high = settings.number("scale_min_short", 0.0), settings.number("scale_max_short", 1.0)
+    if low >= high:
+        raise InputError(f"{settings.path}: scale_min_short {low:g} is not below scale_max_short {high:g}.")
     lines = [(n, line.split()) for n, line in _lines(path)]
     result, begin = {}, 0
     for index, z in enumerate(numbers, start=1):
@@ -173,13 +181,15 @@ def _scalings(
                 )
             number, words = lines[begin + k]
             try:
-                values = [float(word) for word in words]
+                values = [float(word.replace("D", "e").replace("d", "e")) for word in words]
             except ValueError:
                 values = []
             if len(values) < 5 or not np.isfinite(values[2:]).all() or (values[0], values[1]) != (index, k + 1):
                 raise InputError(
                     f"{path}, line {number}: not the statistics of function {k + 1} of element {index}, {chemical_symbols[z]}."
                 )
+            if values[2] > values[3]:
+                raise InputError(f"{path}, line {number}: the minimum {values[2]:g} exceeds the maximum {values[3]:g}.")
             rows.append((values[2], values[3], values[4], values[5] if len(values) > 5 else 0.0))
         begin += len(rows)
         minimum, maximum, mean, sigma = np.array(rows).T.copy()
@@ -205,19 +215,29 @@ def _normalisation(settings: Settings) -> tuple[float, float]:
 
 def _atom_energies(settings: Settings, numbers: Sequence[int]) -> dict[int, float]:
     result = dict.fromkeys(numbers, 0.0)
+    given: set[int] = set()
     for setting in settings.found.get("atom_energy", []):
         if len(setting.values) < 2:
             raise settings.wrong(setting, "atom_energy needs an element and an energy")
-        result[settings.element(setting, setting.values[0], numbers)] = settings.as_numbers(setting, 1, 2)[0]
+        z = settings.element(setting, setting.values[0], numbers)
+        if z in given:
+            raise settings.wrong(setting, f"atom_energy of {setting.values[0]} is given twice")
+        given.add(z)
+        result[z] = settings.as_numbers(setting, 1, 2)[0]
     return result
 
 
 def _read_weights(path: Path, topology: Topology) -> Floats:
     rows = _lines(path)
-    try:
-        weights = np.array([float(line.split()[0]) for _, line in rows])
-    except ValueError as error:
-        raise InputError(f"{path} is no file of weights ({error}).") from None
+    values = []
+    for number, line in rows:
+        try:
+            values.append(float(line.split()[0].replace("D", "e").replace("d", "e")))
+        except ValueError:
+            raise InputError(f"{path}, line {number}: {line.split()[0]!r} is no weight.") from None
+    weights = np.array(values)
+    if len(rows) > 1 and not _ends_with_a_line(path) and len(rows[-1][1]) < min(len(line) for _, line in rows[:-1]):
+        raise InputError(f"{path} is cut off within its last line.")
     if len(weights) != topology.n_weights:
         shape = "-".join(map(str, topology.sizes))
         raise InputError(
@@ -229,10 +249,14 @@ def _read_weights(path: Path, topology: Topology) -> Floats:
     return weights
 
 
+def _ends_with_a_line(path: Path) -> bool:
+    return path.read_bytes().endswith((b"\n", b"\r"))
+
+
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Lines with content, with their numbers."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
         raise InputError(f"{path} is missing; a network is {SETTINGS}, {SCALING} and a weights file per element.") from None
     except OSError as error:

@@ -31,6 +31,7 @@ READ = REPEATED | {
     "nnp_type",
     "nn_type",
     "nn_type_short",
+    "global_output_nodes_short",
     "nnp_gen",
     "cutoff_alpha",
 }
@@ -42,7 +43,7 @@ TRAINING_PREFIXES = (
     "calculate_", "analyze_", "points_in_memory", "mix_all_points", "remove_", "check_", "noise_", "joint_", "grouping_",
     "fitting_",
     "bond_", "biasweights", "weight_", "weighte_", "data_", "max_", "enable_", "save_", "restrict_", "scale_e", "separate_",
-    "global_output_nodes_short", "enforce_", "regularize_", "runner_", "damp", "detailed_", "find_", "growth_", "ion_",
+    "enforce_", "regularize_", "runner_", "damp", "detailed_", "find_", "growth_", "ion_",
     "md_", "microiterations", "process_", "prepare_", "reset_", "shuffle_", "silent", "steepest_", "screen_", "total_",
     "electrostatic_error", "forces_", "stop_", "use_systematic", "use_mpi", "use_atom_energies", "use_ipi", "use_noise",
     "use_gausswidth", "detect_", "saturation_", "list_", "debug_", "lwrite", "pstring", "min_", "initialization_", "seed_",
@@ -150,7 +151,7 @@ def read_settings(path: Path) -> Settings:
         If there is no such file, or a keyword is not supported, not known, or given twice; it names the line.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     settings = Settings(path, {})
@@ -163,6 +164,10 @@ def read_settings(path: Path) -> Settings:
         if keyword in settings.found and keyword in READ and keyword not in REPEATED:
             raise settings.wrong(setting, f"{keyword} is given twice, also in line {settings.found[keyword][0].line}")
         settings.found.setdefault(keyword, []).append(setting)
+    for keyword in ("nn_type_short", "global_output_nodes_short"):
+        if keyword in settings and settings.one(keyword, 1).values[0] != "1":
+            setting = settings.one(keyword)
+            raise settings.wrong(setting, f"{keyword} {setting.values[0]} is not supported; 1 is")
     for keyword, supported in GENERATIONS.items():
         if keyword in settings and settings.one(keyword, 1).values[0] not in supported:
             setting = settings.one(keyword)

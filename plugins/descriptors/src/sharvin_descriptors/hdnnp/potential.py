@@ -15,7 +15,7 @@ from sharvin.runs.model_description import read_description, write_description
 
 from sharvin_descriptors.hdnnp.calculator import HdnnpCalculator
 from sharvin_descriptors.hdnnp.configs import HdnnpOptions
-from sharvin_descriptors.hdnnp.fit import fit
+from sharvin_descriptors.hdnnp.fit import fit, require_elements_trained
 from sharvin_descriptors.hdnnp.folder import CLOSEST, read_folder, write_folder
 from sharvin_descriptors.hdnnp.model import HdnnpModel, require_same_descriptors
 from sharvin_descriptors.hdnnp.shipped import model_folders
@@ -46,6 +46,8 @@ class Hdnnp:
         """The networks, more than one of a committee; none before training."""
         if self.members:
             require_same_descriptors(self.members)
+        if options.max_force_std_eV_per_A is not None and options.model is not None and len(self.members) < 2:
+            raise InputError("hdnnp: max_force_std_eV_per_A needs a committee; give several folders as model.")
         self._progress: Path | None = None
 
     @cached_property
@@ -93,6 +95,22 @@ class Hdnnp:
     def monitored(self) -> dict[str, float]:
         """Extrapolations, and the disagreement of a committee, since the last call."""
         return self._watched.monitored()
+
+    def require_trainable(self, data: ReferenceData) -> None:
+        """Refuse options with which a study could not train the potential on these data.
+
+        Raises
+        ------
+        InputError
+        """
+        options = self.options
+        if options.model is not None:
+            raise InputError("hdnnp: a potential with model: FOLDER is trained already; give symmetry functions to train one.")
+        if options.on_extrapolation == "stop":
+            raise InputError(
+                "hdnnp: on_extrapolation: stop would end the study's own tests; set it where the trained potential is used."
+            )
+        require_elements_trained(options, data)
 
     def fit(self, data: ReferenceData, validation: ReferenceData, rng: np.random.Generator) -> dict[str, list[float]]:
         """Train the networks; see :class:`sharvin.protocols.TrainablePotential`.

@@ -29,8 +29,8 @@ def model_folders(name: str) -> tuple[Path, ...]:
     InputError
         If there is neither.
     """
-    own = Path(name)
-    if own.is_dir():
+    own = Path(name).expanduser()
+    if own.is_dir() and (any(own.iterdir()) or not is_shipped(name)):
         return (own,)
     if is_shipped(name):
         members = sorted(path for path in (FOLDER / name).iterdir() if path.is_dir())

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from sharvin.errors import ItemError
+from sharvin.numerics.neighbour_pairs import CLOSEST_A
 from sharvin.protocols import NeighbourList
 
 from sharvin_descriptors.hdnnp.evaluation import CommitteeEvaluator, Evaluation
@@ -37,7 +38,7 @@ class WatchedEvaluator:
         self.model = members[0]
         self.cutoff_A = self._evaluator.cutoff_A
         self._stop = on_extrapolation == "stop"
-        self._closest_A = closest_A
+        self._closest_A = max(closest_A, CLOSEST_A)
         self._largest_std = largest_std_eV_per_A
         self._n_members = len(members)
         self._extrapolations = 0

@@ -28,6 +28,7 @@ class NamedPotential(Case):
     """A potential beside the one that is trained: the reference, or one to compare with."""
 
     overrides: ClassVar[tuple[str, ...]] = ("potential",)
+    stands_alone: ClassVar[bool] = True
 
     potential: dict[str, Any]
     """The potential with its options, ``{use: NAME, …}``."""
@@ -53,6 +54,7 @@ class PulledWire(Case):
     """A wire, and what pulls it."""
 
     overrides: ClassVar[tuple[str, ...]] = ("structure", "dynamics")
+    stands_alone: ClassVar[bool] = True
 
     structure: dict[str, Any]
     """The structure with its options."""

@@ -15,7 +15,7 @@ from sharvin.config import Config, Selection
 from sharvin.errors import InputError, SharvinError
 from sharvin.executors.threads import one_thread
 from sharvin.options.validation import ConfigError
-from sharvin.protocols import ForeseeingDynamics, TrainablePotential
+from sharvin.protocols import CheckedTrainablePotential, ForeseeingDynamics, TrainablePotential
 from sharvin.reference_data import ReferenceData, ReferenceStructure, read_reference_data
 from sharvin.runs import seeds
 from sharvin.runs.returned_values import built_atoms
@@ -64,6 +64,7 @@ def plan(config: Config, options: PotentialStudyOptions, measure: bool) -> Study
     data = None if survey.problems else _data(survey)
     if data is not None:
         _check_data(survey, data)
+        _check_trainable(survey, data)
     if survey.problems or data is None:
         raise ConfigError(survey.problems)
     reference = next((parts["potential"] for parts in config.variants["reference"].values()), None)
@@ -88,13 +89,28 @@ def plan(config: Config, options: PotentialStudyOptions, measure: bool) -> Study
     return StudyPlan(work, checked, seconds, bytes_of_labels * (1 + work["fits"]), notes)
 
 
-def _check_potentials(survey: PotentialSurvey) -> None:
-    """The trained potential and its variants can be trained; the others can be made."""
+def _trained(survey: PotentialSurvey) -> list[tuple[Place, str, Selection]]:
+    """The potential of the config and its variants, with their places."""
     config = survey.config
     trained: list[tuple[Place, str, Selection]] = [(("potential",), "", config.selections["potential"])]
     for name, parts in config.variants["varied"].items():
         trained.append((("workflow", "studies", "options_scan"), f"{name}: ", parts["potential"]))
-    for place, prefix, chosen in trained:
+    return trained
+
+
+def _check_trainable(survey: PotentialSurvey, data: ReferenceData) -> None:
+    """Potentials that know whether they could be trained on the data say so before any structure is labelled."""
+    for place, prefix, chosen in _trained(survey):
+        with survey.at(place, prefix):
+            part = chosen.build()
+            if isinstance(part, CheckedTrainablePotential):
+                part.require_trainable(data)
+
+
+def _check_potentials(survey: PotentialSurvey) -> None:
+    """The trained potential and its variants can be trained; the others can be made."""
+    config = survey.config
+    for place, prefix, chosen in _trained(survey):
         with survey.at(place, prefix):
             if not isinstance(chosen.build(), TrainablePotential):
                 raise InputError(f"{chosen.name} cannot be trained; name a potential that is fitted to reference data.")
