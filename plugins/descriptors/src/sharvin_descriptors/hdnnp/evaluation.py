@@ -13,7 +13,8 @@ from sharvin_descriptors.harmonics import compiled
 from sharvin_descriptors.hdnnp.model import HdnnpModel, require_same_descriptors
 from sharvin_descriptors.hdnnp.networks import energy_and_gradient
 from sharvin_descriptors.symmetry_functions.arrays import FunctionArrays, function_arrays
-from sharvin_descriptors.symmetry_functions.sums import adjoint, look_around, row, workspace
+from sharvin_descriptors.symmetry_functions.atom_space import workspace
+from sharvin_descriptors.symmetry_functions.sums import adjoint, look_around, row
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

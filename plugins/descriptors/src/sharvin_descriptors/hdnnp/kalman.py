@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin_descriptors.hdnnp.configs import HdnnpOptions
-from sharvin_descriptors.symmetry_functions.sums import vectorised
+from sharvin_descriptors.symmetry_functions.atom_space import vectorised
 
 Floats = NDArray[np.float64]
 

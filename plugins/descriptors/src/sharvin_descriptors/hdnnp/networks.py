@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharvin_descriptors.harmonics import compiled
-from sharvin_descriptors.symmetry_functions.sums import vectorised
+from sharvin_descriptors.symmetry_functions.atom_space import vectorised
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

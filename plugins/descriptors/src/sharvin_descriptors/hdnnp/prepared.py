@@ -18,9 +18,9 @@ from sharvin.reference_data import ReferenceData
 from sharvin_descriptors.hdnnp.calculator import neighbour_list
 from sharvin_descriptors.hdnnp.model import HdnnpModel
 from sharvin_descriptors.symmetry_functions.arrays import FunctionArrays, function_arrays
+from sharvin_descriptors.symmetry_functions.atom_space import vectorised
 from sharvin_descriptors.symmetry_functions.definitions import AtomFunction
 from sharvin_descriptors.symmetry_functions.frames import gradients, rows
-from sharvin_descriptors.symmetry_functions.sums import vectorised
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from sharvin_descriptors.harmonics import compiled
 from sharvin_descriptors.symmetry_functions.arrays import FunctionArrays
-from sharvin_descriptors.symmetry_functions.sums import adjoint, look_around, row, workspace
+from sharvin_descriptors.symmetry_functions.atom_space import workspace
+from sharvin_descriptors.symmetry_functions.sums import adjoint, look_around, row
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -7,16 +7,14 @@ an atom run in a fixed order on one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import factorial
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sharvin.runs.compiled import njit
 
 from sharvin_descriptors.harmonics import compiled
 from sharvin_descriptors.symmetry_functions.arrays import PADDED, FunctionArrays
+from sharvin_descriptors.symmetry_functions.atom_space import AtomSpace, vectorised
 from sharvin_descriptors.symmetry_functions.radial import (
     ANGLE,
     GAUSSIAN,
@@ -28,12 +26,6 @@ from sharvin_descriptors.symmetry_functions.radial import (
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-vectorised: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
-    nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"}
-)
-"""The order of the sums is the compiler's: the same on one processor, not on all."""
-
-
 LOG2_E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693147180369123816490, 1.90821492927058770002e-10
 """log2 e, and ln 2 in two parts, so that a multiple of it is subtracted without rounding."""
 ROUNDING = 1.5 * 2.0**52
@@ -42,51 +34,6 @@ LOWEST = -700.0
 """Exponent below which a Gaussian is zero for any purpose."""
 A = tuple(1.0 / factorial(order) for order in range(14))
 """Coefficients of the exponential's series."""
-
-
-class AtomSpace(NamedTuple):
-    """Arrays that the functions of this module share, of one atom at a time.
-
-    Of each neighbour: distance, unit vector, profiles ``g`` and their slopes, monomials. Of each channel and profile: moments,
-    sums of squares of the profile, and the derivatives by both. Of a pair of neighbours: angular factors and third sides, with
-    the number of the pair that they belong to.
-    """
-
-    distance: Floats
-    unit: Floats
-    g: Floats
-    slope: Floats
-    monomials: Floats
-    moments: Floats
-    squares: Floats
-    by_moment: Floats
-    by_square: Floats
-    gathered: Floats
-    used: NDArray[np.bool_]
-    by_profile: Floats
-    gaussian: Floats
-    bits: Integers
-    scale: Floats
-    factor: Floats
-    factor_slope: Floats
-    factor_of: Integers
-    third: Floats
-    third_slope: Floats
-    third_of: Integers
-
-
-@compiled
-def workspace(functions: FunctionArrays, most: int) -> AtomSpace:
-    """Arrays for atoms with up to `most` neighbours."""
-    n_p, n_f, n_c = len(functions.p_kind), len(functions.f_kind), functions.n_channels
-    bits = np.empty(n_p, dtype=np.int64)
-    return AtomSpace(
-        np.empty(most), np.empty((most, 3)), np.empty((most, n_p)), np.empty((most, n_p)), np.zeros((most, PADDED)),
-        np.zeros((n_c, n_p, PADDED)), np.zeros((n_c, n_p)), np.zeros((n_c, n_p, PADDED)), np.zeros((n_c, n_p)),
-        np.zeros(PADDED), np.zeros(n_p, dtype=np.bool_), np.zeros((n_c, n_p)), np.empty(n_p), bits, bits.view(np.float64),
-        np.empty(n_f), np.empty(n_f), np.full(n_f, -1, dtype=np.int64),
-        np.empty(n_p), np.empty(n_p), np.full(n_p, -1, dtype=np.int64),
-    )  # fmt: skip
 
 
 @compiled
