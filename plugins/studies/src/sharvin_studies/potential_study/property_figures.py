@@ -209,7 +209,8 @@ def plot_property_errors(
             for value, place in zip(inside[beyond], places[beyond], strict=True):
                 axes.plot([value], [place], ">" if value > 0 else "<", **at)
             if order == 0:
-                axes.errorbar(inside, places, xerr=spread, fmt="none", ecolor=colour, elinewidth=1.1, capsize=2.5, zorder=3)
+                shown = np.where(beyond, np.nan, spread)  # an arrow has no place for a spread
+                axes.errorbar(inside, places, xerr=shown, fmt="none", ecolor=colour, elinewidth=1.1, capsize=2.5, zorder=3)
         reach = min(MOST_PERCENT, max(1.0, float(np.nanmax(np.abs(np.concatenate([v for _, v in series]))))))
         axes.set(yticks=places, yticklabels=labels, xlabel="error against the reference (%)", xlim=(-1.12 * reach, 1.12 * reach))
         axes.set_ylim(len(known) - 0.5, -0.7)
