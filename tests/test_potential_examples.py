@@ -65,6 +65,7 @@ def test_a_folder_of_networks_is_a_potential_in_a_config(command, tmp_path):
     assert "did you mean 'gold_second_moment'" in said
 
 
+@pytest.mark.slow
 def test_the_published_study_in_small(sharvin, tmp_path):
     done = sharvin("run", EXAMPLES / "w4_gold_hdnnp.yaml", "--profile", "small", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr

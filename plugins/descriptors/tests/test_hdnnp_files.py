@@ -11,6 +11,7 @@ from ase.build import bulk
 from ase.units import Bohr, Hartree
 from sharvin.errors import InputError, ItemError
 from sharvin.lammps import attach
+from sharvin_descriptors.hdnnp.calculator import neighbour_list
 from sharvin_descriptors.hdnnp.folder import read_folder, write_folder
 from sharvin_descriptors.hdnnp.input_nn import read_settings
 
@@ -251,12 +252,17 @@ def test_unknown_elements_and_close_atoms_are_refused(gold_folder):
     with pytest.raises(InputError, match=r"holds Ag, and this .* was trained for Au only"):
         silver.get_potential_energy()
     pair = Atoms("Au2", positions=[[0, 0, 0], [0, 0, 1.9]])
-    for options in ({}, {"min_distance_A": 2.2}):
-        pair.calc = sharvin.calculator("hdnnp", model=str(gold_folder), **options)
-        with pytest.raises(ItemError, match=re.escape("1.9 Å apart, closer than any")):
-            pair.get_potential_energy()
-    pair.calc = sharvin.calculator("hdnnp", model=str(gold_folder), min_distance_A=0.0)
+    pair.calc = sharvin.calculator("hdnnp", model=str(gold_folder), min_distance_A=2.2)
+    with pytest.raises(ItemError, match=re.escape("1.9 Å apart, closer than any")):
+        pair.get_potential_energy()
+    potential = sharvin.create("potentials", "hdnnp", model=str(gold_folder))
+    pair.calc = potential.calculator()  # bonds can be scanned
     assert np.isfinite(pair.get_potential_energy())
+    with pytest.raises(ItemError, match=re.escape("1.9 Å apart, closer than any")):  # dynamics end
+        potential.evaluate(neighbour_list(pair, potential.cutoff_A))
+    pair.set_distance(0, 1, 0.9)
+    with pytest.raises(ItemError, match=re.escape("0.9 Å apart, closer than any")):
+        pair.get_potential_energy()
     gas = Atoms("Au2", positions=[[0, 0, 0], [0, 0, np.nan]])
     gas.calc = sharvin.calculator("hdnnp", model=str(gold_folder))
     with pytest.raises(ItemError, match="not finite"):

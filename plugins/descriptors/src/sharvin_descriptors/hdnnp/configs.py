@@ -37,8 +37,8 @@ class HdnnpOptions(FunctionListOptions):
     max_force_std_eV_per_A: Positive | None = None
     """Disagreement of a committee on the force of an atom that ends the run; null: none."""
     min_distance_A: NotNegative | None = None
-    """Atoms closer than this are an error; null: 0.9 times the shortest distance in the training data, of networks trained here,
-    and no limit for folders that do not say it."""
+    """Atoms closer than this are an error; null: 0.9 times the shortest distance in the training data in LAMMPS, and half of it
+    in ASE, where bonds are scanned; no limit for folders of networks that do not say the distance."""
 
     elements_trained: Annotated[tuple[Element, ...], Field(min_length=1)] | None = None
     """Elements of the potential to be trained; null: those of the training data."""

@@ -22,8 +22,9 @@ from sharvin_descriptors.hdnnp.shipped import model_folders
 from sharvin_descriptors.hdnnp.watch import WatchedEvaluator
 
 NAME, VERSION = "hdnnp", 1
-CLOSER = 0.9
-"""Part of the shortest distance in the training data below which a structure is refused."""
+CLOSER_IN_DYNAMICS, CLOSER = 0.9, 0.5
+"""Parts of the shortest distance in the training data below which a structure is refused: in dynamics, and where bonds are
+scanned."""
 
 
 class Hdnnp:
@@ -52,15 +53,15 @@ class Hdnnp:
 
     @cached_property
     def _watched(self) -> WatchedEvaluator:
-        return self._new_evaluator()
+        return self._new_evaluator(CLOSER_IN_DYNAMICS)
 
-    def _new_evaluator(self) -> WatchedEvaluator:
+    def _new_evaluator(self, closer: float) -> WatchedEvaluator:
         if not self.members:
             raise InputError("hdnnp: this potential is not trained yet; give model: FOLDER, or train it with the workflow.")
         options = self.options
         closest_A = options.min_distance_A
         if closest_A is None:
-            closest_A = CLOSER * max(member.closest_A for member in self.members)
+            closest_A = closer * max(member.closest_A for member in self.members)
         return WatchedEvaluator(self.members, options.on_extrapolation, closest_A, options.max_force_std_eV_per_A)
 
     @property
@@ -76,7 +77,7 @@ class Hdnnp:
         InputError
             If the potential is not trained.
         """
-        return HdnnpCalculator(self._new_evaluator())
+        return HdnnpCalculator(self._new_evaluator(CLOSER))
 
     def evaluate(self, neighbours: NeighbourList) -> EnergyForcesVirial:
         """Energy, forces and virial from neighbours that were found elsewhere, such as by LAMMPS.
