@@ -7,6 +7,13 @@ each worker process, so options are all the state that they may rely on.
 
 from __future__ import annotations
 
+from sharvin.kinds.crystals import (
+    BlockHamiltonian,
+    FiniteDifferencePotential,
+    HarmonicCrystal,
+    HarmonicDynamics,
+    TrainableBlockHamiltonian,
+)
 from sharvin.kinds.hamiltonians import (
     CostedHamiltonian,
     Hamiltonian,
@@ -38,6 +45,7 @@ from sharvin.kinds.transport import ObservingSolver, TransportSolver
 from sharvin.kinds.workflows import Executor, Outcome, PlanningWorkflow, Workflow
 
 __all__ = [
+    "BlockHamiltonian",
     "CheckedTrainablePotential",
     "CostedHamiltonian",
     "Descriptor",
@@ -46,8 +54,11 @@ __all__ = [
     "EnergyForcesVirial",
     "Executor",
     "FeatureDerivatives",
+    "FiniteDifferencePotential",
     "ForeseeingDynamics",
     "Hamiltonian",
+    "HarmonicCrystal",
+    "HarmonicDynamics",
     "LammpsPotential",
     "LatticeHamiltonian",
     "LearningByOption",
@@ -67,6 +78,7 @@ __all__ = [
     "StoredHamiltonian",
     "Structure",
     "StructureSet",
+    "TrainableBlockHamiltonian",
     "TrainableHamiltonian",
     "TrainablePotential",
     "TransportSolver",

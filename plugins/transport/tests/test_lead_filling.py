@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 from scipy.optimize import brentq
+from sharvin.devices.lead_filling import KB_EV_PER_K, lead_fermi_energy, sampled_fermi_energy
 from sharvin.errors import InputError, PhysicsWarning
 from sharvin.junction import Junction
 from sharvin.two_terminal import Lead
-from sharvin_transport.leads.filling import KB_EV_PER_K, lead_fermi_energy, sampled_fermi_energy
 from sharvin_transport.slater_koster.configs import SlaterKosterOptions
 from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 

@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from scipy.sparse import csr_array, diags_array
 from sharvin.devices.lead_channels import channels
+from sharvin.devices.lead_filling import lead_fermi_energy
 from sharvin.devices.transverse_states import unfold
 from sharvin.errors import InputError
 from sharvin.grid_wire import GridWire
@@ -17,7 +18,6 @@ from sharvin.two_terminal import Lead, Supercell, TwoTerminal
 from sharvin_transport.block_tridiagonal.interior import Interior, partition
 from sharvin_transport.external.configs import SislOptions
 from sharvin_transport.external.sisl_btd import SislTransport
-from sharvin_transport.leads.filling import lead_fermi_energy
 from sharvin_transport.leads.surface_green import SurfaceGreen, SurfaceGreens
 from sharvin_transport.leads.transverse import Transverse, fold
 from sharvin_transport.rgf.configs import RecursiveGreenOptions

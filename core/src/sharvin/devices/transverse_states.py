@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sharvin.two_terminal import Lead, Supercell
 
 Complexes = NDArray[np.complex128]
+INVARIANCE_EV = 1e-8
 
 
 def unfold(block: NDArray[np.float64] | Complexes, supercell: Supercell) -> Complexes:
@@ -50,3 +51,41 @@ def kept_states(lead: Lead) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     opposite = (-(index // n2) % n1) * n2 + (-(index % n2)) % n2
     keep = index[index <= opposite]
     return keep, np.where(keep == opposite[keep], 1.0, 2.0)
+
+
+def with_supercell(lead: Lead, order: NDArray[np.int64], count: NDArray[np.int64]) -> Lead:
+    """The lead with the transverse repeats of its atoms, if its blocks have them, too.
+
+    Parameters
+    ----------
+    lead : Lead
+    order : int64[N1, N2, m]
+        Which atom is atom m of the primitive transverse cell, as in :class:`~sharvin.junction.Electrode`.
+    count : int64[n_atoms]
+        Orbitals of each atom.
+    """
+    if order.shape[:2] == (1, 1):
+        return lead
+    supercell = Supercell(_orbital_order(order, count))
+    if invariance_error(lead, supercell) >= INVARIANCE_EV:
+        return lead
+    return Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
+
+
+def invariance_error(lead: Lead, supercell: Supercell) -> float:
+    """Largest change of the lead's blocks under a transverse shift by one cell, in eV."""
+    worst = 0.0
+    for axis in (0, 1):
+        old = supercell.orbitals.reshape(-1)
+        new = np.roll(supercell.orbitals, 1, axis=axis).reshape(-1)
+        for block in (lead.H00, lead.H01, lead.S00, lead.S01):
+            worst = max(worst, float(np.abs(block[np.ix_(old, old)] - block[np.ix_(new, new)]).max()))
+    return worst
+
+
+def _orbital_order(order: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Orbital indices [N1, N2, orbitals of the primitive cell]."""
+    start = np.cumsum(count) - count
+    n1, n2, _ = order.shape
+    cells = [np.concatenate([start[a] + np.arange(count[a]) for a in cell]) for cell in order.reshape(n1 * n2, -1)]
+    return np.array(cells, dtype=np.int64).reshape(n1, n2, -1)

@@ -19,6 +19,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sharvin.devices.brillouin import monkhorst_pack
+from sharvin.devices.common_level import common_fermi_energy
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
@@ -27,7 +28,6 @@ from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, TwoTerminal, We
 
 from sharvin_transport.neutrality.local import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
-from sharvin_transport.slater_koster.common_level import common_fermi_energy
 from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.slater_koster.device_matrix import assemble, outer_orbitals, padded, present_orbitals
 from sharvin_transport.slater_koster.device_order import DeviceOrder

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
+from sharvin.devices.lead_filling import sampled_fermi_energy
+from sharvin.devices.transverse_states import with_supercell
 from sharvin.errors import InputError
 from sharvin.junction import Electrode
 from sharvin.runs.cache import ContentCache
-from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, Supercell
+from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix
 
-from sharvin_transport.leads.filling import sampled_fermi_energy
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
 
 Floats = NDArray[np.float64]
-INVARIANCE_EV = 1e-8
 KEPT_ELECTRODES = 16
 """Electrodes of which the leads are kept."""
 
@@ -104,21 +104,8 @@ class TableLeads:
             blocks = [gauge.conj()[:, None] * block * gauge for block in blocks]
         lead = Lead(H00=blocks[0], H01=blocks[1], S00=blocks[2], S01=blocks[3])
         if electrode.order.shape[:2] != (1, 1):
-            supercell = Supercell(_orbital_order(electrode, count))
-            if invariance_error(lead, supercell) < INVARIANCE_EV:
-                lead = Lead(lead.H00, lead.H01, lead.S00, lead.S01, supercell)
+            lead = with_supercell(lead, electrode.order, count)
         return lead
-
-
-def invariance_error(lead: Lead, supercell: Supercell) -> float:
-    """Largest change of the lead's blocks under a transverse shift by one cell, in eV."""
-    worst = 0.0
-    for axis in (0, 1):
-        old = supercell.orbitals.reshape(-1)
-        new = np.roll(supercell.orbitals, 1, axis=axis).reshape(-1)
-        for block in (lead.H00, lead.H01, lead.S00, lead.S01):
-            worst = max(worst, float(np.abs(block[np.ix_(old, old)] - block[np.ix_(new, new)]).max()))
-    return worst
 
 
 def transverse_cells(electrode: Electrode) -> Floats:
@@ -136,11 +123,3 @@ def transverse_cells(electrode: Electrode) -> Floats:
 def phases(cells: NDArray[np.int64] | Floats, k: Floats) -> NDArray[np.complex128]:
     """Bloch phases of transverse cells [n, 2] at k, in units of the reciprocal vectors."""
     return np.asarray(np.exp(2j * np.pi * (cells @ k)))
-
-
-def _orbital_order(electrode: Electrode, count: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Orbital indices [N1, N2, orbitals of the primitive cell]."""
-    start = np.cumsum(count) - count
-    n1, n2, _ = electrode.order.shape
-    cells = [np.concatenate([start[a] + np.arange(count[a]) for a in cell]) for cell in electrode.order.reshape(n1 * n2, -1)]
-    return np.array(cells, dtype=np.int64).reshape(n1, n2, -1)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+
 from sharvin.devices.transverse_states import bloch_blocks
 from sharvin.errors import InputError
 from sharvin.two_terminal import Lead

@@ -41,7 +41,7 @@ def common_fermi_energy(left_eV: float, right_eV: float, given_eV: float | None,
             f"different crystals is not computed, so both electrodes must be the same crystal{otherwise}."
         )
     warnings.warn(
-        f"the leads are filled at {left_eV:.3f} eV (left) and {right_eV:.3f} eV (right) on the table's scale; fermi_energy_eV "
+        f"the leads are filled at {left_eV:.3f} eV (left) and {right_eV:.3f} eV (right) on its scale; fermi_energy_eV "
         f"{given_eV:g} ignores the contact potential of {apart:.3f} eV between them, by which the bands of "
         "one lead are off against the other's.",
         PhysicsWarning,
