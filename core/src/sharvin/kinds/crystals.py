@@ -81,6 +81,11 @@ class HarmonicCrystal(Protocol):
         """Cell vectors float64[3, 3] in Å of the crystal that wave vectors refer to."""
         ...
 
+    @property
+    def rest_positions_A(self) -> NDArray[np.float64]:
+        """Positions float64[n_atoms, 3] in Å of the structure's atoms at rest, about which they vibrate."""
+        ...
+
     def frequencies_THz(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Frequencies float64[n_q, 3 n_atoms] at wave vectors float64[n_q, 3] in fractions of the reciprocal cell vectors.
 
