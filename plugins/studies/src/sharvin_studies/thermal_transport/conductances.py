@@ -109,14 +109,8 @@ def of_series(
             numbers = tuple(range(start, min(start + CHUNK, count)))
             rule = rules[name]
             tasks.append(ConductanceTask(rest, samples, numbers, rule, selections["hamiltonian"], selections["transport"]))
-            depends.append(
-                {
-                    "samples": f"{samples.path.parent.name}/{samples.path.name}",
-                    "numbers": numbers,
-                    "energies": rule.energies_eV.tolist(),
-                    "series": name,
-                }
-            )
+            store = f"{samples.path.parent.name}/{samples.path.name}"
+            depends.append({"samples": store, "numbers": numbers, "energies": rule.energies_eV.tolist(), "series": name})
             places.append((name, numbers))
     identity = context.identity("hamiltonian", "transport")
     result = context.map(
