@@ -82,8 +82,8 @@ class HarmonicCrystal(Protocol):
         ...
 
     @property
-    def rest_positions_A(self) -> NDArray[np.float64]:
-        """Positions float64[n_atoms, 3] in Å of the structure's atoms at rest, about which they vibrate."""
+    def atoms(self) -> Atoms:
+        """The structure at rest, about which its atoms vibrate."""
         ...
 
     def frequencies_THz(self, q: NDArray[np.float64]) -> NDArray[np.float64]:

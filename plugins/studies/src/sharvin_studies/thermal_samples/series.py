@@ -135,7 +135,7 @@ def vibrate(task: RestTask, path: Path) -> None:
     with one_thread():
         crystal = dynamics.vibrations(task.atoms, task.potential.build())
         frequencies = crystal.frequencies_THz(task.q) if len(task.q) else np.zeros((0, 0))
-    write_table(path, {"rest_positions_A": crystal.rest_positions_A, "cell_A": crystal.cell, "frequencies_THz": frequencies})
+    write_table(path, {"rest_positions_A": crystal.atoms.positions, "cell_A": crystal.cell, "frequencies_THz": frequencies})
 
 
 @dataclass(frozen=True, eq=False)
