@@ -17,6 +17,13 @@ Spread = Annotated[float, Field(ge=0, lt=0.2)]
 Strain = Annotated[float, Field(gt=-0.3, lt=0.3)]
 
 
+def _refuse(options: Options, reason: str, *names: str) -> None:
+    """Refuse options that would be ignored; what a written config repeats of the defaults is none."""
+    for name in names:
+        if getattr(options, name) != type(options).model_fields[name].default:
+            raise ValueError(f"{name} would be ignored: {reason}; leave it out")
+
+
 class GrapheneOptions(Options):
     """What all structures of graphene share."""
 
@@ -28,12 +35,6 @@ class GrapheneOptions(Options):
     def elements(self) -> frozenset[str]:
         """Carbon."""
         return frozenset({"C"})
-
-    def _refuse(self, reason: str, *names: str) -> None:
-        """Refuse options that were given and would be ignored."""
-        given = [name for name in names if name in self.model_fields_set]
-        if given:
-            raise ValueError(f"{given[0]} would be ignored: {reason}; leave it out")
 
 
 class BilayerGrapheneOptions(GrapheneOptions):
@@ -79,11 +80,11 @@ class BilayerGrapheneOptions(GrapheneOptions):
         if len(ways) > 1:
             raise ValueError(f"give only one of {' and '.join(ways)}")
         if not self.is_twisted():
-            self._refuse("the layers are not twisted", "centre")
+            _refuse(self, "the layers are not twisted", "centre")
         if self.layers() == 1:
-            self._refuse("there is one layer", "distance_A", "shift", "random_shift", "distance_spread_A")
+            _refuse(self, "there is one layer", "distance_A", "shift", "random_shift", "distance_spread_A")
         if self.random_shift:
-            self._refuse("shifts are drawn at random", "shift")
+            _refuse(self, "shifts are drawn at random", "shift")
         if self.twist is not None and gcd(*self.twist) != 1:
             m, r = (number // gcd(*self.twist) for number in self.twist)
             raise ValueError(f"m and r of a twist have no common divisor; [{m}, {r}] is the same angle")
@@ -155,7 +156,7 @@ class GrapheneRibbonOptions(GrapheneOptions):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.stacking == "monolayer":
-            self._refuse("there is one layer", "distance_A")
+            _refuse(self, "there is one layer", "distance_A")
         if self.periodic and self.width % 2:
             raise ValueError(f"a ribbon of width {self.width} cannot repeat across; take an even width")
         if self.rigid_cells() > self.electrode_cells():
@@ -192,11 +193,10 @@ class LayeredCarbonOptions(Options):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        given = self.model_fields_set
-        if self.between != "kolmogorov_crespi" and "kolmogorov_crespi_parameters" in given:
-            raise ValueError(f"kolmogorov_crespi_parameters would be ignored with between: {self.between}; leave it out")
-        if self.between == "drip" and "cutoff_A" in given:
-            raise ValueError("cutoff_A would be ignored with between: drip, whose parameter file says it; leave it out")
+        if self.between != "kolmogorov_crespi":
+            _refuse(self, f"between is {self.between}", "kolmogorov_crespi_parameters")
+        if self.between == "drip":
+            _refuse(self, "the parameter file of drip says it", "cutoff_A")
         return self
 
     def elements(self) -> frozenset[str]:
