@@ -131,8 +131,8 @@ class FiniteDifferences:
     def _key(self, rest: Array, probe: Array) -> str:
         atoms = self.atoms
         text = f"{ALGORITHM} {phonopy.__version__} {self.displacement_A!r} {self._tolerance_A!r} {len(self.displacements)}"
-        arrays = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, self.mobile, rest, probe)
-        arrays += (np.asarray(self.crystal.primitive_matrix),)
+        primitive = np.asarray(self.crystal.primitive_matrix)
+        arrays = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, self.mobile, primitive, rest, probe)
         content = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
         return hashlib.blake2b(text.encode() + content, digest_size=20).hexdigest()
 

@@ -62,7 +62,7 @@ def relaxed(atoms: Atoms, calculator: Calculator, fmax_eV_per_A: float, steps: i
             f"relaxing stopped after {steps} steps at a force of {largest:.2g} eV/Å on atom {atom}, above {fmax_eV_per_A:g}; "
             "allow more relax_steps or a larger relax_fmax."
         )
-    rest = atoms.copy()
+    rest: Atoms = atoms.copy()
     rest.positions[:] = moved.positions
     return rest
 
