@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,12 +85,15 @@ class NeighbourList:
         Index of the neighbour; an atom may occur several times by its periodic images.
     vectors : float64[n_pairs, 3]
         From the atom to the neighbour, in Å. Every pair occurs in both directions.
+    arrays : mapping of str to array
+        What else is known of the atoms, one row each, by its name in ``ase.Atoms``, such as ``layer``.
     """
 
     numbers: NDArray[np.int64]
     first: NDArray[np.int64]
     neighbours: NDArray[np.int64]
     vectors: NDArray[np.float64]
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
