@@ -33,8 +33,8 @@ SMALL = 400
 """Orbitals up to which H(k) is diagonalised as a dense matrix."""
 MOVES_EV = (0.0, 1.7e-5, -2.3e-5, 3.1e-4, -4.3e-4)
 """By how much a shift is moved, in turn, where H − σS is singular to working precision. Bands and their numbers do not depend on it."""
-REFINED = 1e-12
-"""Residual over right-hand side up to which solutions are refined."""
+REFINED = 1e-9
+"""Residual over right-hand side up to which solutions are refined; energies are expectation values of H, so their errors are smaller by far."""
 
 
 @dataclass(frozen=True, eq=False)
