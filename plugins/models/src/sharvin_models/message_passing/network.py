@@ -72,7 +72,9 @@ class AtomEnergyNetwork(nn.Module):
         channels, width = options.channels, options.readout_width
         self.embedding = spread(channels, n_species, fan_in=1)
         orders = [0, *[options.message_l_max] * (options.layers - 1), 0]
-        self.rounds = nn.ModuleList(MessageRound(l_in, l_out, n_species, len(self.cutoffs_A), options) for l_in, l_out in pairwise(orders))
+        self.rounds = nn.ModuleList(
+            MessageRound(l_in, l_out, n_species, len(self.cutoffs_A), options) for l_in, l_out in pairwise(orders)
+        )
         self.readouts = nn.ParameterList(spread(1, channels, fan_in=channels) for _ in range(options.layers - 1))
         self.last_in = spread(width, channels, fan_in=channels)
         self.last_out = spread(1, width, fan_in=width)

@@ -67,7 +67,9 @@ class MessagePassingPotential(SavedRegressor[M]):
             Before a fit or a load.
         """
         found = self._ready()
-        return EquivariantCalculator(TrainedNetwork(found.network, found.scales, found.relations, found.options, self.name).of_atoms)
+        return EquivariantCalculator(
+            TrainedNetwork(found.network, found.scales, found.relations, found.options, self.name).of_atoms
+        )
 
     def evaluate(self, neighbours: NeighbourList) -> EnergyForcesVirial:
         """Energy, forces and virial of atoms whose neighbours another program found; pairs beyond the cutoff may be listed.

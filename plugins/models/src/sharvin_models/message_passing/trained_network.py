@@ -34,7 +34,12 @@ class TrainedNetwork:
     """
 
     def __init__(
-        self, network: AtomEnergyNetwork, scales: EnergyScales, relations: PairRelations, options: MessagePassingOptions, name: str
+        self,
+        network: AtomEnergyNetwork,
+        scales: EnergyScales,
+        relations: PairRelations,
+        options: MessagePassingOptions,
+        name: str,
     ) -> None:
         self.network, self.scales, self.relations, self.options, self.name = network, scales, relations, options, name
         self._build = SurroundingsBuilder(name, relations, scales.elements)

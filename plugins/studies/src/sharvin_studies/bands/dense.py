@@ -51,7 +51,9 @@ def eigenstates(crystal: Crystal, k: ArrayLike) -> tuple[Floats, Matrix]:
     try:
         energies, vectors = eigh(H, S, driver="evd" if S is None else "gvd", check_finite=False)
     except np.linalg.LinAlgError:
-        raise ItemError(f"the overlap at k = {np.asarray(k)} is not positive definite: atoms are too close to each other.") from None
+        raise ItemError(
+            f"the overlap at k = {np.asarray(k)} is not positive definite: atoms are too close to each other."
+        ) from None
     return energies, vectors
 
 

@@ -75,7 +75,9 @@ def factorise(matrix: csc_array, dissection: Dissection) -> Factors:
     waiting: dict[int, Matrix] = {}
     inverses, couplings, negative = [], [], 0
     for number, front in enumerate(dissection.fronts):
-        own, rest = _assembled(permuted, front, where, [(dissection.fronts[child].border, waiting.pop(child)) for child in front.children])
+        own, rest = _assembled(
+            permuted, front, where, [(dissection.fronts[child].border, waiting.pop(child)) for child in front.children]
+        )
         size = front.stop - front.start
         inverse, count = _inverse(_hermitian(own[:size]), least)
         below = own[size:]

@@ -73,7 +73,9 @@ def special_points(cell: ArrayLike, pbc: ArrayLike) -> dict[str, Floats]:
     """
     vectors, periodic = np.array(cell, dtype=np.float64), np.asarray(pbc, dtype=bool)
     if not periodic.any() or np.linalg.matrix_rank(vectors[periodic]) < periodic.sum():
-        raise InputError("a band path needs a cell with at least one periodic direction and independent vectors along all of these.")
+        raise InputError(
+            "a band path needs a cell with at least one periodic direction and independent vectors along all of these."
+        )
     vectors[~periodic] = 0.0
     cosine = _cosine(vectors[periodic]) if periodic.sum() == 2 else None
     if cosine is not None and abs(abs(cosine) - 0.5) < SAME_ANGLE:
@@ -119,8 +121,12 @@ def band_path(cell: ArrayLike, pbc: ArrayLike, path: str | Sequence[str], points
     steps = np.maximum(2, np.rint(lengths / lengths.sum() * (points - 1)).astype(int))
     while steps.sum() > points - 1:  # short lines took more than their share
         steps[np.argmax(steps)] -= 1
-    lines = [start + np.arange(n)[:, None] / n * (stop - start) for start, stop, n in zip(places, places[1:], steps, strict=False)]
-    along = [start + np.arange(n) / n * length for start, length, n in zip(np.cumsum(lengths) - lengths, lengths, steps, strict=True)]
+    lines = [
+        start + np.arange(n)[:, None] / n * (stop - start) for start, stop, n in zip(places, places[1:], steps, strict=False)
+    ]
+    along = [
+        start + np.arange(n) / n * length for start, length, n in zip(np.cumsum(lengths) - lengths, lengths, steps, strict=True)
+    ]
     return BandPath(
         k=np.concatenate([*lines, places[-1:]]),
         distance_per_A=np.concatenate([*along, [lengths.sum()]]),
