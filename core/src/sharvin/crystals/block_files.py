@@ -104,9 +104,8 @@ def _read_one(group: h5py.Group) -> HamiltonianBlocks:
     atoms.info.update(json.loads(text(group.attrs["info"])))
     basis = OrbitalBasis.described(json.loads(text(group.attrs["basis"])))
     first, second, image = (group[name][()].astype(np.int64) for name in _PLACES)
-    H_onsite, H, S_onsite, S, axes = (
-        group[name][()].astype(np.float64) if name in group else None for name in (*_ELEMENTS, "axes")
-    )
+    H_onsite, H = (group[name][()].astype(np.float64) for name in ("H_onsite", "H"))
+    S_onsite, S, axes = (group[name][()].astype(np.float64) if name in group else None for name in ("S_onsite", "S", "axes"))
     return HamiltonianBlocks(atoms, basis, first, second, image, H_onsite, H, S_onsite, S, axes)
 
 
