@@ -44,8 +44,8 @@ def fitting_layers(atoms: Atoms, array: str = LAYER) -> NDArray[np.int64]:
     Raises
     ------
     InputError
-        As :func:`layers_of`; if two bonded atoms are marked with different layers, or an atom has no bond in its layer. One of them is
-        named.
+        As :func:`layers_of`; if two bonded atoms are marked with different layers, or an atom has no bond in its layer. One of
+        them is named.
     """
     layer = layers_of(atoms, array)
     radii = BOND_IN_RADII * covalent_radii[atoms.numbers]
@@ -58,8 +58,8 @@ def fitting_layers(atoms: Atoms, array: str = LAYER) -> NDArray[np.int64]:
         one = int(wrong[pairs.first[wrong] == atom][0])
         other = int(pairs.second[one])
         raise InputError(
-            f"no layer fits atom {atom}: it is marked as of layer {layer[atom]} and bonded to atom {other} of layer {layer[other]}, "
-            f"{pairs.distance[one]:.2f} Å away; correct the array {array}, or the positions."
+            f"no layer fits atom {atom}: it is marked as of layer {layer[atom]} and bonded to atom {other} of layer "
+            f"{layer[other]}, {pairs.distance[one]:.2f} Å away; correct the array {array}, or the positions."
         )
     alone = np.flatnonzero(np.bincount(pairs.first, minlength=len(atoms)) == 0)
     if len(alone):

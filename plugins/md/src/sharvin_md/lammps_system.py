@@ -140,7 +140,7 @@ def _closed_cell(atoms: Atoms, margin_A: float) -> tuple[Vectors, Vectors]:
 
 
 def species_of(atoms: Atoms) -> tuple[str, ...]:
-    """Elements of a structure in order of atomic number, which are LAMMPS' atom types 1, 2 …"""
+    """Elements of a structure in order of atomic number, which are LAMMPS' atom types from 1."""
     return tuple(dict.fromkeys(atoms[np.argsort(atoms.numbers, kind="stable")].symbols))
 
 
@@ -168,8 +168,8 @@ class LammpsSystem:
     Parameters
     ----------
     atoms : ase.Atoms
-        Atom i has the LAMMPS id i + 1; types follow the elements in order of atomic number. Where the potential needs molecule ids,
-        these are the layers that an array of the atoms marks.
+        Atom i has the LAMMPS id i + 1; types follow the elements in order of atomic number. Where the potential needs molecule
+        ids, these are the layers that an array of the atoms marks.
     potential : Potential
     margin_A : float
         Å around the atoms along directions that are not periodic.

@@ -50,8 +50,8 @@ class BilayerGraphene:
     def build(self, rng: np.random.Generator) -> Atoms:
         """The first of the set.
 
-        Atoms are ordered by layer and by primitive cell. Arrays: ``layer`` int64, 0 below and 1 above; ``normal`` float64[n, 3], the
-        normal of an atom's layer.
+        Atoms are ordered by layer and by primitive cell. Arrays: ``layer`` int64, 0 below and 1 above; ``normal`` float64[n, 3],
+        the normal of an atom's layer.
 
         Raises
         ------

@@ -1,12 +1,12 @@
-"""The potential ``layered_carbon``: bonds within layers of carbon, and the registry-dependent attraction between layers, by LAMMPS.
+"""The potential ``layered_carbon``: bonds within layers of carbon, registry-dependent attraction between layers, by LAMMPS.
 
 Within a layer: REBO (D. W. Brenner and others, J. Phys.: Condens. Matter 14, 783 (2002)), AIREBO (S. J. Stuart, A. B. Tutein and
-J. A. Harrison, J. Chem. Phys. 112, 6472 (2000)) with torsion and without Lennard-Jones, or Tersoff's potential in the parameters of
-L. Lindsay and D. A. Broido, Phys. Rev. B 81, 205441 (2010). Between layers: ILP (W. Ouyang and others, Nano Lett. 18, 6009
+J. A. Harrison, J. Chem. Phys. 112, 6472 (2000)) with torsion and without Lennard-Jones, or Tersoff's potential in the parameters
+of L. Lindsay and D. A. Broido, Phys. Rev. B 81, 205441 (2010). Between layers: ILP (W. Ouyang and others, Nano Lett. 18, 6009
 (2018)), Kolmogorov–Crespi (Phys. Rev. B 71, 235415 (2005)), DRIP (M. Wen and others, Phys. Rev. B 98, 235404 (2018)).
 
-The part between layers acts on atoms of different layers, which the array ``layer`` of a structure tells; in one layer alone it is
-zero.
+The part between layers acts on atoms of different layers, which the array ``layer`` of a structure tells; in one layer alone it
+is zero.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class GrapheneRibbon:
     def build(self, rng: np.random.Generator) -> Atoms:
         """The ribbon, the same for any generator; atoms are ordered by cell along z, layer, and place across.
 
-        Arrays: ``electrode``, ``rigid``; ``layer`` int64, 0 or 1 towards larger y; ``normal`` float64[n, 3], the normal of an atom's
-        layer, which is along y.
+        Arrays: ``electrode``, ``rigid``; ``layer`` int64, 0 or 1 towards larger y; ``normal`` float64[n, 3], the normal of an
+        atom's layer, which is along y.
         """
         options = self.options
         places, layer, period, width = _cell(options)
