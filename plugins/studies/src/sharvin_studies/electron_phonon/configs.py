@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Case, Options, WorkflowOptions
@@ -60,6 +60,9 @@ class VelocityOptions(Options):
     directions: Annotated[int, Field(ge=1)] = 3
     """Directions, equally spaced over the full circle."""
 
+    branch: Literal["inner", "outer"] = "inner"
+    """The two bands next to the Fermi energy, or the two beyond them, as in the AA stacking, whose inner bands cross in a ring."""
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.window_per_A[0] >= self.window_per_A[1]:
@@ -109,8 +112,8 @@ class ElectronPhononOptions(WorkflowOptions):
     series: tuple[SampleSeries, ...] = ()
     """Series of samples by name, each with a condition of its own, such as a temperature."""
 
-    velocity: VelocityOptions = VelocityOptions()
-    """How the Fermi velocity is read off."""
+    velocity: VelocityOptions | None = VelocityOptions()
+    """How the Fermi velocity is read off; null: it is not, as where the crystal has no Dirac cone."""
 
     largest_error_percent: Annotated[float, Field(gt=0.0)] | None = None
     """Standard error that the Fermi velocity of each series must reach; a study with too few samples ends with an error that says
