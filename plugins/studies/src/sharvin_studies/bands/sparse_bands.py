@@ -2,11 +2,8 @@ r"""Bands of large cells around an energy, and which bands they are, from factor
 
 .. math:: (H - \sigma S)^{-1} S x = \frac{1}{E - \sigma} x
 
-The number of negative eigenvalues of H − σS, which its factors tell, is the number of bands below σ. Bands are therefore numbered from 0 at
-the bottom at every k-point, and none is missed or taken for another one.
-
-Cost (one thread of an EPYC processor, twisted bilayer graphene of 11 164 p_z orbitals with hopping up to 8 Å): see
-:class:`SparseBands`.
+The number of negative eigenvalues of H − σS, which its factors tell, is the number of bands below σ. Bands are therefore numbered
+from 0 at the bottom at every k-point, and none is missed or taken for another one.
 """
 
 from __future__ import annotations
@@ -32,9 +29,9 @@ Matrix = NDArray[Any]
 SMALL = 400
 """Orbitals up to which H(k) is diagonalised as a dense matrix."""
 MOVES_EV = (0.0, 1.7e-5, -2.3e-5, 3.1e-4, -4.3e-4)
-"""By how much a shift is moved, in turn, where H − σS is singular to working precision. Bands and their numbers do not depend on it."""
+"""By how much a shift is moved, in turn, where H − σS is singular to working precision. Bands do not depend on it."""
 REFINED = 1e-9
-"""Residual over right-hand side up to which solutions are refined; energies are expectation values of H, so their errors are smaller by far."""
+"""Residual over right-hand side up to which solutions are refined. Energies are expectation values of H, with smaller errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +125,7 @@ class SparseBands:
             near = shifted.bands(lambda values, off=off, up=below < 0: _both_sides(values, 0 if up else off, off if up else 0))  # type: ignore[misc]
             inside = near.energies_eV
             shift_eV = float(inside[-2:].mean() if below < 0 else inside[:2].mean())
-        raise ItemError(f"bands {bands.start} to {bands.stop - 1} are not near {guess_eV:.6g} eV at k = {k}.")
+        raise ItemError(f"bands {bands.start} to {bands.stop - 1} are not near {guess_eV:.6g} eV at k = {np.asarray(k)}.")
 
     def along(self, k: Iterable[ArrayLike], bands: range, guess_eV: float) -> Floats:
         """Energies float64[n_k, n_bands] of the bands of these numbers at several k; each k-point starts from the one before."""
