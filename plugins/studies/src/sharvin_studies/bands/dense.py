@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.optimize import brentq
-from scipy.sparse import csc_array, issparse
 from scipy.special import expit
 from sharvin.errors import InputError, ItemError
 
@@ -44,7 +43,7 @@ def matrices(crystal: Crystal, k: ArrayLike) -> tuple[Matrix, Matrix | None]:
 
 
 def _full(matrix: Any) -> Matrix:
-    return np.asarray(csc_array(matrix).toarray() if issparse(matrix) else matrix)
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
 
 
 def eigenstates(crystal: Crystal, k: ArrayLike) -> tuple[Floats, Matrix]:
