@@ -174,7 +174,7 @@ class DiracCone:
 
 
 def half_splitting(energies_eV: Floats, valence: int, branch: Branch) -> Floats:
-    """(E_c − E_v)/2 of a branch, float64[...] of bands float64[..., n_bands]; `valence` is the highest band below the Fermi energy.
+    """(E_c − E_v)/2 of a branch, float64[...], from bands float64[..., n_bands]; `valence` is the highest below the Fermi energy.
 
     Raises
     ------
