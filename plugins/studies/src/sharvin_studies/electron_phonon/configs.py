@@ -20,8 +20,8 @@ class ReferencePair(Case):
     overrides: ClassVar[tuple[str, ...]] = ("potential", "hamiltonian")
     stands_alone: ClassVar[bool] = True
 
-    potential: dict[str, Any]
-    """The potential with its options, ``{use: NAME, …}``."""
+    potential: dict[str, Any] | None = None
+    """The potential with its options, ``{use: NAME, …}``; left out where the config has none."""
 
     hamiltonian: dict[str, Any]
     """The Hamiltonian with its options, ``{use: NAME, …}``; it must give blocks between atoms."""
@@ -60,6 +60,13 @@ class VelocityOptions(Options):
     directions: Annotated[int, Field(ge=1)] = 3
     """Directions, equally spaced over the full circle."""
 
+    eta_eV: Length = 0.1
+    """Imaginary part of the energies of the Green's functions: larger than the spacing of the levels of the supercell that a state
+    scatters into."""
+
+    margin_eV: Length = 0.5
+    """How far the energies of the Green's functions reach beyond the cone of the crystal at rest."""
+
     branch: Literal["inner", "outer"] = "inner"
     """The two bands next to the Fermi energy, or the two beyond them, as in the AA stacking, whose inner bands cross in a ring."""
 
@@ -84,9 +91,13 @@ class LargeCellOptions(Options):
 
 
 class ElectronPhononOptions(WorkflowOptions):
-    """Options of ``electron_phonon``."""
+    """Options of ``electron_phonon``.
 
-    kinds: ClassVar[tuple[str, ...]] = ("structures", "potentials", "hamiltonians", "dynamics")
+    A study of electrons alone names no potential and no dynamics.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("hamiltonians",)
+    optional_kinds: ClassVar[tuple[str, ...]] = ("structures", "potentials", "dynamics")
     cases_options: ClassVar[tuple[str, ...]] = ("reference", "series", "structures")
     writes: ClassVar[tuple[str, ...]] = ("models/",)
 

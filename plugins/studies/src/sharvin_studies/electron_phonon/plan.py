@@ -43,29 +43,34 @@ def plan(config: Config, options: ElectronPhononOptions, measure: bool) -> Study
     """
     survey = PlanSurvey(config)
     with one_thread():
-        atoms = _structure(survey, config.selections["structure"], ("structure",))
+        _complete(survey, options)
+        structure = config.selections.get("structure")
+        atoms = None if structure is None else _structure(survey, structure, ("structure",))
         _parts(survey, options)
         sets = {name: _set(survey, name, options) for name in ("potential_data", "hamiltonian_data") if getattr(options, name)}
-        if atoms is not None and not survey.problems:
-            _ranges(survey, atoms, options)
-            _places(survey, atoms, options)
+        if not survey.problems:
+            learnt = sets.get("hamiltonian_data") or []
+            _ranges(survey, learnt, options)
+            if atoms is not None:
+                _places(survey, atoms, options)
         if sets.get("potential_data") and not survey.problems:
             _trainable_potential(survey, sets["potential_data"])
-        frames, seconds = _samples(survey, atoms, measure) if atoms is not None and not survey.problems else (0, 0.0)
+        frames, seconds = _samples(survey, atoms, measure) if atoms is not None and options.series and not survey.problems else (0, 0.0)
         large = None if options.large is None else _large(survey, options)
         for number in range(len(options.sizes)):
             _structure(survey, config.variants["structures"][f"size {number}"]["structure"], ("workflow", "sizes", number))
     with survey.at(("executor",)):
         config.selections["executor"].build()
-    if survey.problems or atoms is None:
+    if survey.problems:
         raise ConfigError(survey.problems)
     work = {"series": len(options.series), "samples": 2 * frames}
     work |= {f"structures of the {name.removesuffix('_data')}": len(found) for name, found in sets.items()}
-    checked = [f"a crystal of {len(atoms)} atoms", config.selections["potential"].name, config.selections["hamiltonian"].name]
+    checked = [] if atoms is None else [f"a crystal of {len(atoms)} atoms"]
+    checked += [config.selections[key].name for key in ("potential", "hamiltonian") if key in config.selections]
     if large is not None:
         checked.append(f"a large cell of {len(large):,} atoms")
     known = {"samples": seconds if measure else None, "fits": None, "velocities": None}
-    return StudyPlan(work, checked, known, 24.0 * len(atoms) * 2 * frames)
+    return StudyPlan(work, checked, known, 0.0 if atoms is None else 24.0 * len(atoms) * 2 * frames)
 
 
 def _structure(survey: PlanSurvey, structure: Selection, place: tuple[str | int, ...]) -> Atoms | None:
@@ -87,20 +92,41 @@ def _set(survey: PlanSurvey, name: str, options: ElectronPhononOptions) -> list[
     return []
 
 
+def _complete(survey: PlanSurvey, options: ElectronPhononOptions) -> None:
+    """A potential has what belongs to it, and nothing is named that would be ignored."""
+    config = survey.config
+    reference = next(iter(config.variants["reference"].values()))
+    with_potential = "potential" in config.selections
+    wanted = {"structure": "structure" in config.selections, "dynamics": "dynamics" in config.selections}
+    wanted["reference.potential"] = "potential" in reference
+    for name, there in wanted.items():
+        place = ("workflow", "reference") if "." in name else (name,)
+        with survey.at(place):
+            if with_potential and not there:
+                raise InputError(f"vibrations by a potential need a {name}; name one, or leave out the potential.")
+            if there and not with_potential and name != "structure":
+                raise InputError(f"{name} would be ignored, since there is no potential; remove it, or name a potential.")
+    for name in ("series", "potential_data"):
+        with survey.at(("workflow", name)):
+            if getattr(options, name) and not with_potential:
+                raise InputError(f"{name} would be ignored, since there is no potential; remove it, or name a potential.")
+
+
 def _parts(survey: PlanSurvey, options: ElectronPhononOptions) -> None:
     """Parts can be made, and do what the study asks of them."""
     config = survey.config
     reference = next(iter(config.variants["reference"].values()))
-    for option, part in (("potential", reference["potential"]), ("hamiltonian", reference["hamiltonian"])):
+    for option, part in reference.items():
         with survey.at(("workflow", "reference", option)):
             built = part.build()
             if option == "hamiltonian" and not isinstance(built, BlockHamiltonian):
                 raise InputError(f"{part.name} gives no blocks between atoms; name a Hamiltonian that does.")
-    with survey.at(("potential",)):
-        chosen = config.selections["potential"]
-        if options.potential_data is not None and not isinstance(chosen.build(), TrainablePotential):
-            raise InputError(f"{chosen.name} cannot be trained; name a potential that can, or leave out potential_data.")
-        chosen.build()
+    if "potential" in config.selections:
+        with survey.at(("potential",)):
+            chosen = config.selections["potential"]
+            potential = chosen.build()
+            if options.potential_data is not None and not isinstance(potential, TrainablePotential):
+                raise InputError(f"{chosen.name} cannot be trained; name a potential that can, or leave out potential_data.")
     with survey.at(("hamiltonian",)):
         chosen = config.selections["hamiltonian"]
         wanted = BlockHamiltonian if options.hamiltonian_data is None else TrainableBlockHamiltonian
@@ -109,12 +135,12 @@ def _parts(survey: PlanSurvey, options: ElectronPhononOptions) -> None:
             raise InputError(f"{chosen.name} {missing}; name a Hamiltonian that does, or leave out hamiltonian_data.")
 
 
-def _ranges(survey: PlanSurvey, atoms: Atoms, options: ElectronPhononOptions) -> None:
+def _ranges(survey: PlanSurvey, structures: list[Atoms], options: ElectronPhononOptions) -> None:
     """A Hamiltonian that learns reaches as far as what it learns from."""
-    if options.hamiltonian_data is None:
+    if not structures:
         return
     config = survey.config
-    elements = np.unique(atoms.numbers)
+    elements = np.unique(np.concatenate([atoms.numbers for atoms in structures]))
     reference = next(iter(config.variants["reference"].values()))["hamiltonian"]
     with survey.at(("hamiltonian",)):
         ours, theirs = (one.build().range_A(elements) for one in (config.selections["hamiltonian"], reference))

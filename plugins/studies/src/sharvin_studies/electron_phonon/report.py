@@ -43,7 +43,7 @@ class Findings:
 def results(context: Context, found: Findings, condition: Condition | None) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
     selections = context.config.selections
-    numbers: dict[str, Any] = {"potential": selections["potential"].name, "hamiltonian": selections["hamiltonian"].name}
+    numbers: dict[str, Any] = {key: selections[key].name for key in ("potential", "hamiltonian") if key in selections}
     numbers |= _trainings(found)
     numbers |= _phonons(found)
     numbers |= _velocities(found, condition)
@@ -241,13 +241,13 @@ def draw(context: Context, found: Findings, condition: Condition | None) -> None
     folder = context.folder
     selections = context.config.selections
     reference = next(iter(context.config.variants["reference"].values()))
-    potentials = (reference["potential"].name, selections["potential"].name)
     hamiltonians = (reference["hamiltonian"].name, selections["hamiltonian"].name)
     clear_figures(folder)
     if found.velocities:
         figures.plot_velocities(folder, found.velocities, condition)
         figures.plot_iteration_error(folder, found.velocities)
     if len(found.vibrations) == 2:
+        potentials = (reference["potential"].name, selections["potential"].name)
         figures.plot_phonons(folder, found.vibrations[REFERENCE], found.vibrations[LEARNT], potentials)
     if len(found.sample_bands) == 2:
         figures.plot_sample_bands(folder, found.sample_bands[REFERENCE], found.sample_bands[LEARNT], hamiltonians)
@@ -258,5 +258,5 @@ def draw(context: Context, found: Findings, condition: Condition | None) -> None
     if found.hamiltonian is not None:
         figures.plot_block_errors(folder, found.hamiltonian.errors)
     if found.potential is not None:
-        plot_parity(folder, [found.potential], potentials[1])
+        plot_parity(folder, [found.potential], selections["potential"].name)
         plot_learning_curves(folder, [found.potential.curves])

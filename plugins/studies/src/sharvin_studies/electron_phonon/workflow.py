@@ -59,17 +59,23 @@ class ElectronPhonon:
     def run(self, context: Context) -> dict[str, Any]:
         """All steps; returns the content of ``results.json``."""
         options, config = self.options, context.config
-        atoms = built_atoms(config.selections["structure"].build(), seeds.stream(config.seed, "structure"))
         found = Findings()
-        found.potential, potentials = self.potentials(context)
         found.hamiltonian, hamiltonians = self.hamiltonians(context)
+        found.potential, potentials = self.potentials(context) if "potential" in config.selections else (None, {})
+        structure = config.selections.get("structure")
+        atoms = None if structure is None else built_atoms(structure.build(), seeds.stream(config.seed, "structure"))
         dynamics = {name: parts["dynamics"] for name, parts in config.variants["series"].items()}
-        first = next(iter(dynamics.values()), config.selections["dynamics"])
-        path = (options.phonons.corners, options.phonons.points)
-        found.vibrations = vibrations(context, atoms, potentials, first, path)
-        samples = {chain: drawn(context, atoms, one, dynamics, chain) for chain, one in potentials.items()} if dynamics else {}
-        found.velocities = self.velocities(context, found, samples, hamiltonians, dynamics)
-        if options.sample_bands is not None:
+        samples: dict[str, Mapping[str, Samples]] = {}
+        condition = None
+        if atoms is not None and potentials:
+            first = next(iter(dynamics.values()), config.selections["dynamics"])
+            condition = condition_of(first)
+            path = (options.phonons.corners, options.phonons.points)
+            found.vibrations = vibrations(context, atoms, potentials, first, path)
+            if dynamics:
+                samples = {chain: drawn(context, atoms, one, dynamics, chain) for chain, one in potentials.items()}
+            found.velocities = self.velocities(context, found, samples, hamiltonians, dynamics)
+        if options.sample_bands is not None and atoms is not None:
             found.sample_bands = bands_of_sample(context, self.one_sample(samples, atoms), hamiltonians, options.sample_bands)
         if options.large is not None:
             large = self.structure(context, "large")
@@ -77,12 +83,11 @@ class ElectronPhonon:
         if options.sizes:
             found.timings = self.timings(context, potentials, hamiltonians)
         models = self.keep_models(context.folder / "models", found)
-        condition = condition_of(first)
         declared = None if condition is None else condition[0]
         reporting.draw(context, found, declared)
         numbers = reporting.results(context, found, declared)
         remove(context.folder / FOLDER_OF_PROGRESS)
-        return {**numbers, "n_atoms": len(atoms), "models": models}
+        return {**numbers, "n_atoms": None if atoms is None else len(atoms), "models": models}
 
     def potentials(self, context: Context) -> tuple[Trained | None, dict[str, PotentialSource]]:
         """The reference and the config's potential, trained on the reference's labels where the config has data for that.
