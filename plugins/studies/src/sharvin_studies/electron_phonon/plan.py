@@ -55,7 +55,9 @@ def plan(config: Config, options: ElectronPhononOptions, measure: bool) -> Study
                 _places(survey, atoms, options)
         if sets.get("potential_data") and not survey.problems:
             _trainable_potential(survey, sets["potential_data"])
-        frames, seconds = _samples(survey, atoms, measure) if atoms is not None and options.series and not survey.problems else (0, 0.0)
+        frames, seconds = (
+            _samples(survey, atoms, measure) if atoms is not None and options.series and not survey.problems else (0, 0.0)
+        )
         large = None if options.large is None else _large(survey, options)
         for number in range(len(options.sizes)):
             _structure(survey, config.variants["structures"][f"size {number}"]["structure"], ("workflow", "sizes", number))

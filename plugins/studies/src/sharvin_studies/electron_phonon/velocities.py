@@ -22,13 +22,15 @@ from sharvin.errors import InputError, ItemError, RunError
 from sharvin.executors.threads import one_thread
 from sharvin.store import read_table, write_table
 
-from sharvin_studies.bands.dirac import ConePoints, DiracCone, cone_points, pair
+from sharvin_studies.bands.dirac import ConePoints, DiracCone, cone_points
+from sharvin_studies.bands.dirac import numbers as band_numbers
 from sharvin_studies.bands.folding import Folding, folding
 from sharvin_studies.bands.quasi_particles import energy_grid, quasi_particles
 from sharvin_studies.bands.unfolding import projected, unfolded_green
 from sharvin_studies.electron_phonon.block_training import HamiltonianSource
 from sharvin_studies.electron_phonon.configs import VelocityOptions
 from sharvin_studies.potential_study.labelling import digest_of_atoms
+from sharvin_studies.statistics.jackknife import jackknife
 from sharvin_studies.thermal_samples.series import Samples, Vibrations
 
 Floats = NDArray[np.float64]
@@ -93,10 +95,10 @@ class ConeAtRest:
             H, S = projected(blocks.sparse_bloch(), folded, points.all)
             energies = np.sort(np.linalg.eigvals(np.linalg.solve(S, H)).real, axis=-1)
         valence = _valence(blocks.electrons / folded.cells)
-        lower, upper = pair(valence, options.branch)
-        if lower < 0 or upper >= energies.shape[1]:
+        lower, stop = band_numbers(valence, options.branch)
+        if lower < 0 or stop > energies.shape[1]:
             raise InputError(f"the crystal has too few bands for the {options.branch} branch of a Dirac cone.")
-        bands = slice(lower, upper + 1)
+        bands = slice(lower, stop)
         cone = DiracCone.of(points, energies[:, bands], valence - lower, options.branch)
         grid = energy_grid(energies[:, bands], options.eta_eV, options.margin_eV)
         return cls(folded, points, bands, valence - lower, S, grid, cone.velocity_m_per_s)
@@ -240,9 +242,7 @@ def velocities(
         count = len(samples)
         for start in range(0, count, CHUNK):
             numbers = tuple(range(start, min(start + CHUNK, count)))
-            tasks.append(
-                GreenTask(samples, numbers, hamiltonian, cone.folded, cone.points.all, cone.energies_eV, options.eta_eV)
-            )
+            tasks.append(GreenTask(samples, numbers, hamiltonian, cone.folded, cone.points.all, cone.energies_eV, options.eta_eV))
             depends.append({"samples": f"{samples.path.parent.name}/{samples.path.name}", "numbers": numbers, "series": name})
             owners.append(name)
     result = context.map(
@@ -280,7 +280,8 @@ def _of_series(
     counts = np.concatenate([table["samples"] for table, _ in tables]).astype(np.int64)
     reasons = [f"sample {number}: {reason}" for _, notes in tables for number, reason in notes["reasons"].items()]
     groups = _stops(len(counts))
-    running = [_with_error(sums[:n], counts[:n], cone, options) for n in groups]
+    means = sums / counts[:, None, None, None, None]
+    running = [_with_error(means[:n], cone, options) for n in groups]
     return SeriesVelocity(
         name,
         condition,
@@ -299,12 +300,9 @@ def _stops(groups: int) -> NDArray[np.int64]:
     return np.unique(np.rint(np.geomspace(min(LEAST, groups), groups, 12)).astype(np.int64))
 
 
-def _with_error(sums: Complex, counts: NDArray[np.int64], cone: ConeAtRest, options: VelocityOptions) -> tuple[float, float]:
-    """Velocity in m/s of the mean, and its standard error by a jackknife over the groups."""
-    total, number = sums.sum(axis=0), counts.sum()
-    velocity = cone.velocity_of(total / number, options)
-    n = len(counts)
-    if n < LEAST:
-        return velocity, float("nan")
-    without = np.array([cone.velocity_of((total - one) / (number - count), options) for one, count in zip(sums, counts, strict=True)])
-    return velocity, float(np.sqrt((n - 1) * np.mean((without - without.mean()) ** 2)))
+def _with_error(means: Complex, cone: ConeAtRest, options: VelocityOptions) -> tuple[float, float]:
+    """Velocity in m/s from the mean over groups [n, n_k, n_e, m, m], and its standard error."""
+    if len(means) < LEAST:
+        return cone.velocity_of(means.mean(axis=0), options), float("nan")
+    found = jackknife(means, lambda mean: cone.velocity_of(mean, options))
+    return float(found.of_all), float(found.standard_error)
