@@ -63,7 +63,7 @@ class BilayerGrapheneOptions(GrapheneOptions):
     """In-plane strain εxx, εyy, εxy of cell and positions; 0.01 is one per cent."""
     displacement_A: NotNegative | tuple[NotNegative, NotNegative] = 0.0
     """Standard deviation of Gaussian displacements of all atoms along each direction; or its least and largest value, between
-    which that of each configuration is drawn."""
+    which that of each configuration is drawn. Displacements are cut at 2.5 deviations."""
     height_A: Positive = 30.0
     """Length of the third cell vector, along z, which is not periodic; the layers are in its middle."""
     configurations: Count = 1
@@ -194,8 +194,15 @@ class LayeredCarbonOptions(Options):
     cutoff_A: Annotated[float, Field(ge=8.0, le=30.0)] = 16.0
     """Cutoff of ``ilp`` and ``kolmogorov_crespi``; their parameters are meant for 16 Å."""
 
+    accelerated: bool = False
+    """Whether ``ilp`` runs in LAMMPS' optimised variant, in about half the time. Its forces are wrong next to an atom with a
+    single bond in its layer, as the ends of a ribbon have; structures with such atoms are then refused, and bonds must not
+    break."""
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.between != "ilp":
+            _refuse(self, "only ilp has an optimised variant", "accelerated")
         if self.between != "kolmogorov_crespi":
             _refuse(self, f"between is {self.between}", "kolmogorov_crespi_parameters")
         if self.between == "drip":
