@@ -47,8 +47,8 @@ class ThermalDisplacementsOptions(Options):
     """Distance by which atoms may miss their symmetric places."""
     rigid_layer_modes: Literal["keep", "fix"] = "keep"
     """Shifts of whole layers against each other, sideways and in height. The array ``layer`` says which atoms are one, or else
-    those that bonds join into a sheet are. Layers that hold rigid atoms do not shift. The force against them does not grow with the area of the cell as that within the layers does, so that their mean square
-    depends on the supercell: one over its area. With ``fix`` the layers keep their relative places."""
+    those that bonds join into a sheet are. Layers that hold rigid atoms do not shift. Their mean square goes as one over the
+    number of atoms in a layer, so that it depends on the supercell. With ``fix`` the layers keep their relative places."""
     imaginary_modes: Literal["refuse", "freeze", "follow"] = "refuse"
     """Unstable modes are an error, or are left out of the motion, and it is said how many; with ``follow`` the atoms are moved
     along the lowest one and relaxed again until none is left, so that a sheet under pressure buckles."""

@@ -108,7 +108,7 @@ def rigid_layer_modes(
 def layers_found(atoms: Atoms) -> NDArray[np.int64] | None:
     """The layer of each atom, by the array ``layer`` or else by the bonds; None where these make anything but two layers or more.
 
-    Atoms closer than 1.3 sums of their covalent radii are bonded. Bonded atoms are a layer where they repeat in two directions: P.
+    Closer than 1.3 sums of their covalent radii, atoms are bonded. Such atoms are a layer where they repeat in two directions: P.
     M. Larsen and others, Phys. Rev. Materials 3, 034003 (2019), as ASE implements it.
 
     Raises
@@ -129,7 +129,9 @@ def layers_found(atoms: Atoms) -> NDArray[np.int64] | None:
     of_dimension = bonded.check()
     if of_dimension[2] < 2 or sum(of_dimension) != of_dimension[2]:
         return None
-    return np.asarray(np.unique(bonded.get_components(), return_inverse=True)[1], dtype=np.int64)
+    components, _ = bonded.get_components()
+    _, first_atom, component = np.unique(components, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first_atom))[component], dtype=np.int64)
 
 
 def layer_motions(masses: Array, layers: NDArray[np.int64], shifting: list[int], without: Array) -> Array:

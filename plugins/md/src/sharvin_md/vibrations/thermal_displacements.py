@@ -165,7 +165,7 @@ class ThermalDisplacements:
         if vibrations.mobile.all():
             cell = "relax does not change the cell; give it the lattice constant of the potential, or strain it"
         else:
-            cell = "relax moves neither cell nor rigid atoms, which may press the others; give the structure a larger lattice constant"
+            cell = "relax keeps cell and rigid atoms, which may press the others; give the structure a larger lattice constant"
         if self.options.imaginary_modes == "follow":
             return f"following {MOST_DISTORTIONS} of them led to no minimum, and {cell}, {leave_out}"
         return f"{cell}, let the atoms buckle with relax: true and imaginary_modes: follow, {leave_out}"
