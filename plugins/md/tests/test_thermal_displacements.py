@@ -393,6 +393,8 @@ def test_structures_that_cannot_vibrate_are_refused():
         dynamics().vibrations(stiff, emt())
     with pytest.raises(InputError, match="at least two layers"):
         dynamics(rigid_layer_modes="fix").vibrations(alloy(), emt())
+    with pytest.raises(InputError, match="at least two layers"):
+        dynamics(rigid_layer_modes="fix").foresee(alloy(), emt(), measure=False)
     with pytest.raises(InputError, match=r"10,648 atoms that are not rigid would need .* GB"):
         dynamics().vibrations(bulk("Cu").repeat(22), emt())
 

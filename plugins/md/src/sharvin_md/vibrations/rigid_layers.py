@@ -85,24 +85,36 @@ def rigid_layer_modes(
     InputError
         If `fixed` and there are none; if the array ``layer`` is not one of whole numbers.
     """
-    layers = layers_found(atoms)
-    if layers is None or len(np.unique(layers)) < 2:
-        if not fixed:
-            return None
-        raise InputError(
-            "rigid_layer_modes: fix needs at least two layers, told by the array layer of the structure or by its bonds; mark "
-            "them, or take keep."
-        )
-    shifting = [int(layer) for layer in np.unique(layers) if mobile[layers == layer].all()]
+    layers, shifting = shifting_layers(atoms, mobile, fixed)
     if not shifting:
-        if not fixed:
-            return None
-        raise InputError("rigid_layer_modes: fix has nothing to fix, because every layer is held by rigid atoms; take keep.")
+        return None
     masses = atoms.get_masses()[mobile]
     motions = layer_motions(masses, layers[mobile], shifting, without)
     unweighted = motions / np.sqrt(np.repeat(masses, 3))[:, None]
     eigenvalues, mixed = np.linalg.eigh(unweighted.T @ force_constants @ unweighted)
     return RigidLayerModes(eigenvalues, motions @ mixed, masses, fixed)
+
+
+def shifting_layers(atoms: Atoms, mobile: NDArray[np.bool_], required: bool) -> tuple[NDArray[np.int64], list[int]]:
+    """The layer of each atom, int64[n_atoms], and those layers that can shift: none where there are not two, or all are held.
+
+    Raises
+    ------
+    InputError
+        If there are none and they are `required`; if the array ``layer`` is not one of whole numbers.
+    """
+    found = layers_found(atoms)
+    layers = np.zeros(len(atoms), dtype=np.int64) if found is None else found
+    names = [int(layer) for layer in np.unique(layers)]
+    shifting = [layer for layer in names if mobile[layers == layer].all()] if len(names) > 1 else []
+    if required and len(names) < 2:
+        raise InputError(
+            "rigid_layer_modes: fix needs at least two layers, told by the array layer of the structure or by its bonds; mark "
+            "them, or take keep."
+        )
+    if required and not shifting:
+        raise InputError("rigid_layer_modes: fix has nothing to fix, because every layer is held by rigid atoms; take keep.")
+    return layers, shifting
 
 
 def layers_found(atoms: Atoms) -> NDArray[np.int64] | None:

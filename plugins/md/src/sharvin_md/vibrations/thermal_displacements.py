@@ -28,6 +28,7 @@ from sharvin_md.vibrations.force_constants import FiniteDifferences
 from sharvin_md.vibrations.harmonic_vibrations import HarmonicVibrations
 from sharvin_md.vibrations.normal_modes import mean_squares, require_memory
 from sharvin_md.vibrations.rest import mobile_atoms, relaxed, require_rest
+from sharvin_md.vibrations.rigid_layers import shifting_layers
 
 DEFAULT_DISPLACEMENT_A = 0.01
 RELAXING_STEPS = 50
@@ -55,10 +56,11 @@ class ThermalDisplacements:
         Raises
         ------
         InputError
-            If all atoms are rigid, there are too many, the structure does not have the primitive cell that is stated, or, where
-            it is measured, it is not at rest.
+            If all atoms are rigid, there are too many, there are no layers to be fixed, the structure does not have the primitive
+            cell that is stated, or, where it is measured, it is not at rest.
         """
         differences = self._differences(atoms, potential)
+        shifting_layers(atoms, differences.mobile, self.options.rigid_layer_modes == "fix")
         steps = len(differences.displacements) + 2 + (RELAXING_STEPS if self.options.relax else 0)
         seconds = None
         if measure:
