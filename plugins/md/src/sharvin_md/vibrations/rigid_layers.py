@@ -25,8 +25,9 @@ class RigidLayerModes:
     Parameters
     ----------
     eigenvalues : float64[k]
-        ω² in eV/(u Å²) among these motions alone, which are close to normal modes; three for each layer but one, or for each
-        layer where rigid atoms are the rest.
+        ω² in eV/(u Å²) among these motions alone; three for each layer but one, or for each layer that shifts where atoms are
+        rigid. They are close to normal modes of a stacking. A relaxed twisted bilayer slides with a lower frequency, since its
+        pattern of relaxation moves along.
     vectors : float64[3 n, k]
         Orthonormal, mass-weighted, of the mobile atoms.
     masses : float64[n]
