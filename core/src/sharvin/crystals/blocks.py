@@ -65,6 +65,8 @@ class HamiltonianBlocks(Displayed):
     axes: Floats | None = None
 
     def __post_init__(self) -> None:
+        if (self.S is None) != (self.S_onsite is None):
+            raise InputError("blocks of the overlap need both S and S_onsite.")
         n, pairs, m = len(self.atoms), len(self.first), self.basis.largest
         shapes = {"second": (pairs,), "image": (pairs, 3), "H_onsite": (n, m, m), "H": (pairs, m, m)}
         if self.S is not None:
@@ -77,8 +79,6 @@ class HamiltonianBlocks(Displayed):
                     f"{name} of the blocks of {n} atoms and {pairs} pairs must have shape {shape}, not "
                     f"{np.shape(getattr(self, name))}."
                 )
-        if (self.S is None) != (self.S_onsite is None):
-            raise InputError("blocks of the overlap need both S and S_onsite.")
         if self.basis.along_axes != (self.axes is not None):
             raise InputError("orbitals along axes need the axes of the atoms, and other ones have none.")
         self.basis.require(self.atoms.numbers)
