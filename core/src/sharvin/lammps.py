@@ -54,7 +54,8 @@ def attach(lmp: Any, potential: Potential, species: Sequence[str], *, virial: bo
     ------
     InputError
         Wrong units, several ranks, a number of species that is not the number of atom types, a potential without stress
-        where a virial is wanted, or native commands that LAMMPS rejects.
+        where a virial is wanted, native commands that LAMMPS rejects, or a potential that needs molecule ids, where the instance
+        has none.
     """
     units = lmp.extract_global("units")
     if units != "metal":
@@ -68,6 +69,8 @@ def attach(lmp: Any, potential: Potential, species: Sequence[str], *, virial: bo
     if native is None:
         return _attach_callback(lmp, potential, species, virial)
     wanted = native(species)
+    if wanted.molecules is not None:
+        _require_molecules(lmp, wanted.molecules)
     commands = list(wanted.commands)
     if wanted.suffix:
         commands = [f"suffix {wanted.suffix}", *commands, "suffix off"]
@@ -77,6 +80,21 @@ def attach(lmp: Any, potential: Potential, species: Sequence[str], *, virial: bo
         except Exception as error:  # the lammps package raises bare Exception
             raise InputError(f"LAMMPS rejects the potential's command {command!r}: {_first_line(error)}.") from None
     return Attachment(lmp)
+
+
+def _require_molecules(lmp: Any, array: str) -> None:
+    """Refuse an instance whose atoms have no molecule ids: what acts between molecules would be zero, without a word."""
+    if not lmp.extract_setting("molecule_flag"):
+        raise InputError(
+            f"the potential needs a molecule id for each {array}, and the atoms of the LAMMPS instance have none; create them with "
+            f"atom_style molecular and number them by {array}."
+        )
+    ids = np.asarray(lmp.numpy.extract_atom("molecule"))
+    if lmp.extract_setting("nlocal") and not ids[: lmp.extract_setting("nlocal")].all():
+        raise InputError(
+            f"the potential needs a molecule id for each {array}, and atoms of the LAMMPS instance have the id 0, which means none; "
+            f"number them from 1 with 'set … mol'."
+        )
 
 
 def _attach_callback(lmp: Any, potential: Potential, species: Sequence[str], virial: bool) -> Attachment:

@@ -7,11 +7,14 @@ farther away than the pair is long. Its outermost principal layers then take the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
@@ -26,11 +29,29 @@ from sharvin.two_terminal import Lead, TwoTerminal
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 SMEARING_K = 300.0
+KEPT_ELECTRODES = 16
+"""Electrodes of which the leads are kept."""
+_OF_A_SNAPSHOT = ("numbers", "positions", "momenta")
+"""Arrays that are known of an electrode, or differ between snapshots of one and the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilledLead:
+    """A lead, the valence electrons of a principal layer, and the temperature of the Fermi function that fills its bands."""
+
+    lead: Lead
+    electrons: float
+    smearing_K: float
+
+    @cached_property
+    def fermi_energy_eV(self) -> float:
+        """Where the bands at transverse Γ hold the electrons; InputError if they cannot."""
+        return lead_fermi_energy(self.lead, self.electrons, self.smearing_K)
 
 
 @dataclass(frozen=True)
 class DeviceOfBlocks:
-    """Makes devices of a Hamiltonian that gives blocks.
+    """Makes devices of a Hamiltonian that gives blocks; one object for all snapshots, as it keeps the leads of their electrodes.
 
     Parameters
     ----------
@@ -48,6 +69,7 @@ class DeviceOfBlocks:
     reach_A: float
     sees_A: float
     smearing_K: float = SMEARING_K
+    _leads: LRUCache[bytes, FilledLead] = field(default_factory=lambda: LRUCache(KEPT_ELECTRODES), init=False, repr=False)
 
     def two_terminal(self, junction: Junction, fermi_energy_eV: float | None = None) -> TwoTerminal:
         """The device of a junction.
@@ -56,7 +78,7 @@ class DeviceOfBlocks:
         ----------
         junction : Junction
         fermi_energy_eV : float, optional
-            Where the filling of the leads does not decide it.
+            On the scale of H; by default the valence electrons of the leads decide it.
 
         Raises
         ------
@@ -71,24 +93,40 @@ class DeviceOfBlocks:
                     f"{self.reach_A:.2f} Å; detect the junction with the Hamiltonian's range_A."
                 )
         ends = [(left, junction.left), (right, junction.right)]
-        leads = [self.lead(electrode, _arrays_of(junction.atoms, chosen)) for electrode, chosen in ends]
-        own = [lead_fermi_energy(lead, electrons, self.smearing_K) for lead, electrons in leads]
-        level = common_fermi_energy(own[0], own[1], fermi_energy_eV, neutral=False)
-        H, S, atom = self._device(junction, left, right, leads[0][0], leads[1][0])
-        return TwoTerminal(H, S, leads[0][0], leads[1][0], level, atom)
+        at_left, at_right = (self.lead(electrode, _arrays_of(junction.atoms, chosen)) for electrode, chosen in ends)
+        if fermi_energy_eV is not None and left.key == right.key:
+            level = fermi_energy_eV
+        else:
+            level = common_fermi_energy(at_left.fermi_energy_eV, at_right.fermi_energy_eV, fermi_energy_eV, neutral=False)
+        H, S, atom = self._device(junction, left, right, at_left.lead, at_right.lead)
+        return TwoTerminal(H, S, at_left.lead, at_right.lead, level, atom)
 
-    def lead(self, electrode: Electrode, arrays: dict[str, NDArray[np.generic]]) -> tuple[Lead, float]:
-        """The lead of an electrode, and the valence electrons of a principal layer.
+    def lead(self, electrode: Electrode, arrays: dict[str, NDArray[np.generic]]) -> FilledLead:
+        """The lead of an electrode.
 
         Parameters
         ----------
         electrode : Electrode
         arrays : dict of str to array
             Further arrays of its atoms.
+
+        Raises
+        ------
+        InputError
+            If a principal layer couples beyond its neighbours.
         """
+        named = b"".join(f"{name} {arrays[name].dtype.str} ".encode() + arrays[name].tobytes() for name in sorted(arrays))
+        key = electrode.key + hashlib.blake2b(named, digest_size=20).digest()
+        if key not in self._leads:
+            lead, electrons = self._lead(electrode, arrays)
+            self._leads[key] = FilledLead(lead, electrons, self.smearing_K)
+        return self._leads[key]
+
+    def _lead(self, electrode: Electrode, arrays: dict[str, NDArray[np.generic]]) -> tuple[Lead, float]:
+        """The lead, and the valence electrons of a principal layer."""
         crystal = electrode.crystal()
         for name, values in arrays.items():
-            crystal.arrays[name] = values
+            crystal.set_array(name, values)
         blocks = self.blocks(crystal)
         along = blocks.image[:, 2]
         if np.abs(along).max(initial=0) > 1:
@@ -155,7 +193,7 @@ class DeviceOfBlocks:
 
 def _arrays_of(atoms: Atoms, chosen: Integers) -> dict[str, NDArray[np.generic]]:
     """Arrays of some atoms besides those that any structure has."""
-    return {name: values[chosen] for name, values in atoms.arrays.items() if name not in ("numbers", "positions")}
+    return {name: values[chosen] for name, values in atoms.arrays.items() if name not in _OF_A_SNAPSHOT}
 
 
 def _matrices(

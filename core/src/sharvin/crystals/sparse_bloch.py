@@ -10,12 +10,12 @@ an element, where dense H_R of 11 164 orbitals would take 1 GB for every transla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csc_array
+from scipy.sparse import csc_array
 
 from sharvin.two_terminal import BlochHamiltonian
 from sharvin.words.displayed import Displayed, Fact, counted
@@ -65,19 +65,20 @@ class SparseBlochHamiltonian(Displayed):
     cell: Floats
 
     def __post_init__(self) -> None:
-        pattern = coo_array((np.ones(len(self.row)), (self.row, self.column)), shape=(self.size, self.size)).tocsc()
         key = self.column * self.size + self.row
         order = np.argsort(key, kind="stable")
-        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+        key = key[order]
+        starts = np.flatnonzero(np.diff(key, prepend=-1))
+        column, row = np.divmod(key[starts], self.size)
         object.__setattr__(self, "_order", order)
         object.__setattr__(self, "_starts", starts)
-        object.__setattr__(self, "_indices", pattern.indices)
-        object.__setattr__(self, "_indptr", pattern.indptr)
+        object.__setattr__(self, "_indices", row.astype(np.int32))
+        object.__setattr__(self, "_indptr", np.searchsorted(column, np.arange(self.size + 1)).astype(np.int32))
 
-    _order: Integers = None  # type: ignore[assignment]
-    _starts: Integers = None  # type: ignore[assignment]
-    _indices: Integers = None  # type: ignore[assignment]
-    _indptr: Integers = None  # type: ignore[assignment]
+    _order: Integers = field(init=False)
+    _starts: Integers = field(init=False)
+    _indices: NDArray[np.int32] = field(init=False)
+    _indptr: NDArray[np.int32] = field(init=False)
 
     def _facts(self) -> Sequence[Fact]:
         overlap = "orthonormal" if self.S is None else "not orthogonal"
@@ -93,9 +94,7 @@ class SparseBlochHamiltonian(Displayed):
         present = blocks.present
         start = np.cumsum(blocks.count) - blocks.count
         orbital = start[:, None] + np.arange(present.shape[1])
-        translations, number = np.unique(
-            np.concatenate([np.zeros((1, 3), dtype=np.int64), blocks.image, -blocks.image]), axis=0, return_inverse=True
-        )
+        translations, number = _distinct(np.concatenate([np.zeros((1, 3), dtype=np.int64), blocks.image, -blocks.image]))
         pairs = len(blocks)
         home, ahead, back = number[0], number[1 : pairs + 1], number[pairs + 1 :]
         own = present[:, :, None] & present[:, None, :]
@@ -162,3 +161,12 @@ class SparseBlochHamiltonian(Displayed):
                 np.add.at(full, (self.translation, self.row, self.column), values)
             matrices.append(full)
         return BlochHamiltonian(self.translations, matrices[0], matrices[1], self.electrons)
+
+
+def _distinct(translations: Integers) -> tuple[Integers, Integers]:
+    """The distinct ones among translations int64[n, 3], sorted, and the number of each translation among them."""
+    extent = int(np.abs(translations).max())
+    side = 2 * extent + 1
+    weights = np.array([side * side, side, 1])
+    code, number = np.unique((translations + extent) @ weights, return_inverse=True)
+    return np.stack(np.unravel_index(code, (side, side, side)), axis=1).astype(np.int64) - extent, number

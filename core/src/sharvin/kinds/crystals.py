@@ -81,6 +81,11 @@ class HarmonicCrystal(Protocol):
         """Cell vectors float64[3, 3] in Å of the crystal that wave vectors refer to."""
         ...
 
+    @property
+    def atoms(self) -> Atoms:
+        """The structure at rest, about which its atoms vibrate."""
+        ...
+
     def frequencies_THz(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Frequencies float64[n_q, 3 n_atoms] at wave vectors float64[n_q, 3] in fractions of the reciprocal cell vectors.
 

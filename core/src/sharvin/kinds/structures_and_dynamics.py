@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +49,13 @@ class LammpsPotential:
     """Native LAMMPS commands of a potential, in metal units.
 
     ``commands`` define pair style and coefficients for atom types numbered 1… in the order of the species asked for;
-    ``suffix`` may name an accelerated variant (``"opt"``).
+    ``suffix`` may name an accelerated variant (``"opt"``). ``molecules`` names the array of whole numbers of a structure from which
+    LAMMPS' molecule ids are made, such as ``layer``, where the potential needs them; None where it does not.
     """
 
     commands: tuple[str, ...]
     suffix: str | None = None
+    molecules: str | None = None
 
 
 @runtime_checkable
@@ -83,12 +85,15 @@ class NeighbourList:
         Index of the neighbour; an atom may occur several times by its periodic images.
     vectors : float64[n_pairs, 3]
         From the atom to the neighbour, in Å. Every pair occurs in both directions.
+    arrays : mapping of str to array
+        What else is known of the atoms, one row each, by its name in ``ase.Atoms``, such as ``layer``.
     """
 
     numbers: NDArray[np.int64]
     first: NDArray[np.int64]
     neighbours: NDArray[np.int64]
     vectors: NDArray[np.float64]
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

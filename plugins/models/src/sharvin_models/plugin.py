@@ -1,4 +1,4 @@
-"""Regressors and the potential offered by this distribution."""
+"""Regressors and the potentials offered by this distribution."""
 
 from __future__ import annotations
 
@@ -89,5 +89,11 @@ def sharvin_potentials() -> list[Component]:
             target="sharvin_models.message_passing.potential:EquivariantPotential",
             config="sharvin_models.message_passing.configs:EquivariantPotentialOptions",
             summary="E(3)-equivariant many-body messages between atoms, trained on energies and forces",
+        ),
+        Component(
+            name="hedge_phonon",
+            target="sharvin_models.message_passing.hedge_phonon:HedgePhonon",
+            config="sharvin_models.message_passing.configs:HedgePhononOptions",
+            summary="E(3)-equivariant messages with a module and a cutoff for each relation of atoms, such as layers",
         ),
     ]

@@ -36,6 +36,12 @@ def sharvin_workflows() -> list[Component]:
             config="sharvin_studies.potential_study.configs:PotentialStudyOptions",
             summary="reference labels, trainings of a potential, errors and properties beside its reference and others",
         ),
+        Component(
+            name="thermal_transport",
+            target="sharvin_studies.thermal_transport.workflow:ThermalTransport",
+            config="sharvin_studies.thermal_transport.configs:ThermalTransportOptions",
+            summary="conductances of a contact whose atoms vibrate: samples, means with errors, one special structure",
+        ),
     ]
 
 

@@ -46,6 +46,13 @@ def sharvin_hamiltonians() -> list[Component]:
             gives="two_terminal",
         ),
         Component(
+            name="slater_koster_pz",
+            target="sharvin_transport.pz.hamiltonian:SlaterKosterPz",
+            config="sharvin_transport.pz.configs:SlaterKosterPzOptions",
+            summary="p_z orbitals of graphene: layers, twisted bilayers, ribbons; also sparse, for large cells",
+            gives="two_terminal",
+        ),
+        Component(
             name="square_lattice",
             target="sharvin_transport.lattice.square_lattice:SquareLattice",
             config="sharvin_transport.lattice.configs:SquareLatticeOptions",

@@ -1,1 +1,1 @@
-"""The potential `equivariant_potential`: many-body messages between atoms, compiled with their forces."""
+"""The potentials `equivariant_potential` and `hedge_phonon`: many-body messages between atoms, compiled with their forces."""

@@ -1,10 +1,11 @@
-"""Options of the potential `equivariant_potential`."""
+"""Options of the potentials `equivariant_potential` and `hedge_phonon`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from sharvin.options import Options
@@ -15,13 +16,19 @@ LOCAL = {"threads", "compile", "dtype"}
 """Options of this use and this machine; all others belong to the saved model."""
 
 
-class EquivariantPotentialOptions(Options):
-    """Network, training and use of the potential; a loaded model brings all but `model`, `threads`, `compile` and `dtype`."""
+SAME, DIFFERENT = "same", "different"
+"""Names of the relations `by_array`."""
+
+Cutoff = Annotated[float, Field(gt=0.5, le=20.0)]
+
+
+class MessagePassingOptions(Options):
+    """Network, training and use of a potential; a loaded model brings all but `model`, `threads`, `compile` and `dtype`."""
 
     model: str | None = None
     """Folder of a trained model."""
 
-    cutoff_A: float = Field(default=5.0, gt=0.5, le=20.0)
+    cutoff_A: Cutoff = 5.0
     """Distance in Å within which atoms hear of each other."""
 
     l_max: int = Field(default=2, ge=0, le=4)
@@ -48,12 +55,8 @@ class EquivariantPotentialOptions(Options):
     readout_width: Width = 16
     """Width of the dense network that reads an atom's energy off its invariants after the last round; before it is linear."""
 
-    relations: Literal["none", "by_array"] = "none"
-    """`by_array`: pairs within and between groups of atoms have modules of their own, such as those of one layer of a bilayer and
-    those of two; the array `relation_array` says to which group an atom belongs."""
-
     relation_array: str = Field(default="layer", min_length=1)
-    """Array of whole numbers of the atoms, for `relations: by_array`."""
+    """Array of whole numbers of the atoms that tells their relations, such as the layers of a bilayer."""
 
     atom_energies: Literal["least_squares", "isolated"] = "least_squares"
     """Energy of an atom of each element, to which the network adds: fitted to the training structures, or that of single atoms
@@ -68,8 +71,12 @@ class EquivariantPotentialOptions(Options):
     learning_rate: float = Field(default=0.01, gt=0.0)
     """Learning rate of Adam (AMSGrad) at the start."""
 
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """How the learning rate falls. `plateau`: by half whenever `plateau_epochs` epochs have not lowered the validation loss.
+    `cosine`: as half a cosine, to zero at the end of `epochs`."""
+
     plateau_epochs: int = Field(default=10, ge=1)
-    """The learning rate is halved whenever so many epochs have not lowered the validation loss."""
+    """Epochs of no improvement that the schedule `plateau` waits for."""
 
     epochs: int = Field(default=200, ge=1)
     """Passes through the training set, unless `patience` ends the training before."""
@@ -102,8 +109,10 @@ class EquivariantPotentialOptions(Options):
     def _what_is_set_is_used(self) -> Self:
         if self.message_l_max > self.l_max:
             raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
-        if self.relations == "none" and self.relation_array != type(self).model_fields["relation_array"].default:
+        if self.relation_kind in ("none", "by_elements") and self.relation_array != self._default("relation_array"):
             raise ValueError("relation_array would be ignored; set relations: by_array, or leave it out.")
+        if self.schedule != "plateau" and self.plateau_epochs != self._default("plateau_epochs"):
+            raise ValueError("plateau_epochs would be ignored; set schedule: plateau, or leave it out.")
         if self.model is not None:
             kept = {"model", *LOCAL}
             others = [n for n, field in type(self).model_fields.items() if n not in kept and getattr(self, n) != field.default]
@@ -112,9 +121,28 @@ class EquivariantPotentialOptions(Options):
         return self
 
     @property
-    def n_relations(self) -> int:
-        """Relations of pairs that have modules of their own."""
-        return 2 if self.relations == "by_array" else 1
+    def relation_kind(self) -> str:
+        """What tells relations of pairs apart: ``none``, ``by_array``, ``by_labels`` or ``by_elements``."""
+        return "none"
+
+    @property
+    def given_cutoffs_A(self) -> Mapping[str, float]:
+        """Cutoffs of relations that have one of their own, by name."""
+        return {}
+
+    @property
+    def group_weight(self) -> float:
+        """Weight of the net forces on groups of atoms with one label in the loss."""
+        return 0.0
+
+    @property
+    def counted_by_relation(self) -> bool:
+        """Whether messages of a relation are divided by the mean number of its own neighbours, and not by that of all."""
+        return False
+
+    @classmethod
+    def _default(cls, option: str) -> object:
+        return cls.model_fields[option].default
 
     def elements(self) -> frozenset[str] | None:
         """Elements of a trained model, where its description can be read."""
@@ -132,3 +160,64 @@ class EquivariantPotentialOptions(Options):
             return ()
         folder = Path(self.model).expanduser()
         return tuple(str(folder / name) for name in ("model.json", "model.safetensors"))
+
+
+class EquivariantPotentialOptions(MessagePassingOptions):
+    """Network, training and use of the potential; a loaded model brings all but `model`, `threads`, `compile` and `dtype`."""
+
+    relations: Literal["none", "by_array"] = "none"
+    """`by_array`: pairs within and between groups of atoms have modules of their own, such as those of one layer of a bilayer and
+    those of two; the array `relation_array` says to which group an atom belongs."""
+
+    @property
+    def relation_kind(self) -> str:
+        """What `relations` says."""
+        return self.relations
+
+
+class HedgePhononOptions(MessagePassingOptions):
+    """Network, training and use of the potential; a loaded model brings all but `model`, `threads`, `compile` and `dtype`."""
+
+    relations: Literal["none", "by_array", "by_labels", "by_elements"] = "by_array"
+    """Which pairs of atoms have modules of their own. `by_array`: those of equal and those of different whole numbers in the array
+    `relation_array`, whatever these numbers are, such as pairs within a layer and between layers. `by_labels`: those of every two
+    such numbers. `by_elements`: those of every two elements. `none`: all pairs share one, for comparison."""
+
+    cutoffs_A: dict[str, Cutoff] = Field(default_factory=dict)
+    """Cutoffs in Å of relations that do not end at `cutoff_A`, by name: ``same`` and ``different`` of `by_array`, ``0-1`` of
+    `by_labels`, ``C-H`` of `by_elements`."""
+
+    group_force_weight: float = Field(default=0.0, ge=0.0)
+    """Weight in the loss of the mean of (Δ of the net force on a group of atoms with one label, divided by their number)², forces
+    divided by 1 eV/Å. Layers that slide on each other have net forces far smaller than the forces on their atoms."""
+
+    @model_validator(mode="after")
+    def _cutoffs_are_those_of_relations(self) -> Self:
+        if self.relations in ("none", "by_elements") and self.group_force_weight:
+            raise ValueError(f"group_force_weight would be ignored with relations: {self.relations}; leave it out.")
+        if self.relations == "none" and self.cutoffs_A:
+            raise ValueError("cutoffs_A would be ignored with relations: none; set cutoff_A.")
+        unknown = sorted(set(self.cutoffs_A) - {SAME, DIFFERENT})
+        if self.relations == "by_array" and unknown:
+            raise ValueError(f"cutoffs_A names {unknown[0]!r}; the relations by_array are {SAME} and {DIFFERENT}.")
+        return self
+
+    @property
+    def relation_kind(self) -> str:
+        """What `relations` says."""
+        return self.relations
+
+    @property
+    def given_cutoffs_A(self) -> Mapping[str, float]:
+        """What `cutoffs_A` says."""
+        return self.cutoffs_A
+
+    @property
+    def group_weight(self) -> float:
+        """What `group_force_weight` says."""
+        return self.group_force_weight
+
+    @property
+    def counted_by_relation(self) -> bool:
+        """Relations have quite different numbers of neighbours, so each is divided by its own."""
+        return True

@@ -74,37 +74,51 @@ class LossGradient:
     r"""Gradient of the loss with respect to the weights.
 
     .. math:: L = w_E \langle (\Delta E / N)^2 \rangle + w_F \langle \Delta F^2 \rangle
+        + w_G \langle (\tfrac{1}{N_g} \sum_{i \in g} \Delta F_i)^2 \rangle
 
     Parameters
     ----------
     function : NetworkFunction
-    energy_weight, force_weight : float
+    energy_weight, force_weight, group_weight : float
     """
 
     function: NetworkFunction
     energy_weight: float
     force_weight: float
+    group_weight: float = 0.0
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Squared errors [2], summed over structures (energy per atom) and force components, and the gradient of each parameter.
+        """Squared errors [3], summed over structures (energy per atom), force components and components of the net forces on
+        groups (per atom), and the gradient of each parameter.
 
         Tensors are those of :class:`NetworkFunction`, then the reference energies [capacity + 1] and forces [n, 3], one over the
-        number of atoms of each structure [capacity + 1], zero where there is none, and one for each atom [n], zero for padding.
+        number of atoms of each structure [capacity + 1], zero where there is none, one for each atom [n], zero for padding, the
+        group of each atom int64[n], and one over the number of atoms of each group, zero where there is none.
         """
         n_weights, n_parameters = len(self.function.weights()), self.function.n_parameters
         parameters = [weight.detach().requires_grad_() for weight in tensors[:n_parameters]]
-        energy, force, per_atom, real = tensors[-4:]
+        energy, force, per_atom, real, group, per_group = tensors[-6:]
         weights = [*parameters, *tensors[n_parameters:n_weights]]
-        energies, forces, _ = self.function.evaluated(weights, tensors[n_weights:-4], differentiable=True)
+        energies, forces, _ = self.function.evaluated(weights, tensors[n_weights:-6], differentiable=True)
+        errors = (forces - force) * real[:, None]
         squares = torch.stack(
             [
                 (((energies - energy) * per_atom) ** 2).sum().to(forces.dtype),
-                ((forces - force) ** 2 * real[:, None]).sum(),
+                (errors**2).sum(),
+                squared_net_forces(errors, group, per_group) if self.group_weight else torch.zeros_like(errors[0, 0]),
             ]
         )
         n_structures, n_components = (per_atom > 0).sum(), 3 * real.sum()
         loss = self.energy_weight * squares[0] / n_structures + self.force_weight * squares[1] / n_components
+        if self.group_weight:
+            loss = loss + self.group_weight * squares[2] / (3 * (per_group > 0).sum())
         return (squares, *torch.autograd.grad(loss, parameters))
+
+
+def squared_net_forces(errors: Tensor, group: Tensor, per_group: Tensor) -> Tensor:
+    """Sum over groups of atoms of the square of the mean of force errors [n, 3]; see :class:`LossGradient`."""
+    net = torch.zeros_like(errors).index_add(0, group, errors) * per_group[:, None]
+    return (net**2).sum()
 
 
 @dataclass(frozen=True, eq=False)

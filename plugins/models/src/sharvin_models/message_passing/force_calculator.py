@@ -1,4 +1,4 @@
-"""ASE calculator of the equivariant potential."""
+"""ASE calculator of potentials that are message-passing networks."""
 
 from __future__ import annotations
 

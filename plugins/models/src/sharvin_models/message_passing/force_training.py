@@ -16,17 +16,20 @@ from sharvin.reference_data import ReferenceData
 from sharvin.runs.fit_progress import FitProgress, fingerprint_of
 from torch import Tensor
 
-from sharvin_models.message_passing.configs import EquivariantPotentialOptions
-from sharvin_models.message_passing.energy_and_forces import Evaluator, LossGradient, NetworkFunction
+from sharvin_models.message_passing.configs import MessagePassingOptions
+from sharvin_models.message_passing.energy_and_forces import Evaluator, LossGradient, NetworkFunction, squared_net_forces
 from sharvin_models.message_passing.network import AtomEnergyNetwork
+from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
 from sharvin_models.message_passing.surroundings import AtomSurroundings, PaddedBatch, SurroundingsBuilder, batched
 from sharvin_models.message_passing.traced import TracedFunction
 from sharvin_models.training.checkpoint import TrainingState, array_of, checkpoint_of, state_of
-from sharvin_models.training.training_loop import average_weights, copy_of, plateau
+from sharvin_models.training.training_loop import average_weights, copy_of, half_cosine, plateau
 
 NOT_OF_THE_FIT = {"model", "threads", "compile"}
 STEPS_WORTH_COMPILING = 4000
+Errors = tuple[float, float, float]
+"""Root mean square errors of energies per atom in eV, of force components and of net forces on groups per atom in eV/Å."""
 CURVES = ("energy_rmse_eV_per_atom", "force_rmse_eV_per_A")
 
 
@@ -47,7 +50,9 @@ class ForceTraining:
     data, validation : ReferenceData
     scales : EnergyScales
         Of the training set.
-    options : EquivariantPotentialOptions
+    relations : PairRelations
+        Without distances of closest pairs.
+    options : MessagePassingOptions
     name : str
         Of the potential, for messages.
     """
@@ -57,11 +62,12 @@ class ForceTraining:
         data: ReferenceData,
         validation: ReferenceData,
         scales: EnergyScales,
-        options: EquivariantPotentialOptions,
+        relations: PairRelations,
+        options: MessagePassingOptions,
         name: str,
     ) -> None:
-        self.scales, self.options = scales, options
-        build = SurroundingsBuilder(name, options, scales.elements)
+        self.scales, self.relations, self.options = scales, relations, options
+        build = SurroundingsBuilder(name, relations, scales.elements)
         self.data, self.validation = (
             [
                 LabelledSurroundings(
@@ -83,10 +89,21 @@ class ForceTraining:
         self._rows = sum(largest) if self._mode else None  # one size, as compiling for another costs as much as many steps
 
     @property
-    def mean_neighbours(self) -> float:
-        """Of a training atom; 1 at least."""
-        pairs = sum(item.surroundings.n_pairs for item in self.data)
-        return max(pairs / sum(len(item.surroundings) for item in self.data), 1.0)
+    def mean_neighbours(self) -> NDArray[np.float64]:
+        """Of a training atom, of all relations together or float64[n_relations] of each; 1 at least."""
+        counts = np.array([[len(pairs.first) for pairs in item.surroundings.relations] for item in self.data]).sum(axis=0)
+        atoms = sum(len(item.surroundings) for item in self.data)
+        return np.maximum((counts if self.options.counted_by_relation else counts.sum()) / atoms, 1.0)
+
+    @property
+    def closest_A(self) -> tuple[float, ...]:
+        """Shortest distance of the training pairs of every relation, or its cutoff where there are none."""
+        closest = [*self.relations.cutoffs_A]
+        for item in self.data:
+            for number, pairs in enumerate(item.surroundings.relations):
+                distances = np.sqrt(np.einsum("ij,ij->i", pairs.vectors, pairs.vectors))
+                closest[number] = min(closest[number], float(distances.min(initial=np.inf)))
+        return tuple(closest)
 
     def train(self, network: AtomEnergyNetwork, rng: np.random.Generator, folder: Path | None) -> dict[str, list[float]]:
         """Train in place, leave the network at its best epoch, and return the learning curves.
@@ -110,7 +127,7 @@ class ForceTraining:
         options = self.options
         optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, amsgrad=True)
         function = NetworkFunction(network, self.scales.scale_eV, options.batch_size)
-        loss = LossGradient(function, options.energy_weight, options.force_weight)
+        loss = LossGradient(function, options.energy_weight, options.force_weight, options.group_weight)
         step, evaluator = TracedFunction(loss, self._mode), Evaluator(function, self._mode)
         progress, state = None, TrainingState()
         if folder is not None:
@@ -120,13 +137,13 @@ class ForceTraining:
         curves = state.curves
         begin = time.monotonic() - curves.seconds
         while curves.epochs < options.epochs and curves.epochs - 1 - (state.best_epoch or 0) < options.patience:
-            rate = options.learning_rate * plateau(curves.validation_error, options.plateau_epochs)
+            rate = options.learning_rate * self._rate_factor(curves.validation_error)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             training = self._epoch(network, step, optimizer, state, rng)
             validation = self._validated(network, evaluator, state)
-            line = {f"train_{name}": value for name, value in zip(CURVES, training, strict=True)}
-            line |= {f"validation_{name}": value for name, value in zip(CURVES, validation, strict=True)}
+            line = {f"train_{name}": value for name, value in zip(CURVES, training, strict=False)}
+            line |= {f"validation_{name}": value for name, value in zip(CURVES, validation, strict=False)}
             seconds = time.monotonic() - begin
             curves.lines.append(
                 {"epoch": curves.epochs, "epochs": options.epochs, **line, "learning_rate": rate, "seconds": seconds}
@@ -147,10 +164,10 @@ class ForceTraining:
         optimizer: torch.optim.Optimizer,
         state: TrainingState,
         rng: np.random.Generator,
-    ) -> tuple[float, float]:
+    ) -> Errors:
         """One pass through the training set; its root mean square errors, each before the step that lowers it."""
         parameters, buffers = list(network.parameters()), list(network.buffers())
-        squares = torch.zeros(2, dtype=torch.float64)
+        squares = torch.zeros(3, dtype=torch.float64)
         batches = math.ceil(len(self.data) / self.options.batch_size)
         for chosen in np.array_split(rng.permutation(len(self.data)), batches):
             batch, labels = self._batch([self.data[int(index)] for index in chosen])
@@ -168,18 +185,20 @@ class ForceTraining:
         state.curves.train_error.append(self._loss(found))
         return found
 
-    def _validated(self, network: AtomEnergyNetwork, evaluator: Evaluator, state: TrainingState) -> tuple[float, float]:
+    def _validated(self, network: AtomEnergyNetwork, evaluator: Evaluator, state: TrainingState) -> Errors:
         """Errors of the validation set by the averaged weights, where there are any; the best weights are kept."""
         weights = state.average or copy_of(network)
         buffers = dict(network.named_buffers())
         values = [*(weights[name] for name, _ in network.named_parameters()), *buffers.values()]
-        squares = torch.zeros(2, dtype=torch.float64)
+        squares = torch.zeros(3, dtype=torch.float64)
         size = self.options.batch_size
         for begin in range(0, len(self.validation), size):
-            batch, (energy, force, per_atom, _) = self._batch(self.validation[begin : begin + size])
-            found = evaluator(batch, values)
+            batch, (energy, force, per_atom, _, group, per_group) = self._batch(self.validation[begin : begin + size])
+            found, n = evaluator(batch, values), batch.n_atoms
+            force_errors = (found.forces - force[:n]).double()
             squares[0] += (((found.energies - energy) * per_atom) ** 2).sum()
-            squares[1] += ((found.forces - force[: batch.n_atoms]).double() ** 2).sum()
+            squares[1] += (force_errors**2).sum()
+            squares[2] += squared_net_forces(force_errors, group[:n], per_group[:n])
         errors = self._roots(squares, self.validation)
         self._require_finite(errors, "validation", state)
         losses = state.curves.validation_error
@@ -189,11 +208,11 @@ class ForceTraining:
             state.best_epoch, state.best = state.curves.epochs - 1, {name: value.clone() for name, value in weights.items()}
         return errors
 
-    def _batch(self, items: Sequence[LabelledSurroundings]) -> tuple[PaddedBatch, tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Structures as one, their energies, forces and 1/N, and which rows are atoms."""
+    def _batch(self, items: Sequence[LabelledSurroundings]) -> tuple[PaddedBatch, tuple[Tensor, ...]]:
+        """Structures as one, their energies, forces and 1/N, which rows are atoms, the atoms' groups and 1/N of these."""
         dtype, size = getattr(torch, self.options.dtype), self.options.batch_size
         found = [item.surroundings for item in items]
-        batch = batched(found, len(self.scales.elements), self.options.cutoff_A, dtype, self._widths, size, self._rows)
+        batch = batched(found, len(self.scales.elements), self.relations.cutoffs_A, dtype, self._widths, size, self._rows)
         energy, per_atom = torch.zeros(size + 1, dtype=torch.float64), torch.zeros(size + 1, dtype=torch.float64)
         energy[: len(items)] = torch.tensor([item.energy_eV for item in items], dtype=torch.float64)
         per_atom[: len(items)] = torch.tensor([1.0 / len(item.surroundings) for item in items], dtype=torch.float64)
@@ -201,18 +220,33 @@ class ForceTraining:
         force, real = torch.zeros(rows, 3, dtype=dtype), torch.zeros(rows, dtype=dtype)
         force[: batch.n_atoms] = torch.from_numpy(np.concatenate([item.forces_eV_per_A for item in items])).to(dtype)
         real[: batch.n_atoms] = 1.0
-        return batch, (energy, force, per_atom, real)
+        begins = np.cumsum([0, *(part.n_groups for part in found[:-1])])
+        members = np.concatenate([part.groups + begin for part, begin in zip(found, begins, strict=True)])
+        group, per_group = torch.full((rows,), rows - 1), torch.zeros(rows, dtype=dtype)
+        group[: batch.n_atoms] = torch.from_numpy(members)
+        per_group[: members.max() + 1] = torch.from_numpy(1.0 / np.bincount(members)).to(dtype)
+        return batch, (energy, force, per_atom, real, group, per_group)
 
-    def _loss(self, errors: tuple[float, float]) -> float:
-        return self.options.energy_weight * errors[0] ** 2 + self.options.force_weight * errors[1] ** 2
+    def _rate_factor(self, losses: Sequence[float]) -> float:
+        if self.options.schedule == "cosine":
+            return half_cosine(len(losses), self.options.epochs)
+        return plateau(losses, self.options.plateau_epochs)
+
+    def _loss(self, errors: Errors) -> float:
+        weights = (self.options.energy_weight, self.options.force_weight, self.options.group_weight)
+        return sum(weight * error**2 for weight, error in zip(weights, errors, strict=True))
 
     @staticmethod
-    def _roots(squares: Tensor, items: Sequence[LabelledSurroundings]) -> tuple[float, float]:
+    def _roots(squares: Tensor, items: Sequence[LabelledSurroundings]) -> Errors:
         components = 3 * sum(len(item.surroundings) for item in items)
-        return math.sqrt(float(squares[0]) / len(items)), math.sqrt(float(squares[1]) / components)
+        groups = 3 * sum(item.surroundings.n_groups for item in items)
+        energy, force, net = (
+            math.sqrt(float(square) / count) for square, count in zip(squares, (len(items), components, groups), strict=True)
+        )
+        return energy, force, net
 
     @staticmethod
-    def _require_finite(errors: tuple[float, float], what: str, state: TrainingState) -> None:
+    def _require_finite(errors: Errors, what: str, state: TrainingState) -> None:
         if not all(math.isfinite(error) for error in errors):
             raise RunError(f"the {what} error is not finite in epoch {state.curves.epochs + 1}; lower learning_rate.")
 
@@ -222,6 +256,7 @@ class ForceTraining:
         for item in (*self.data, *self.validation):
             arrays += [
                 ("species", item.surroundings.species),
+                ("groups", item.surroundings.groups),
                 ("energy", np.array(item.energy_eV)),
                 ("forces", item.forces_eV_per_A),
             ]

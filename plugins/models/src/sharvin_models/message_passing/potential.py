@@ -1,9 +1,10 @@
-"""Potential ``equivariant_potential``: a message-passing network trained on reference energies and forces."""
+"""Potential ``equivariant_potential``, and what potentials that are message-passing networks share."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -14,22 +15,26 @@ from sharvin.protocols import EnergyForcesVirial, NeighbourList
 from sharvin.reference_data import ReferenceData
 from sharvin.runs.fit_progress import require_folder
 
-from sharvin_models.message_passing.configs import LOCAL, EquivariantPotentialOptions
+from sharvin_models.message_passing.configs import LOCAL, EquivariantPotentialOptions, MessagePassingOptions
 from sharvin_models.message_passing.force_calculator import EquivariantCalculator
 from sharvin_models.message_passing.force_training import ForceTraining
 from sharvin_models.message_passing.network import AtomEnergyNetwork
+from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
 from sharvin_models.message_passing.trained_network import TrainedNetwork
 from sharvin_models.training.saved_model import Arrays, SavedRegressor
 from sharvin_models.training.training_loop import threads
 
 
-class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
+M = TypeVar("M", bound=MessagePassingOptions)
+
+
+class MessagePassingPotential(SavedRegressor[M]):
     """Many-body message passing between atoms; see :mod:`~sharvin_models.message_passing.network`.
 
     Parameters
     ----------
-    options : EquivariantPotentialOptions
+    options : MessagePassingOptions
 
     Raises
     ------
@@ -37,10 +42,11 @@ class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
         If `model` is given and holds no model, another one's, or a damaged one.
     """
 
-    name = "equivariant_potential"
     local: ClassVar[frozenset[str]] = frozenset(LOCAL)
+    checks_labels: ClassVar[bool] = False
+    """Whether structures are refused whose labels put atoms closer together than training pairs of that relation were."""
 
-    def __init__(self, options: EquivariantPotentialOptions) -> None:
+    def __init__(self, options: M) -> None:
         super().__init__(options)
         self._trained: TrainedNetwork | None = None
         self._folder: Path | None = None
@@ -49,8 +55,8 @@ class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
 
     @property
     def cutoff_A(self) -> float:
-        """Distance beyond which atoms do not hear of each other directly."""
-        return self.options.cutoff_A
+        """Distance beyond which atoms do not hear of each other directly; before a fit or a load, the one of most relations."""
+        return self.options.cutoff_A if self._trained is None else self._trained.relations.longest_A
 
     def calculator(self) -> Calculator:
         """ASE calculator with energy, forces and stress.
@@ -61,7 +67,9 @@ class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
             Before a fit or a load.
         """
         found = self._ready()
-        return EquivariantCalculator(TrainedNetwork(found.network, found.scales, found.options, self.name).of_atoms)
+        return EquivariantCalculator(
+            TrainedNetwork(found.network, found.scales, found.relations, found.options, self.name).of_atoms
+        )
 
     def evaluate(self, neighbours: NeighbourList) -> EnergyForcesVirial:
         """Energy, forces and virial of atoms whose neighbours another program found; pairs beyond the cutoff may be listed.
@@ -69,7 +77,7 @@ class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
         Raises
         ------
         InputError
-            Before a fit or a load, for an element that the training had not, or if relations depend on an array of the atoms.
+            Before a fit or a load, for an element that the training had not, or if the array that tells relations is missing.
         """
         return self._ready().of_neighbours(neighbours)
 
@@ -111,17 +119,27 @@ class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
         if not len(data) or not len(validation):
             raise InputError(f"{self.name}: there is nothing to {'learn from' if not len(data) else 'validate with'}.")
         scales = EnergyScales.of(data, self.options.atom_energies, self.name)
-        training = ForceTraining(data, validation, scales, self.options, self.name)
-        network = self._network(len(scales.elements), training.mean_neighbours)
+        relations = PairRelations.of(self.options, scales.elements, self._labels(data))
+        training = ForceTraining(data, validation, scales, relations, self.options, self.name)
+        network = AtomEnergyNetwork(len(scales.elements), training.mean_neighbours, relations.cutoffs_A, self.options)
         network.initialise(rng)
         network.to(getattr(torch, self.options.dtype))
         with threads(self.options.threads):
             curves = training.train(network, rng, self._folder)
-        self._trained = TrainedNetwork(network.requires_grad_(False), scales, self.options, self.name)
+        relations = replace(relations, closest_A=training.closest_A) if self.checks_labels else relations
+        self._trained = TrainedNetwork(network.requires_grad_(False), scales, relations, self.options, self.name)
         return curves
 
-    def _network(self, n_species: int, mean_neighbours: float) -> AtomEnergyNetwork:
-        return AtomEnergyNetwork(n_species, mean_neighbours, self.options)
+    def _labels(self, data: ReferenceData) -> tuple[int, ...]:
+        """Labels that occur, where relations are told by them."""
+        if self.options.relation_kind != "by_labels":
+            return ()
+        any_label = PairRelations("by_array", self.options.relation_array, (), ())
+        found = [
+            any_label.labels(item.atoms.numbers, item.atoms.arrays, f"{self.name}: training structure {number}")
+            for number, item in enumerate(data)
+        ]
+        return tuple(np.unique(np.concatenate(found)).tolist())
 
     def _ready(self) -> TrainedNetwork:
         if self._trained is None:
@@ -131,12 +149,14 @@ class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
     def _learnt(self) -> tuple[dict[str, Any], Arrays] | None:
         if self._trained is None:
             return None
-        scales = self._trained.scales
+        scales, relations = self._trained.scales, self._trained.relations
         description = {
             "elements": [chemical_symbols[z] for z in scales.elements],
             "atom_energies_eV": scales.atom_energies_eV.tolist(),
             "shift_eV": scales.shift_eV,
             "scale_eV": scales.scale_eV,
+            "labels": list(relations.values) if relations.kind == "by_labels" else [],
+            "closest_A": list(relations.closest_A),
         }
         return description, {name: value.numpy() for name, value in self._trained.network.state_dict().items()}
 
@@ -147,7 +167,16 @@ class EquivariantPotential(SavedRegressor[EquivariantPotentialOptions]):
             float(description["shift_eV"]),
             float(description["scale_eV"]),
         )
-        network = self._network(len(scales.elements), 1.0)
+        labels, closest = description.get("labels", []), description.get("closest_A", [])
+        relations = PairRelations.of(self.options, scales.elements, labels, closest)
+        mean_neighbours = np.ones(arrays["mean_neighbours"].shape)
+        network = AtomEnergyNetwork(len(scales.elements), mean_neighbours, relations.cutoffs_A, self.options)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         network.to(getattr(torch, self.options.dtype)).requires_grad_(False)
-        self._trained = TrainedNetwork(network, scales, self.options, self.name)
+        self._trained = TrainedNetwork(network, scales, relations, self.options, self.name)
+
+
+class EquivariantPotential(MessagePassingPotential[EquivariantPotentialOptions]):
+    """Many-body message passing between atoms."""
+
+    name = "equivariant_potential"

@@ -19,7 +19,7 @@ from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.protocols import NeighbourList
 from torch import Tensor
 
-from sharvin_models.message_passing.configs import EquivariantPotentialOptions
+from sharvin_models.message_passing.relations import PairRelations
 
 SMALLEST_ROWS, WIDTH_STEP = 8, 4
 
@@ -52,18 +52,21 @@ class AtomSurroundings:
     species : int64[n_atoms]
         Place of every atom's element in the list of elements.
     relations : tuple of PairsOfRelation
+    groups : int64[n_atoms]
+        Atoms of one label have one number from 0 on.
     """
 
     species: NDArray[np.int64]
     relations: tuple[PairsOfRelation, ...]
+    groups: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.species)
 
     @property
-    def n_pairs(self) -> int:
-        """Pairs of all relations."""
-        return sum(len(pairs.first) for pairs in self.relations)
+    def n_groups(self) -> int:
+        """Groups of atoms."""
+        return int(self.groups.max(initial=-1)) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +101,13 @@ class SurroundingsBuilder:
     ----------
     name : str
         Of the potential, for messages.
-    options : EquivariantPotentialOptions
+    relations : PairRelations
     elements : sequence of int
         Atomic numbers that may occur, ascending.
     """
 
-    def __init__(self, name: str, options: EquivariantPotentialOptions, elements: Sequence[int]) -> None:
-        self.name, self.options = name, options
+    def __init__(self, name: str, relations: PairRelations, elements: Sequence[int]) -> None:
+        self.name, self.relations = name, relations
         self.elements = np.array(elements, dtype=np.int64)
 
     def of_atoms(self, atoms: Atoms, what: str = "the structure") -> AtomSurroundings:
@@ -113,16 +116,17 @@ class SurroundingsBuilder:
         Raises
         ------
         InputError
-            If an element is unknown, the array of `relation_array` is missing, or a periodic direction has no cell vector.
+            If an element is unknown, the array that tells relations is missing or does not fit, or a periodic direction has no
+            cell vector.
         ItemError
             If positions are not finite or two atoms are at one place.
         """
         said = f"{self.name}: {what}"
         species = self._species(atoms.numbers, what)
-        labels = self._labels(atoms, said)
-        pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, self.options.cutoff_A, full=True, what=said)
+        labels = self.relations.labels(atoms.numbers, atoms.arrays, said)
+        pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, self.relations.longest_A, full=True, what=said)
         pairs.require_apart(said)
-        return AtomSurroundings(species, _by_relation(pairs.first, pairs.second, pairs.vector, labels))
+        return self._sorted(species, labels, pairs.first, pairs.second, pairs.vector, pairs.distance, said)
 
     def of_neighbours(self, given: NeighbourList) -> AtomSurroundings:
         """Surroundings that another program found.
@@ -130,17 +134,30 @@ class SurroundingsBuilder:
         Raises
         ------
         InputError
-            If an element is unknown, or relations depend on an array of the atoms, which such a list lacks.
+            If an element is unknown, or the array that tells relations is missing or does not fit.
         """
-        if self.options.relations != "none":
-            raise InputError(
-                f"{self.name}: relations are told by the array {self.options.relation_array!r} of the atoms, which a list of "
-                "neighbours lacks; use the ASE calculator."
-            )
-        species = self._species(given.numbers, "the list of neighbours")
-        near = np.einsum("ij,ij->i", given.vectors, given.vectors) < self.options.cutoff_A**2
+        what = "the list of neighbours"
+        species = self._species(given.numbers, what)
+        said = f"{self.name}: {what}"
+        labels = self.relations.labels(given.numbers, given.arrays, said)
         first = np.repeat(np.arange(len(species), dtype=np.int64), np.diff(given.first))
-        return AtomSurroundings(species, _by_relation(first[near], given.neighbours[near], given.vectors[near], None))
+        distance = np.sqrt(np.einsum("ij,ij->i", given.vectors, given.vectors))
+        return self._sorted(species, labels, first, given.neighbours, given.vectors, distance, said)
+
+    def _sorted(
+        self,
+        species: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        first: NDArray[np.int64],
+        second: NDArray[np.int64],
+        vectors: NDArray[np.float64],
+        distance: NDArray[np.float64],
+        said: str,
+    ) -> AtomSurroundings:
+        chosen = self.relations.of_pairs(labels, first, second, distance)
+        self.relations.require_fitting(chosen, first, second, distance, said)
+        groups = np.unique(labels, return_inverse=True)[1] if self.relations.needs_labels else np.zeros_like(species)
+        return AtomSurroundings(species, tuple(_relation(first[c], second[c], vectors[c]) for c in chosen), groups)
 
     def _species(self, numbers: NDArray[np.int64], what: str) -> NDArray[np.int64]:
         unknown = np.setdiff1d(numbers, self.elements)
@@ -148,25 +165,6 @@ class SurroundingsBuilder:
             found, known = (", ".join(chemical_symbols[z] for z in some) for some in (unknown, self.elements))
             raise InputError(f"{self.name} was trained on {known} and {what} holds {found}; train a model with it.")
         return np.searchsorted(self.elements, numbers).astype(np.int64)
-
-    def _labels(self, atoms: Atoms, said: str) -> NDArray[np.int64] | None:
-        if self.options.relations == "none":
-            return None
-        name = self.options.relation_array
-        values = atoms.arrays.get(name)
-        if values is None or values.shape != (len(atoms),) or values.dtype.kind not in "iub":
-            raise InputError(f"{said} needs a whole number for each atom in its array {name!r}, which tells its relations.")
-        return values.astype(np.int64)
-
-
-def _by_relation(
-    first: NDArray[np.int64], second: NDArray[np.int64], vectors: NDArray[np.float64], labels: NDArray[np.int64] | None
-) -> tuple[PairsOfRelation, ...]:
-    """All pairs, or those of equal labels and those of different ones."""
-    if labels is None:
-        return (_relation(first, second, vectors),)
-    same = labels[first] == labels[second]
-    return tuple(_relation(first[chosen], second[chosen], vectors[chosen]) for chosen in (same, ~same))
 
 
 def _relation(first: NDArray[np.int64], second: NDArray[np.int64], vectors: NDArray[np.float64]) -> PairsOfRelation:
@@ -176,7 +174,7 @@ def _relation(first: NDArray[np.int64], second: NDArray[np.int64], vectors: NDAr
 def batched(
     structures: Sequence[AtomSurroundings],
     n_species: int,
-    cutoff_A: float,
+    cutoffs_A: Sequence[float],
     dtype: torch.dtype,
     widths: Sequence[int] | None = None,
     capacity: int | None = None,
@@ -188,7 +186,8 @@ def batched(
     ----------
     structures : sequence of AtomSurroundings
     n_species : int
-    cutoff_A : float
+    cutoffs_A : sequence of float
+        Of the relations.
     dtype : torch.dtype
     widths : sequence of int or None
         Places for neighbours of every relation, where they are to be the same in all batches.
@@ -209,7 +208,7 @@ def batched(
         counts = np.bincount(first, minlength=rows)
         place = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
         padded, indices = np.zeros((rows, width, 3)), np.zeros((rows, width), dtype=np.int64)
-        padded[..., 0] = cutoff_A
+        padded[..., 0] = cutoffs_A[number]
         padded[first, place] = np.concatenate([part.vectors for part in parts])
         indices[first, place] = second
         vectors.append(torch.from_numpy(padded).to(dtype))

@@ -8,9 +8,10 @@ from ase import Atoms
 from sharvin.errors import ItemError
 from sharvin.protocols import EnergyForcesVirial, NeighbourList
 
-from sharvin_models.message_passing.configs import EquivariantPotentialOptions
+from sharvin_models.message_passing.configs import MessagePassingOptions
 from sharvin_models.message_passing.energy_and_forces import Evaluator, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
+from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
 from sharvin_models.message_passing.surroundings import AtomSurroundings, SurroundingsBuilder, batched
 from sharvin_models.training.training_loop import threads
@@ -26,14 +27,22 @@ class TrainedNetwork:
     ----------
     network : AtomEnergyNetwork
     scales : EnergyScales
-    options : EquivariantPotentialOptions
+    relations : PairRelations
+    options : MessagePassingOptions
     name : str
         Of the potential, for messages.
     """
 
-    def __init__(self, network: AtomEnergyNetwork, scales: EnergyScales, options: EquivariantPotentialOptions, name: str) -> None:
-        self.network, self.scales, self.options = network, scales, options
-        self._build = SurroundingsBuilder(name, options, scales.elements)
+    def __init__(
+        self,
+        network: AtomEnergyNetwork,
+        scales: EnergyScales,
+        relations: PairRelations,
+        options: MessagePassingOptions,
+        name: str,
+    ) -> None:
+        self.network, self.scales, self.relations, self.options, self.name = network, scales, relations, options, name
+        self._build = SurroundingsBuilder(name, relations, scales.elements)
         self._evaluator = Evaluator(NetworkFunction(network, scales.scale_eV, capacity=1), options.compile, PATIENCE)
 
     def of_atoms(self, atoms: Atoms) -> EnergyForcesVirial:
@@ -48,11 +57,11 @@ class TrainedNetwork:
         if not len(structure):
             return EnergyForcesVirial(0.0, np.zeros((0, 3)), np.zeros((3, 3)))
         options = self.options
-        batch = batched([structure], len(self.scales.elements), options.cutoff_A, getattr(torch, options.dtype))
+        batch = batched([structure], len(self.scales.elements), self.relations.cutoffs_A, getattr(torch, options.dtype))
         with threads(options.threads):
             found = self._evaluator(batch)
         energy = float(found.energies[0]) + self.scales.offset_eV(structure.species)
         forces, virial = (values.double().numpy() for values in (found.forces, found.virial))
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise ItemError("the equivariant potential gives energies or forces that are not finite for this structure.")
+            raise ItemError(f"{self.name} gives energies or forces that are not finite for this structure.")
         return EnergyForcesVirial(energy, forces, virial)

@@ -88,7 +88,11 @@ def built_structures(structure: Selection, rng: np.random.Generator) -> list[Ato
 
 
 def _bare(atoms: Atoms) -> Atoms:
+    """The atoms with their arrays of whole numbers, which may label layers; without calculator, constraints and notes."""
     copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    for name, values in atoms.arrays.items():
+        if name not in copy.arrays and values.dtype.kind in "iu":
+            copy.set_array(name, values)
     copy.info["group"] = str(atoms.info.get("group", ""))
     return copy
 
@@ -133,8 +137,9 @@ def reference_data(
 
 
 def digest_of_atoms(atoms: Atoms) -> str:
-    """Hash of elements, positions, cell and periodicity."""
+    """Hash of elements, positions, cell, periodicity, and whatever else is said of each atom."""
     arrays = {"numbers": atoms.numbers, "positions": atoms.positions, "cell": atoms.cell.array, "pbc": np.array(atoms.pbc)}
+    arrays |= {f"array {name}": values for name, values in sorted(atoms.arrays.items()) if name not in arrays}
     return digest_of({name: digest_of_array(np.ascontiguousarray(array)) for name, array in arrays.items()})
 
 

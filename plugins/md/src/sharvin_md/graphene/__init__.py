@@ -1,0 +1,1 @@
+"""Graphene: twisted and shifted bilayers, ribbons, and potentials within and between layers of carbon."""

@@ -1,0 +1,157 @@
+"""Structures displaced by the thermal and zero-point motion of harmonic vibrations.
+
+Random samples are Gaussian in the normal modes, with the mean squares of a quantum or a classical oscillator. The special
+displacement is u = M^(−1/2) Σ_ν (−1)^(ν−1) e_ν ⟨Q_ν²⟩^(1/2) with the modes of the cell given in order of frequency: Zacharias
+and Giustino, Phys. Rev. B 94, 075125 (2016), Phys. Rev. Res. 2, 013357 (2020). What it gives for an observable converges with
+the size of the cell to the thermal average up to second order; in a small cell products of two modes are left over, to which
+the sign of each mode (its first large component is positive here) and the choice among modes of equal frequency contribute.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from ase import Atoms
+from sharvin.errors import InputError, ItemError, PhysicsWarning
+from sharvin.frames import Frame
+from sharvin.protocols import FiniteDifferencePotential, Potential
+from sharvin.study_plan import RunLength
+
+from sharvin_md.vibrations.configs import ThermalDisplacementsOptions
+from sharvin_md.vibrations.crystal_cell import Array
+from sharvin_md.vibrations.force_constants import FiniteDifferences
+from sharvin_md.vibrations.harmonic_vibrations import HarmonicVibrations
+from sharvin_md.vibrations.normal_modes import mean_squares, require_memory
+from sharvin_md.vibrations.rest import mobile_atoms, relaxed, require_rest
+
+DEFAULT_DISPLACEMENT_A = 0.01
+RELAXING_STEPS = 50
+"""Evaluations of the forces that relaxing takes, about."""
+
+
+class ThermalDisplacements:
+    """Dynamics ``thermal_displacements``.
+
+    Parameters
+    ----------
+    options : ThermalDisplacementsOptions
+    """
+
+    def __init__(self, options: ThermalDisplacementsOptions) -> None:
+        self.options = options
+
+    def foresee(self, atoms: Atoms, potential: Potential, measure: bool) -> RunLength:
+        """How many frames a run has and how many evaluations of the forces its force constants take.
+
+        Raises
+        ------
+        InputError
+            If all atoms are rigid, there are too many, the structure does not have the primitive cell that is stated, or, where
+            it is measured, it is not at rest.
+        """
+        differences = self._differences(atoms, potential)
+        steps = len(differences.displacements) + 2 + (RELAXING_STEPS if self.options.relax else 0)
+        seconds = None
+        if measure:
+            calculator = potential.calculator()
+            if not self.options.relax:
+                require_rest(atoms, calculator, self.options.largest_force_eV_per_A)  # what is loaded once does not count
+            started = time.perf_counter()
+            differences.one_evaluation(calculator)
+            seconds = steps * (time.perf_counter() - started)
+        return RunLength(self.options.frames(), steps, seconds)
+
+    def vibrations(self, atoms: Atoms, potential: Potential) -> HarmonicVibrations:
+        """Vibrations of a structure, with the force constants that :meth:`run` uses; unstable modes are among them.
+
+        Raises
+        ------
+        InputError
+            If the structure is not at rest, all atoms are rigid or there are too many.
+        ItemError
+            If it cannot be relaxed, or forces are not finite or do not grow linearly with the displacement.
+        """
+        options, calculator = self.options, potential.calculator()
+        mobile = mobile_atoms(atoms)
+        require_memory(int(mobile.sum()))
+        rest = relaxed(atoms, calculator, options.relax_fmax, options.relax_steps) if options.relax else atoms.copy()
+        if not options.relax:
+            require_rest(rest, calculator, options.largest_force_eV_per_A)
+        differences = self._differences(rest, potential)
+        phi = differences.force_constants(calculator)
+        fix = options.rigid_layer_modes == "fix"
+        found = HarmonicVibrations(rest, mobile, differences.crystal, phi, fix, options.lowest_THz)
+        if fix and found.rigid_layers is None:
+            raise InputError(
+                "rigid_layer_modes: fix needs at least two layers, told by the array layer of the structure; mark them, or take "
+                "keep."
+            )
+        return found
+
+    def run(self, atoms: Atoms, potential: Potential, seed: int) -> Iterator[Frame]:
+        """Displaced structures, each drawn from a stream of its own.
+
+        Scalars: ``sample``, its number; ``temperature_K``; ``harmonic_energy_eV``, the potential energy above that of the
+        structure at rest, ½ Σ ω² Q²; with layers, ``rigid_layer_u2_A2``, the ⟨u²⟩ = ⟨x² + y² + z²⟩ that shifts of whole
+        layers contribute, the mean over the mobile atoms (0 where they are fixed).
+
+        Raises
+        ------
+        InputError
+            See :meth:`vibrations`.
+        ItemError
+            See :meth:`vibrations`; also if modes are unstable.
+        """
+        options = self.options
+        vibrations = self.vibrations(atoms, potential)
+        self._treat_unstable(vibrations)
+        modes = vibrations.stable_modes
+        squares = mean_squares(modes.eigenvalues, options.temperature_K, options.statistics)
+        amplitudes, scalars = np.sqrt(squares), self._layer_scalars(vibrations)
+        current = vibrations.atoms.copy()
+        for sample in range(options.frames()):
+            coordinates = amplitudes * self._signs_or_normals(sample, seed, len(amplitudes))
+            current.positions[:] = vibrations.atoms.positions
+            current.positions[vibrations.mobile] += modes.displacements(coordinates)
+            energy = 0.5 * float(modes.eigenvalues @ coordinates**2)
+            yield Frame.from_atoms(
+                current, sample=float(sample), temperature_K=options.temperature_K, harmonic_energy_eV=energy, **scalars
+            )
+
+    def _signs_or_normals(self, sample: int, seed: int, modes: int) -> Array:
+        """Normal coordinates of a sample in units of their root mean squares."""
+        options = self.options
+        draw, mirror = divmod(sample, 2) if options.antithetic else (sample, 0)
+        sign = -1.0 if mirror else 1.0
+        if options.special_displacement:
+            return np.asarray(sign * (1.0 - 2.0 * (np.arange(modes) % 2)))
+        stream = np.random.SeedSequence(seed, spawn_key=(draw,))
+        return np.asarray(sign * np.random.default_rng(stream).standard_normal(modes))
+
+    def _treat_unstable(self, vibrations: HarmonicVibrations) -> None:
+        if not vibrations.unstable_modes:
+            return
+        what = vibrations.describe_unstable_modes()
+        if self.options.imaginary_modes == "refuse":
+            raise ItemError(
+                f"{what}: relax the structure, choose one that the potential holds stable, or leave these modes out with "
+                "imaginary_modes: freeze."
+            )
+        warnings.warn(f"{what}; they are left out of the thermal displacements.", PhysicsWarning, stacklevel=3)
+
+    def _layer_scalars(self, vibrations: HarmonicVibrations) -> dict[str, float]:
+        layers = vibrations.rigid_layers
+        if layers is None:
+            return {}
+        found = layers.mean_square_displacements_A2(self.options.temperature_K, self.options.statistics)
+        return {"rigid_layer_u2_A2": 0.0 if layers.fixed or found is None else float(found.sum())}
+
+    def _differences(self, atoms: Atoms, potential: Potential) -> FiniteDifferences:
+        options, mobile = self.options, mobile_atoms(atoms)
+        require_memory(int(mobile.sum()))
+        asked = potential.finite_difference_A if isinstance(potential, FiniteDifferencePotential) else DEFAULT_DISPLACEMENT_A
+        step = asked if options.displacement_A is None else options.displacement_A
+        return FiniteDifferences(atoms, mobile, options.primitive, step, options.symmetry_tolerance_A)

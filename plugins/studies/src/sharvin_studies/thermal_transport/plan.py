@@ -1,0 +1,58 @@
+"""What is known of a study of thermal disorder before its first step."""
+
+from __future__ import annotations
+
+import numpy as np
+from sharvin.config import Config
+from sharvin.errors import InputError, SharvinError
+from sharvin.executors.threads import one_thread
+from sharvin.junction import Junction
+from sharvin.options.validation import ConfigError
+from sharvin.protocols import CostedHamiltonian, ForeseeingDynamics, HarmonicDynamics
+from sharvin.runs import seeds
+from sharvin.runs.returned_values import built_atoms
+from sharvin.study_plan import StudyPlan
+
+from sharvin_studies.thermal_transport.configs import ThermalTransportOptions
+
+
+def plan(config: Config, options: ThermalTransportOptions, measure: bool) -> StudyPlan:
+    """The plan of a study.
+
+    Raises
+    ------
+    ConfigError
+        With the mistakes found.
+    """
+    place: tuple[str | int, ...] = ("structure",)
+    try:
+        with one_thread():
+            atoms = built_atoms(config.selections["structure"].build(), seeds.stream(config.seed, "structure"))
+            place = ("potential",)
+            potential = config.selections["potential"].build()
+            place = ("hamiltonian",)
+            hamiltonian = config.selections["hamiltonian"].build()
+            junction = Junction.detect(atoms, hamiltonian.range_A(np.unique(atoms.numbers)))
+            place = ("transport",)
+            config.selections["transport"].build()
+            frames, seconds = 0, 0.0
+            for name, parts in config.variants["series"].items():
+                place = config.place_of_case("series", name, "dynamics")
+                dynamics = parts["dynamics"].build()
+                if not isinstance(dynamics, HarmonicDynamics):
+                    raise InputError(f"{parts['dynamics'].name} knows no vibrations; name dynamics of a harmonic crystal.")
+                if isinstance(dynamics, ForeseeingDynamics):
+                    length = dynamics.foresee(atoms, potential, measure)
+                    frames += length.frames
+                    seconds += length.seconds or 0.0
+            place = ("executor",)
+            config.selections["executor"].build()
+    except SharvinError as error:
+        raise ConfigError([config.problem(place, str(error))]) from None
+    each = hamiltonian.label_seconds(junction) * options.fermi_nodes if isinstance(hamiltonian, CostedHamiltonian) else None
+    return StudyPlan(
+        {"series": len(options.series), "samples": frames, "conductances": frames + len(options.estimates)},
+        [f"a contact of {len(atoms)} atoms", "its electrodes", config.selections["dynamics"].name],
+        {"samples": seconds if measure else None, "conductances": None if each is None else each * frames},
+        24.0 * len(atoms) * frames,
+    )
