@@ -20,8 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from e3nn import o3  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 from torch import Tensor
 
 TO_E3NN = [1, 2, 0]
@@ -102,6 +104,20 @@ class BlockChannels:
             a * len(self.second) + b for part in self.irreps for a, b in part.shells for _ in range(2 * part.order + 1)
         ]
         return torch.tensor(numbers, dtype=torch.int64)
+
+    def shell_of_element(self, along_axes: bool) -> NDArray[np.int64]:
+        """The same number of each element of a block, row by row, int64[elements]."""
+        first, second = (
+            np.repeat(np.arange(len(own)), 1 if along_axes else [2 * order + 1 for order in own])
+            for own in (self.first, self.second)
+        )
+        return (first[:, None] * len(self.second) + second).ravel()
+
+    def by_shells(self, elements: NDArray[np.float64], along_axes: bool) -> NDArray[np.float64]:
+        """Means over the elements [rows, columns] of each pair of shells, float64[n_shell_pairs]."""
+        number = self.shell_of_element(along_axes)
+        found: NDArray[np.float64] = np.bincount(number, elements.ravel()) / np.bincount(number)
+        return found
 
     def elements(self, components: Tensor, axes: tuple[Tensor, Tensor] | None) -> Tensor:
         """Elements of blocks [n, orbitals of the first, orbitals of the second].

@@ -9,10 +9,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 from sharvin.options import Options
 
-from sharvin_models.message_passing.configs import EquivariantPotentialOptions
+from sharvin_models.message_passing.configs import DIFFERENT, SAME, Cutoff, HedgePhononOptions
 from sharvin_models.training.configs import Width
 
 LOCAL = {"threads", "chunk_pairs", "gates"}
+NOT_OF_THE_FIT = {"model", *LOCAL}
 """Options of this use and this machine; all others belong to the saved model."""
 
 
@@ -26,7 +27,8 @@ class HedgeElectronOptions(Options):
     """Distance in Å up to which pairs have a block; null: the longest pair of the training set, rounded up to 0.01 Å."""
 
     overlap: dict[str, Any] | None = None
-    """The Hamiltonian whose S the predicted H comes with, as ``{use: NAME, option: value, …}``; null: the basis is orthonormal."""
+    """The Hamiltonian whose S the predicted H comes with, and whose axes where orbitals lie along axes, as
+    ``{use: NAME, option: value, …}``. null: S is fitted as two-centre integrals where the training set has it."""
 
     cutoff_A: float = Field(default=4.5, gt=0.5, le=20.0)
     """Distance in Å within which atoms hear of each other."""
@@ -59,25 +61,44 @@ class HedgeElectronOptions(Options):
     pair_width: Width = 32
     """Width of the dense network of a pair, and of that of an atom's own block."""
 
+    baseline: Literal["two_centre", "none"] = "two_centre"
+    """What the network adds to. `two_centre`: integrals between two atoms, fitted as splines of their distance by least squares
+    before the network is trained; Slater-Koster models have no others. `none`: nothing, the network gives the whole hopping."""
+
     splines_per_A: float = Field(default=6.0, gt=0.0, le=50.0)
-    """Cubic splines for each Å of the two-centre integrals that are fitted before the network."""
+    """Cubic splines for each Å of the two-centre integrals."""
 
     smoothing: float = Field(default=1e-7, ge=0.0)
     """Penalty on the curvature of the two-centre integrals over their envelope, relative to the data."""
 
-    relations: Literal["none", "by_array"] = "none"
-    """`by_array`: pairs within and between groups of atoms have modules of their own, such as those of one layer of a bilayer and
-    those of two; the array `relation_array` says to which group an atom belongs."""
+    correction_reach_A: float | None = Field(default=None, gt=0.5, le=30.0)
+    """Distance in Å from which on a block is its two-centre integrals alone, which are much cheaper than the network; what this
+    adds falls to zero over the last 1 Å before. null: the network corrects all pairs."""
+
+    taper_A: float = Field(default=0.3, ge=0.0, le=5.0)
+    """Width in Å below `reach_A` over which blocks fall smoothly to zero; 0: they end where they are, as those of a reference that
+    ends abruptly do."""
+
+    relations: Literal["none", "by_array", "by_labels", "by_elements"] = "by_array"
+    """Which pairs of atoms have modules of their own, in messages and in blocks. `by_array`: those of equal and those of different
+    whole numbers in the array `relation_array`, whatever these numbers are, such as pairs within a layer and between layers.
+    `by_labels`: those of every two such numbers. `by_elements`: those of every two elements; blocks of these are apart in any
+    case. `none`: all pairs share one."""
 
     relation_array: str = Field(default="layer", min_length=1)
-    """Array of whole numbers of the atoms, for `relations: by_array`."""
+    """Array of whole numbers of the atoms that tells their relations, such as the layers of a bilayer."""
+
+    cutoffs_A: dict[str, Cutoff] = Field(default_factory=dict)
+    """Cutoffs in Å of messages of relations that do not end at `cutoff_A`, by name: ``same`` and ``different`` of `by_array`,
+    ``0-1`` of `by_labels`, ``C-H`` of `by_elements`."""
 
     onsite_weight: float = Field(default=1.0, ge=0.0)
-    """Weight of the mean of ΔH² over elements of on-site blocks in the loss."""
+    """Weight of on-site blocks in the loss, which is the mean of ΔH² over the elements of hopping blocks and this times the mean over
+    those of on-site blocks, in units of what the two-centre integrals leave."""
 
-    relative_weight: float = Field(default=0.01, ge=0.0)
-    """Weight of the mean of ΔH² over elements of hopping blocks, each divided by the size that such elements have at this distance
-    relative to the largest; the mean of ΔH² itself has the weight 1. It keeps the relative error of small hoppings down."""
+    relative_weight: float = Field(default=0.1, ge=0.0)
+    """Weight of the mean of (ΔH / size)² over elements of hopping blocks, with the size that such elements have at this distance. It
+    keeps the relative error of small hoppings down."""
 
     learning_rate: float = Field(default=0.005, gt=0.0)
     """Learning rate of Adam (AMSGrad) at the start."""
@@ -118,8 +139,17 @@ class HedgeElectronOptions(Options):
     def _what_is_set_is_used(self) -> Self:
         if self.message_l_max > self.l_max:
             raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
-        if self.relations == "none" and self.relation_array != type(self).model_fields["relation_array"].default:
+        if self.relations in ("none", "by_elements") and self.relation_array != type(self).model_fields["relation_array"].default:
             raise ValueError("relation_array would be ignored; set relations: by_array, or leave it out.")
+        if self.relations == "none" and self.cutoffs_A:
+            raise ValueError("cutoffs_A would be ignored with relations: none; set cutoff_A.")
+        unknown = sorted(set(self.cutoffs_A) - {SAME, DIFFERENT})
+        if self.relations == "by_array" and unknown:
+            raise ValueError(f"cutoffs_A names {unknown[0]!r}; the relations by_array are {SAME} and {DIFFERENT}.")
+        if self.baseline == "none" and self.correction_reach_A is not None:
+            raise ValueError("without a baseline there is nothing beyond correction_reach_A; leave it out.")
+        if self.reach_A is not None and self.correction_reach_A is not None and self.correction_reach_A > self.reach_A:
+            raise ValueError(f"correction_reach_A {self.correction_reach_A:g} must not exceed reach_A {self.reach_A:g}.")
         if self.overlap is not None and not isinstance(self.overlap.get("use"), str):
             raise ValueError("overlap must name a Hamiltonian: {use: NAME, …}.")
         if self.model is not None:
@@ -129,17 +159,13 @@ class HedgeElectronOptions(Options):
                 raise ValueError(f"{', '.join(others)} would be ignored: a trained model brings its own; leave it out.")
         return self
 
-    @property
-    def n_relations(self) -> int:
-        """Relations of pairs that have modules of their own."""
-        return 2 if self.relations == "by_array" else 1
-
-    def messages(self) -> EquivariantPotentialOptions:
+    def messages(self) -> HedgePhononOptions:
         """The options that messages between atoms share with potentials."""
-        shared = ("cutoff_A", "l_max", "message_l_max", "correlation", "channels", "layers", "radial_functions", "radial_width")
-        return EquivariantPotentialOptions(
-            **{name: getattr(self, name) for name in (*shared, "relations", "relation_array")}, compile=False, dtype=self.dtype
+        shared = (
+            *("cutoff_A", "l_max", "message_l_max", "correlation", "channels", "layers", "radial_functions", "radial_width"),
+            *("relations", "relation_array", "cutoffs_A", "dtype"),
         )
+        return HedgePhononOptions(**{name: getattr(self, name) for name in shared}, compile=False)
 
     def elements(self) -> frozenset[str] | None:
         """Elements of a trained model, where its description can be read."""

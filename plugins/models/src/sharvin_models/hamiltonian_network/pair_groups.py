@@ -62,7 +62,7 @@ class PairGroup:
         """float64[n] in Å."""
         return torch.linalg.vector_norm(self.vectors, dim=-1)
 
-    def taken(self, chosen: slice) -> PairGroup:
+    def taken(self, chosen: slice | NDArray[np.bool_]) -> PairGroup:
         """Some of the pairs."""
         axes = None if self.axes is None else (self.axes[0][:, chosen], self.axes[1][:, chosen])
         return PairGroup(
@@ -85,7 +85,7 @@ def grouped(
     first: Integers,
     second: Integers,
     vectors: Floats,
-    labels: Integers | None,
+    relation: Integers,
     axes: Floats | None,
 ) -> list[PairGroup]:
     """Groups of a structure's pairs.
@@ -96,14 +96,13 @@ def grouped(
     first, second : int64[n_pairs]
     vectors : float64[n_pairs, 3]
         In Å.
-    labels : int64[n_atoms] or None
-        Pairs of equal ones have relation 0, others 1.
+    relation : int64[n_pairs]
+        Number of every pair's relation.
     axes : float64[n_atoms, 3] or None
     """
     turned = species[first] > species[second]
     start, end = np.where(turned, second, first), np.where(turned, first, second)
     along = np.where(turned[:, None], -vectors, vectors)[:, TO_E3NN]
-    relation = np.zeros(len(first), dtype=np.int64) if labels is None else (labels[first] != labels[second]).astype(np.int64)
     n_species = int(species.max(initial=0)) + 1
     codes = (relation * n_species + species[start]) * n_species + species[end]
     groups = []

@@ -16,6 +16,7 @@ from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
 from sharvin_models.hamiltonian_network.block_channels import TO_E3NN
 from sharvin_models.hamiltonian_network.configs import HedgeElectronOptions
 from sharvin_models.hamiltonian_network.pair_groups import PairGroup, grouped
+from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.surroundings import PaddedBatch, SurroundingsBuilder, batched
 
 Floats = NDArray[np.float64]
@@ -39,15 +40,18 @@ class StructureInput:
     groups : list of PairGroup
     axes : float64[3, n_atoms] or None
         Of the orbitals, permuted in the same way.
-    n_neighbours : int
-        Pairs that send messages.
+    n_neighbours : int64[n_relations]
+        Pairs of each relation that send messages.
+    closest_A : float64[n_relations]
+        Shortest distance of pairs that have blocks; infinite where there are none.
     """
 
     batch: PaddedBatch
     species: Integers
     groups: list[PairGroup]
     axes: torch.Tensor | None
-    n_neighbours: int
+    n_neighbours: Integers
+    closest_A: Floats
 
     def atoms_of(self, species: int) -> torch.Tensor:
         """Indices of an element's atoms."""
@@ -62,13 +66,14 @@ class StructureReader:
     name : str
         Of the Hamiltonian, for messages.
     options : HedgeElectronOptions
+    relations : PairRelations
     elements : sequence of int
         Atomic numbers that may occur, ascending.
     """
 
-    def __init__(self, name: str, options: HedgeElectronOptions, elements: Sequence[int]) -> None:
-        self.name, self.options, self.elements = name, options, tuple(elements)
-        self._build = SurroundingsBuilder(name, options.messages(), elements)
+    def __init__(self, name: str, options: HedgeElectronOptions, relations: PairRelations, elements: Sequence[int]) -> None:
+        self.name, self.options, self.relations, self.elements = name, options, relations, tuple(elements)
+        self._build = SurroundingsBuilder(name, relations, elements)
 
     def of_blocks(self, blocks: HamiltonianBlocks, what: str) -> StructureInput:
         """Of a structure with its pairs."""
@@ -87,15 +92,20 @@ class StructureReader:
     def _input(
         self, atoms: Atoms, first: Integers, second: Integers, vectors: Floats, axes: Floats | None, what: str
     ) -> StructureInput:
-        options = self.options
+        relations = self.relations
         found = self._build.of_atoms(atoms, what)
-        batch = batched([found], len(self.elements), options.cutoff_A, getattr(torch, options.dtype))
+        dtype = getattr(torch, self.options.dtype)
+        batch = batched([found], len(self.elements), relations.cutoffs_A, dtype)
         turned = tuple(part[..., TO_E3NN] for part in batch.vectors)
         batch = PaddedBatch(turned, batch.neighbours, batch.species, batch.structure, batch.n_atoms)
-        labels = None if options.relations == "none" else atoms.arrays[options.relation_array].astype(np.int64)
-        groups = grouped(found.species, first, second, vectors, labels, axes)
+        labels = relations.labels(atoms.numbers, atoms.arrays, f"{self.name}: {what}")
+        numbers = relations.numbers(labels, first, second)
+        groups = grouped(found.species, first, second, vectors, numbers, axes)
         along = None if axes is None else torch.from_numpy(np.ascontiguousarray(axes[:, TO_E3NN].T))
-        return StructureInput(batch, found.species, groups, along, found.n_pairs)
+        neighbours = np.array([len(pairs.first) for pairs in found.relations], dtype=np.int64)
+        closest = np.full(len(relations.names), np.inf)
+        np.minimum.at(closest, numbers, np.linalg.norm(vectors, axis=1))
+        return StructureInput(batch, found.species, groups, along, neighbours, closest)
 
 
 def stated_axes(atoms: Atoms, name: str) -> Floats | None:

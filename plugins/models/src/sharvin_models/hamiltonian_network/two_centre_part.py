@@ -66,6 +66,8 @@ class PairFit:
     def components(self, group: PairGroup) -> Tensor:
         """Components float64[components, n] of blocks in eV."""
         distances = group.distances.numpy()
+        if not self.weights.any():
+            return torch.zeros(len(self.channels.shell_of_component), len(distances), dtype=torch.float64)
         within = np.clip(distances, self.start_A, self.end_A)
         values = BSpline(_knots(self.start_A, self.end_A, len(self.weights)), self.weights, DEGREE)(within)
         envelopes, second = self.envelopes(distances), len(self.channels.second)
@@ -89,8 +91,10 @@ class PairFit:
         reach_A: float,
         splines_per_A: float,
         smoothing: float,
+        *,
+        envelope_alone: bool = False,
     ) -> PairFit:
-        """Fitted to blocks.
+        """Fitted to blocks, or with no integrals where only the envelope is asked for.
 
         Parameters
         ----------
@@ -113,6 +117,8 @@ class PairFit:
         design = BSpline.design_matrix(np.clip(distances, start, end), _knots(start, end, count), DEGREE)
         scaled = np.exp(envelope[:, :1] - envelope[:, 1:] * distances)
         weights = np.zeros((count, sum(len(part.shells) for part in channels.irreps if part.natural)))
+        if envelope_alone:
+            return cls(channels, start, end, envelope, weights)
         for members, factors, target in parts:
             shell = members[0][1]
             wanted = target / scaled[shell[0] * len(channels.second) + shell[1]]
