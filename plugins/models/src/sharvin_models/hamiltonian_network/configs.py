@@ -24,7 +24,8 @@ class HedgeElectronOptions(Options):
     """Folder of a trained model."""
 
     reach_A: float | None = Field(default=None, gt=0.5, le=30.0)
-    """Distance in Å up to which pairs have a block; null: the longest pair of the training set, rounded up to 0.01 Å."""
+    """Distance in Å up to which pairs have a block: the range of the reference. null: the longest pair of the training set, which
+    may be shorter than this range, rounded up to 0.01 Å, and `taper_A`."""
 
     overlap: dict[str, Any] | None = None
     """The Hamiltonian whose S the predicted H comes with, and whose axes where orbitals lie along axes, as
@@ -154,7 +155,8 @@ class HedgeElectronOptions(Options):
             raise ValueError("overlap must name a Hamiltonian: {use: NAME, …}.")
         if self.model is not None:
             kept = {"model", *LOCAL}
-            others = [n for n, field in type(self).model_fields.items() if n not in kept and getattr(self, n) != field.default]
+            defaults = {n: field.get_default(call_default_factory=True) for n, field in type(self).model_fields.items()}
+            others = [n for n, value in defaults.items() if n not in kept and getattr(self, n) != value]
             if others:
                 raise ValueError(f"{', '.join(others)} would be ignored: a trained model brings its own; leave it out.")
         return self

@@ -221,7 +221,7 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
         longest = max(blocks.reach_A for blocks in items)
         asked = self.options.reach_A
         if asked is None:
-            return max(math.ceil(100.0 * longest) / 100.0, 0.5)
+            return math.ceil(100.0 * max(longest, 0.5)) / 100.0 + self.options.taper_A
         if asked < longest - 1e-6:
             raise InputError(
                 f"{self.name}: reach_A {asked:g} is shorter than the range of the reference, whose pairs are up to {longest:.2f} Å "

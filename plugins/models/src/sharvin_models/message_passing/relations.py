@@ -146,6 +146,8 @@ class PairRelations:
         ------
         InputError
         """
+        if not self.needs_labels:
+            return
         for name, closest, pairs in zip(self.names, self.closest_A, chosen, strict=False):
             if pairs.any() and (nearest := float(distance[pairs].min())) < TOO_CLOSE * closest:
                 pair = int(np.flatnonzero(pairs & (distance == nearest))[0])
