@@ -149,6 +149,38 @@ def test_every_element_is_that_of_the_formula(tilted):
         assert np.abs(H - H.conj().T).max() < 1e-14
 
 
+def twisted_bilayer() -> Atoms:
+    """The smallest commensurate one, 28 atoms, 21.8°: a vector of either layer is 2 a₁ + a₂ or a₁ + 2 a₂ of its own lattice."""
+    a1, a2 = CELL[:2, :2]
+    first, second = 2 * a1 + a2, a1 + 2 * a2
+    angle = np.arctan2(first[1], first[0]) - np.arctan2(second[1], second[0])
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    sixth = np.array([[0.5, -np.sqrt(0.75)], [np.sqrt(0.75), 0.5]])
+    cell = np.array([first, sixth @ first])
+    inverse, points = np.linalg.inv(cell), []
+    for height, rotation in ((8.0, np.eye(2)), (8.0 + D, turn)):
+        for i, j in np.ndindex(21, 21):
+            for place in (0.0, 1 / 3):
+                p = rotation @ ((i - 10 + place) * a1 + (j - 10 + place) * a2)
+                fraction = p @ inverse
+                if np.all((fraction > -1e-6) & (fraction < 1 - 1e-6)):
+                    points.append([*p, height])
+    full = np.zeros((3, 3))
+    full[:2, :2], full[2, 2] = cell, 20.0
+    return Atoms(f"C{len(points)}", positions=points, cell=full, pbc=(True, True, False))
+
+
+@pytest.mark.parametrize("cutoff_A", [5.0, 8.0])
+def test_every_energy_of_a_twisted_bilayer_is_that_of_the_formula(cutoff_A):
+    atoms = twisted_bilayer()
+    assert len(atoms) == 28
+    hamiltonian = create("hamiltonians", "slater_koster_pz", cutoff_A=cutoff_A)
+    sparse = hamiltonian.blocks(atoms).sparse_bloch()
+    k = np.array([0.21, 0.34, 0.0])
+    expected = np.linalg.eigvalsh(by_loops(atoms, k, np.tile([0.0, 0.0, 1.0], (28, 1)), cutoff_A))
+    assert np.abs(np.linalg.eigvalsh(sparse.at(k)[0].toarray()) - expected).max() < 1e-10
+
+
 def test_a_supercell_folds_the_bands():
     hamiltonian = create("hamiltonians", "slater_koster_pz")
     small = hamiltonian.bloch(bilayer())
@@ -285,6 +317,8 @@ def test_a_stated_normal_reaches_leads_and_device():
 
 def test_what_it_cannot_do_is_said():
     hamiltonian = create("hamiltonians", "slater_koster_pz")
+    with pytest.raises(InputError, match=r"cutoff_A 1\.6 is not longer than bond_A 1\.7"):
+        create("hamiltonians", "slater_koster_pz", cutoff_A=1.6, bond_A=1.7)
     with pytest.raises(InputError, match="no orbitals of H; it has those of C"):
         hamiltonian.blocks(Atoms("CH", positions=[[0, 0, 0], [0, 0, 1]]))
     with pytest.raises(InputError, match="no orbitals of H"):

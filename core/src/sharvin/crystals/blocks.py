@@ -65,6 +65,8 @@ class HamiltonianBlocks(Displayed):
     axes: Floats | None = None
 
     def __post_init__(self) -> None:
+        if (self.S is None) != (self.S_onsite is None):
+            raise InputError("blocks of the overlap need both S and S_onsite.")
         n, pairs, m = len(self.atoms), len(self.first), self.basis.largest
         shapes = {"second": (pairs,), "image": (pairs, 3), "H_onsite": (n, m, m), "H": (pairs, m, m)}
         if self.S is not None:
@@ -77,8 +79,6 @@ class HamiltonianBlocks(Displayed):
                     f"{name} of the blocks of {n} atoms and {pairs} pairs must have shape {shape}, not "
                     f"{np.shape(getattr(self, name))}."
                 )
-        if (self.S is None) != (self.S_onsite is None):
-            raise InputError("blocks of the overlap need both S and S_onsite.")
         if self.basis.along_axes != (self.axes is not None):
             raise InputError("orbitals along axes need the axes of the atoms, and other ones have none.")
         self.basis.require(self.atoms.numbers)
@@ -136,10 +136,15 @@ class HamiltonianBlocks(Displayed):
         if other.S is None:
             return replace(self, S=None, S_onsite=None)
         joined = self._with_pairs_of(other)
-        S = np.zeros_like(joined.H)
+        S, S_onsite = np.zeros_like(joined.H), np.zeros_like(joined.H_onsite)
         place, flipped = joined.places(other.first, other.second, other.image)
-        S[place] = np.where(flipped[:, None, None], other.S.transpose(0, 2, 1), other.S)
-        return replace(joined, S=S, S_onsite=other.S_onsite)
+        m = min(
+            S.shape[1], other.S.shape[1]
+        )  # what the larger of two bases has beyond that belongs to elements that are not there
+        S[place, :m, :m] = np.where(flipped[:, None, None], other.S.transpose(0, 2, 1), other.S)[:, :m, :m]
+        if other.S_onsite is not None:
+            S_onsite[:, :m, :m] = other.S_onsite[:, :m, :m]
+        return replace(joined, S=S, S_onsite=S_onsite)
 
     def _with_pairs_of(self, other: HamiltonianBlocks) -> HamiltonianBlocks:
         place, _ = self.places(other.first, other.second, other.image)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 from sharvin.options import Options
 
 
@@ -39,3 +39,11 @@ class SlaterKosterPzOptions(Options):
 
     smearing_K: PositiveFloat = 300.0
     """Temperature of the Fermi function that fills the lead's bands."""
+
+    @model_validator(mode="after")
+    def _reaches_neighbours(self) -> Self:
+        if self.cutoff_A <= self.bond_A:
+            raise ValueError(
+                f"cutoff_A {self.cutoff_A:g} is not longer than bond_A {self.bond_A:g}, so that no atoms would couple; raise it"
+            )
+        return self

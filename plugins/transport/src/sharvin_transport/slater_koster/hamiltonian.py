@@ -18,6 +18,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sharvin.crystals.blocks import HamiltonianBlocks
 from sharvin.devices.brillouin import monkhorst_pack
 from sharvin.devices.common_level import common_fermi_energy
 from sharvin.errors import InputError, ItemError
@@ -314,6 +315,18 @@ class SlaterKoster:
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""
         return self._orbitals.bloch(atoms)
+
+    def blocks(self, atoms: Atoms) -> HamiltonianBlocks:
+        """H and S of any structure by the table, without shifts: those of charge neutrality belong to junctions.
+
+        Raises
+        ------
+        InputError
+            Elements without parameters.
+        ItemError
+            If atoms are too close for the table.
+        """
+        return self._orbitals.blocks(atoms)
 
     def _device(
         self,

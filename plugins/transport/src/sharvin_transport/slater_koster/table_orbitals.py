@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from sharvin.errors import InputError
+from sharvin.crystals.blocks import HamiltonianBlocks
+from sharvin.crystals.orbital_basis import OrbitalBasis
+from sharvin.errors import InputError, ItemError
 from sharvin.numerics.neighbour_pairs import NeighbourPairs, neighbour_pairs
 from sharvin.two_terminal import BlochHamiltonian
 
@@ -15,6 +17,10 @@ from sharvin_transport.slater_koster.too_close import check_positive, check_sphe
 from sharvin_transport.slater_koster.two_centre import Directions
 
 Floats = NDArray[np.float64]
+SHELLS = {1: (0,), 4: (0, 1), 9: (0, 1, 2)}
+"""Angular momenta of an atom's shells by the number of its orbitals."""
+HARMONIC_ORDER = np.array([0, 2, 3, 1, 4, 5, 8, 6, 7])
+"""Orbitals of :mod:`~sharvin_transport.slater_koster.two_centre` in the order of :mod:`sharvin.crystals.orbital_basis`."""
 
 
 class TableOrbitals:
@@ -74,6 +80,43 @@ class TableOrbitals:
             shells[chosen] = self.table.onsite(int(z), density[chosen])
         return shells[:, [0, 1, 1, 1, 2, 2, 2, 2, 2][:m]]
 
+    def blocks(self, atoms: Atoms) -> HamiltonianBlocks:
+        """H and S of any structure as blocks between atoms.
+
+        Raises
+        ------
+        InputError
+            For elements without parameters.
+        ItemError
+            If atoms are too close for the table.
+        """
+        numbers = np.asarray(atoms.numbers, dtype=np.int64)
+        pairs, hopping, overlap = self._checked_pairs(atoms, ItemError)
+        present = np.arange(hopping.shape[1]) < self.count(numbers)[:, None]
+        diagonal = np.arange(hopping.shape[1])
+        H_onsite, S_onsite = np.zeros((2, len(numbers), len(diagonal), len(diagonal)))
+        H_onsite[:, diagonal, diagonal] = self.onsite(numbers, pairs, len(diagonal)) * present
+        S_onsite[:, diagonal, diagonal] = present
+        order = HARMONIC_ORDER[: len(diagonal)]
+        H_onsite, H, S_onsite, S = (one[:, order][:, :, order] for one in (H_onsite, hopping, S_onsite, overlap))
+        basis = self.basis(numbers)
+        return HamiltonianBlocks(atoms.copy(), basis, pairs.first, pairs.second, pairs.image, H_onsite, H, S_onsite, S)
+
+    def basis(self, numbers: NDArray[np.int64]) -> OrbitalBasis:
+        """The table's orbitals of these elements."""
+        found = [int(z) for z in np.unique(numbers)]
+        shells = {z: SHELLS[self.table.orbitals[z]] for z in found}
+        return OrbitalBasis(shells, {z: self.table.electrons[z] for z in found})
+
+    def _checked_pairs(self, atoms: Atoms, error: type[InputError] | type[ItemError]) -> tuple[NeighbourPairs, Floats, Floats]:
+        """Pairs within the range, each once, with hopping and overlap; the error where atoms are too close."""
+        numbers, order = np.asarray(atoms.numbers, dtype=np.int64), np.arange(len(atoms))
+        pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), full=False)
+        check_spheres(pairs, order, numbers, error)
+        hopping, overlap = self.pair_blocks(numbers, pairs)
+        check_positive(pairs, overlap, order, numbers, error)
+        return pairs, hopping, overlap
+
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure.
 
@@ -83,11 +126,7 @@ class TableOrbitals:
             If atoms are too close for the table.
         """
         numbers = np.asarray(atoms.numbers, dtype=np.int64)
-        reach = self.range_A(numbers)
-        pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach, full=False)
-        check_spheres(pairs, np.arange(len(atoms)), numbers, InputError)
-        hopping, overlap = self.pair_blocks(numbers, pairs)
-        check_positive(pairs, overlap, np.arange(len(atoms)), numbers, InputError)
+        pairs, hopping, overlap = self._checked_pairs(atoms, InputError)
         count = self.count(numbers)
         present = present_orbitals(count)
         n, m = len(numbers), int(count.max())
