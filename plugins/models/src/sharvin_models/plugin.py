@@ -1,4 +1,4 @@
-"""Regressors and the potentials offered by this distribution."""
+"""Regressors, Hamiltonians and potentials offered by this distribution."""
 
 from __future__ import annotations
 
@@ -76,6 +76,20 @@ def sharvin_regressors() -> list[Component]:
             config="sharvin_models.atoms.configs:TransformerOptions",
             summary="transformer encoder over the atoms of a structure, pooling, dense head",
             takes=("per_atom",),
+        ),
+    ]
+
+
+@hookimpl
+def sharvin_hamiltonians() -> list[Component]:
+    """Hamiltonians that are learnt."""
+    return [
+        Component(
+            name="hedge_electron",
+            target="sharvin_models.hamiltonian_network.hamiltonian:HedgeElectron",
+            config="sharvin_models.hamiltonian_network.configs:HedgeElectronOptions",
+            summary="E(3)-equivariant blocks of s, p and d orbitals with a module for each relation of atoms, such as layers",
+            gives="two_terminal",
         ),
     ]
 

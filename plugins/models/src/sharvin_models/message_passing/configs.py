@@ -115,7 +115,8 @@ class MessagePassingOptions(Options):
             raise ValueError("plateau_epochs would be ignored; set schedule: plateau, or leave it out.")
         if self.model is not None:
             kept = {"model", *LOCAL}
-            others = [n for n, field in type(self).model_fields.items() if n not in kept and getattr(self, n) != field.default]
+            defaults = {n: field.get_default(call_default_factory=True) for n, field in type(self).model_fields.items()}
+            others = [n for n, value in defaults.items() if n not in kept and getattr(self, n) != value]
             if others:
                 raise ValueError(f"{', '.join(others)} would be ignored: a trained model brings its own; leave it out.")
         return self

@@ -109,7 +109,7 @@ class PairRelations:
         if len(unknown):
             atom = int(np.flatnonzero(labels == unknown[0])[0])
             raise InputError(
-                f"{said} has the label {unknown[0]} in its array {self.array!r} (atom {atom}), and the potential was trained on "
+                f"{said} has the label {unknown[0]} in its array {self.array!r} (atom {atom}), and the training structures had "
                 f"{', '.join(map(str, self.values))}; label its atoms as the training structures were, or train with such labels."
             )
         return labels
@@ -118,15 +118,19 @@ class PairRelations:
         self, labels: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64], distance: NDArray[np.float64]
     ) -> tuple[NDArray[np.bool_], ...]:
         """Which pairs are in each relation and shorter than its cutoff, bool[n_pairs] for every relation."""
-        if self.kind == "none":
-            relation = np.zeros(len(first), dtype=np.int64)
-        elif self.kind == "by_array":
-            relation = (labels[first] != labels[second]).astype(np.int64)
-        else:
-            places = np.searchsorted(np.array(self.values), labels)
-            low, high = np.minimum(places[first], places[second]), np.maximum(places[first], places[second])
-            relation = low * len(self.values) - low * (low - 1) // 2 + high - low
+        relation = self.numbers(labels, first, second)
         return tuple((relation == number) & (distance < cutoff) for number, cutoff in enumerate(self.cutoffs_A))
+
+    def numbers(self, labels: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of every pair's relation, int64[n_pairs], however long the pair is."""
+        if self.kind == "none":
+            return np.zeros(len(first), dtype=np.int64)
+        if self.kind == "by_array":
+            return (labels[first] != labels[second]).astype(np.int64)
+        places = np.searchsorted(np.array(self.values), labels)
+        low, high = np.minimum(places[first], places[second]), np.maximum(places[first], places[second])
+        found: NDArray[np.int64] = low * len(self.values) - low * (low - 1) // 2 + high - low
+        return found
 
     def require_fitting(
         self,
@@ -142,6 +146,8 @@ class PairRelations:
         ------
         InputError
         """
+        if not self.needs_labels:
+            return
         for name, closest, pairs in zip(self.names, self.closest_A, chosen, strict=False):
             if pairs.any() and (nearest := float(distance[pairs].min())) < TOO_CLOSE * closest:
                 pair = int(np.flatnonzero(pairs & (distance == nearest))[0])
