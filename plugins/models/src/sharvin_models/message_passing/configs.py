@@ -179,8 +179,8 @@ class HedgePhononOptions(MessagePassingOptions):
     """Network, training and use of the potential; a loaded model brings all but `model`, `threads`, `compile` and `dtype`."""
 
     relations: Literal["none", "by_array", "by_labels", "by_elements"] = "by_array"
-    """Which pairs of atoms have modules of their own. `by_array`: those of equal and those of different whole numbers in the array
-    `relation_array`, whatever these numbers are, such as pairs within a layer and between layers. `by_labels`: those of every two
+    """Pairs that have modules of their own. `by_array`: those of equal and those of different whole numbers in the array
+    `relation_array`, whatever these are: pairs within a layer and between layers. `by_labels`: those of every two
     such numbers. `by_elements`: those of every two elements. `none`: all pairs share one, for comparison."""
 
     cutoffs_A: dict[str, Cutoff] = Field(default_factory=dict)

@@ -88,8 +88,10 @@ class LossGradient:
     group_weight: float = 0.0
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Squared errors [3], summed over structures (energy per atom), force components and components of the net forces on
-        groups (per atom), and the gradient of each parameter.
+        """Squared errors [3] and the gradient of each parameter.
+
+        The errors are summed over structures (energy per atom), force components, and components of the net forces on groups (per
+        atom).
 
         Tensors are those of :class:`NetworkFunction`, then the reference energies [capacity + 1] and forces [n, 3], one over the
         number of atoms of each structure [capacity + 1], zero where there is none, one for each atom [n], zero for padding, the
