@@ -68,6 +68,11 @@ class MessagePassingOptions(Options):
     force_weight: float = Field(default=1.0, gt=0.0)
     """Weight of the mean of ΔF² over force components in the loss, forces divided by 1 eV/Å."""
 
+    relative_above_eV_per_A: float | None = Field(default=None, gt=0.0)
+    """Force f in eV/Å beyond which errors count relative to forces: in the loss, all errors of a structure whose force
+    components have the root mean square F are divided by √(1 + F²/f²). Small displacements, and so force constants, are learnt as
+    well as large ones. Where not given, all structures count alike."""
+
     learning_rate: float = Field(default=0.01, gt=0.0)
     """Learning rate of Adam (AMSGrad) at the start."""
 
