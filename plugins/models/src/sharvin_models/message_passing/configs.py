@@ -120,7 +120,7 @@ class MessagePassingOptions(Options):
             raise ValueError("plateau_epochs would be ignored; set schedule: plateau, or leave it out.")
         if self.model is not None:
             kept = {"model", *LOCAL}
-            others = [n for n, field in type(self).model_fields.items() if n not in kept and getattr(self, n) != field.default]
+            others = [n for n in type(self).model_fields if n not in kept and getattr(self, n) != self._default(n)]
             if others:
                 raise ValueError(f"{', '.join(others)} would be ignored: a trained model brings its own; leave it out.")
         return self
@@ -147,7 +147,7 @@ class MessagePassingOptions(Options):
 
     @classmethod
     def _default(cls, option: str) -> object:
-        return cls.model_fields[option].default
+        return cls.model_fields[option].get_default(call_default_factory=True)
 
     def elements(self) -> frozenset[str] | None:
         """Elements of a trained model, where its description can be read."""
