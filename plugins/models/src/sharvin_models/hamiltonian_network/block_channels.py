@@ -85,7 +85,9 @@ class BlockChannels:
     @cached_property
     def matrix(self) -> Tensor:
         """Orthogonal float64[rows · columns, components]: from the components of all parts to the elements of the block."""
-        starts = [[sum(2 * order + 1 for order in shells[:n]) for n in range(len(shells))] for shells in (self.first, self.second)]
+        starts = [
+            [sum(2 * order + 1 for order in shells[:n]) for n in range(len(shells))] for shells in (self.first, self.second)
+        ]
         found = torch.zeros(self.rows, self.columns, self.rows * self.columns, dtype=torch.float64)
         place = 0
         for part in self.irreps:
@@ -100,9 +102,7 @@ class BlockChannels:
     @cached_property
     def shell_of_component(self) -> Tensor:
         """Number a · (shells of the second) + b of the pair of shells that each component belongs to, int64[components]."""
-        numbers = [
-            a * len(self.second) + b for part in self.irreps for a, b in part.shells for _ in range(2 * part.order + 1)
-        ]
+        numbers = [a * len(self.second) + b for part in self.irreps for a, b in part.shells for _ in range(2 * part.order + 1)]
         return torch.tensor(numbers, dtype=torch.int64)
 
     def shell_of_element(self, along_axes: bool) -> NDArray[np.int64]:

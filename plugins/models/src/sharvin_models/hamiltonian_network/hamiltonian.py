@@ -268,14 +268,14 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
             groups = [group for group, _ in every[key]]
             channels = BlockChannels(*(basis.shells[basis.elements[place]] for place in (key.first, key.second)))
 
-            def fitted(values: list[NDArray[np.float64]], channels: BlockChannels, groups: list[PairGroup], alone: bool) -> PairFit:
+            def fitted(
+                values: list[NDArray[np.float64]], channels: BlockChannels, groups: list[PairGroup], alone: bool
+            ) -> PairFit:
                 settings = options.splines_per_A, options.smoothing
                 return PairFit.of(channels, groups, values, reach_A, *settings, envelope_alone=alone)
 
             H = [blocks_of(group, blocks.H, channels, basis.along_axes) for group, blocks in every[key]]
-            S = [
-                blocks_of(group, blocks.S, channels, basis.along_axes) for group, blocks in every[key] if blocks.S is not None
-            ]
+            S = [blocks_of(group, blocks.S, channels, basis.along_axes) for group, blocks in every[key] if blocks.S is not None]
             fit = fitted(H, channels, groups, options.baseline == "none")
             overlap = fitted(S, channels, groups, False) if S and options.overlap is None else None
             found[key] = HoppingFit.of(fit, groups, H, until, overlap)

@@ -202,9 +202,7 @@ class OnsiteHead(nn.Module):
 
     def _product(self, part: Irreps, path: CouplingPath, left: Tensor, right: Tensor) -> Tensor:
         """One path, [2 L + 1, n_shell_pairs, n]."""
-        one, other = (
-            values[order**2 : (order + 1) ** 2] for values, order in ((left, path.first), (right, path.second))
-        )
+        one, other = (values[order**2 : (order + 1) ** 2] for values, order in ((left, path.first), (right, path.second)))
         size = 2 * part.order + 1
         half = (self.parts.coefficients(path) @ other.flatten(1)).view(len(one), size, *other.shape[1:])
         return self.parts.weights[path.name] @ (half * one.unsqueeze(1)).sum(0)

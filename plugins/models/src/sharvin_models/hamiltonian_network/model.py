@@ -127,9 +127,7 @@ class BlockModel:
                 self._fill_group(group, features, H, S)
         if not (np.isfinite(H).all() and np.isfinite(H_onsite).all()):
             raise ItemError(f"{self.name} gives blocks that are not finite for this structure.")
-        return HamiltonianBlocks(
-            atoms.copy(), self.basis, pairs.first, pairs.second, pairs.image, H_onsite, H, S_onsite, S, axes
-        )
+        return HamiltonianBlocks(atoms.copy(), self.basis, pairs.first, pairs.second, pairs.image, H_onsite, H, S_onsite, S, axes)
 
     def _fill_group(self, group: PairGroup, features: Tensor, H: Floats, S: Floats | None) -> None:
         """Blocks of one group, in chunks: those that the network corrects, and those that are too long for it."""

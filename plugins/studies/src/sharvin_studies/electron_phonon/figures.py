@@ -1,9 +1,10 @@
-"""Figures of a study of electron–phonon coupling. Every function draws one figure, saves it with its data and returns its path."""
+"""Figures of a study of electron–phonon coupling. Every function draws one, saves it with its data and returns its path."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,8 +22,8 @@ from sharvin_studies.electron_phonon.velocities import SeriesVelocity
 from sharvin_studies.thermal_samples.series import Vibrations
 
 Floats = NDArray[np.float64]
-REFERENCE = {"color": INK, "linewidth": 2.4, "alpha": 0.35}
-LEARNT = {"color": VERMILLION, "linewidth": 1.0, "linestyle": (0, (4, 1.5))}
+REFERENCE: dict[str, Any] = {"color": INK, "linewidth": 2.4, "alpha": 0.35}
+LEARNT: dict[str, Any] = {"color": VERMILLION, "linewidth": 1.0, "linestyle": (0, (4, 1.5))}
 SAMPLE_WINDOW_EV = 2.0
 
 
@@ -157,7 +158,7 @@ def plot_velocities(folder: Path, chains: Mapping[str, Sequence[SeriesVelocity]]
             error = np.array([one.standard_error_m_per_s for one in series])
             rest = series[0].frozen_m_per_s
             colour = CYCLE[order % len(CYCLE)]
-            look = {"color": colour, "marker": MARKERS[order % len(MARKERS)], "capsize": 3, "linewidth": 1.2}
+            look: dict[str, Any] = {"color": colour, "marker": MARKERS[order % len(MARKERS)], "capsize": 3, "linewidth": 1.2}
             axes.errorbar(x, velocity / 1e5, yerr=error / 1e5, label=chain, **look)
             axes.axhline(rest / 1e5, color=colour, linestyle=("--", ":")[order % 2], linewidth=1.0, label=f"{chain}, at rest")
             data |= {f"{chain}_{'condition' if known else 'series'}": x, f"{chain}_velocity_m_per_s": velocity}
@@ -184,7 +185,11 @@ def plot_iteration_error(folder: Path, chains: Mapping[str, Sequence[SeriesVeloc
             for number, one in enumerate(series):
                 if len(one.counts) < 2:
                     continue
-                look = {"color": CYCLE[number % len(CYCLE)], "linestyle": ("-", (0, (4, 1.5)))[order % 2], "linewidth": 1.2}
+                look: dict[str, Any] = {
+                    "color": CYCLE[number % len(CYCLE)],
+                    "linestyle": ("-", (0, (4, 1.5)))[order % 2],
+                    "linewidth": 1.2,
+                }
                 off = 100 * (one.running_m_per_s / one.running_m_per_s[-1] - 1.0)
                 error = 100 * one.running_error_m_per_s / one.running_m_per_s[-1]
                 left.plot(one.counts, off, label=f"{one.name}, {chain}", **look)
@@ -211,7 +216,7 @@ def plot_timings(folder: Path, timings: Mapping[str, Timing]) -> Path | None:
         figure = new_figure(6.4, 4.4)
         axes = figure.subplots()
         for order, (name, one) in enumerate(timings.items()):
-            look = {"color": CYCLE[order % len(CYCLE)], "marker": MARKERS[order % len(MARKERS)]}
+            look: dict[str, Any] = {"color": CYCLE[order % len(CYCLE)], "marker": MARKERS[order % len(MARKERS)]}
             axes.plot(one.atoms, one.seconds, label=name, linewidth=1.2, **look)
             data |= {f"{name}_atoms": one.atoms, f"{name}_s": one.seconds}
         if not data:

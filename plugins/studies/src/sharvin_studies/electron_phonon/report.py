@@ -184,8 +184,8 @@ def _shells(found: Findings) -> dict[str, Any] | None:
         "title": "Errors of the Hamiltonian by distance",
         "columns": ["distance", "elements", "mean size (meV)", "mean absolute error (meV)", "largest error (meV)"],
         "rows": rows,
-        "caption": "On structures that no training has seen. Most pairs are far apart and their elements tiny, so that the mean over "
-        "all flatters.",
+        "caption": "On structures that no training has seen. Most pairs are far apart and their elements tiny, so that the mean "
+        "over all flatters.",
     }
 
 
@@ -210,8 +210,8 @@ def _velocity_table(found: Findings, condition: Condition | None) -> dict[str, A
         "title": "Fermi velocity",
         "columns": ["parts", "series", title, "samples", "at rest (10⁵ m/s)", "vibrating (10⁵ m/s)", "change (%)"],
         "rows": rows,
-        "caption": "Slope of the cone around K within the window of the config, from the Green's function averaged over the samples, "
-        "± its standard error (jackknife).",
+        "caption": "Slope of the cone around K within the window of the config, from the Green's function averaged over the "
+        "samples, ± its standard error (jackknife).",
     }
 
 

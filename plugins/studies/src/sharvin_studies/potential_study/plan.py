@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculatorError
 from sharvin.config import Config, Selection
-from sharvin.errors import InputError, SharvinError
+from sharvin.errors import InputError
 from sharvin.executors.threads import one_thread
 from sharvin.options.validation import ConfigError
 from sharvin.protocols import CheckedTrainablePotential, ForeseeingDynamics, TrainablePotential
