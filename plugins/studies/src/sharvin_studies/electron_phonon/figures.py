@@ -52,7 +52,7 @@ def plot_phonons(folder: Path, reference: Vibrations, learnt: Vibrations, names:
     if reference.path is None or reference.frequencies_THz is None or learnt.frequencies_THz is None:
         return None
     path, exact, found = reference.path, reference.frequencies_THz, learnt.frequencies_THz
-    data = {"path_per_A": path.distance_per_A, **_band_columns("reference", exact, "THz"), **_band_columns("model", found, "THz")}
+    data: dict[str, ArrayLike] = {"path_per_A": path.distance_per_A, **_band_columns("reference", exact, "THz"), **_band_columns("model", found, "THz")}
     with style():
         figure = new_figure(6.8, 5.6)
         above, below = figure.subplots(2, 1, height_ratios=(3.0, 1.0), sharex=True)
@@ -103,7 +103,7 @@ def plot_sample_bands(folder: Path, reference: SampleBands, learnt: SampleBands,
     exact, found = (one.energies_eV - reference.fermi_eV for one in (reference, learnt))
     inside = (np.abs(exact) < SAMPLE_WINDOW_EV).any(axis=0)
     path = reference.path
-    data = {"path_per_A": path.distance_per_A}
+    data: dict[str, ArrayLike] = {"path_per_A": path.distance_per_A}
     data |= {**_band_columns("reference", exact[:, inside], "eV"), **_band_columns("model", found[:, inside], "eV")}
     with style():
         figure = new_figure(6.8, 4.8)
@@ -120,7 +120,7 @@ def plot_large_bands(folder: Path, reference: LargeBands, learnt: LargeBands | N
     """Bands of the large cell around the Fermi energy, each Hamiltonian's relative to its own."""
     path = reference.path
     exact = 1000 * (reference.energies_eV - reference.neutral_eV)
-    data = {"path_per_A": path.distance_per_A, **_band_columns("reference", exact, "meV")}
+    data: dict[str, ArrayLike] = {"path_per_A": path.distance_per_A, **_band_columns("reference", exact, "meV")}
     with style():
         figure = new_figure(6.8, 4.8)
         axes = figure.subplots()

@@ -276,11 +276,11 @@ def _of_series(
     name: str, condition: float | None, cone: ConeAtRest, files: list[Path], options: VelocityOptions
 ) -> SeriesVelocity:
     tables = [read_table(file) for file in files]
-    sums = np.concatenate([table["green_per_eV"] for table, _ in tables])
+    sums = np.concatenate([np.asarray(table["green_per_eV"], dtype=np.complex128) for table, _ in tables])
     counts = np.concatenate([table["samples"] for table, _ in tables]).astype(np.int64)
     reasons = [f"sample {number}: {reason}" for _, notes in tables for number, reason in notes["reasons"].items()]
     groups = _stops(len(counts))
-    means = sums / counts[:, None, None, None, None]
+    means = np.asarray(sums / counts[:, None, None, None, None], dtype=np.complex128)
     running = [_with_error(means[:n], cone, options) for n in groups]
     return SeriesVelocity(
         name,

@@ -216,5 +216,6 @@ def require_error(chains: Mapping[str, Sequence[SeriesVelocity]], largest_percen
                 known = f"a standard error of {error:.2g} %, above" if error > 0 else "no standard error yet to compare with"
                 raise InputError(
                     f"the series {one.name} by the {chain} parts has {one.n_samples} samples and {known} "
-                    f"largest_error_percent {largest_percent:g}; it needs about {one.needed_for(largest_percent)} samples. Those that are there are kept."
+                    f"largest_error_percent {largest_percent:g}; it needs about {one.needed_for(largest_percent)} samples. "
+                    "Those that are there are kept."
                 )
