@@ -16,7 +16,9 @@ BASIS = OrbitalBasis({6: (0, 1)}, {6: 4.0})
 
 def ring(count, overlap=0.1, hopping=-1.0):
     """A periodic chain of atoms 1.5 Å apart, s hopping to the nearest neighbour, p levels at 3 eV."""
-    atoms = Atoms(f"C{count}", positions=[[1.5 * i, 0, 0] for i in range(count)], cell=[1.5 * count, 9, 9], pbc=(True, False, False))
+    atoms = Atoms(
+        f"C{count}", positions=[[1.5 * i, 0, 0] for i in range(count)], cell=[1.5 * count, 9, 9], pbc=(True, False, False)
+    )
     pairs = near(atoms)
     H, S = np.zeros((len(pairs), 4, 4)), np.zeros((len(pairs), 4, 4))
     H[:, 0, 0], S[:, 0, 0] = hopping, overlap

@@ -20,7 +20,6 @@ from sharvin.runs.fit_progress import FitProgress
 from sharvin.testing import HamiltonianTests
 from sharvin_models.hamiltonian_network.block_channels import BlockChannels, harmonics_of
 from sharvin_models.hamiltonian_network.configs import HedgeElectronOptions
-
 from three_centre import ALLOY, GOLD, REACH_A, SILVER, aligned, three_centre
 
 NAME = "hedge_electron"
@@ -237,7 +236,12 @@ def test_a_label_moves_pairs_to_the_other_relation_and_nothing_else(trained):
 def test_each_relation_has_modules_of_its_own(relations, alloys):
     found, _ = fitted(alloys[:1], alloys[:1], relations=relations, gates=False)
     names = found._model.relations.names
-    assert names == {"by_array": ("same", "different"), "by_labels": ("0-0", "0-1", "1-1"), "by_elements": ("Ag-Ag", "Ag-Au", "Au-Au")}[relations]
+    assert (
+        names
+        == {"by_array": ("same", "different"), "by_labels": ("0-0", "0-1", "1-1"), "by_elements": ("Ag-Ag", "Ag-Au", "Au-Au")}[
+            relations
+        ]
+    )
     assert len(found._model.network.rounds[0].relations) == len(names)
     unknown = cluster(9, 3)
     if relations != "by_elements":
@@ -253,7 +257,15 @@ def test_two_centre_integrals_are_found_without_any_training():
         atoms = cluster(seed=seed)
         found = three_centre(atoms, overlap=True)
         return HamiltonianBlocks(
-            found.atoms, ALLOY, found.first, found.second, found.image, 0 * found.H_onsite, -10.0 * found.S, found.S_onsite, found.S
+            found.atoms,
+            ALLOY,
+            found.first,
+            found.second,
+            found.image,
+            0 * found.H_onsite,
+            -10.0 * found.S,
+            found.S_onsite,
+            found.S,
         )
 
     data = [without_thirds(seed) for seed in range(12)]
@@ -332,7 +344,7 @@ def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(crystals, 
 @pytest.fixture(scope="module")
 def folder(crystals, tmp_path_factory):
     path = tmp_path_factory.mktemp("model")
-    fitted(*crystals)[0].save(path)
+    fitted(*crystals, cutoff_A=3.2, reach_A=3.4)[0].save(path)
     return path
 
 

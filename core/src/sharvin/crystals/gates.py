@@ -90,7 +90,9 @@ def _check_hermitian(blocks: HamiltonianBlocks, what: str) -> None:
         off = np.abs(values - values.transpose(0, 2, 1)).max(axis=(1, 2), initial=0.0)
         if off.max(initial=0.0) > SYMMETRY_EV:
             atom = int(off.argmax())
-            raise ItemError(f"{what} fails the Hermitian gate: the on-site block of {name} at atom {atom} is off by {off[atom]:.3g}.")
+            raise ItemError(
+                f"{what} fails the Hermitian gate: the on-site block of {name} at atom {atom} is off by {off[atom]:.3g}."
+            )
 
 
 def _check_coverage(blocks: HamiltonianBlocks, reference: NeighbourPairs | None, what: str) -> None:
@@ -134,8 +136,8 @@ def _check_spectrum(H: csc_array, S: csc_array | None, bounds: tuple[float, floa
         least = _lowest(csc_array(matrix))
         if least < 0.0:
             raise ItemError(
-                f"{what} fails the gate of the spectrum: eigenvalues at Γ lie {side} {bound:.2f} eV, the bound of the training set "
-                f"with a margin, by about {-least:.2g} eV."
+                f"{what} fails the gate of the spectrum: eigenvalues at Γ lie {side} {bound:.2f} eV, the bound of the training "
+                f"set with a margin, by about {-least:.2g} eV."
             )
 
 

@@ -127,9 +127,7 @@ class BlockModel:
                 self._fill_group(group, features, H, S)
         if not (np.isfinite(H).all() and np.isfinite(H_onsite).all()):
             raise ItemError(f"{self.name} gives blocks that are not finite for this structure.")
-        return HamiltonianBlocks(
-            atoms.copy(), self.basis, pairs.first, pairs.second, pairs.image, H_onsite, H, S_onsite, S, axes
-        )
+        return HamiltonianBlocks(atoms.copy(), self.basis, pairs.first, pairs.second, pairs.image, H_onsite, H, S_onsite, S, axes)
 
     def _fill_group(self, group: PairGroup, features: Tensor, H: Floats, S: Floats | None) -> None:
         """Blocks of one group, in chunks: those that the network corrects, and those that are too long for it."""
@@ -212,8 +210,8 @@ class BlockModel:
             axes = axes_across(atoms, self.options.cutoff_A)
         if axes is None:
             raise InputError(
-                f"{self.name}: the axes of the orbitals are not known: give the array 'normal' of the structure, a unit vector for "
-                "each atom, as the Hamiltonian that it was trained on has them."
+                f"{self.name}: the axes of the orbitals are not known: give the array 'normal' of the structure, a unit vector "
+                "for each atom, as the Hamiltonian that it was trained on has them."
             )
         return axes
 

@@ -25,7 +25,6 @@ from sharvin_models.message_passing.trained_network import TrainedNetwork
 from sharvin_models.training.saved_model import Arrays, SavedRegressor
 from sharvin_models.training.training_loop import threads
 
-
 M = TypeVar("M", bound=MessagePassingOptions)
 
 
