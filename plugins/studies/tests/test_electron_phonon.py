@@ -1,22 +1,8 @@
 """The study of electron-phonon coupling: errors of blocks, the cone at rest, averaged velocities, bands of large cells, plan."""
 
-import json
-
-import numpy as np
 import pytest
-from ase import Atoms
-from sharvin.config import Selection, load_config
-from sharvin.crystals.blocks import HamiltonianBlocks
-from sharvin.errors import InputError, ItemError
+from sharvin.config import Selection
 from sharvin.registry import Registry
-from sharvin_studies.electron_phonon.block_errors import block_errors
-from sharvin_studies.electron_phonon.block_training import HamiltonianSource
-from sharvin_studies.electron_phonon.configs import VelocityOptions
-from sharvin_studies.electron_phonon.large_cell import energy_above
-from sharvin_studies.electron_phonon.velocities import ConeAtRest, SeriesVelocity, repeats_of
-from sharvin_studies.electron_phonon.workflow import require_error
-from sharvin_studies.bands.sparse_bands import SparseBands
-from sharvin_studies.thermal_samples.series import Vibrations
 
 CONFIG = """
 workflow:
