@@ -23,7 +23,8 @@ def all_harmonics(shells, vectors):
 
 
 def three_centre(atoms, basis=ALLOY, overlap=False, reach_A=REACH_A, size_eV=1.0):
-    """Blocks: of a pair, a two-centre term along its bond and one of every third atom near both; of an atom, one of its neighbours."""
+    """Blocks: of a pair, a two-centre term along its bond and one of every third atom near both; of an atom, one of its
+    neighbours."""
     m, numbers = basis.largest, atoms.numbers
     full = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach_A, full=True)
     pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach_A, full=False)

@@ -344,7 +344,7 @@ def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(crystals, 
 @pytest.fixture(scope="module")
 def folder(crystals, tmp_path_factory):
     path = tmp_path_factory.mktemp("model")
-    fitted(*crystals)[0].save(path)
+    fitted(*crystals, cutoff_A=3.2, reach_A=3.4)[0].save(path)
     return path
 
 

@@ -136,8 +136,8 @@ def _check_spectrum(H: csc_array, S: csc_array | None, bounds: tuple[float, floa
         least = _lowest(csc_array(matrix))
         if least < 0.0:
             raise ItemError(
-                f"{what} fails the gate of the spectrum: eigenvalues at Γ lie {side} {bound:.2f} eV, the bound of the training set "
-                f"with a margin, by about {-least:.2g} eV."
+                f"{what} fails the gate of the spectrum: eigenvalues at Γ lie {side} {bound:.2f} eV, the bound of the training "
+                f"set with a margin, by about {-least:.2g} eV."
             )
 
 

@@ -131,7 +131,8 @@ class BilayerGrapheneOptions(GrapheneOptions):
 class GrapheneRibbonOptions(GrapheneOptions):
     """A ribbon of graphene along z, its ends the electrodes, in the xz plane; two layers lie above each other along y.
 
-    Edges are bare: no hydrogen is on them, which is what a model of p_z orbitals wants.
+    Edges are bare: no hydrogen is on them, which is what a model of p_z orbitals wants. Whole cells are cut, so a few atoms at
+    the corners of the ends have a single bond.
     """
 
     edge: Literal["armchair", "zigzag"] = "armchair"

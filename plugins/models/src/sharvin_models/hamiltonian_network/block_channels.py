@@ -1,6 +1,7 @@
 r"""Blocks between shells as irreducible representations: the Wigner-Eckart theorem, with parity.
 
-A block between shells l₁ and l₂ is a sum of irreducible parts of angular momentum L = |l₁ − l₂|, …, l₁ + l₂, all of them of parity
+A block between shells l₁ and l₂ is a sum of irreducible parts of angular momentum L = |l₁ − l₂|, …, l₁ + l₂, all of the
+same parity
 :math:`(-1)^{l_1+l_2}`,
 
 .. math:: H_{l_1m_1,l_2m_2} = \sum_{LM} \sqrt{2L+1} \begin{pmatrix} l_1 & l_2 & L \\ m_1 & m_2 & M \end{pmatrix} c^{LM}_{l_1l_2},
@@ -9,7 +10,8 @@ in real harmonics; the matrix of this sum is orthogonal. Parts with l₁ + l₂ 
 spherical harmonic, and a two-centre integral consists of these alone. The others need the surroundings.
 
 Axes and order: e3nn's harmonics have their polar axis along y, and its l = 1 is (x, y, z). Given the vector (y, z, x), its "x" is
-our y, its polar "y" our z, and its "z" our x; then its components are y, z, x and xy, yz, 3z²−r², zx, x²−y², which is the order of
+our y, its polar "y" our z, and its "z" our x; then its components are y, z, x and xy, yz, 3z²−r², zx, x²−y², which is the
+order of
 :mod:`sharvin.crystals.orbital_basis`. So the one thing to do is to permute vectors with :data:`TO_E3NN`.
 """
 

@@ -77,14 +77,14 @@ class HedgeElectronOptions(Options):
     adds falls to zero over the last 1 Å before. null: the network corrects all pairs."""
 
     taper_A: float = Field(default=0.3, ge=0.0, le=5.0)
-    """Width in Å below `reach_A` over which blocks fall smoothly to zero; 0: they end where they are, as those of a reference that
-    ends abruptly do."""
+    """Width in Å below `reach_A` over which blocks fall smoothly to zero; 0: they end where they are, as those of a reference
+    that ends abruptly do."""
 
     relations: Literal["none", "by_array", "by_labels", "by_elements"] = "by_array"
-    """Which pairs of atoms have modules of their own, in messages and in blocks. `by_array`: those of equal and those of different
-    whole numbers in the array `relation_array`, whatever these numbers are, such as pairs within a layer and between layers.
-    `by_labels`: those of every two such numbers. `by_elements`: those of every two elements; blocks of these are apart in any
-    case. `none`: all pairs share one."""
+    """Which pairs of atoms have modules of their own, in messages and in blocks. `by_array`: those of equal and those of
+    different whole numbers in the array `relation_array`, whatever these numbers are, such as pairs within a layer and between
+    layers. `by_labels`: those of every two such numbers. `by_elements`: those of every two elements; blocks of these are apart
+    in any case. `none`: all pairs share one."""
 
     relation_array: str = Field(default="layer", min_length=1)
     """Array of whole numbers of the atoms that tells their relations, such as the layers of a bilayer."""
@@ -94,12 +94,12 @@ class HedgeElectronOptions(Options):
     ``0-1`` of `by_labels`, ``C-H`` of `by_elements`."""
 
     onsite_weight: float = Field(default=1.0, ge=0.0)
-    """Weight of on-site blocks in the loss, which is the mean of ΔH² over the elements of hopping blocks and this times the mean over
-    those of on-site blocks, in units of what the two-centre integrals leave."""
+    """Weight of on-site blocks in the loss, which is the mean of ΔH² over the elements of hopping blocks and this times the mean
+    over those of on-site blocks, in units of what the two-centre integrals leave."""
 
     relative_weight: float = Field(default=0.1, ge=0.0)
-    """Weight of the mean of (ΔH / size)² over elements of hopping blocks, with the size that such elements have at this distance. It
-    keeps the relative error of small hoppings down."""
+    """Weight of the mean of (ΔH / size)² over elements of hopping blocks, with the size that such elements have at this
+    distance. It keeps the relative error of small hoppings down."""
 
     learning_rate: float = Field(default=0.005, gt=0.0)
     """Learning rate of Adam (AMSGrad) at the start."""
@@ -127,8 +127,8 @@ class HedgeElectronOptions(Options):
     """Precision of the network. Two-centre integrals, and the sum of both, are in double precision in any case."""
 
     gates: bool = True
-    """Whether predicted blocks are checked: Hermitian, all pairs of the range covered, S positive definite, eigenvalues at Γ within
-    those of the training set and a margin. A check that fails is an error that says which."""
+    """Whether predicted blocks are checked: Hermitian, all pairs of the range covered, S positive definite, eigenvalues at Γ
+    within those of the training set and a margin. A check that fails is an error that says which."""
 
     chunk_pairs: int = Field(default=16384, ge=1)
     """Pairs that are computed at once in a prediction; memory grows with it."""

@@ -153,8 +153,9 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
         Returns
         -------
         dict
-            ``train_H_mae_eV`` (during the epoch, before each step) and ``validation_H_mae_eV`` (after it, of the averaged weights),
-            one value per epoch: means of the absolute errors of on-site elements and of the elements of one direction of every pair.
+            ``train_H_mae_eV`` (during the epoch, before each step) and ``validation_H_mae_eV`` (after it, of the averaged
+            weights), one value per epoch: means of the absolute errors of on-site elements and of the elements of one direction
+            of every pair.
 
         Raises
         ------
@@ -209,8 +210,8 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
         for blocks in items:
             if blocks.basis.description() != first.basis.description() or (blocks.S is None) != (first.S is None):
                 raise InputError(
-                    f"{self.name}: the structures have different bases, {first.basis.words()} and {blocks.basis.words()}, or only "
-                    "some have an overlap; train on blocks of one Hamiltonian."
+                    f"{self.name}: the structures have different bases, {first.basis.words()} and {blocks.basis.words()}, or "
+                    "only some have an overlap; train on blocks of one Hamiltonian."
                 )
         present = sorted({int(z) for blocks in items for z in np.unique(blocks.atoms.numbers)})
         basis = first.basis
@@ -224,8 +225,8 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
             return math.ceil(100.0 * max(longest, 0.5)) / 100.0 + self.options.taper_A
         if asked < longest - 1e-6:
             raise InputError(
-                f"{self.name}: reach_A {asked:g} is shorter than the range of the reference, whose pairs are up to {longest:.2f} Å "
-                "long; set it to that range, or leave it out."
+                f"{self.name}: reach_A {asked:g} is shorter than the range of the reference, whose pairs are up to {longest:.2f} "
+                "Å long; set it to that range, or leave it out."
             )
         return asked
 
@@ -289,7 +290,8 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
                 if group.key not in hopping:
                     raise InputError(
                         f"{self.name}: validation structure {number} has pairs of the relation "
-                        f"{relations.names[group.key.relation]!r} between elements that the training set had not; train with some."
+                        f"{relations.names[group.key.relation]!r} between elements that the training set had not; train with "
+                        "some."
                     )
 
     def _overlap_hamiltonian(self) -> BlockHamiltonian | None:

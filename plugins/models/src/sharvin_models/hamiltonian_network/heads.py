@@ -2,7 +2,8 @@ r"""From features of atoms to the irreducible parts of blocks: one head for the 
 
 On-site: the features of the atom, gated by its invariants, and their products with each other,
 
-.. math:: c^{LM}_{ab} = \sum_k w_{abL,k} u_{k,LM} + \sum_{k\,l_1l_2} w_{abL,k\,l_1l_2} \sum_{m_1m_2} C^{LM}_{l_1m_1l_2m_2} p_{k,l_1m_1} q_{k,l_2m_2}.
+.. math:: c^{LM}_{ab} = \sum_k w_{abL,k} u_{k,LM} + \sum_{k\,l_1l_2} w_{abL,k\,l_1l_2} \sum_{m_1m_2} C^{LM}_{l_1m_1l_2m_2}
+    p_{k,l_1m_1} q_{k,l_2m_2}.
 
 Pairs i, j: the edge's features are those of both atoms together, gated by a network of the distance and of the atoms' invariants,
 coupled to the harmonics of the direction,
@@ -10,13 +11,13 @@ coupled to the harmonics of the direction,
 .. math:: c^{LM}_{ab} = \sum_{l_1l_2} \sum_{m_1m_2} C^{LM}_{l_1m_1l_2m_2}
     \Big(\sum_k w_{abL,k\,l_1l_2}\, g_{k,l_1}(d, i, j)\, u^{ij}_{k,l_1m_1}\Big) Y_{l_2m_2}(\hat r).
 
-The features of atoms have the parity (−1)^l. Paths with l₁ + l₂ + L even keep it; those with an odd sum give the other parity, which
-blocks such as p ⊗ p with L = 1 need. Products of two features reach all of them.
+The features of atoms have the parity (−1)^l. Paths with l₁ + l₂ + L even keep it; those with an odd sum give the other parity,
+which blocks such as p ⊗ p with L = 1 need. Products of two features reach all of them.
 
 A block and that of the opposite direction are transposes of each other. For elements that differ this is how the opposite one is
 defined. Between atoms of one element both directions are computed and symmetrised, which costs little as gates and
-harmonics are the same but for their sign: transposing a part takes (a, b) to (b, a) with the sign (−1)^(l_a + l_b + L), and turning the
-direction gives (−1)^l₂.
+harmonics are the same but for their sign: transposing a part takes (a, b) to (b, a) with the sign (−1)^(l_a + l_b + L), and
+turning the direction gives (−1)^l₂.
 """
 
 from __future__ import annotations

@@ -210,8 +210,8 @@ class BlockModel:
             axes = axes_across(atoms, self.options.cutoff_A)
         if axes is None:
             raise InputError(
-                f"{self.name}: the axes of the orbitals are not known: give the array 'normal' of the structure, a unit vector for "
-                "each atom, as the Hamiltonian that it was trained on has them."
+                f"{self.name}: the axes of the orbitals are not known: give the array 'normal' of the structure, a unit vector "
+                "for each atom, as the Hamiltonian that it was trained on has them."
             )
         return axes
 

@@ -1,4 +1,4 @@
-"""Pairs of a structure that share modules: those of one relation and two elements, turned so that the first element comes first."""
+"""Pairs of a structure that share modules: those of one relation and two elements, in one direction."""
 
 from __future__ import annotations
 

@@ -4,10 +4,10 @@ Between two atoms at distance d, for every pair of shells a, b and every natural
 
 .. math:: c^{LM}_{ab} = A_{ab} e^{-\kappa_{ab} d} \Big[\sum_n w_{abL,n} B_n(d)\Big] Y_{LM}(\hat r),
 
-with cubic splines B. The envelope is fitted to the decay of such blocks, so that the sum in brackets is smooth and of the order of
-one at all distances; the weights are the least squares of relative errors with a small penalty on their second differences
-(P. H. C. Eilers and B. D. Marx, Stat. Sci. 11, 89 (1996)), which also bridges distances that do not occur. Slater-Koster tables of
-orthogonal or given overlap are of this form. On-site blocks start from their mean over the atoms of an element.
+with cubic splines B. The envelope is fitted to the decay of such blocks, so that the sum in brackets is smooth and of the order
+of one at all distances; the weights are the least squares of relative errors with a small penalty on their second differences
+(P. H. C. Eilers and B. D. Marx, Stat. Sci. 11, 89 (1996)), which also bridges distances that do not occur. Slater-Koster tables
+of orthogonal or given overlap are of this form. On-site blocks start from their mean over the atoms of an element.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _envelopes(
         square = squares.reshape(n_first, n_second, -1)
         squares = (0.5 * (square + square.transpose(1, 0, 2))).reshape(n_first * n_second, -1)
     bins = np.floor(distances / BIN_A).astype(np.int64)
-    number, where = np.unique(bins, return_inverse=True)
+    _, where = np.unique(bins, return_inverse=True)
     counts = np.bincount(where)
     centres = np.bincount(where, distances) / counts
     found = np.zeros((len(squares), 2))

@@ -11,8 +11,8 @@ section 39). Bands are where its eigenvalues are their own energies,
 .. math:: E = \mathrm{Re}\, \lambda\!\left[H_k^\mathrm{eff}(E + i\eta)\right],
 
 and −2 Im λ is the width of a line. Without disorder this is exact for any η. With disorder η must cover the spacing of the levels
-that a state scatters into, which is wide in a small supercell. Otherwise lines of the supercell are resolved, such as those of the
-two valleys that an n × n cell folds onto one K when 3 divides n.
+that a state scatters into, which is wide in a small supercell. Otherwise lines of the supercell are resolved, such as those of
+the two valleys that an n × n cell folds onto one K when 3 divides n.
 """
 
 from __future__ import annotations

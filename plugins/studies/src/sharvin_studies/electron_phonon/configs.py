@@ -60,7 +60,7 @@ class VelocityOptions(Options):
     directions: Annotated[int, Field(ge=1)] = 3
     """Directions, equally spaced over the full circle."""
 
-    eta_eV: Length = 0.1
+    broadening_eV: Length = 0.1
     """Imaginary part of the energies of the Green's functions: larger than the spacing of the levels of the supercell that a
     state scatters into."""
 

@@ -52,7 +52,11 @@ def plot_phonons(folder: Path, reference: Vibrations, learnt: Vibrations, names:
     if reference.path is None or reference.frequencies_THz is None or learnt.frequencies_THz is None:
         return None
     path, exact, found = reference.path, reference.frequencies_THz, learnt.frequencies_THz
-    data: dict[str, ArrayLike] = {"path_per_A": path.distance_per_A, **_band_columns("reference", exact, "THz"), **_band_columns("model", found, "THz")}
+    data: dict[str, ArrayLike] = {
+        "path_per_A": path.distance_per_A,
+        **_band_columns("reference", exact, "THz"),
+        **_band_columns("model", found, "THz"),
+    }
     with style():
         figure = new_figure(6.8, 5.6)
         above, below = figure.subplots(2, 1, height_ratios=(3.0, 1.0), sharex=True)

@@ -100,12 +100,12 @@ class ConeAtRest:
             raise InputError(f"the crystal has too few bands for the {options.branch} branch of a Dirac cone.")
         bands = slice(lower, stop)
         cone = DiracCone.of(points, energies[:, bands], valence - lower, options.branch)
-        grid = energy_grid(energies[:, bands], options.eta_eV, options.margin_eV)
+        grid = energy_grid(energies[:, bands], options.broadening_eV, options.margin_eV)
         return cls(folded, points, bands, valence - lower, S, grid, cone.velocity_m_per_s)
 
     def velocity_of(self, mean: Complex, options: VelocityOptions) -> float:
         """Velocity in m/s of a mean Green's function [n_k, n_e, m, m]."""
-        found = quasi_particles(mean, self.energies_eV, options.eta_eV, self.overlap, bands=self.bands)
+        found = quasi_particles(mean, self.energies_eV, options.broadening_eV, self.overlap, bands=self.bands)
         return DiracCone.of(self.points, found.energies_eV, self.valence, options.branch).velocity_m_per_s
 
 
@@ -143,7 +143,7 @@ class GreenTask:
     folded: Folding
     k: Floats
     energies_eV: Floats
-    eta_eV: float
+    broadening_eV: float
 
 
 def green_functions(task: GreenTask, path: Path) -> None:
@@ -163,7 +163,7 @@ def green_functions(task: GreenTask, path: Path) -> None:
             for number, atoms in zip(numbers, task.samples.structures(numbers), strict=True):
                 try:
                     bloch = hamiltonian.blocks(atoms).sparse_bloch()
-                    green = unfolded_green(bloch, task.folded, task.k, task.energies_eV, task.eta_eV)
+                    green = unfolded_green(bloch, task.folded, task.k, task.energies_eV, task.broadening_eV)
                 except ItemError as error:
                     reasons[str(number)] = str(error)
                     continue
@@ -242,7 +242,9 @@ def velocities(
         count = len(samples)
         for start in range(0, count, CHUNK):
             numbers = tuple(range(start, min(start + CHUNK, count)))
-            tasks.append(GreenTask(samples, numbers, hamiltonian, cone.folded, cone.points.all, cone.energies_eV, options.eta_eV))
+            tasks.append(
+                GreenTask(samples, numbers, hamiltonian, cone.folded, cone.points.all, cone.energies_eV, options.broadening_eV)
+            )
             depends.append({"samples": f"{samples.path.parent.name}/{samples.path.name}", "numbers": numbers, "series": name})
             owners.append(name)
     result = context.map(
@@ -255,7 +257,7 @@ def velocities(
             "cell": vibrations.cell.tolist(),
             "k": cone.points.all.tolist(),
             "energies": cone.energies_eV.tolist(),
-            "eta": options.eta_eV,
+            "eta": options.broadening_eV,
         },
         detail=detail,
         items_depend_on=depends,
