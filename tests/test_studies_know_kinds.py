@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from sharvin.registry import Registry
 
-OF_RESULTS = {"k_points": "number of k-points of a spectrum, in results.json"}
-"""Names in the studies' results that some part's option has, too."""
+OF_RESULTS = {
+    "k_points": "number of k-points of a spectrum, in results.json",
+    "reach_A": "the longest pair of blocks of a Hamiltonian, a type of the core",
+}
+"""Names in the studies' results and in the core's types that some part's option has, too."""
 
 
 @pytest.fixture(scope="module")

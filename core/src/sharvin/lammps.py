@@ -86,14 +86,14 @@ def _require_molecules(lmp: Any, array: str) -> None:
     """Refuse an instance whose atoms have no molecule ids: what acts between molecules would be zero, without a word."""
     if not lmp.extract_setting("molecule_flag"):
         raise InputError(
-            f"the potential needs a molecule id for each {array}, and the atoms of the LAMMPS instance have none; create them with "
-            f"atom_style molecular and number them by {array}."
+            f"the potential needs a molecule id for each {array}, and the atoms of the LAMMPS instance have none; create them "
+            f"with atom_style molecular and number them by {array}."
         )
     ids = np.asarray(lmp.numpy.extract_atom("molecule"))
     if lmp.extract_setting("nlocal") and not ids[: lmp.extract_setting("nlocal")].all():
         raise InputError(
-            f"the potential needs a molecule id for each {array}, and atoms of the LAMMPS instance have the id 0, which means none; "
-            f"number them from 1 with 'set … mol'."
+            f"the potential needs a molecule id for each {array}, and atoms of the LAMMPS instance have the id 0, which means "
+            f"none; number them from 1 with 'set … mol'."
         )
 
 

@@ -297,6 +297,15 @@ def test_bilayers_that_cannot_be_are_refused(options, message):
         create("structures", "bilayer_graphene", **options)
 
 
+def test_a_large_cell_can_be_displaced_as_far_as_a_hot_lattice():
+    """Gaussian tails would put some of thousands of atoms on top of each other; they are cut."""
+    ideal, atoms = bilayer(twist=[10, 1]), bilayer(twist=[10, 1], displacement_A=0.09)
+    steps = (atoms.positions - ideal.positions) / 0.09
+    assert steps.std() == pytest.approx(1.0, abs=0.05)
+    assert np.abs(steps).max() == pytest.approx(2.5)
+    assert pairs(atoms, 2.0).distance.min() > 0.9
+
+
 def test_displacements_that_bring_atoms_together_are_refused():
     with pytest.raises(InputError, match="smaller displacement_A"):
         bilayer(supercell=[4, 4], displacement_A=0.6)

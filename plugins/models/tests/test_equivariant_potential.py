@@ -22,6 +22,7 @@ from sharvin.testing import PotentialTests
 from sharvin_models.message_passing import traced, trained_network
 from sharvin_models.message_passing.configs import EquivariantPotentialOptions
 from sharvin_models.message_passing.network import AtomEnergyNetwork
+from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
 from sharvin_models.message_passing.surroundings import SurroundingsBuilder, batched
 from sharvin_models.message_passing.trained_network import TrainedNetwork
@@ -35,10 +36,11 @@ TURN = Rotation.from_rotvec([0.4, -1.1, 2.0]).as_matrix()
 def untrained(seed=0, elements=(SILVER, GOLD), scale=1.0, **options):
     """A network with its initial weights in double precision, with energies of atoms of zero."""
     chosen = EquivariantPotentialOptions(**{**SMALL, **PLAIN, **options})
-    network = AtomEnergyNetwork(len(elements), 2.0, chosen)
+    relations = PairRelations.of(chosen, elements, ())
+    network = AtomEnergyNetwork(len(elements), 2.0, relations.cutoffs_A, chosen)
     network.initialise(np.random.default_rng(seed))
     scales = EnergyScales(elements, np.zeros(len(elements)), 0.0, scale)
-    return TrainedNetwork(network.requires_grad_(False), scales, chosen, NAME)
+    return TrainedNetwork(network.requires_grad_(False), scales, relations, chosen, NAME)
 
 
 def cluster(n=9, seed=0):
@@ -154,8 +156,8 @@ def ring(places):
 def difference_of_centres(one, other, correlation):
     """Of the energies of the two atoms 0, each of which hears of its own neighbours once."""
     model = untrained(layers=1, correlation=correlation, elements=(GOLD,))
-    build = SurroundingsBuilder(NAME, model.options, (GOLD,))
-    batches = [batched([build.of_atoms(atoms)], 1, model.options.cutoff_A, torch.float64) for atoms in (one, other)]
+    build = SurroundingsBuilder(NAME, model.relations, (GOLD,))
+    batches = [batched([build.of_atoms(atoms)], 1, model.relations.cutoffs_A, torch.float64) for atoms in (one, other)]
     first, second = (float(model.network(b.vectors, b.neighbours, b.species)[0]) for b in batches)
     return abs(first - second)
 

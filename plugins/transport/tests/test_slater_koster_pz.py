@@ -317,8 +317,8 @@ def test_a_stated_normal_reaches_leads_and_device():
 
 def test_what_it_cannot_do_is_said():
     hamiltonian = create("hamiltonians", "slater_koster_pz")
-    with pytest.raises(InputError, match=r"cutoff_A 1\.6 is not longer than bond_A 1\.7"):
-        create("hamiltonians", "slater_koster_pz", cutoff_A=1.6, bond_A=1.7)
+    with pytest.raises(InputError, match=r"cutoff_A 1\.6 is not longer than pi_bond_A 1\.7"):
+        create("hamiltonians", "slater_koster_pz", cutoff_A=1.6, pi_bond_A=1.7)
     with pytest.raises(InputError, match="no orbitals of H; it has those of C"):
         hamiltonian.blocks(Atoms("CH", positions=[[0, 0, 0], [0, 0, 1]]))
     with pytest.raises(InputError, match="no orbitals of H"):

@@ -35,17 +35,17 @@ def layers_of(atoms: Atoms, array: str = LAYER) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def fitting_layers(atoms: Atoms, array: str = LAYER) -> NDArray[np.int64]:
+def fitting_layers(atoms: Atoms, array: str = LAYER, fewest_bonds: int = 1) -> NDArray[np.int64]:
     """The layer of each atom, int64[n_atoms], where the marks fit the bonds: these join atoms of one layer.
 
     Atoms are bonded where they are closer than :data:`BOND_IN_RADII` sums of their covalent radii, whatever the direction of a
-    layer's normal and however the layer bends.
+    layer's normal and however the layer bends. An atom has at least `fewest_bonds` of them.
 
     Raises
     ------
     InputError
-        As :func:`layers_of`; if two bonded atoms are marked with different layers, or an atom has no bond in its layer. One of them is
-        named.
+        As :func:`layers_of`; if two bonded atoms are marked with different layers, or an atom has fewer bonds in its
+        layer. One of them is named.
     """
     layer = layers_of(atoms, array)
     radii = BOND_IN_RADII * covalent_radii[atoms.numbers]
@@ -58,14 +58,21 @@ def fitting_layers(atoms: Atoms, array: str = LAYER) -> NDArray[np.int64]:
         one = int(wrong[pairs.first[wrong] == atom][0])
         other = int(pairs.second[one])
         raise InputError(
-            f"no layer fits atom {atom}: it is marked as of layer {layer[atom]} and bonded to atom {other} of layer {layer[other]}, "
-            f"{pairs.distance[one]:.2f} Å away; correct the array {array}, or the positions."
+            f"no layer fits atom {atom}: it is marked as of layer {layer[atom]} and bonded to atom {other} of layer "
+            f"{layer[other]}, {pairs.distance[one]:.2f} Å away; correct the array {array}, or the positions."
         )
-    alone = np.flatnonzero(np.bincount(pairs.first, minlength=len(atoms)) == 0)
+    bonds = np.bincount(pairs.first, minlength=len(atoms))
+    alone = np.flatnonzero(bonds == 0)
     if len(alone):
         atom = int(alone[0])
         raise InputError(
             f"no layer fits atom {atom}: it is marked as of layer {layer[atom]} and has no neighbour there within "
             f"{2 * radii[atom]:.2f} Å; correct the array {array}, or the positions."
+        )
+    few = np.flatnonzero(bonds < fewest_bonds)
+    if len(few):
+        raise InputError(
+            f"atom {few[0]} has {bonds[few[0]]} bond(s) in its layer, and the potential needs {fewest_bonds} of every atom; "
+            f"remove atoms with fewer, or take options of the potential that allow them."
         )
     return layer

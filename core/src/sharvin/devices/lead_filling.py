@@ -69,7 +69,7 @@ def sampled_fermi_energy(leads: Sequence[tuple[float, Lead]], electrons: float, 
         intervals *= 2
     raise InputError(
         f"the Fermi energy of a lead has not converged with {_MOST_INTERVALS} k-points along z: the last two are "
-        f"{found[-2]:.4f} and {found[-1]:.4f} eV; raise smearing_K or give fermi_energy_eV."
+        f"{found[-2]:.4f} and {found[-1]:.4f} eV; smear it by a higher temperature, or give the Fermi energy."
     )
 
 

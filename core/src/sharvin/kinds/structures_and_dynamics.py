@@ -49,13 +49,15 @@ class LammpsPotential:
     """Native LAMMPS commands of a potential, in metal units.
 
     ``commands`` define pair style and coefficients for atom types numbered 1… in the order of the species asked for;
-    ``suffix`` may name an accelerated variant (``"opt"``). ``molecules`` names the array of whole numbers of a structure from which
-    LAMMPS' molecule ids are made, such as ``layer``, where the potential needs them; None where it does not.
+    ``suffix`` may name an accelerated variant (``"opt"``). ``molecules`` names the array of whole numbers of a structure from
+    which LAMMPS' molecule ids are made, such as ``layer``, where the potential needs them; None where it does not.
+    ``fewest_bonds`` is how many bonds within its molecule an atom must have.
     """
 
     commands: tuple[str, ...]
     suffix: str | None = None
     molecules: str | None = None
+    fewest_bonds: int = 1
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from sharvin.errors import ItemError
 from sharvin.protocols import Potential
 
-from sharvin_md.lammps_system import LammpsSystem, molecule_ids
+from sharvin_md.lammps_system import LammpsSystem
 
 MARGIN_A = 10.0
 GLOBAL, VECTOR = 0, 1
@@ -98,4 +98,4 @@ class LammpsCalculator(Calculator):
 
 
 def _same_molecules(system: LammpsSystem, atoms: Atoms) -> bool:
-    return system.molecule_array is None or np.array_equal(system.molecules, molecule_ids(atoms, system.molecule_array))
+    return system.molecule_array is None or np.array_equal(system.molecules, system.molecules_of(atoms))

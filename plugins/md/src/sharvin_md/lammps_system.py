@@ -140,25 +140,28 @@ def _closed_cell(atoms: Atoms, margin_A: float) -> tuple[Vectors, Vectors]:
 
 
 def species_of(atoms: Atoms) -> tuple[str, ...]:
-    """Elements of a structure in order of atomic number, which are LAMMPS' atom types 1, 2 …"""
+    """Elements of a structure in order of atomic number, which are LAMMPS' atom types from 1."""
     return tuple(dict.fromkeys(atoms[np.argsort(atoms.numbers, kind="stable")].symbols))
 
 
-def molecule_array(atoms: Atoms, potential: Potential) -> str | None:
-    """Name of the array from which the potential needs molecule ids; None where it needs none."""
+def molecule_array(atoms: Atoms, potential: Potential) -> tuple[str | None, int]:
+    """Array from which the potential needs molecule ids, None where it needs none; and the fewest bonds of an atom."""
     native = getattr(potential, "lammps_commands", None)
-    return None if native is None else native(species_of(atoms)).molecules
+    if native is None:
+        return None, 0
+    wanted = native(species_of(atoms))
+    return wanted.molecules, wanted.fewest_bonds
 
 
-def molecule_ids(atoms: Atoms, array: str) -> NDArray[np.int32]:
+def molecule_ids(atoms: Atoms, array: str, fewest_bonds: int = 1) -> NDArray[np.int32]:
     """Molecule ids from 1, int32[n_atoms], one for each layer that the array marks, in ascending order of the marks.
 
     Raises
     ------
     InputError
-        If the layers are not marked, or the marks do not fit the bonds.
+        If the layers are not marked, the marks do not fit the bonds, or an atom has fewer bonds.
     """
-    ids: NDArray[np.int64] = np.unique(fitting_layers(atoms, array), return_inverse=True)[1] + 1
+    ids: NDArray[np.int64] = np.unique(fitting_layers(atoms, array, fewest_bonds), return_inverse=True)[1] + 1
     return ids.astype(np.int32)
 
 
@@ -168,8 +171,8 @@ class LammpsSystem:
     Parameters
     ----------
     atoms : ase.Atoms
-        Atom i has the LAMMPS id i + 1; types follow the elements in order of atomic number. Where the potential needs molecule ids,
-        these are the layers that an array of the atoms marks.
+        Atom i has the LAMMPS id i + 1; types follow the elements in order of atomic number. Where the potential needs molecule
+        ids, these are the layers that an array of the atoms marks.
     potential : Potential
     margin_A : float
         Å around the atoms along directions that are not periodic.
@@ -200,8 +203,8 @@ class LammpsSystem:
         self.pbc = np.array(atoms.pbc, dtype=bool)
         self.box = Box.of(atoms, margin_A)
         self.species = species_of(atoms)
-        self.molecule_array = molecule_array(atoms, potential)
-        self.molecules = None if self.molecule_array is None else molecule_ids(atoms, self.molecule_array)
+        self.molecule_array, self._fewest_bonds = molecule_array(atoms, potential)
+        self.molecules = self.molecules_of(atoms)
         self.lmp = open_lammps()
         try:
             self._create(atoms)
@@ -211,6 +214,16 @@ class LammpsSystem:
         except BaseException:
             self.lmp.close()
             raise
+
+    def molecules_of(self, atoms: Atoms) -> NDArray[np.int32] | None:
+        """Molecule ids that the potential needs of such atoms, int32[n_atoms]; None where it needs none.
+
+        Raises
+        ------
+        InputError
+            As :func:`molecule_ids`.
+        """
+        return None if self.molecule_array is None else molecule_ids(atoms, self.molecule_array, self._fewest_bonds)
 
     def _create(self, atoms: Atoms) -> None:
         low, high, xy, xz, yz = self.box.corners()

@@ -31,6 +31,12 @@ def sharvin_workflows() -> list[Component]:
             summary="disordered lattice wires, exact T(E), regressors on their on-site maps, errors and ensemble statistics",
         ),
         Component(
+            name="electron_phonon",
+            target="sharvin_studies.electron_phonon.workflow:ElectronPhonon",
+            config="sharvin_studies.electron_phonon.configs:ElectronPhononOptions",
+            summary="potential and Hamiltonian trained on references, thermal samples, renormalised Fermi velocity, large cells",
+        ),
+        Component(
             name="potential_study",
             target="sharvin_studies.potential_study.workflow:PotentialStudy",
             config="sharvin_studies.potential_study.configs:PotentialStudyOptions",

@@ -27,6 +27,9 @@ BASIS = np.array([[1.0, 1.0], [2.0, 2.0]]) / 3.0
 ONE_CELL: tuple[Row, Row] = ((1, 0), (0, 1))
 CLOSEST = 0.65
 """Smallest distance of two atoms, in bond lengths."""
+LARGEST_IN_DEVIATIONS = 2.5
+"""Displacements are cut there; of many thousands, some would put two atoms on top of each other."""
+MOST_DRAWS = 50
 BOUNDARY = 1e-9
 """Fractional coordinates that are nearer than this to 1 are 0."""
 
@@ -50,8 +53,8 @@ class BilayerGraphene:
     def build(self, rng: np.random.Generator) -> Atoms:
         """The first of the set.
 
-        Atoms are ordered by layer and by primitive cell. Arrays: ``layer`` int64, 0 below and 1 above; ``normal`` float64[n, 3], the
-        normal of an atom's layer.
+        Atoms are ordered by layer and by primitive cell. Arrays: ``layer`` int64, 0 below and 1 above; ``normal`` float64[n, 3],
+        the normal of an atom's layer.
 
         Raises
         ------
@@ -99,14 +102,22 @@ class BilayerGraphene:
         atoms = self._ideal(shift, distance)
         strain = np.array([[xx, xy, 0], [xy, yy, 0], [0, 0, 0]])
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
-        atoms.positions += deviation * rng.normal(size=(len(atoms), 3))
-        closest = CLOSEST * options.lattice_constant_A / sqrt(3)
-        if len(neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, closest, full=False)):
-            raise InputError(
-                f"bilayer_graphene: atoms come closer than {closest:.2f} Å; take a smaller displacement_A or strain, or a larger "
-                f"distance_A."
-            )
+        self._displace(atoms, deviation, rng)
         return atoms
+
+    def _displace(self, atoms: Atoms, deviation_A: float, rng: np.random.Generator) -> None:
+        """Displace all atoms at random, again where a draw brings two of them on top of each other."""
+        closest = CLOSEST * self.options.lattice_constant_A / sqrt(3)
+        ideal = atoms.positions.copy()
+        for _ in range(MOST_DRAWS if deviation_A > 0 else 1):
+            steps = rng.normal(size=(len(atoms), 3))
+            atoms.positions = ideal + deviation_A * np.clip(steps, -LARGEST_IN_DEVIATIONS, LARGEST_IN_DEVIATIONS)
+            if len(neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, closest, full=False)) == 0:
+                return
+        raise InputError(
+            f"bilayer_graphene: atoms come closer than {closest:.2f} Å, in each draw where they are displaced; take a smaller "
+            f"displacement_A or strain, or a larger distance_A."
+        )
 
     def _ideal(self, shift: Floats, distance_A: float) -> Atoms:
         """The structure without strain and displacements; the shift is in primitive vectors of the lower layer."""

@@ -23,7 +23,8 @@ AS_WRITTEN_DEG = 0.005
 """Angles that differ by less are the same with two decimals."""
 MOST_ATOMS = 20_000
 MOST_PERIODS = 4
-"""Atoms, and periods of the moiré pattern, of a cell that is looked for by its angle. Larger ones are as near as one likes to any angle."""
+"""Atoms, and periods of the moiré pattern, of a cell that is looked for by its angle. Larger ones are as near as one likes to
+any angle."""
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,12 @@ class BilayerGrapheneOptions(GrapheneOptions):
     stacking: Literal["AA", "AB", "monolayer"] | None = None
     """Stacking of layers that are not twisted, ``AB`` where neither it nor a twist is given."""
     twist: tuple[Count, Count] | None = None
-    """Commensurate twist (m, r) by which the upper layer is turned counterclockwise out of AA stacking: cos θ = (3m² + 3mr + r²/2) /
-    (3m² + 3mr + r²); r = 1 has one period of the moiré pattern in 4(3m² + 3m + 1) atoms, and [30, 1] is 1.085°."""
+    """Commensurate twist (m, r) by which the upper layer is turned counterclockwise out of AA stacking: cos θ =
+    (3m² + 3mr + r²/2) / (3m² + 3mr + r²); r = 1 has one period of the moiré pattern in 4(3m² + 3m + 1) atoms, and [30, 1] is
+    1.085°."""
     twist_angle_deg: Annotated[float, Field(gt=0, lt=60)] | None = None
-    """Angle of the twist in place of (m, r), to two decimals; the smallest cell of this angle is taken, and where there is none, the
-    nearest is named."""
+    """Angle of the twist in place of (m, r), to two decimals; the smallest cell of this angle is taken, and where there is none,
+    the nearest is named."""
     centre: Literal["hexagon", "atom"] = "hexagon"
     """What both layers have on the axis of the twist: the centre of a hexagon, or an atom."""
     shift: tuple[float, float] = (0.0, 0.0)
@@ -61,8 +62,8 @@ class BilayerGrapheneOptions(GrapheneOptions):
     strain: tuple[Strain, Strain, Strain] = (0.0, 0.0, 0.0)
     """In-plane strain εxx, εyy, εxy of cell and positions; 0.01 is one per cent."""
     displacement_A: NotNegative | tuple[NotNegative, NotNegative] = 0.0
-    """Standard deviation of Gaussian displacements of all atoms along each direction; or its least and largest value, between which
-    that of each configuration is drawn."""
+    """Standard deviation of Gaussian displacements of all atoms along each direction; or its least and largest value, between
+    which that of each configuration is drawn. Displacements are cut at 2.5 deviations."""
     height_A: Positive = 30.0
     """Length of the third cell vector, along z, which is not periodic; the layers are in its middle."""
     configurations: Count = 1
@@ -130,14 +131,16 @@ class BilayerGrapheneOptions(GrapheneOptions):
 class GrapheneRibbonOptions(GrapheneOptions):
     """A ribbon of graphene along z, its ends the electrodes, in the xz plane; two layers lie above each other along y.
 
-    Edges are bare: no hydrogen is on them, which is what a model of p_z orbitals wants.
+    Edges are bare: no hydrogen is on them, which is what a model of p_z orbitals wants. Whole cells are cut, so a few atoms at
+    the corners of the ends have a single bond.
     """
 
     edge: Literal["armchair", "zigzag"] = "armchair"
     """The ribbon's edges along z."""
     width: Annotated[int, Field(ge=2)] = 8
-    """Lines of dimers across an armchair ribbon, chains across a zigzag ribbon; even where ``periodic``. With hopping to nearest neighbours alone an
-    armchair ribbon has no gap where the width is 2 more than a multiple of 3, and a zigzag one never has."""
+    """Lines of dimers across an armchair ribbon, chains across a zigzag ribbon; even where ``periodic``. With hopping to
+    nearest neighbours alone an armchair ribbon has no gap where the width is 2 more than a multiple of 3, and a zigzag one never
+    has."""
     length: Count = 4
     """Cells along z between the electrodes; one is √3 lattice constants long with armchair edges, 1 lattice constant with zigzag
     edges."""
@@ -180,19 +183,27 @@ class LayeredCarbonOptions(Options):
     """Layers of carbon: a potential of bonds within a layer, and one that depends on the registry between layers."""
 
     within: Literal["rebo", "airebo", "tersoff"] = "rebo"
-    """Potential within a layer: REBO of Brenner and others; AIREBO with its torsion and without its Lennard-Jones part, which would
-    act between the layers as well; or Tersoff's in the parameters of Lindsay and Broido for graphene, whose forces are smooth."""
+    """Potential within a layer: REBO of Brenner and others; AIREBO with its torsion and without its Lennard-Jones part, which
+    would act between the layers as well; or Tersoff's in the parameters of Lindsay and Broido for graphene, whose
+    forces are smooth."""
     between: Literal["ilp", "kolmogorov_crespi", "drip"] = "ilp"
-    """Potential between layers: the interlayer potential of Leven, Hod and Ouyang, that of Kolmogorov and Crespi with local normals, or
-    the dihedral-angle-corrected one of Wen and others."""
+    """Potential between layers: the interlayer potential of Leven, Hod and Ouyang, that of Kolmogorov and Crespi with local
+    normals, or the dihedral-angle-corrected one of Wen and others."""
     kolmogorov_crespi_parameters: Literal["CC.KC-full", "CH.KC", "CH_taper.KC"] = "CH_taper.KC"
-    """Parameters of ``kolmogorov_crespi``: its authors' of 2005, or those of Ouyang and others, without or with a factor that ends the
-    interaction smoothly at the cutoff."""
+    """Parameters of ``kolmogorov_crespi``: its authors' of 2005, or those of Ouyang and others, without or with a factor that
+    ends the interaction smoothly at the cutoff."""
     cutoff_A: Annotated[float, Field(ge=8.0, le=30.0)] = 16.0
     """Cutoff of ``ilp`` and ``kolmogorov_crespi``; their parameters are meant for 16 Å."""
 
+    accelerated: bool = False
+    """Whether ``ilp`` runs in LAMMPS' optimised variant, in about half the time. Its forces are wrong next to an atom with a
+    single bond in its layer, as the ends of a ribbon have; structures with such atoms are then refused, and bonds must not
+    break."""
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.between != "ilp":
+            _refuse(self, "only ilp has an optimised variant", "accelerated")
         if self.between != "kolmogorov_crespi":
             _refuse(self, f"between is {self.between}", "kolmogorov_crespi_parameters")
         if self.between == "drip":

@@ -1,12 +1,13 @@
-"""The potential ``layered_carbon``: bonds within layers of carbon, and the registry-dependent attraction between layers, by LAMMPS.
+"""The potential ``layered_carbon``: bonds within layers of carbon, registry-dependent attraction between layers, by LAMMPS.
 
 Within a layer: REBO (D. W. Brenner and others, J. Phys.: Condens. Matter 14, 783 (2002)), AIREBO (S. J. Stuart, A. B. Tutein and
-J. A. Harrison, J. Chem. Phys. 112, 6472 (2000)) with torsion and without Lennard-Jones, or Tersoff's potential in the parameters of
-L. Lindsay and D. A. Broido, Phys. Rev. B 81, 205441 (2010). Between layers: ILP (W. Ouyang and others, Nano Lett. 18, 6009
+J. A. Harrison, J. Chem. Phys. 112, 6472 (2000)) with torsion and without Lennard-Jones, or Tersoff's potential in the parameters
+of L. Lindsay and D. A. Broido, Phys. Rev. B 81, 205441 (2010). Between layers: ILP (W. Ouyang and others, Nano Lett. 18, 6009
 (2018)), Kolmogorov–Crespi (Phys. Rev. B 71, 235415 (2005)), DRIP (M. Wen and others, Phys. Rev. B 98, 235404 (2018)).
 
-The part between layers acts on atoms of different layers, which the array ``layer`` of a structure tells; in one layer alone it is
-zero.
+The part between layers acts on atoms of different layers, which the array ``layer`` of a structure tells; in one layer alone it
+is zero. ILP and Kolmogorov–Crespi take the normal of a layer from an atom's neighbours, and LAMMPS takes z for an atom with a
+single bond: where such atoms face another layer, the energy depends on the orientation. DRIP's does not.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ WITHIN = {"rebo": ("rebo", "CH.rebo"), "airebo": ("airebo 3.0 0 1", "CH.airebo")
 """Pair style with its arguments, and parameter file. AIREBO's flags switch Lennard-Jones off and torsion on."""
 TAPERED = "CH_taper.KC"
 """The Kolmogorov–Crespi parameters that were fitted with a taper."""
+FEWEST_BONDS = 2
+"""Of every atom in its layer where LAMMPS' optimised ILP gives the forces of its energy."""
 SMOOTH_A, ROUGH_A = 1e-2, 1e-3
 """Displacements up to which forces change linearly. Those of the REBO family have kinks: their optical phonons of graphene err
 linearly in the displacement, by 0.6 THz at 1e-2 Å and 0.06 THz at 1e-3 Å."""
@@ -76,7 +79,9 @@ class LayeredCarbon:
         style = f"pair_style hybrid/overlay {' '.join(part for part, _ in parts)}"
         names = " ".join(species)
         coefficients = [f'pair_coeff * * {part.split()[0]} "{path}" {names}' for part, path in parts]
-        return LammpsPotential((style, *coefficients), suffix="opt", molecules=LAYER)
+        if self.options.accelerated:
+            return LammpsPotential((style, *coefficients), suffix="opt", molecules=LAYER, fewest_bonds=FEWEST_BONDS)
+        return LammpsPotential((style, *coefficients), molecules=LAYER)
 
     def calculator(self) -> Calculator:
         """ASE calculator that runs LAMMPS in this process."""

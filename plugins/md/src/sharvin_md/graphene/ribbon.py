@@ -43,8 +43,8 @@ class GrapheneRibbon:
     def build(self, rng: np.random.Generator) -> Atoms:
         """The ribbon, the same for any generator; atoms are ordered by cell along z, layer, and place across.
 
-        Arrays: ``electrode``, ``rigid``; ``layer`` int64, 0 or 1 towards larger y; ``normal`` float64[n, 3], the normal of an atom's
-        layer, which is along y.
+        Arrays: ``electrode``, ``rigid``; ``layer`` int64, 0 or 1 towards larger y; ``normal`` float64[n, 3], the normal of an
+        atom's layer, which is along y.
         """
         options = self.options
         places, layer, period, width = _cell(options)
@@ -79,9 +79,8 @@ def _cell(options: GrapheneRibbonOptions) -> tuple[Floats, NDArray[np.int64], fl
         period, spacing, bond, stagger = 3 * d, a / 2, np.array([0.0, d]), 1.5 * d
     else:
         period, spacing, bond, stagger = a, 1.5 * d, np.array([d / 2, a / 2]), a / 2
-    start = (
-        -d / 2 if options.edge == "armchair" else 0.0
-    )  # the ends then cut bonds along z, and no row of atoms is left with one bond
+    # The ends of an armchair ribbon cut bonds along z, so only a few corners of one bond are left.
+    start = -d / 2 if options.edge == "armchair" else 0.0
     flat = second[:, None] * bond + np.stack([line * spacing, start + (line % 2) * stagger], axis=1)
     width = options.width * spacing
     shifts = {"monolayer": [np.zeros(2)], "AA": [np.zeros(2)] * 2, "AB": [np.zeros(2), bond]}[options.stacking]

@@ -32,7 +32,8 @@ class ThermalDisplacementsOptions(Options):
     displacement_A: Positive | None = None
     """Displacement of the finite differences; that which the potential asks for where not given, or else 0.01 Å."""
     relax: bool = False
-    """Relax the atoms that are not rigid first, in the fixed cell."""
+    """Relax the atoms that are not rigid first. Neither the cell nor the rigid atoms move, so that a lattice constant other
+    than the potential's stays."""
     relax_fmax: Positive = 0.001
     """Largest force in eV/Å on any of them after relaxing."""
     relax_steps: Count = 1000
@@ -45,11 +46,12 @@ class ThermalDisplacementsOptions(Options):
     symmetry_tolerance_A: Positive = 1e-4
     """Distance by which atoms may miss their symmetric places."""
     rigid_layer_modes: Literal["keep", "fix"] = "keep"
-    """Shifts of whole layers against each other, sideways and in height, where the array ``layer`` says which atoms are one.
-    The force against them does not grow with the area of the cell as that within the layers does, so that their mean square
-    depends on the supercell: one over its area. With ``fix`` the layers keep their relative places."""
-    imaginary_modes: Literal["refuse", "freeze"] = "refuse"
-    """Unstable modes are an error, or are left out of the motion, and it is said how many."""
+    """Shifts of whole layers against each other, sideways and in height. The array ``layer`` says which atoms are one, or else
+    those that bonds join into a sheet are. Layers that hold rigid atoms do not shift. Their mean square goes as one over the
+    number of atoms in a layer, so that it depends on the supercell. With ``fix`` the layers keep their relative places."""
+    imaginary_modes: Literal["refuse", "freeze", "follow"] = "refuse"
+    """Unstable modes are an error, or are left out of the motion, and it is said how many; with ``follow`` the atoms are moved
+    along the lowest one and relaxed again until none is left, so that a sheet under pressure buckles."""
     lowest_THz: Positive = 0.01
     """A mode below this frequency counts as unstable. Translations, and rotations of what is not periodic, are no such modes:
     they are taken out by their form, whatever frequency they are found to have."""
@@ -60,6 +62,8 @@ class ThermalDisplacementsOptions(Options):
             raise ValueError("the special displacement is one structure; leave out samples")
         if self.antithetic and self.samples is not None and self.samples % 2:
             raise ValueError(f"antithetic samples come in pairs; samples must be even, not {self.samples}")
+        if self.imaginary_modes == "follow" and not self.relax:
+            raise ValueError("imaginary_modes: follow relaxes the structure again; it needs relax: true")
         if self.statistics == "classical" and self.temperature_K == 0:
             raise ValueError("classical atoms rest at 0 K; take quantum statistics or a temperature above 0 K")
         return self

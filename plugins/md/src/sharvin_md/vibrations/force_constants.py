@@ -124,8 +124,8 @@ class FiniteDifferences:
         if missed > LARGEST_DEVIATION * max(size, 1e-12):
             raise ItemError(
                 f"forces do not follow the force constants: at a random displacement of {self.displacement_A:g} Å they miss "
-                f"{missed / max(size, 1e-12):.0%} of the forces; take another displacement_A, or check that the potential has "
-                "the symmetry of the structure."
+                f"{missed / max(size, 1e-12):.0%} of the forces; take another displacement_A, or check that the potential is "
+                "smooth at this structure and has its symmetry."
             )
 
     def _key(self, rest: Array, probe: Array) -> str:

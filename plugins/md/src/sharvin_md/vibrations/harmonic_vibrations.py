@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
@@ -16,47 +14,13 @@ from sharvin_md.vibrations.normal_modes import (
     NormalModes,
     Statistics,
     free_motions,
-    layer_motions,
     mean_squares,
     normal_modes,
-    signed_THz,
 )
+from sharvin_md.vibrations.rigid_layers import rigid_layer_modes
 
-
-@dataclass(frozen=True, eq=False)
-class RigidLayerModes:
-    """Shifts of whole layers against each other, taken for themselves.
-
-    Parameters
-    ----------
-    eigenvalues : float64[3 (n_layers − 1)]
-        ω² in eV/(u Å²) among these motions alone, which are close to normal modes.
-    vectors : float64[3 n, 3 (n_layers − 1)]
-        Orthonormal, mass-weighted.
-    fixed : bool
-        Whether they were taken out of the motion.
-    """
-
-    eigenvalues: Array
-    vectors: Array
-    masses: Array
-    fixed: bool
-
-    @property
-    def frequencies_THz(self) -> Array:
-        """Ascending; negative where a stacking is unstable."""
-        return signed_THz(self.eigenvalues)
-
-    def mean_square_displacements_A2(self, temperature_K: float, statistics: Statistics = "quantum") -> Array | None:
-        """⟨u²⟩ in Å² of x, y and z that they contribute (or would, where fixed), float64[3], the mean over the mobile atoms.
-
-        None where a shift is not stable.
-        """
-        if self.eigenvalues.min() <= 0:
-            return None
-        modes = NormalModes(self.eigenvalues, self.vectors, self.masses)
-        found = modes.mean_square_displacements(mean_squares(self.eigenvalues, temperature_K, statistics))
-        return np.asarray(found.mean(axis=0))
+MOSTLY = 0.9
+"""Part of a mode's square amplitude along one direction that makes it a mode along this direction."""
 
 
 class HarmonicVibrations:
@@ -85,7 +49,12 @@ class HarmonicVibrations:
     removed : dict of str to int
         How many motions are not among the modes: ``translations and rotations``, ``rigid layers``.
     rigid_layers : RigidLayerModes or None
-        None where the atoms are of one layer, or no array ``layer`` tells.
+        None where no whole layers shift against each other.
+
+    Raises
+    ------
+    InputError
+        If layers are to be fixed where there are none.
     """
 
     def __init__(
@@ -104,7 +73,7 @@ class HarmonicVibrations:
         free = free_motions(moving) if mobile.all() else np.zeros((3 * len(moving), 0))
         without = [free]
         self.removed = {"translations and rotations": free.shape[1]}
-        self.rigid_layers = _rigid_layers(moving, force_constants, fix_layers)
+        self.rigid_layers = rigid_layer_modes(atoms, mobile, force_constants, free, fix_layers)
         if self.rigid_layers is not None and fix_layers:
             without.append(self.rigid_layers.vectors)
             self.removed["rigid layers"] = self.rigid_layers.vectors.shape[1]
@@ -139,12 +108,21 @@ class HarmonicVibrations:
         return int((self.modes.frequencies_THz < self.lowest_THz).sum())
 
     def describe_unstable_modes(self) -> str:
-        """How many there are, the lowest frequency, and where in the Brillouin zone, in words."""
+        """How many there are, the lowest frequency, where in the Brillouin zone and along which direction, in words."""
         count, lowest = self.unstable_modes, float(self.modes.frequencies_THz[0])
-        q = ", ".join(f"{part:.3g}" for part in self.wave_vector(0))
         number = "1 mode is" if count == 1 else f"{count} modes are"
         value = f"{-lowest:.3g}i THz" if lowest < 0 else f"{lowest:.2g} THz, below {self.lowest_THz:g} THz"
-        return f"{number} unstable, the lowest at {value}, with wave vector ({q}) of the primitive cell"
+        q = ", ".join(f"{part:.3g}" for part in self.wave_vector(0))
+        where = f", with wave vector ({q}) of the primitive cell" if self.atoms.pbc.any() else ""
+        along = (self.modes.vectors[:, 0].reshape(-1, 3) ** 2).sum(axis=0)
+        direction = f", along {'xyz'[int(along.argmax())]}" if along.max() > MOSTLY else ""
+        return f"{number} unstable, the lowest at {value}{where}{direction}"
+
+    def shifts_layers(self, mode: int) -> bool:
+        """Whether a mode is mostly a shift of whole layers against each other."""
+        if self.rigid_layers is None or self.rigid_layers.fixed:
+            return False
+        return float(((self.rigid_layers.vectors.T @ self.modes.vectors[:, mode]) ** 2).sum()) > 0.5
 
     def wave_vector(self, mode: int) -> Array:
         """The wave vector of the primitive cell that a mode mostly has, in fractions of the reciprocal vectors, in (−½, ½]."""
@@ -175,14 +153,3 @@ class HarmonicVibrations:
         squares = mean_squares(self.modes.eigenvalues, temperature_K, statistics)
         found[self.mobile] = self.modes.mean_square_displacements(squares)
         return found
-
-
-def _rigid_layers(moving: Atoms, force_constants: Array, fixed: bool) -> RigidLayerModes | None:
-    layers = moving.arrays.get("layer")
-    if layers is None or len(np.unique(layers)) < 2:
-        return None
-    masses = moving.get_masses()
-    motions = layer_motions(masses, np.asarray(layers))
-    unweighted = motions / np.sqrt(np.repeat(masses, 3))[:, None]
-    eigenvalues, mixed = np.linalg.eigh(unweighted.T @ force_constants @ unweighted)
-    return RigidLayerModes(eigenvalues, motions @ mixed, masses, fixed)

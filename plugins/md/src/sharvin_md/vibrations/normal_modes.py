@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 from ase import Atoms, units
-from numpy.typing import NDArray
 from scipy.linalg import eigh, orth
 from sharvin.errors import InputError
 
@@ -141,14 +140,3 @@ def free_motions(atoms: Atoms) -> Array:
     sizes = np.linalg.norm(found, axis=1)
     found = found[sizes > 1e-6 * sizes[0]]
     return np.asarray(orth((found / np.linalg.norm(found, axis=1, keepdims=True)).T, rcond=1e-6))
-
-
-def layer_motions(masses: Array, layers: NDArray[np.int64]) -> Array:
-    """Translations of whole layers against each other, float64[3 n, 3 (n_layers − 1)]: orthonormal, mass-weighted.
-
-    They are at right angles to the uniform translations.
-    """
-    roots = np.sqrt(masses)
-    columns = [roots, *(np.where(layers == layer, roots, 0.0) for layer in np.unique(layers)[:-1])]
-    basis = np.linalg.qr(np.array(columns).T)[0][:, 1:]
-    return np.asarray(np.einsum("ik,ab->iakb", basis, np.eye(3)).reshape(3 * len(masses), -1))

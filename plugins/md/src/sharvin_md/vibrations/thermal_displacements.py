@@ -15,7 +15,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from ase import Atoms
-from sharvin.errors import InputError, ItemError, PhysicsWarning
+from ase.calculators.calculator import Calculator
+from numpy.typing import NDArray
+from sharvin.errors import ItemError, PhysicsWarning
 from sharvin.frames import Frame
 from sharvin.protocols import FiniteDifferencePotential, Potential
 from sharvin.study_plan import RunLength
@@ -26,10 +28,15 @@ from sharvin_md.vibrations.force_constants import FiniteDifferences
 from sharvin_md.vibrations.harmonic_vibrations import HarmonicVibrations
 from sharvin_md.vibrations.normal_modes import mean_squares, require_memory
 from sharvin_md.vibrations.rest import mobile_atoms, relaxed, require_rest
+from sharvin_md.vibrations.rigid_layers import shifting_layers
 
 DEFAULT_DISPLACEMENT_A = 0.01
 RELAXING_STEPS = 50
 """Evaluations of the forces that relaxing takes, about."""
+DISTORTION_A = 0.1
+"""Largest displacement of an atom along an unstable mode that is followed; with far less, relaxing stops at the saddle."""
+MOST_DISTORTIONS = 10
+"""Unstable modes that are followed, one after the other."""
 
 
 class ThermalDisplacements:
@@ -49,10 +56,11 @@ class ThermalDisplacements:
         Raises
         ------
         InputError
-            If all atoms are rigid, there are too many, the structure does not have the primitive cell that is stated, or, where
-            it is measured, it is not at rest.
+            If all atoms are rigid, there are too many, there are no layers to be fixed, the structure does not have the primitive
+            cell that is stated, or, where it is measured, it is not at rest.
         """
         differences = self._differences(atoms, potential)
+        shifting_layers(atoms, differences.mobile, self.options.rigid_layer_modes == "fix")
         steps = len(differences.displacements) + 2 + (RELAXING_STEPS if self.options.relax else 0)
         seconds = None
         if measure:
@@ -70,7 +78,7 @@ class ThermalDisplacements:
         Raises
         ------
         InputError
-            If the structure is not at rest, all atoms are rigid or there are too many.
+            If the structure is not at rest, all atoms are rigid or there are too many, or there are no layers to be fixed.
         ItemError
             If it cannot be relaxed, or forces are not finite or do not grow linearly with the displacement.
         """
@@ -80,23 +88,32 @@ class ThermalDisplacements:
         rest = relaxed(atoms, calculator, options.relax_fmax, options.relax_steps) if options.relax else atoms.copy()
         if not options.relax:
             require_rest(rest, calculator, options.largest_force_eV_per_A)
+        found = self._vibrations_about(rest, mobile, potential, calculator)
+        for _ in range(MOST_DISTORTIONS if options.imaginary_modes == "follow" else 0):
+            if not found.unstable_modes:
+                break
+            lowest = found.modes.displacements(np.eye(1, found.modes.vectors.shape[1])[0])
+            distorted = found.atoms.copy()
+            distorted.positions[mobile] += DISTORTION_A * lowest / np.abs(lowest).max()
+            rest = relaxed(distorted, calculator, options.relax_fmax, options.relax_steps)
+            found = self._vibrations_about(rest, mobile, potential, calculator)
+        return found
+
+    def _vibrations_about(
+        self, rest: Atoms, mobile: NDArray[np.bool_], potential: Potential, calculator: Calculator
+    ) -> HarmonicVibrations:
         differences = self._differences(rest, potential)
         phi = differences.force_constants(calculator)
-        fix = options.rigid_layer_modes == "fix"
-        found = HarmonicVibrations(rest, mobile, differences.crystal, phi, fix, options.lowest_THz)
-        if fix and found.rigid_layers is None:
-            raise InputError(
-                "rigid_layer_modes: fix needs at least two layers, told by the array layer of the structure; mark them, or take "
-                "keep."
-            )
-        return found
+        fix = self.options.rigid_layer_modes == "fix"
+        return HarmonicVibrations(rest, mobile, differences.crystal, phi, fix, self.options.lowest_THz)
 
     def run(self, atoms: Atoms, potential: Potential, seed: int) -> Iterator[Frame]:
         """Displaced structures, each drawn from a stream of its own.
 
         Scalars: ``sample``, its number; ``temperature_K``; ``harmonic_energy_eV``, the potential energy above that of the
         structure at rest, ½ Σ ω² Q²; with layers, ``rigid_layer_u2_A2``, the ⟨u²⟩ = ⟨x² + y² + z²⟩ that shifts of whole
-        layers contribute, the mean over the mobile atoms (0 where they are fixed).
+        layers contribute, the mean over the mobile atoms (0 where they are fixed); where unstable modes are frozen,
+        ``frozen_modes``, how many.
 
         Raises
         ------
@@ -110,44 +127,61 @@ class ThermalDisplacements:
         self._treat_unstable(vibrations)
         modes = vibrations.stable_modes
         squares = mean_squares(modes.eigenvalues, options.temperature_K, options.statistics)
-        amplitudes, scalars = np.sqrt(squares), self._layer_scalars(vibrations)
+        amplitudes, scalars = np.sqrt(squares), self._scalars(vibrations)
         current = vibrations.atoms.copy()
         for sample in range(options.frames()):
-            coordinates = amplitudes * self._signs_or_normals(sample, seed, len(amplitudes))
+            coordinates = amplitudes * self._signs_or_normals(sample, seed, modes.vectors)
             current.positions[:] = vibrations.atoms.positions
             current.positions[vibrations.mobile] += modes.displacements(coordinates)
             energy = 0.5 * float(modes.eigenvalues @ coordinates**2)
-            yield Frame.from_atoms(
-                current, sample=float(sample), temperature_K=options.temperature_K, harmonic_energy_eV=energy, **scalars
-            )
+            yield Frame.from_atoms(current, sample=float(sample), harmonic_energy_eV=energy, **scalars)
 
-    def _signs_or_normals(self, sample: int, seed: int, modes: int) -> Array:
-        """Normal coordinates of a sample in units of their root mean squares."""
+    def _signs_or_normals(self, sample: int, seed: int, vectors: Array) -> Array:
+        """Normal coordinates of a sample in units of their root mean squares.
+
+        Random ones are projections of one normal number for each atom and direction. So the displacement is the symmetric root
+        of the covariance times these numbers: it depends neither on the signs of the modes nor on which ones stand for those of
+        equal frequency, and changes but little where the force constants do.
+        """
         options = self.options
         draw, mirror = divmod(sample, 2) if options.antithetic else (sample, 0)
         sign = -1.0 if mirror else 1.0
         if options.special_displacement:
-            return np.asarray(sign * (1.0 - 2.0 * (np.arange(modes) % 2)))
+            return np.asarray(sign * (1.0 - 2.0 * (np.arange(vectors.shape[1]) % 2)))
         stream = np.random.SeedSequence(seed, spawn_key=(draw,))
-        return np.asarray(sign * np.random.default_rng(stream).standard_normal(modes))
+        return np.asarray(sign * (np.random.default_rng(stream).standard_normal(len(vectors)) @ vectors))
 
     def _treat_unstable(self, vibrations: HarmonicVibrations) -> None:
         if not vibrations.unstable_modes:
             return
         what = vibrations.describe_unstable_modes()
-        if self.options.imaginary_modes == "refuse":
-            raise ItemError(
-                f"{what}: relax the structure, choose one that the potential holds stable, or leave these modes out with "
-                "imaginary_modes: freeze."
-            )
+        if self.options.imaginary_modes != "freeze":
+            raise ItemError(f"{what}: {self._remedy(vibrations)}.")
         warnings.warn(f"{what}; they are left out of the thermal displacements.", PhysicsWarning, stacklevel=3)
 
-    def _layer_scalars(self, vibrations: HarmonicVibrations) -> dict[str, float]:
-        layers = vibrations.rigid_layers
-        if layers is None:
-            return {}
-        found = layers.mean_square_displacements_A2(self.options.temperature_K, self.options.statistics)
-        return {"rigid_layer_u2_A2": 0.0 if layers.fixed or found is None else float(found.sum())}
+    def _remedy(self, vibrations: HarmonicVibrations) -> str:
+        """What to do against unstable modes, in words."""
+        leave_out = "or leave these modes out with imaginary_modes: freeze"
+        if vibrations.shifts_layers(0):
+            return f"whole layers shift; choose a stable stacking, take rigid_layer_modes: fix, {leave_out}"
+        if vibrations.mobile.all():
+            cell = "relax does not change the cell; give it the lattice constant of the potential, or strain it"
+        else:
+            cell = "relax keeps cell and rigid atoms, which may press the others; give the structure a larger lattice constant"
+        if self.options.imaginary_modes == "follow":
+            return f"following {MOST_DISTORTIONS} of them led to no minimum, and {cell}, {leave_out}"
+        return f"{cell}, let the atoms buckle with relax: true and imaginary_modes: follow, {leave_out}"
+
+    def _scalars(self, vibrations: HarmonicVibrations) -> dict[str, float]:
+        """What is the same for all samples."""
+        options, layers = self.options, vibrations.rigid_layers
+        same = {"temperature_K": options.temperature_K}
+        if options.imaginary_modes == "freeze":
+            same["frozen_modes"] = float(vibrations.unstable_modes)
+        if layers is not None:
+            found = None if layers.fixed else layers.mean_square_displacements_A2(options.temperature_K, options.statistics)
+            same["rigid_layer_u2_A2"] = 0.0 if found is None else float(found.sum())
+        return same
 
     def _differences(self, atoms: Atoms, potential: Potential) -> FiniteDifferences:
         options, mobile = self.options, mobile_atoms(atoms)

@@ -68,6 +68,11 @@ class MessagePassingOptions(Options):
     force_weight: float = Field(default=1.0, gt=0.0)
     """Weight of the mean of ΔF² over force components in the loss, forces divided by 1 eV/Å."""
 
+    relative_above_eV_per_A: float | None = Field(default=None, gt=0.0)
+    """Force f in eV/Å beyond which errors count relative to forces: in the loss, all errors of a structure whose force
+    components have the root mean square F are divided by √(1 + F²/f²). Small displacements, and so force constants, are learnt as
+    well as large ones. Where not given, all structures count alike."""
+
     learning_rate: float = Field(default=0.01, gt=0.0)
     """Learning rate of Adam (AMSGrad) at the start."""
 
@@ -115,8 +120,7 @@ class MessagePassingOptions(Options):
             raise ValueError("plateau_epochs would be ignored; set schedule: plateau, or leave it out.")
         if self.model is not None:
             kept = {"model", *LOCAL}
-            defaults = {n: field.get_default(call_default_factory=True) for n, field in type(self).model_fields.items()}
-            others = [n for n, value in defaults.items() if n not in kept and getattr(self, n) != value]
+            others = [n for n in type(self).model_fields if n not in kept and getattr(self, n) != self._default(n)]
             if others:
                 raise ValueError(f"{', '.join(others)} would be ignored: a trained model brings its own; leave it out.")
         return self
@@ -143,7 +147,7 @@ class MessagePassingOptions(Options):
 
     @classmethod
     def _default(cls, option: str) -> object:
-        return cls.model_fields[option].default
+        return cls.model_fields[option].get_default(call_default_factory=True)
 
     def elements(self) -> frozenset[str] | None:
         """Elements of a trained model, where its description can be read."""
@@ -180,8 +184,8 @@ class HedgePhononOptions(MessagePassingOptions):
     """Network, training and use of the potential; a loaded model brings all but `model`, `threads`, `compile` and `dtype`."""
 
     relations: Literal["none", "by_array", "by_labels", "by_elements"] = "by_array"
-    """Which pairs of atoms have modules of their own. `by_array`: those of equal and those of different whole numbers in the array
-    `relation_array`, whatever these numbers are, such as pairs within a layer and between layers. `by_labels`: those of every two
+    """Pairs that have modules of their own. `by_array`: those of equal and those of different whole numbers in the array
+    `relation_array`, whatever these are: pairs within a layer and between layers. `by_labels`: those of every two
     such numbers. `by_elements`: those of every two elements. `none`: all pairs share one, for comparison."""
 
     cutoffs_A: dict[str, Cutoff] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
@@ -70,11 +70,61 @@ class NetworkFunction:
 
 
 @dataclass(frozen=True, eq=False)
+class Labels:
+    """What a batch is to give, and how much it counts.
+
+    Parameters
+    ----------
+    energies : [capacity + 1]
+        In eV; zero where there is no structure.
+    forces : [n, 3]
+        In eV/Å.
+    per_atom : [capacity + 1]
+        One over the number of atoms of each structure, zero where there is none.
+    real : [n]
+        One for each atom, zero for padding.
+    group : int64[n]
+        Group of each atom.
+    per_group : [n]
+        One over the number of atoms of each group, zero where there is none.
+    factor : [capacity + 1]
+        By which the errors of a structure are multiplied in the loss.
+    """
+
+    energies: Tensor
+    forces: Tensor
+    per_atom: Tensor
+    real: Tensor
+    group: Tensor
+    per_group: Tensor
+    factor: Tensor
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them in this order."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def squared_errors(self, energies: Tensor, forces: Tensor, structure: Tensor, net: bool) -> Tensor:
+        """Sums of squared errors [2, 3], as they are and as they count in the loss.
+
+        The columns are energies per atom, force components, and the mean force on each group of atoms (zero without `net`).
+        `structure` says to which structure each atom belongs.
+        """
+        wrong, off = (forces - self.forces) * self.real[:, None], (energies - self.energies) * self.per_atom
+        rows = []
+        for e, f in ((off, wrong), (off * self.factor.to(off.dtype), wrong * self.factor.index_select(0, structure)[:, None])):
+            mean = torch.zeros_like(f).index_add(0, self.group, f) * self.per_group[:, None] if net else torch.zeros_like(f[:1])
+            rows.append(torch.stack([(e**2).sum().to(f.dtype), (f**2).sum(), (mean**2).sum()]))
+        return torch.stack(rows)
+
+
+@dataclass(frozen=True, eq=False)
 class LossGradient:
     r"""Gradient of the loss with respect to the weights.
 
-    .. math:: L = w_E \langle (\Delta E / N)^2 \rangle + w_F \langle \Delta F^2 \rangle
-        + w_G \langle (\tfrac{1}{N_g} \sum_{i \in g} \Delta F_i)^2 \rangle
+    .. math:: L = w_E \langle (c_s \Delta E / N)^2 \rangle + w_F \langle (c_s \Delta F)^2 \rangle
+        + w_G \langle (\tfrac{c_s}{N_g} \sum_{i \in g} \Delta F_i)^2 \rangle
+
+    with a factor :math:`c_s` for each structure, see :class:`Labels`.
 
     Parameters
     ----------
@@ -88,37 +138,21 @@ class LossGradient:
     group_weight: float = 0.0
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Squared errors [3], summed over structures (energy per atom), force components and components of the net forces on
-        groups (per atom), and the gradient of each parameter.
+        """Squared errors [2, 3] of :meth:`Labels.squared_errors`, and the gradient of each parameter.
 
-        Tensors are those of :class:`NetworkFunction`, then the reference energies [capacity + 1] and forces [n, 3], one over the
-        number of atoms of each structure [capacity + 1], zero where there is none, one for each atom [n], zero for padding, the
-        group of each atom int64[n], and one over the number of atoms of each group, zero where there is none.
+        Tensors are those of :class:`NetworkFunction`, then those of :class:`Labels`.
         """
-        n_weights, n_parameters = len(self.function.weights()), self.function.n_parameters
+        n_weights, n_parameters, n_labels = len(self.function.weights()), self.function.n_parameters, len(fields(Labels))
         parameters = [weight.detach().requires_grad_() for weight in tensors[:n_parameters]]
-        energy, force, per_atom, real, group, per_group = tensors[-6:]
-        weights = [*parameters, *tensors[n_parameters:n_weights]]
-        energies, forces, _ = self.function.evaluated(weights, tensors[n_weights:-6], differentiable=True)
-        errors = (forces - force) * real[:, None]
-        squares = torch.stack(
-            [
-                (((energies - energy) * per_atom) ** 2).sum().to(forces.dtype),
-                (errors**2).sum(),
-                squared_net_forces(errors, group, per_group) if self.group_weight else torch.zeros_like(errors[0, 0]),
-            ]
-        )
-        n_structures, n_components = (per_atom > 0).sum(), 3 * real.sum()
-        loss = self.energy_weight * squares[0] / n_structures + self.force_weight * squares[1] / n_components
+        labels = Labels(*tensors[-n_labels:])
+        weights, batch = [*parameters, *tensors[n_parameters:n_weights]], tensors[n_weights:-n_labels]
+        energies, forces, _ = self.function.evaluated(weights, batch, differentiable=True)
+        squares = labels.squared_errors(energies, forces, batch[-1], net=self.group_weight > 0.0)
+        n_structures, n_components = (labels.per_atom > 0).sum(), 3 * labels.real.sum()
+        loss = self.energy_weight * squares[1, 0] / n_structures + self.force_weight * squares[1, 1] / n_components
         if self.group_weight:
-            loss = loss + self.group_weight * squares[2] / (3 * (per_group > 0).sum())
+            loss = loss + self.group_weight * squares[1, 2] / (3 * (labels.per_group > 0).sum())
         return (squares, *torch.autograd.grad(loss, parameters))
-
-
-def squared_net_forces(errors: Tensor, group: Tensor, per_group: Tensor) -> Tensor:
-    """Sum over groups of atoms of the square of the mean of force errors [n, 3]; see :class:`LossGradient`."""
-    net = torch.zeros_like(errors).index_add(0, group, errors) * per_group[:, None]
-    return (net**2).sum()
 
 
 @dataclass(frozen=True, eq=False)

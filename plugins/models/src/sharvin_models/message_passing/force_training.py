@@ -15,9 +15,10 @@ from sharvin.errors import RunError
 from sharvin.reference_data import ReferenceData
 from sharvin.runs.fit_progress import FitProgress, fingerprint_of
 from torch import Tensor
+from torch.nn import functional
 
 from sharvin_models.message_passing.configs import MessagePassingOptions
-from sharvin_models.message_passing.energy_and_forces import Evaluator, LossGradient, NetworkFunction, squared_net_forces
+from sharvin_models.message_passing.energy_and_forces import Evaluator, Labels, LossGradient, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
@@ -167,12 +168,12 @@ class ForceTraining:
     ) -> Errors:
         """One pass through the training set; its root mean square errors, each before the step that lowers it."""
         parameters, buffers = list(network.parameters()), list(network.buffers())
-        squares = torch.zeros(3, dtype=torch.float64)
+        squares = torch.zeros(2, 3, dtype=torch.float64)
         batches = math.ceil(len(self.data) / self.options.batch_size)
         for chosen in np.array_split(rng.permutation(len(self.data)), batches):
             batch, labels = self._batch([self.data[int(index)] for index in chosen])
             weights = (*(parameter.detach() for parameter in parameters), *buffers)
-            errors, *gradient = step(*weights, *batch.tensors(), *labels)
+            errors, *gradient = step(*weights, *batch.tensors(), *labels.tensors())
             for parameter, slope in zip(parameters, gradient, strict=True):
                 parameter.grad = slope
             torch.nn.utils.clip_grad_norm_(parameters, self.options.gradient_clip)
@@ -180,9 +181,9 @@ class ForceTraining:
             state.steps += 1
             average_weights(network, self.options.averaging, state)
             squares += errors.double()
-        found = self._roots(squares, self.data)
+        found, counted = (self._roots(row, self.data) for row in squares)
         self._require_finite(found, "training", state)
-        state.curves.train_error.append(self._loss(found))
+        state.curves.train_error.append(self._loss(counted))
         return found
 
     def _validated(self, network: AtomEnergyNetwork, evaluator: Evaluator, state: TrainingState) -> Errors:
@@ -190,26 +191,24 @@ class ForceTraining:
         weights = state.average or copy_of(network)
         buffers = dict(network.named_buffers())
         values = [*(weights[name] for name, _ in network.named_parameters()), *buffers.values()]
-        squares = torch.zeros(3, dtype=torch.float64)
-        size = self.options.batch_size
+        squares = torch.zeros(2, 3, dtype=torch.float64)
+        options, size = self.options, self.options.batch_size
         for begin in range(0, len(self.validation), size):
-            batch, (energy, force, per_atom, _, group, per_group) = self._batch(self.validation[begin : begin + size])
-            found, n = evaluator(batch, values), batch.n_atoms
-            force_errors = (found.forces - force[:n]).double()
-            squares[0] += (((found.energies - energy) * per_atom) ** 2).sum()
-            squares[1] += (force_errors**2).sum()
-            squares[2] += squared_net_forces(force_errors, group[:n], per_group[:n])
-        errors = self._roots(squares, self.validation)
+            batch, labels = self._batch(self.validation[begin : begin + size])
+            found = evaluator(batch, values)
+            forces = functional.pad(found.forces, (0, 0, 0, len(labels.forces) - batch.n_atoms))
+            squares += labels.squared_errors(found.energies, forces, batch.structure, net=options.group_weight > 0.0).double()
+        errors, counted = (self._roots(row, self.validation) for row in squares)
         self._require_finite(errors, "validation", state)
         losses = state.curves.validation_error
         best = math.inf if state.best_epoch is None else losses[state.best_epoch]
-        losses.append(self._loss(errors))
+        losses.append(self._loss(counted))
         if losses[-1] < best:
             state.best_epoch, state.best = state.curves.epochs - 1, {name: value.clone() for name, value in weights.items()}
         return errors
 
-    def _batch(self, items: Sequence[LabelledSurroundings]) -> tuple[PaddedBatch, tuple[Tensor, ...]]:
-        """Structures as one, their energies, forces and 1/N, which rows are atoms, the atoms' groups and 1/N of these."""
+    def _batch(self, items: Sequence[LabelledSurroundings]) -> tuple[PaddedBatch, Labels]:
+        """Structures as one, and what they are to give."""
         dtype, size = getattr(torch, self.options.dtype), self.options.batch_size
         found = [item.surroundings for item in items]
         batch = batched(found, len(self.scales.elements), self.relations.cutoffs_A, dtype, self._widths, size, self._rows)
@@ -225,7 +224,14 @@ class ForceTraining:
         group, per_group = torch.full((rows,), rows - 1), torch.zeros(rows, dtype=dtype)
         group[: batch.n_atoms] = torch.from_numpy(members)
         per_group[: members.max() + 1] = torch.from_numpy(1.0 / np.bincount(members)).to(dtype)
-        return batch, (energy, force, per_atom, real, group, per_group)
+        factor = torch.zeros(size + 1, dtype=dtype)
+        factor[: len(items)] = torch.tensor([self._factor(item.forces_eV_per_A) for item in items], dtype=dtype)
+        return batch, Labels(energy, force, per_atom, real, group, per_group, factor)
+
+    def _factor(self, forces_eV_per_A: NDArray[np.float64]) -> float:
+        """By which the errors of a structure with these forces are multiplied in the loss."""
+        unit = self.options.relative_above_eV_per_A
+        return 1.0 if unit is None else 1.0 / math.sqrt(1.0 + float(np.mean(forces_eV_per_A**2)) / unit**2)
 
     def _rate_factor(self, losses: Sequence[float]) -> float:
         if self.options.schedule == "cosine":

@@ -1,4 +1,4 @@
-"""Potential ``hedge_phonon``: message passing in which relations of pairs, within and between layers, have modules of their own."""
+"""Potential ``hedge_phonon``: messages in which relations of pairs, within and between layers, have modules of their own."""
 
 from __future__ import annotations
 

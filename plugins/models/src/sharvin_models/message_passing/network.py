@@ -7,10 +7,10 @@ each round it gathers, from its neighbours j of each relation r,
     A_{i,k,l_3m_3} = \frac{1}{\bar n} \sum_r \sum_{k'} W^r_{kk',l_3} \sum_{l_1l_2} v^r_{k',l_1l_2l_3}
         \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2} \sum_{j \in r} R^r_{k'}(r_{ij})\, Y_{l_2m_2}(\hat r_{ij})\, h_{j,k',l_1m_1},
 
-with :math:`\bar n` the mean number of neighbours, of all relations together or of the relation, and one radial function R a channel, from a dense network without biases of
-Bessel functions under a smooth envelope, so that energies and forces end smoothly at the cutoff. As R is the same on all paths,
-the sum over neighbours is one matrix product an atom, and coupling comes once an atom and not once an edge. Products of A with
-itself follow, up to the order `correlation`,
+with :math:`\bar n` the mean number of neighbours, of all relations together or of the relation, and one radial function R a
+channel, from a dense network without biases of Bessel functions under a smooth envelope, so that energies and forces end smoothly
+at the cutoff. As R is the same on all paths, the sum over neighbours is one matrix product an atom, and coupling comes once an
+atom and not once an edge. Products of A with itself follow, up to the order `correlation`,
 
 .. math::
     B^{(\nu)}_{i,k,l_3m_3} = \sum_{l_1l_2} w^{(\nu)}_{z_i,k,l_1l_2l_3} \sum_{m_1m_2} C^{l_3m_3}_{l_1m_1l_2m_2}

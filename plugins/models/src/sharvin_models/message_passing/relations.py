@@ -73,8 +73,8 @@ class PairRelations:
         unknown = sorted(set(options.given_cutoffs_A) - {*names, *(_turned(name) for name in names)})
         if unknown:
             raise InputError(
-                f"cutoffs_A names the relation {unknown[0]!r}, and the training structures have {', '.join(names)}; give cutoffs for "
-                "these."
+                f"cutoffs_A names the relation {unknown[0]!r}, and the training structures have {', '.join(names)}; give cutoffs "
+                "for these."
             )
         given = options.given_cutoffs_A
         cutoffs = tuple(float(given.get(name, given.get(_turned(name), options.cutoff_A))) for name in names)
@@ -152,8 +152,8 @@ class PairRelations:
             if pairs.any() and (nearest := float(distance[pairs].min())) < TOO_CLOSE * closest:
                 pair = int(np.flatnonzero(pairs & (distance == nearest))[0])
                 raise InputError(
-                    f"{said} has atoms {first[pair]} and {second[pair]} {nearest:.2f} Å apart in the relation {name!r}, whose closest "
-                    f"pair in the training was {closest:.2f} Å; the array {self.array!r} does not fit these atoms."
+                    f"{said} has atoms {first[pair]} and {second[pair]} {nearest:.2f} Å apart in the relation {name!r}, whose "
+                    f"closest pair in the training was {closest:.2f} Å; the array {self.array!r} does not fit these atoms."
                 )
 
 

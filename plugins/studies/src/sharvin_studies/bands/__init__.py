@@ -1,1 +1,1 @@
-"""Bands of crystals and what follows from them: paths, densities of states, Dirac cones, unfolding, bands of large cells; usable alone."""
+"""Bands of crystals and what follows from them: paths, densities of states, Dirac cones, unfolding, large cells; usable alone."""

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.optimize import brentq
-from scipy.sparse import issparse
 from scipy.special import expit
 from sharvin.errors import InputError, ItemError
 
@@ -23,7 +22,11 @@ SPIN_FACTOR = 2
 
 
 class Crystal(Protocol):
-    """What has an H(k): :class:`~sharvin.two_terminal.BlochHamiltonian`, :class:`~sharvin.crystals.sparse_bloch.SparseBlochHamiltonian`."""
+    """What has an H(k).
+
+    :class:`~sharvin.two_terminal.BlochHamiltonian` has a dense one,
+    :class:`~sharvin.crystals.sparse_bloch.SparseBlochHamiltonian` a sparse one.
+    """
 
     def at(self, k: Any) -> tuple[Any, Any]:
         """H(k) and S(k), dense or sparse, at k in fractions of the reciprocal vectors; S(k) may be None."""
@@ -33,10 +36,14 @@ class Crystal(Protocol):
 def matrices(crystal: Crystal, k: ArrayLike) -> tuple[Matrix, Matrix | None]:
     """H(k) and S(k) as dense matrices [n, n]; None for the S of an orthonormal basis."""
     H, S = crystal.at(np.asarray(k, dtype=np.float64))
-    H, S = (np.asarray(one.toarray()) if issparse(one) else one for one in (H, S))
+    H, S = _full(H), None if S is None else _full(S)
     if S is not None and np.array_equal(S, np.eye(len(S))):
         S = None
     return H, S
+
+
+def _full(matrix: Any) -> Matrix:
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
 
 
 def eigenstates(crystal: Crystal, k: ArrayLike) -> tuple[Floats, Matrix]:

@@ -25,8 +25,8 @@ class Front:
     """A group of orbitals that are eliminated together, numbered in the order of elimination.
 
     ``start`` and ``stop`` are the first of its orbitals and the one after the last. ``border`` int64[n] are those of later
-    groups that it is coupled to when its turn comes, ascending. ``children`` are the groups whose elimination changes it, as places in
-    the list of fronts.
+    groups that it is coupled to when its turn comes, ascending. ``children`` are the groups whose elimination changes it, as
+    places in the list of fronts.
     """
 
     start: int
@@ -73,7 +73,7 @@ def dissect(bloch: SparseBlochHamiltonian, smallest: int = SMALLEST) -> Dissecti
 
 
 def coordinates(bloch: SparseBlochHamiltonian) -> NDArray[np.float64]:
-    """Coordinates that atoms are cut along, float64[n_atoms, 3]: fractions of the cell, then lengths along the open directions."""
+    """Coordinates that atoms are cut along, float64[n_atoms, 3]: fractions of the cell, lengths along the open directions."""
     periodic = bloch.cell[bloch.cell.any(axis=1)]
     if not len(periodic):
         return np.asarray(bloch.positions)
@@ -136,8 +136,11 @@ def _fronts(
     start = 0
     for size, below in zip(sizes, children, strict=True):
         stop = start + size
-        reached = [pattern.indices[pattern.indptr[start] : pattern.indptr[stop]], *(fronts[child].border for child in below)]
-        border = np.unique(np.concatenate(reached))
-        fronts.append(Front(start, stop, border[border >= stop].astype(np.int64), below))
+        reached: list[NDArray[np.integer]] = [
+            pattern.indices[pattern.indptr[start] : pattern.indptr[stop]],
+            *(fronts[child].border for child in below),
+        ]
+        border: Integers = np.unique(np.concatenate(reached)).astype(np.int64)
+        fronts.append(Front(start, stop, border[border >= stop], below))
         start = stop
     return tuple(fronts)

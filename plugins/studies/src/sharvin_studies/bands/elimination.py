@@ -129,7 +129,7 @@ def _inverse(matrix: Matrix, least: float) -> tuple[Matrix, int]:
     size = len(matrix)
     if size <= SMALLEST_BLOCK:
         values, vectors = eigh(matrix, check_finite=False, driver="evd")
-        if np.abs(values).min() < least:
+        if np.abs(values).min() <= least:
             raise SingularBlockError
         return (vectors / values) @ vectors.conj().T, int(np.count_nonzero(values < 0))
     half = size // 2

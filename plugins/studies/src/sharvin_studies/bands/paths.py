@@ -1,9 +1,9 @@
 """Paths through the Brillouin zone by names of points.
 
-Wave vectors are fractions of the reciprocal vectors, as :class:`~sharvin.two_terminal.BlochHamiltonian` takes them; lengths are in
-1/Å with the factor 2π. Of a hexagonal cell with two periodic directions, whose vectors may be at 60° or at 120°, K lies along the first
-of these vectors, M half-way between K and K′, so that Γ–K–M–K′–Γ is a triangle. Of other cells the points are those of ASE
-(W. Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010)).
+Wave vectors are fractions of the reciprocal vectors, as :class:`~sharvin.two_terminal.BlochHamiltonian` takes them; lengths are
+in 1/Å with the factor 2π. Of a hexagonal cell with two periodic directions, whose vectors may be at 60° or at 120°, K lies along
+the first of these vectors, M half-way between K and K′, so that Γ–K–M–K′–Γ is a triangle. Of other cells the points are those of
+ASE (W. Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010)).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from ase.cell import Cell
@@ -53,7 +54,7 @@ class BandPath:
 
 
 def reciprocal_vectors(cell: ArrayLike) -> Floats:
-    """Reciprocal vectors float64[3, 3] in 1/Å with the factor 2π, one per row; zero along open directions, whose cell vectors are zero."""
+    """Reciprocal vectors float64[3, 3] in 1/Å with the factor 2π, one per row; zero where the cell vector is zero."""
     return 2 * np.pi * np.linalg.pinv(np.asarray(cell, dtype=np.float64)).T
 
 
@@ -110,7 +111,7 @@ def band_path(cell: ArrayLike, pbc: ArrayLike, path: str | Sequence[str], points
     names = [_named(name, known) for name in (_split(path) if isinstance(path, str) else path)]
     if len(names) < 2:
         raise InputError(f"a band path needs two points or more, not {path!r}.")
-    if any(first == second for first, second in zip(names, names[1:], strict=False)):
+    if any(first == second for first, second in pairwise(names)):
         raise InputError(f"successive points of a band path must differ, unlike in {'–'.join(names)}.")
     if points < 2 * len(names) - 1:
         raise InputError(f"the band path {'–'.join(names)} needs at least {2 * len(names) - 1} points, not {points}.")
@@ -119,8 +120,8 @@ def band_path(cell: ArrayLike, pbc: ArrayLike, path: str | Sequence[str], points
     places = np.array([known[name] for name in names])
     lengths = np.linalg.norm(np.diff(places, axis=0) @ reciprocal, axis=1)
     steps = np.maximum(2, np.rint(lengths / lengths.sum() * (points - 1)).astype(int))
-    while steps.sum() > points - 1:  # short lines took more than their share
-        steps[np.argmax(steps)] -= 1
+    while steps.sum() != points - 1:  # rounding, and short lines that took more than their share
+        steps[np.argmax(steps)] += np.sign(points - 1 - steps.sum())
     lines = [
         start + np.arange(n)[:, None] / n * (stop - start) for start, stop, n in zip(places, places[1:], steps, strict=False)
     ]

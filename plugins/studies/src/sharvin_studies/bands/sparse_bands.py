@@ -2,11 +2,8 @@ r"""Bands of large cells around an energy, and which bands they are, from factor
 
 .. math:: (H - \sigma S)^{-1} S x = \frac{1}{E - \sigma} x
 
-The number of negative eigenvalues of H − σS, which its factors tell, is the number of bands below σ. Bands are therefore numbered from 0 at
-the bottom at every k-point, and none is missed or taken for another one.
-
-Cost (one thread of an EPYC processor, twisted bilayer graphene of 11 164 p_z orbitals with hopping up to 8 Å): see
-:class:`SparseBands`.
+The number of negative eigenvalues of H − σS, which its factors tell, is the number of bands below σ. Bands are therefore numbered
+from 0 at the bottom at every k-point, and none is missed or taken for another one.
 """
 
 from __future__ import annotations
@@ -32,9 +29,10 @@ Matrix = NDArray[Any]
 SMALL = 400
 """Orbitals up to which H(k) is diagonalised as a dense matrix."""
 MOVES_EV = (0.0, 1.7e-5, -2.3e-5, 3.1e-4, -4.3e-4)
-"""By how much a shift is moved, in turn, where H − σS is singular to working precision. Bands and their numbers do not depend on it."""
+"""By how much a shift is moved, in turn, where H − σS is singular to working precision. Bands do not depend on it."""
+MOST_SHIFTS = 40
 REFINED = 1e-9
-"""Residual over right-hand side up to which solutions are refined; energies are expectation values of H, so their errors are smaller by far."""
+"""Residual over right-hand side up to which solutions are refined. Energies are expectation values of H, with smaller errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +96,7 @@ class SparseBands:
         shifted = _Shifted(self, k, energy_eV)
         return shifted.bands(lambda values: _largest(values, count))
 
-    def numbered(self, k: ArrayLike, bands: range, guess_eV: float) -> BandsAtK:
+    def numbered(self, k: ArrayLike, bands: range, guess_eV: float | None = None) -> BandsAtK:
         """The bands of these numbers at k.
 
         Parameters
@@ -106,31 +104,36 @@ class SparseBands:
         k : float64[3]
         bands : range
             Successive numbers, from 0.
-        guess_eV : float
+        guess_eV : float, optional
             An energy between them or near; the better, the fewer factorisations: one where it lies between two of the bands.
+            By default the mean on-site energy.
 
         Raises
         ------
         InputError
             If the cell has no bands of these numbers.
         ItemError
-            As :meth:`around`, or if the guess is so far away that the bands are not found.
+            As :meth:`around`, or if the bands are not found from the guess.
         """
         if bands.step != 1 or not len(bands) or bands.start < 0 or bands.stop > self.bloch.size:
             raise InputError(f"bands must be successive numbers from 0 to {self.bloch.size - 1}, not {bands}.")
-        shift_eV = guess_eV
-        for _ in range(8):
+        shift_eV = self._onsite_eV if guess_eV is None else guess_eV
+        search = _Search((bands.start + bands.stop) / 2)
+        for _ in range(MOST_SHIFTS):
             shifted = _Shifted(self, k, shift_eV)
             below, above = shifted.below - bands.start, bands.stop - shifted.below
             if below >= 0 and above >= 0:
                 return shifted.bands(lambda values, below=below, above=above: _both_sides(values, below, above))  # type: ignore[misc]
-            off = min(max(-below, -above) + len(bands) // 2 + 1, 4 * len(bands) + 20)
+            off = max(-below, -above) + len(bands) // 2 + 1
+            if off > 4 * len(bands) + 20:
+                shift_eV = search.after(shift_eV, shifted.below)
+                continue
             near = shifted.bands(lambda values, off=off, up=below < 0: _both_sides(values, 0 if up else off, off if up else 0))  # type: ignore[misc]
             inside = near.energies_eV
             shift_eV = float(inside[-2:].mean() if below < 0 else inside[:2].mean())
-        raise ItemError(f"bands {bands.start} to {bands.stop - 1} are not near {guess_eV:.6g} eV at k = {k}.")
+        raise ItemError(f"bands {bands.start} to {bands.stop - 1} are not found at k = {np.asarray(k)}.")
 
-    def along(self, k: Iterable[ArrayLike], bands: range, guess_eV: float) -> Floats:
+    def along(self, k: Iterable[ArrayLike], bands: range, guess_eV: float | None = None) -> Floats:
         """Energies float64[n_k, n_bands] of the bands of these numbers at several k; each k-point starts from the one before."""
         rows = []
         for point in k:
@@ -139,9 +142,33 @@ class SparseBands:
             guess_eV = float(np.median(found.energies_eV))
         return np.array(rows)
 
+    @cached_property
+    def _onsite_eV(self) -> float:
+        H, S = self.bloch.at(np.zeros(3))
+        return float(H.trace() / (self.bloch.size if S is None else S.trace()))
+
     def _require(self, count: int) -> None:
         if not 0 < count <= self.bloch.size:
             raise InputError(f"the number of bands must lie between 1 and {self.bloch.size}, not {count}.")
+
+
+class _Search:
+    """Search of the energy below which there is a number of bands: steps that double until it is enclosed, then interpolation."""
+
+    def __init__(self, wanted: float) -> None:
+        self.wanted = wanted
+        self.known: dict[bool, tuple[float, int]] = {}
+        self.step_eV = 0.25
+
+    def after(self, energy_eV: float, below: int) -> float:
+        """Where to look next."""
+        self.known[below > self.wanted] = (energy_eV, below)
+        if len(self.known) < 2:
+            self.step_eV *= 2
+            return energy_eV + (-self.step_eV if below > self.wanted else self.step_eV)
+        (low, few), (high, many) = self.known[False], self.known[True]
+        share = min(max((self.wanted - few) / (many - few), 0.1), 0.9)
+        return low + share * (high - low)
 
 
 class _Shifted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from sharvin.options import Case, Options, WorkflowOptions
@@ -20,8 +20,8 @@ class ReferencePair(Case):
     overrides: ClassVar[tuple[str, ...]] = ("potential", "hamiltonian")
     stands_alone: ClassVar[bool] = True
 
-    potential: dict[str, Any]
-    """The potential with its options, ``{use: NAME, …}``."""
+    potential: dict[str, Any] | None = None
+    """The potential with its options, ``{use: NAME, …}``; left out where the config has none."""
 
     hamiltonian: dict[str, Any]
     """The Hamiltonian with its options, ``{use: NAME, …}``; it must give blocks between atoms."""
@@ -60,6 +60,17 @@ class VelocityOptions(Options):
     directions: Annotated[int, Field(ge=1)] = 3
     """Directions, equally spaced over the full circle."""
 
+    broadening_eV: Length = 0.1
+    """Imaginary part of the energies of the Green's functions: larger than the spacing of the levels of the supercell that a
+    state scatters into."""
+
+    margin_eV: Length = 0.5
+    """How far the energies of the Green's functions reach beyond the cone of the crystal at rest."""
+
+    branch: Literal["inner", "outer", "both"] = "inner"
+    """The two bands next to the Fermi energy; the two beyond them, as in the AA stacking, whose inner bands cross in a ring; or
+    the mean of both, which the shift of the layers against each other changes least."""
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.window_per_A[0] >= self.window_per_A[1]:
@@ -81,9 +92,13 @@ class LargeCellOptions(Options):
 
 
 class ElectronPhononOptions(WorkflowOptions):
-    """Options of ``electron_phonon``."""
+    """Options of ``electron_phonon``.
 
-    kinds: ClassVar[tuple[str, ...]] = ("structures", "potentials", "hamiltonians", "dynamics")
+    A study of electrons alone names no potential and no dynamics.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("hamiltonians",)
+    optional_kinds: ClassVar[tuple[str, ...]] = ("structures", "potentials", "dynamics")
     cases_options: ClassVar[tuple[str, ...]] = ("reference", "series", "structures")
     writes: ClassVar[tuple[str, ...]] = ("models/",)
 
@@ -109,8 +124,8 @@ class ElectronPhononOptions(WorkflowOptions):
     series: tuple[SampleSeries, ...] = ()
     """Series of samples by name, each with a condition of its own, such as a temperature."""
 
-    velocity: VelocityOptions = VelocityOptions()
-    """How the Fermi velocity is read off."""
+    velocity: VelocityOptions | None = VelocityOptions()
+    """How the Fermi velocity is read off; null: it is not, as where the crystal has no Dirac cone."""
 
     largest_error_percent: Annotated[float, Field(gt=0.0)] | None = None
     """Standard error that the Fermi velocity of each series must reach; a study with too few samples ends with an error that says

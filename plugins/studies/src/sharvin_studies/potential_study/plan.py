@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculatorError
 from sharvin.config import Config, Selection
-from sharvin.errors import InputError, SharvinError
+from sharvin.errors import InputError
 from sharvin.executors.threads import one_thread
 from sharvin.options.validation import ConfigError
 from sharvin.protocols import CheckedTrainablePotential, ForeseeingDynamics, TrainablePotential
@@ -22,32 +19,18 @@ from sharvin.runs.returned_values import built_atoms
 from sharvin.study_plan import StudyPlan
 from sharvin.words.suggestions import did_you_mean
 
+from sharvin_studies.plan_survey import Place, PlanSurvey
 from sharvin_studies.potential_study.configs import PotentialStudyOptions
 from sharvin_studies.potential_study.labelling import built_structures, energy_and_forces
 from sharvin_studies.potential_study.property_words import NUMBERS
 from sharvin_studies.potential_study.trainings import Parts
 
-Place = tuple[str | int, ...]
-
 
 @dataclass
-class PotentialSurvey:
-    """What the plan looks at, and the mistakes that it finds."""
+class PotentialSurvey(PlanSurvey):
+    """What the plan of a potential study looks at."""
 
-    config: Config
-    options: PotentialStudyOptions
-    problems: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def at(self, place: Place, prefix: str = "") -> Iterator[None]:
-        """Note what goes wrong inside the block, at its place in the config."""
-        try:
-            yield
-        except (SharvinError, CalculatorError, ValueError, RuntimeError, KeyError) as error:
-            reason = str(error) if isinstance(error, SharvinError) else f"{type(error).__name__}: {error}"
-            problem = self.config.problem(place, f"{prefix}{reason}")
-            if problem not in self.problems:
-                self.problems.append(problem)
+    options: PotentialStudyOptions = field(kw_only=True)
 
 
 def plan(config: Config, options: PotentialStudyOptions, measure: bool) -> StudyPlan:
@@ -58,7 +41,7 @@ def plan(config: Config, options: PotentialStudyOptions, measure: bool) -> Study
     ConfigError
         With all mistakes found.
     """
-    survey = PotentialSurvey(config, options)
+    survey = PotentialSurvey(config, options=options)
     _check_potentials(survey)
     _check_sources(survey)
     data = None if survey.problems else _data(survey)

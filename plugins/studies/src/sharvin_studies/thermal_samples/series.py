@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 from sharvin.config import Selection
 from sharvin.context import Context
 from sharvin.errors import InputError, RunError
@@ -18,7 +19,10 @@ from sharvin.protocols import HarmonicDynamics
 from sharvin.runs.returned_values import finite_frames
 from sharvin.store import count_frames, read_frames, read_table, write_table, write_trajectory
 
+from sharvin_studies.bands.paths import BandPath, band_path
 from sharvin_studies.potential_study.labelling import PotentialSource, digest_of_atoms
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -113,38 +117,53 @@ def identity_of(potential: PotentialSource) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class RestTask:
-    """A structure whose vibrations are asked for at wave vectors."""
+    """A structure whose vibrations are asked for, along a path of corners and a number of points if one is given."""
 
     atoms: Atoms
     dynamics: Selection
     potential: PotentialSource
-    q: np.ndarray
+    path: tuple[str, int] | None
 
 
 def vibrate(task: RestTask, path: Path) -> None:
-    """Write the positions at rest, the cell that wave vectors refer to, and frequencies at some of these.
+    """Write the positions at rest, the cell that wave vectors refer to, and the frequencies along the path.
 
     Raises
     ------
     InputError
-        If the dynamics knows nothing of vibrations.
+        If the dynamics knows nothing of vibrations, or a corner of the path is not known.
     """
     dynamics = task.dynamics.build()
     if not isinstance(dynamics, HarmonicDynamics):
         raise InputError(f"{task.dynamics.name} knows no vibrations; name dynamics of a harmonic crystal.")
     with one_thread():
         crystal = dynamics.vibrations(task.atoms, task.potential.build())
-        frequencies = crystal.frequencies_THz(task.q) if len(task.q) else np.zeros((0, 0))
-    write_table(path, {"rest_positions_A": crystal.atoms.positions, "cell_A": crystal.cell, "frequencies_THz": frequencies})
+        found = {"rest_positions_A": crystal.atoms.positions, "rest_cell_A": crystal.atoms.cell.array, "cell_A": crystal.cell}
+        if task.path is not None:
+            found["frequencies_THz"] = crystal.frequencies_THz(band_path(crystal.cell, task.atoms.pbc, *task.path).k)
+    write_table(path, found)
 
 
 @dataclass(frozen=True, eq=False)
 class Vibrations:
-    """A structure at rest, and frequencies float64[n_q, n_modes] in THz at the wave vectors that were asked for."""
+    """The vibrations of a structure.
+
+    Parameters
+    ----------
+    rest : ase.Atoms
+        At rest.
+    cell : float64[3, 3]
+        Cell vectors in Å of the crystal that wave vectors refer to.
+    path : BandPath or None
+        Wave vectors that were asked for.
+    frequencies_THz : float64[n_q, n_modes] or None
+        At these; negative for unstable modes.
+    """
 
     rest: Atoms
-    cell: np.ndarray
-    frequencies_THz: np.ndarray
+    cell: Floats
+    path: BandPath | None
+    frequencies_THz: Floats | None
 
 
 def vibrations(
@@ -152,9 +171,9 @@ def vibrations(
     atoms: Atoms,
     potentials: Mapping[str, PotentialSource],
     dynamics: Selection,
-    q: np.ndarray,
+    path: tuple[str, int] | None = None,
 ) -> dict[str, Vibrations]:
-    """Vibrations by each potential.
+    """Vibrations by each potential, with frequencies along a path of corners and a number of points if one is given.
 
     Raises
     ------
@@ -164,18 +183,20 @@ def vibrations(
     result = context.map(
         "vibrations",
         vibrate,
-        [RestTask(atoms, dynamics, potential, q) for potential in potentials.values()],
-        {"atoms": digest_of_atoms(atoms), "dynamics": dynamics.identity, "q": q.tolist()},
+        [RestTask(atoms, dynamics, potential, path) for potential in potentials.values()],
+        {"atoms": digest_of_atoms(atoms), "dynamics": dynamics.identity, "path": path},
         items_depend_on=[identity_of(potential) for potential in potentials.values()],
     )
     found = {}
-    for name, path in zip(potentials, result.paths, strict=True):
-        if path is None:
+    for name, file in zip(potentials, result.paths, strict=True):
+        if file is None:
             raise RunError(f"the vibrations by {name} could not be computed; see log.jsonl.")
-        table, _ = read_table(path)
+        table, _ = read_table(file)
         rest = atoms.copy()
+        rest.set_cell(table["rest_cell_A"])
         rest.positions = table["rest_positions_A"]
-        found[name] = Vibrations(rest, table["cell_A"], table["frequencies_THz"])
+        along = None if path is None else band_path(table["cell_A"], atoms.pbc, *path)
+        found[name] = Vibrations(rest, table["cell_A"], along, table.get("frequencies_THz"))
     return found
 
 

@@ -53,7 +53,7 @@ class ThermalTransport:
         potential = PotentialSource(config.selections["potential"])
         dynamics = {name: parts["dynamics"] for name, parts in config.variants["series"].items()}
         first = next(iter(dynamics.values()))
-        rest = vibrations(context, atoms, {"the potential": potential}, first, np.zeros((0, 3)))["the potential"].rest
+        rest = vibrations(context, atoms, {"the potential": potential}, first)["the potential"].rest
         rules = {name: fermi_rule(one, options.fermi_nodes) for name, one in dynamics.items()}
         samples = drawn(context, atoms, potential, dynamics)
         found = of_series(context, rest, samples, rules, "")

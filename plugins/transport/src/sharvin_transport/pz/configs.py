@@ -10,12 +10,12 @@ from sharvin.options import Options
 
 class SlaterKosterPzOptions(Options):
     V_pi_eV: float = -2.7
-    """Hopping V_ppπ between orbitals side by side, at `bond_A`."""
+    """Hopping V_ppπ between orbitals side by side, at `pi_bond_A`."""
 
     V_sigma_eV: float = 0.48
     """Hopping V_ppσ between orbitals on top of each other, at `interlayer_A`."""
 
-    bond_A: PositiveFloat = 1.42
+    pi_bond_A: PositiveFloat = 1.42
     """Distance at which V_ppπ is `V_pi_eV`. Atoms of a layer closer than about 1.3 times it count as bonded, where normals are
     sought."""
 
@@ -42,8 +42,8 @@ class SlaterKosterPzOptions(Options):
 
     @model_validator(mode="after")
     def _reaches_neighbours(self) -> Self:
-        if self.cutoff_A <= self.bond_A:
+        if self.cutoff_A <= self.pi_bond_A:
             raise ValueError(
-                f"cutoff_A {self.cutoff_A:g} is not longer than bond_A {self.bond_A:g}, so that no atoms would couple; raise it"
+                f"cutoff_A {self.cutoff_A:g} is not longer than pi_bond_A {self.pi_bond_A:g}, so that no atoms would couple; raise it"
             )
         return self

@@ -40,7 +40,7 @@ class SlaterKosterPz:
 
     def __init__(self, options: SlaterKosterPzOptions) -> None:
         self.options = options
-        sees = 0.0 if options.normals == "layer" else FARTHEST * options.bond_A
+        sees = 0.0 if options.normals == "layer" else FARTHEST * options.pi_bond_A
         self._devices = DeviceOfBlocks(self.blocks, options.cutoff_A, sees, options.smearing_K)
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
@@ -103,11 +103,11 @@ class SlaterKosterPz:
         options = self.options
         if options.normals == "layer" and (stated := stated_normals(atoms)) is not None:
             return stated.copy()
-        reach = (BROKEN if options.normals == "layer" else FARTHEST) * options.bond_A
+        reach = (BROKEN if options.normals == "layer" else FARTHEST) * options.pi_bond_A
         if options.cutoff_A < reach:
             pairs = neighbour_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach, full=False)
         inside = near(atoms, pairs, reach)
-        return axis_normals(atoms, inside) if options.normals == "layer" else local_normals(atoms, inside, options.bond_A)
+        return axis_normals(atoms, inside) if options.normals == "layer" else local_normals(atoms, inside, options.pi_bond_A)
 
     def _elements(self, pairs: NeighbourPairs, normals: Floats) -> Floats:
         options = self.options
@@ -115,6 +115,6 @@ class SlaterKosterPz:
         first, second = normals[pairs.first], normals[pairs.second]
         sigma = np.einsum("ni,ni->n", unit, first) * np.einsum("ni,ni->n", unit, second)
         pi = np.einsum("ni,ni->n", first, second) - sigma
-        V_pi = options.V_pi_eV * np.exp((options.bond_A - pairs.distance) / options.decay_A)
+        V_pi = options.V_pi_eV * np.exp((options.pi_bond_A - pairs.distance) / options.decay_A)
         V_sigma = options.V_sigma_eV * np.exp((options.interlayer_A - pairs.distance) / options.decay_A)
         return np.asarray(V_pi * pi + V_sigma * sigma)
