@@ -44,7 +44,8 @@ def phonopy_of(atoms: Atoms, repeats: Repeats, tolerance_A: float, symmetric: bo
     crystal = PhonopyAtoms(symbols=atoms.get_chemical_symbols(), cell=cell, positions=atoms.positions, masses=atoms.get_masses())
     primitive = _primitive_matrix(crystal, repeats, tolerance_A) if symmetric else np.eye(3)
     with warnings.catch_warnings():  # the structure is what was asked for, whether or not it has the crystal's full symmetry
-        warnings.filterwarnings("ignore", message=".*Point group symmetries of supercell", category=UserWarning)
+        for message in (".*Point group symmetries of supercell", ".*distorted in a tricky way"):
+            warnings.filterwarnings("ignore", message=message, category=UserWarning)
         return Phonopy(
             crystal,
             supercell_matrix=np.eye(3, dtype=int),

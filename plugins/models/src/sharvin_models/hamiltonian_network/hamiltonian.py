@@ -67,13 +67,15 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
             self.load(Path(options.model).expanduser())
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
-        """Distance in Å beyond which no two orbitals couple.
+        """Distance in Å beyond which no two orbitals couple; `reach_A`, where it is given, also before there is a model.
 
         Raises
         ------
         InputError
-            Before a fit or a load, or for an element that the training had not.
+            Before a fit or a load without `reach_A`, or for an element that the training had not.
         """
+        if self._model is None and self.options.reach_A is not None and self.options.model is None:
+            return self.options.reach_A
         model = self._ready()
         model.basis.require(np.asarray(numbers))
         overlap = self._overlap_hamiltonian()

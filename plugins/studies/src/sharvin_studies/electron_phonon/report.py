@@ -102,7 +102,7 @@ def _velocities(found: Findings, condition: Condition | None) -> dict[str, Any]:
                 "series": {
                     one.name: {
                         key: one.condition,
-                        "velocity_m_per_s": one.velocity_m_per_s,
+                        "velocity_m_per_s": _known(one.velocity_m_per_s),
                         "standard_error_m_per_s": _known(one.standard_error_m_per_s),
                         "samples": one.n_samples,
                         "failed_samples": one.reasons,
@@ -152,11 +152,12 @@ def summary(numbers: Mapping[str, Any]) -> str:
         said.append(f"Phonons differ by {numbers['phonon_rms_THz']:.3g} THz (RMS) from the reference's.")
     for chain, one in numbers.get("fermi_velocity", {}).items():
         last_name, last = list(one["series"].items())[-1]
-        error = last["standard_error_m_per_s"]
+        velocity, error = last["velocity_m_per_s"], last["standard_error_m_per_s"]
+        vibrating = "not found" if velocity is None else f"{velocity / 1e5:.3f}"
         spread = "" if error is None else f" ± {error / 1e5:.3f}"
         said.append(
-            f"Fermi velocity by the {chain} parts: {one['at_rest_m_per_s'] / 1e5:.3f}·10⁵ m/s at rest, "
-            f"{last['velocity_m_per_s'] / 1e5:.3f}{spread} in the series {last_name}."
+            f"Fermi velocity by the {chain} parts: {one['at_rest_m_per_s'] / 1e5:.3f}·10⁵ m/s at rest, {vibrating}{spread} in the "
+            f"series {last_name}."
         )
     if "large_cell" in numbers:
         widths = ", ".join(f"{one['central_width_meV']:.3g} meV ({name})" for name, one in numbers["large_cell"].items())

@@ -189,8 +189,9 @@ class SeriesVelocity:
         Of the crystal at rest.
     n_samples : int
     velocity_m_per_s : float
+        nan where the vibrations are so strong that a band is not found.
     standard_error_m_per_s : float
-        nan from fewer than four groups of samples.
+        nan from fewer than four groups of samples, too.
     counts : int64[n]
         Numbers of samples, up to all.
     running_m_per_s, running_error_m_per_s : float64[n]
@@ -232,7 +233,7 @@ def velocities(
     Raises
     ------
     InputError
-        If the crystal has no cone, or the disorder is too strong for its bands to be found.
+        If the crystal has no cone.
     RunError
         If a series has no samples left.
     """
@@ -267,10 +268,7 @@ def velocities(
         files = [file for owner, file in zip(owners, result.paths, strict=True) if owner == name and file is not None]
         if not files:
             raise RunError(f"the series {name} has no samples with a Hamiltonian; see log.jsonl.")
-        try:
-            found.append(_of_series(name, conditions[name], cone, files, options))
-        except ItemError as error:
-            raise InputError(f"the Fermi velocity of the series {name}: {error}") from None
+        found.append(_of_series(name, conditions[name], cone, files, options))
     return found
 
 
@@ -284,6 +282,8 @@ def _of_series(
     groups = _stops(len(counts))
     means = np.asarray(sums / counts[:, None, None, None, None], dtype=np.complex128)
     running = [_with_error(means[:n], cone, options) for n in groups]
+    if np.isnan(running[-1][0]):
+        reasons.append("all: the vibrations are too strong for a band to be found; try a larger broadening_eV or margin_eV.")
     return SeriesVelocity(
         name,
         condition,
@@ -303,8 +303,13 @@ def _stops(groups: int) -> NDArray[np.int64]:
 
 
 def _with_error(means: Complex, cone: ConeAtRest, options: VelocityOptions) -> tuple[float, float]:
-    """Velocity in m/s from the mean over groups [n, n_k, n_e, m, m], and its standard error."""
-    if len(means) < LEAST:
-        return cone.velocity_of(means.mean(axis=0), options), float("nan")
-    found = jackknife(means, lambda mean: cone.velocity_of(mean, options))
-    return float(found.of_all), float(found.standard_error)
+    """Velocity in m/s from the mean over groups [n, n_k, n_e, m, m], and its standard error; nan where bands are not found."""
+    try:
+        velocity = cone.velocity_of(means.mean(axis=0), options)
+    except ItemError:
+        return float("nan"), float("nan")
+    try:
+        error = jackknife(means, lambda mean: cone.velocity_of(mean, options)).standard_error if len(means) >= LEAST else np.nan
+    except ItemError:
+        error = np.nan
+    return velocity, float(error)
