@@ -134,7 +134,7 @@ class HedgeElectronOptions(Options):
     """Whether predicted blocks are checked: Hermitian, all pairs of the range covered, S positive definite, eigenvalues at Γ
     within those of the training set and a margin. A check that fails is an error that says which."""
 
-    chunk_pairs: int = Field(default=16384, ge=1)
+    chunk_pairs: int = Field(default=2048, ge=1)
     """Pairs that are computed at once in a prediction; memory grows with it."""
 
     threads: int = Field(default=1, ge=1)
