@@ -4,6 +4,14 @@ from typing import ClassVar
 
 from sharvin.testing import WorkflowTests
 
+GRAPHENE = {
+    "use": "bilayer_graphene",
+    "supercell": [2, 2],
+    "configurations": 12,
+    "random_shift": True,
+    "displacement_A": [0.01, 0.05],
+}
+
 
 class TestDisorderedWire(WorkflowTests):
     name = "disordered_wire"
@@ -52,4 +60,37 @@ class TestPotentialStudy(WorkflowTests):
     config: ClassVar = {
         "structure": {"use": "reference_database", "atoms": 8, "slabs_100": 3, "slabs_111": 3, "bcc": 3, "fcc": 3},
         "potential": {"use": "hdnnp", "table": "gold", "hidden": [4], "epochs": 1, "updates_per_epoch": 30},
+    }
+
+
+class TestElectronPhonon(WorkflowTests):
+    name = "electron_phonon"
+    measured = ("tables", "timings", "large_cell", "hamiltonian_fit_seconds")
+    options: ClassVar = {
+        "reference": {
+            "potential": {"use": "layered_carbon"},
+            "hamiltonian": {"use": "slater_koster_pz", "cutoff_A": 4.0},
+        },
+        "hamiltonian_data": GRAPHENE,
+        "phonons": {"points": 7},
+        "series": [{"name": "cold", "dynamics": {"temperature_K": 10}}, {"name": "warm", "dynamics": {"temperature_K": 300}}],
+        "velocity": {"distances": 2, "branch": "both"},
+        "sample_bands": {"points": 7},
+        "large": {
+            "structure": {"use": "bilayer_graphene", "twist": [1, 1]},
+            "path": {"corners": "KΓMK", "points": 8},
+            "bands": 4,
+        },
+        "sizes": [{"use": "bilayer_graphene"}, {"use": "bilayer_graphene", "supercell": [2, 2]}],
+    }
+    config: ClassVar = {
+        "structure": {"use": "bilayer_graphene", "supercell": [2, 2], "lattice_constant_A": 2.4594, "distance_A": 3.369},
+        "potential": {"use": "layered_carbon"},
+        "dynamics": {
+            "use": "thermal_displacements",
+            "samples": 16,
+            "relax": True,
+            "rigid_layer_modes": "fix",
+        },
+        "hamiltonian": {"use": "hedge_electron", "reach_A": 4.0, "taper_A": 0.0, "channels": 4, "layers": 1, "epochs": 2},
     }

@@ -64,9 +64,6 @@ class VelocityOptions(Options):
     """Imaginary part of the energies of the Green's functions: larger than the spacing of the levels of the supercell that a
     state scatters into."""
 
-    margin_eV: Length = 0.5
-    """How far the energies of the Green's functions reach beyond the cone of the crystal at rest."""
-
     branch: Literal["inner", "outer", "both"] = "inner"
     """The two bands next to the Fermi energy; the two beyond them, as in the AA stacking, whose inner bands cross in a ring; or
     the mean of both, which the shift of the layers against each other changes least."""

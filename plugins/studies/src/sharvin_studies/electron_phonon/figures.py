@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
-from sharvin.figures import BLUE, CYCLE, GREY, INK, MARKERS, PALE, VERMILLION, new_figure, save_figure, style
+from sharvin.figures import BLUE, CYCLE, GREY, INK, MARKERS, VERMILLION, new_figure, save_figure, style
 from sharvin.figures.axes import plain_log_ticks, room_for_one
 from sharvin.options import Condition
 
+from sharvin_studies.bands.figures import BandSet, path_axis, plot_bands
 from sharvin_studies.bands.paths import BandPath
 from sharvin_studies.electron_phonon.block_errors import BlockErrors, shell_in_words
 from sharvin_studies.electron_phonon.large_cell import LargeBands
@@ -27,20 +28,13 @@ LEARNT: dict[str, Any] = {"color": VERMILLION, "linewidth": 1.0, "linestyle": (0
 SAMPLE_WINDOW_EV = 2.0
 
 
-def _path_axis(axes: Axes, path: BandPath) -> None:
-    for place in path.ticks_per_A[1:-1]:
-        axes.axvline(place, color=PALE, linewidth=0.8, zorder=0)
-    axes.set_xticks(path.ticks_per_A, path.labels)
-    axes.set_xlim(path.distance_per_A[0], path.distance_per_A[-1])
-
-
 def _two_sets(axes: Axes, path: BandPath, reference: Floats, learnt: Floats, names: tuple[str, str]) -> None:
     """Two sets of bands [n_k, n_bands]: the reference broad and grey, the learnt ones thin and dashed upon it."""
     for bands, look, name in zip((reference, learnt), (REFERENCE, LEARNT), names, strict=True):
         lines = axes.plot(path.distance_per_A, bands, **look)
         if lines:
             lines[0].set_label(name)
-    _path_axis(axes, path)
+    path_axis(axes, path)
 
 
 def _band_columns(label: str, bands: Floats, unit: str) -> dict[str, ArrayLike]:
@@ -68,7 +62,7 @@ def plot_phonons(folder: Path, reference: Vibrations, learnt: Vibrations, names:
         below.plot(path.distance_per_A, found - exact, color=BLUE, linewidth=0.9)
         below.axhline(0.0, color=GREY, linewidth=0.7)
         below.set_ylabel("difference (THz)")
-        _path_axis(below, path)
+        path_axis(below, path)
     caption = f"Phonons by {names[1]} and by its reference {names[0]}, and their differences; unstable modes are negative."
     return save_figure(folder, "phonons", figure, data, "Phonon dispersion", caption)
 
@@ -103,43 +97,39 @@ def plot_block_errors(folder: Path, errors: BlockErrors) -> Path:
 
 
 def plot_sample_bands(folder: Path, reference: SampleBands, learnt: SampleBands, names: tuple[str, str]) -> Path:
-    """Bands of one displaced structure by both Hamiltonians around the Fermi energy."""
-    exact, found = (one.energies_eV - reference.fermi_eV for one in (reference, learnt))
-    inside = (np.abs(exact) < SAMPLE_WINDOW_EV).any(axis=0)
-    path = reference.path
-    data: dict[str, ArrayLike] = {"path_per_A": path.distance_per_A}
-    data |= {**_band_columns("reference", exact[:, inside], "eV"), **_band_columns("model", found[:, inside], "eV")}
-    with style():
-        figure = new_figure(6.8, 4.8)
-        axes = figure.subplots()
-        _two_sets(axes, path, exact[:, inside], found[:, inside], names)
-        axes.axhline(0.0, color=GREY, linewidth=0.7)
-        axes.set(ylabel="E − E_F of the reference (eV)", ylim=(-SAMPLE_WINDOW_EV, SAMPLE_WINDOW_EV))
-        axes.legend(loc="upper right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
-    caption = f"Bands of one thermally displaced structure by {names[1]} and by its reference {names[0]}."
-    return save_figure(folder, "sample_bands", figure, data, "Bands of a sample", caption)
+    """Bands of one displaced structure by both Hamiltonians around the Fermi energy of the reference."""
+    inside = (np.abs(reference.energies_eV - reference.fermi_eV) < SAMPLE_WINDOW_EV).any(axis=0)
+    bands = (reference.energies_eV[:, inside], learnt.energies_eV[:, inside])
+    return plot_bands(
+        folder,
+        reference.path,
+        _sets(names, bands),
+        name="sample_bands",
+        title="Bands of a sample",
+        caption=f"Bands of one thermally displaced structure by {names[1]} and by its reference {names[0]}.",
+        fermi_eV=reference.fermi_eV,
+        window=(-SAMPLE_WINDOW_EV, SAMPLE_WINDOW_EV),
+    )
 
 
-def plot_large_bands(folder: Path, reference: LargeBands, learnt: LargeBands | None, names: tuple[str, str]) -> Path:
+def plot_large_bands(folder: Path, reference: LargeBands, learnt: LargeBands, names: tuple[str, str]) -> Path:
     """Bands of the large cell around the Fermi energy, each Hamiltonian's relative to its own."""
-    path = reference.path
-    exact = 1000 * (reference.energies_eV - reference.neutral_eV)
-    data: dict[str, ArrayLike] = {"path_per_A": path.distance_per_A, **_band_columns("reference", exact, "meV")}
-    with style():
-        figure = new_figure(6.8, 4.8)
-        axes = figure.subplots()
-        if learnt is None:
-            axes.plot(path.distance_per_A, exact, **REFERENCE)
-            _path_axis(axes, path)
-        else:
-            found = 1000 * (learnt.energies_eV - learnt.neutral_eV)
-            data |= _band_columns("model", found, "meV")
-            _two_sets(axes, path, exact, found, names)
-            axes.legend(loc="upper right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
-        axes.axhline(0.0, color=GREY, linewidth=0.7)
-        axes.set_ylabel("E − E_F (meV)")
-    caption = "Bands around the Fermi energy of the large cell, each Hamiltonian's relative to the middle of its gap."
-    return save_figure(folder, "large_bands", figure, data, "Bands of the large cell", caption)
+    bands = tuple(1000 * (one.energies_eV - one.neutral_eV) for one in (reference, learnt))
+    return plot_bands(
+        folder,
+        reference.path,
+        _sets(names, bands),
+        name="large_bands",
+        title="Bands of the large cell",
+        caption="Bands around the Fermi energy of the large cell, each Hamiltonian's relative to the middle of its gap.",
+        axis=("energy relative to the Fermi energy", "meV"),
+    )
+
+
+def _sets(names: tuple[str, str], bands: Sequence[Floats]) -> dict[str, BandSet]:
+    """The reference and what learnt from it, by names for the legend."""
+    labels = ("reference" if names[0] == names[1] else f"{names[0]} (reference)", names[1])
+    return {label: BandSet(one) for label, one in zip(labels, bands, strict=True)}
 
 
 def _spread(values: Sequence[float | None]) -> Floats:

@@ -156,8 +156,8 @@ def summary(numbers: Mapping[str, Any]) -> str:
         vibrating = "not found" if velocity is None else f"{velocity / 1e5:.3f}"
         spread = "" if error is None else f" ± {error / 1e5:.3f}"
         said.append(
-            f"Fermi velocity by the {chain} parts: {one['at_rest_m_per_s'] / 1e5:.3f}·10⁵ m/s at rest, {vibrating}{spread} in the "
-            f"series {last_name}."
+            f"Fermi velocity by the {chain} parts: {one['at_rest_m_per_s'] / 1e5:.3f}·10⁵ m/s at rest, {vibrating}{spread} in "
+            f"the series {last_name}."
         )
     if "large_cell" in numbers:
         widths = ", ".join(f"{one['central_width_meV']:.3g} meV ({name})" for name, one in numbers["large_cell"].items())
@@ -253,7 +253,7 @@ def draw(context: Context, found: Findings, condition: Condition | None) -> None
     if len(found.sample_bands) == 2:
         figures.plot_sample_bands(folder, found.sample_bands[REFERENCE], found.sample_bands[LEARNT], hamiltonians)
     if found.large:
-        figures.plot_large_bands(folder, found.large[REFERENCE], found.large.get(LEARNT), hamiltonians)
+        figures.plot_large_bands(folder, found.large[REFERENCE], found.large[LEARNT], hamiltonians)
     if found.timings:
         figures.plot_timings(folder, found.timings)
     if found.hamiltonian is not None:

@@ -22,15 +22,12 @@ from sharvin.errors import InputError, ItemError, RunError
 from sharvin.executors.threads import one_thread
 from sharvin.store import read_table, write_table
 
-from sharvin_studies.bands.dirac import ConePoints, DiracCone, cone_points
-from sharvin_studies.bands.dirac import numbers as band_numbers
-from sharvin_studies.bands.folding import Folding, folding
-from sharvin_studies.bands.quasi_particles import energy_grid, quasi_particles
-from sharvin_studies.bands.unfolding import projected, unfolded_green
+from sharvin_studies.bands.dirac import cone_points
+from sharvin_studies.bands.folding import folding
+from sharvin_studies.bands.sampled_cone import SampledCone, sampled_cone
 from sharvin_studies.electron_phonon.block_training import HamiltonianSource
 from sharvin_studies.electron_phonon.configs import VelocityOptions
 from sharvin_studies.potential_study.labelling import digest_of_atoms
-from sharvin_studies.statistics.jackknife import jackknife
 from sharvin_studies.thermal_samples.series import Samples, Vibrations
 
 Floats = NDArray[np.float64]
@@ -43,77 +40,22 @@ LEAST = 4
 """Groups from which a standard error is told."""
 
 
-@dataclass(frozen=True, eq=False)
-class ConeAtRest:
-    """The cone of the crystal at rest, and what follows from it for the samples.
+def cone_at_rest(vibrations: Vibrations, hamiltonian: HamiltonianSource, options: VelocityOptions) -> SampledCone:
+    """The cone of a Hamiltonian on a crystal at rest, and what turns samples into that of the vibrating one.
 
-    Parameters
-    ----------
-    folded : Folding
-        The supercell in primitive cells.
-    points : ConePoints
-    bands : slice
-        Of the primitive crystal, those that the branch needs.
-    valence : int
-        Which of these bands is the highest one below the Fermi energy.
-    overlap : complex128[n_k, m, m]
-        Of the primitive crystal at the points.
-    energies_eV : float64[n_e]
-        Energies of the Green's functions.
-    velocity_m_per_s : float
+    Raises
+    ------
+    InputError
+        If there is no such cone.
     """
-
-    folded: Folding
-    points: ConePoints
-    bands: slice
-    valence: int
-    overlap: Complex
-    energies_eV: Floats
-    velocity_m_per_s: float
-
-    @classmethod
-    def of(cls, vibrations: Vibrations, hamiltonian: HamiltonianSource, options: VelocityOptions) -> ConeAtRest:
-        """The cone of a Hamiltonian on a crystal at rest.
-
-        Raises
-        ------
-        InputError
-            If there is no such cone.
-        """
-        rest = vibrations.rest
-        folded = folding(rest, repeats_of(rest, vibrations.cell))
-        primitive = folded.primitive
-        points = cone_points(
-            primitive.cell.array,
-            primitive.pbc,
-            window_per_A=options.window_per_A,
-            distances=options.distances,
-            directions=options.directions,
-        )
-        with one_thread():
-            blocks = hamiltonian.build().blocks(rest)
-            H, S = projected(blocks.sparse_bloch(), folded, points.all)
-            energies = np.sort(np.linalg.eigvals(np.linalg.solve(S, H)).real, axis=-1)
-        valence = _valence(blocks.electrons / folded.cells)
-        lower, stop = band_numbers(valence, options.branch)
-        if lower < 0 or stop > energies.shape[1]:
-            raise InputError(f"the crystal has too few bands for the {options.branch} branch of a Dirac cone.")
-        bands = slice(lower, stop)
-        cone = DiracCone.of(points, energies[:, bands], valence - lower, options.branch)
-        grid = energy_grid(energies[:, bands], options.broadening_eV, options.margin_eV)
-        return cls(folded, points, bands, valence - lower, S, grid, cone.velocity_m_per_s)
-
-    def velocity_of(self, mean: Complex, options: VelocityOptions) -> float:
-        """Velocity in m/s of a mean Green's function [n_k, n_e, m, m]."""
-        found = quasi_particles(mean, self.energies_eV, options.broadening_eV, self.overlap, bands=self.bands)
-        return DiracCone.of(self.points, found.energies_eV, self.valence, options.branch).velocity_m_per_s
-
-
-def _valence(electrons: float) -> int:
-    filled = round(electrons / 2)
-    if filled < 1 or abs(electrons - 2 * filled) > 1e-6:
-        raise InputError(f"a Dirac cone lies at the Fermi energy of an even number of electrons per cell, not {electrons:g}.")
-    return filled - 1
+    rest = vibrations.rest
+    folded = folding(rest, repeats_of(rest, vibrations.cell))
+    primitive = folded.primitive
+    window = {"window_per_A": options.window_per_A, "distances": options.distances, "directions": options.directions}
+    points = cone_points(primitive.cell.array, primitive.pbc, **window)  # type: ignore[arg-type]
+    with one_thread():
+        bloch = hamiltonian.build().blocks(rest).sparse_bloch()
+        return sampled_cone(bloch, folded, points, branch=options.branch, eta_eV=options.broadening_eV)
 
 
 def repeats_of(rest: Atoms, cell: Floats) -> NDArray[np.int64]:
@@ -140,10 +82,7 @@ class GreenTask:
     samples: Samples
     numbers: tuple[int, ...]
     hamiltonian: HamiltonianSource
-    folded: Folding
-    k: Floats
-    energies_eV: Floats
-    broadening_eV: float
+    cone: SampledCone
 
 
 def green_functions(task: GreenTask, path: Path) -> None:
@@ -163,7 +102,7 @@ def green_functions(task: GreenTask, path: Path) -> None:
             for number, atoms in zip(numbers, task.samples.structures(numbers), strict=True):
                 try:
                     bloch = hamiltonian.blocks(atoms).sparse_bloch()
-                    green = unfolded_green(bloch, task.folded, task.k, task.energies_eV, task.broadening_eV)
+                    green = task.cone.sample(bloch)
                 except ItemError as error:
                     reasons[str(number)] = str(error)
                     continue
@@ -237,15 +176,13 @@ def velocities(
     RunError
         If a series has no samples left.
     """
-    cone = ConeAtRest.of(vibrations, hamiltonian, options)
+    cone = cone_at_rest(vibrations, hamiltonian, options)
     tasks, depends, owners = [], [], []
     for name, samples in series.items():
         count = len(samples)
         for start in range(0, count, CHUNK):
             numbers = tuple(range(start, min(start + CHUNK, count)))
-            tasks.append(
-                GreenTask(samples, numbers, hamiltonian, cone.folded, cone.points.all, cone.energies_eV, options.broadening_eV)
-            )
+            tasks.append(GreenTask(samples, numbers, hamiltonian, cone))
             depends.append({"samples": f"{samples.path.parent.name}/{samples.path.name}", "numbers": numbers, "series": name})
             owners.append(name)
     result = context.map(
@@ -268,26 +205,24 @@ def velocities(
         files = [file for owner, file in zip(owners, result.paths, strict=True) if owner == name and file is not None]
         if not files:
             raise RunError(f"the series {name} has no samples with a Hamiltonian; see log.jsonl.")
-        found.append(_of_series(name, conditions[name], cone, files, options))
+        found.append(_of_series(name, conditions[name], cone, files))
     return found
 
 
-def _of_series(
-    name: str, condition: float | None, cone: ConeAtRest, files: list[Path], options: VelocityOptions
-) -> SeriesVelocity:
+def _of_series(name: str, condition: float | None, cone: SampledCone, files: list[Path]) -> SeriesVelocity:
     tables = [read_table(file) for file in files]
     sums = np.concatenate([np.asarray(table["green_per_eV"], dtype=np.complex128) for table, _ in tables])
     counts = np.concatenate([table["samples"] for table, _ in tables]).astype(np.int64)
     reasons = [f"sample {number}: {reason}" for _, notes in tables for number, reason in notes["reasons"].items()]
     groups = _stops(len(counts))
     means = np.asarray(sums / counts[:, None, None, None, None], dtype=np.complex128)
-    running = [_with_error(means[:n], cone, options) for n in groups]
+    running = [_with_error(means[:n], cone) for n in groups]
     if np.isnan(running[-1][0]):
-        reasons.append("all: the vibrations are too strong for a band to be found; try a larger broadening_eV or margin_eV.")
+        reasons.append("all: the vibrations are too strong for a band to be found; try a larger broadening_eV")
     return SeriesVelocity(
         name,
         condition,
-        cone.velocity_m_per_s,
+        cone.at_rest.velocity_m_per_s,
         int(counts.sum()),
         *running[-1],
         np.cumsum(counts)[groups - 1],
@@ -302,14 +237,14 @@ def _stops(groups: int) -> NDArray[np.int64]:
     return np.unique(np.rint(np.geomspace(min(LEAST, groups), groups, 12)).astype(np.int64))
 
 
-def _with_error(means: Complex, cone: ConeAtRest, options: VelocityOptions) -> tuple[float, float]:
+def _with_error(means: Complex, cone: SampledCone) -> tuple[float, float]:
     """Velocity in m/s from the mean over groups [n, n_k, n_e, m, m], and its standard error; nan where bands are not found."""
     try:
-        velocity = cone.velocity_of(means.mean(axis=0), options)
+        velocity = cone.cone(means.mean(axis=0)).velocity_m_per_s
     except ItemError:
         return float("nan"), float("nan")
     try:
-        error = jackknife(means, lambda mean: cone.velocity_of(mean, options)).standard_error if len(means) >= LEAST else np.nan
+        error = cone.velocity_m_per_s(means).standard_error if len(means) >= LEAST else np.nan
     except ItemError:
         error = np.nan
     return velocity, float(error)
