@@ -118,3 +118,13 @@ def test_bounds_are_those_of_the_spectra_with_a_margin(count):
     low, high = spectrum_bounds([orthonormal(ring(count)), orthonormal(ring(count, hopping=-1.5))])
     assert low == pytest.approx(-3.0 - 0.6 - 0.5, abs=0.05)
     assert high == pytest.approx(3.0 + 0.6 + 0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [6, 120], ids=["dense", "sparse"])
+def test_bounds_with_an_overlap(count):
+    """A ring with hopping h and overlap s has the eigenvalues 2 h / (1 + 2 s) to -2 h / (1 - 2 s), and p levels at 3 eV."""
+    low, high = spectrum_bounds([ring(count, overlap=0.2, hopping=-2.0)])
+    first, last = -4.0 / 1.4, 4.0 / 0.6
+    margin = 0.1 * (last - first) + 0.5
+    assert low == pytest.approx(first - margin, abs=0.1)
+    assert high == pytest.approx(last + margin, abs=0.1)

@@ -64,10 +64,7 @@ def check_blocks(
 
 
 def spectrum_bounds(data: Sequence[HamiltonianBlocks]) -> tuple[float, float]:
-    """Lowest and highest eigenvalue at Γ in eV among structures that are small enough for dense matrices, with a margin.
-
-    Of larger ones the spectra are estimated from their part of smallest and largest eigenvalues.
-    """
+    """Lowest and highest eigenvalue at Γ in eV among structures, with a margin; of large ones to about 1 %."""
     low, high = np.inf, -np.inf
     for blocks in data:
         first, last = _extremes(*blocks.sparse_bloch().at((0.0, 0.0, 0.0)))
@@ -143,11 +140,16 @@ def _check_spectrum(H: csc_array, S: csc_array | None, bounds: tuple[float, floa
 
 def _extremes(H: csc_array, S: csc_array | None) -> tuple[float, float]:
     """Lowest and highest eigenvalue."""
-    size = H.shape[0]
-    if S is not None or size <= DENSE:
-        last = eigh(H.toarray(), None if S is None else S.toarray(), eigvals_only=True)
-        return float(last[0]), float(last[-1])
-    return _lowest(H), -_lowest(csc_array(-H))
+    if H.shape[0] <= DENSE:
+        every = eigh(H.toarray(), None if S is None else S.toarray(), eigvals_only=True)
+        return float(every[0]), float(every[-1])
+    if S is None:
+        return _lowest(H), -_lowest(csc_array(-H))
+    start = np.random.default_rng(0).normal(size=H.shape[0])
+    low, high = (
+        float(eigsh(H, k=1, M=S, which=which, tol=ACCURACY, v0=start, return_eigenvectors=False)[0]) for which in ("SA", "LA")
+    )
+    return low, high
 
 
 def _lowest(matrix: csc_array) -> float:

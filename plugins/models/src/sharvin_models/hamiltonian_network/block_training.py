@@ -142,7 +142,7 @@ class BlockTraining:
             state = state if found is None else state_of(found, network, optimizer)
         curves = state.curves
         begin = time.monotonic() - curves.seconds
-        while curves.epochs < options.epochs and curves.epochs - 1 - (state.best_epoch or 0) < options.patience:
+        while self._goes_on(state):
             rate = options.learning_rate * plateau(curves.validation_error, options.plateau_epochs)
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -156,6 +156,12 @@ class BlockTraining:
         network.load_state_dict(state.best)
         names = ("train_H_mae_eV", "validation_H_mae_eV")
         return {name: [line[name] for line in curves.lines] for name in names}
+
+    def _goes_on(self, state: TrainingState) -> bool:
+        options, curves = self.options, state.curves
+        if curves.lines and curves.lines[-1]["validation_H_mae_eV"] <= options.enough_eV:
+            return False
+        return curves.epochs < options.epochs and curves.epochs - 1 - (state.best_epoch or 0) < options.patience
 
     def _epoch(self, optimizer: torch.optim.Optimizer, state: TrainingState, rng: np.random.Generator) -> float:
         """One pass through the training set; its mean absolute error in eV, each before the step that lowers it."""
@@ -232,6 +238,8 @@ class BlockTraining:
             near = (group.distances < reach).numpy()
             far += float(left[~near].abs().sum())
             count += left.numel()
+            if not near.any():
+                continue
             kept = group.taken(near)
             size = own.shell_scales(kept.distances).clamp(min=LEAST_SCALE_EV)
             per_size = (1.0 / size)[channels.shell_of_element(group.axes is not None)].T.reshape(left[near].shape)

@@ -113,6 +113,10 @@ class HedgeElectronOptions(Options):
     patience: int = Field(default=25, ge=1)
     """Epochs without a better validation loss after which training ends; the best epoch is kept in any case."""
 
+    enough_eV: float = Field(default=1e-6, ge=0.0)
+    """Mean absolute error of the validation set in eV at which training ends, such as that of a reference whose two-centre
+    integrals are all that there is. 0: it never does for this reason."""
+
     batch_size: int = Field(default=1, ge=1)
     """Structures in a gradient step."""
 
@@ -130,7 +134,7 @@ class HedgeElectronOptions(Options):
     """Whether predicted blocks are checked: Hermitian, all pairs of the range covered, S positive definite, eigenvalues at Γ
     within those of the training set and a margin. A check that fails is an error that says which."""
 
-    chunk_pairs: int = Field(default=16384, ge=1)
+    chunk_pairs: int = Field(default=2048, ge=1)
     """Pairs that are computed at once in a prediction; memory grows with it."""
 
     threads: int = Field(default=1, ge=1)

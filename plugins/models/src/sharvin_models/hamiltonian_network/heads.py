@@ -113,9 +113,9 @@ class PairHead(nn.Module):
         self.swapped = [[part.shells.index((b, a)) if symmetric else 0 for a, b in part.shells] for part in channels.irreps]
 
     def of_atoms(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What pairs are told of atoms: [2, (l_max + 1)², channels, n] and [1 or 2, width, n]."""
+        """What pairs are told of atoms: [n, 2 · (l_max + 1)² · channels] and [1 or 2, width, n]."""
         mixed = torch.stack([torch.bmm(mix.index_select(0, self.order), features) for mix in self.mixes])
-        return mixed, self.invariants @ features[0]
+        return mixed.flatten(0, 2).T.contiguous(), self.invariants @ features[0]
 
     def forward(
         self, told: tuple[Tensor, Tensor], first: Tensor, second: Tensor, gaussians: Tensor, harmonics: Sequence[Tensor]
@@ -132,12 +132,14 @@ class PairHead(nn.Module):
         harmonics : of each l up to `l_pair`, [2 l + 1, n]
             Of unit mean square.
         """
-        (start, end), invariants = told
+        told_of_atoms, invariants = told
         hidden = self.of_distance @ gaussians + invariants[0].index_select(1, first) + invariants[-1].index_select(1, second)
         gate = self.gate @ functional.silu(self.hidden @ functional.silu(hidden))
         gates = gate.view(self.l_max + 1, self.n_channels, -1).index_select(0, self.order)
-        ahead = (start.index_select(2, first) + end.index_select(2, second)) * gates
-        back = (start.index_select(2, second) + end.index_select(2, first)) * gates if self.symmetric else None
+        # rows of atoms are gathered, which lie together in memory, before pairs become the last dimension
+        (start, end), (other_start, other_end) = (told_of_atoms.index_select(0, of).chunk(2, 1) for of in (first, second))
+        ahead = (start + other_end).T.reshape(gates.shape) * gates
+        back = (other_start + end).T.reshape(gates.shape) * gates if self.symmetric else None
         found = []
         for part, paths, swapped in zip(self.parts.irreps, self.parts.paths, self.swapped, strict=True):
             if not paths:
