@@ -401,7 +401,7 @@ def test_labels_that_do_not_fit_are_refused(folder):
 def test_labels_that_were_not_in_the_training_are_refused():
     model, atoms = untrained(relations="by_labels", cutoffs_A={}), bilayer()
     atoms.arrays["layer"][3] = 4
-    with pytest.raises(InputError, match=r"label 4 in its array 'layer' \(atom 3\), and the potential was trained on 0, 1"):
+    with pytest.raises(InputError, match=r"label 4 in its array 'layer' \(atom 3\), and the training structures had 0, 1"):
         model.of_atoms(atoms)
 
 
