@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.io import write
 from sharvin import create
 from sharvin.testing import DynamicsTests, PotentialTests, StructureTests
@@ -31,6 +32,18 @@ class TestFromFile(StructureTests):
             del wire.arrays[mark]
         write(tmp_path / "wire.xyz", wire, format="extxyz")
         return {"path": str(tmp_path / "wire.xyz"), "electrode_layers": 3, "rigid_layers": 2}
+
+
+class TestSetFromFile(StructureTests):
+    name = "set_from_file"
+    two_electrodes = False
+    min_distance_A = 1.0
+
+    @pytest.fixture
+    def component_options(self, tmp_path):
+        dimers = [Atoms("C2", positions=[[0, 0, 0], [0, 0, bond]], info={"group": "dimer"}) for bond in (1.2, 1.3, 1.5)]
+        write(tmp_path / "dimers.extxyz", dimers, format="extxyz")
+        return {"path": str(tmp_path / "dimers.extxyz")}
 
 
 class TestEam(PotentialTests):

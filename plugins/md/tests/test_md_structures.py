@@ -191,3 +191,22 @@ def test_the_periodicity_of_a_file_that_cannot_say_it_is_set(tmp_path):
     read = from_file(tmp_path / "POSCAR", electrode_layers=3, pbc=[True, True, False])
     assert list(read.pbc) == [True, True, False]
     np.testing.assert_array_equal(read.arrays["electrode"], wire.arrays["electrode"])
+
+
+def test_a_set_from_a_file_has_its_frames_with_their_arrays_and_groups(tmp_path):
+    frames = [Atoms("C2", positions=[[0, 0, 0], [0, 0, 1.2 + 0.1 * number]]) for number in range(4)]
+    for number, atoms in enumerate(frames):
+        atoms.set_array("layer", np.array([0, number]))
+        if number:
+            atoms.info["group"] = "stretched"
+    write(tmp_path / "dimers.extxyz", frames, format="extxyz")
+    path = str(tmp_path / "dimers.extxyz")
+    found = registry().build("structures", "set_from_file", {"path": path}).build_all(RNG)
+    assert [atoms.info["group"] for atoms in found] == ["dimers", "stretched", "stretched", "stretched"]
+    assert [atoms.arrays["layer"].tolist() for atoms in found] == [[0, number] for number in range(4)]
+    some = registry().build("structures", "set_from_file", {"path": path, "index": "1:4:2"}).build_all(RNG)
+    assert [atoms.get_distance(0, 1) for atoms in some] == pytest.approx([1.3, 1.5])
+    with pytest.raises(InputError):
+        registry().build("structures", "set_from_file", {"path": path, "index": "7"}).build_all(RNG)
+    with pytest.raises(InputError, match="index"):
+        registry().build("structures", "set_from_file", {"path": path, "index": "first"})

@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from ase import Atoms
+from scipy.linalg import eigh
+from sharvin.crystals.orbital_basis import turned_shells
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Junction
 from sharvin.testing import HamiltonianTests
@@ -65,6 +67,61 @@ def test_what_gpaw_cannot_do_is_said() -> None:
     hurried = GpawLcao(GpawOptions.model_validate({**COARSE, "max_iterations": 2, "smearing_eV": 0.25}))
     with pytest.raises(ItemError, match="did not converge the density in 2 iterations"):
         hurried.two_terminal(Junction.detect(chain(), hurried.range_A(HYDROGEN)))
+
+
+def graphene(displacement_A: float = 0.0) -> Atoms:
+    """Two atoms, one of them two cells away from the other and outside the cell."""
+    a = 2.46
+    cell = [[a, 0, 0], [a / 2, a * np.sqrt(0.75), 0], [0, 0, 12]]
+    atoms = Atoms("C2", scaled_positions=[[0, 0, 0.5], [1 / 3, 1 / 3, 0.5]], cell=cell, pbc=(True, True, False))
+    atoms.positions += np.random.default_rng(1).normal(0, displacement_A, (2, 3)) - np.array([0.3, 0.4, 0.0])
+    atoms.positions[0] += 2 * atoms.cell[1]
+    return atoms
+
+
+GRAPHENE = {"basis": "szp(dzp)", "grid_spacing_A": 0.25, "vacuum_A": 4.0}
+
+
+def test_blocks_have_gpaw_s_own_energies_on_the_whole_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    hamiltonian = GpawLcao(GpawOptions.model_validate(GRAPHENE))
+    solved = []
+    solve = GpawLcao._solve
+
+    def kept(self: GpawLcao, *given: object) -> object:
+        solved.append(solve(self, *given))
+        return solved[-1]
+
+    monkeypatch.setattr(GpawLcao, "_solve", kept)
+    atoms = graphene(0.05)
+    atoms.set_array("layer", np.array([0, 0]))
+    blocks = hamiltonian.blocks(atoms)
+    assert blocks.electrons == 8.0 and blocks.basis.shells == {6: (0, 1, 2)} and "layer" in blocks.atoms.arrays
+    sparse = blocks.sparse_bloch()
+    (found,) = solved
+    assert len(found.k) == 41  # of 9 × 9, k and −k one
+    for k, H, S in zip(found.k, found.H, found.S, strict=True):
+        own = [one.toarray() for one in sparse.at(k)]
+        assert np.abs(eigh(*own, eigvals_only=True) - eigh(H, S, eigvals_only=True)).max() < 1e-6
+    again = hamiltonian.blocks(atoms)  # from the cache
+    assert len(solved) == 1 and np.array_equal(again.H, blocks.H)
+
+
+def test_orbitals_of_blocks_turn_as_harmonics() -> None:
+    """The three bonds of graphene: 120° apart, up to the grid of real space, which moves orbitals d by some 10 meV."""
+    blocks = GpawLcao(GpawOptions.model_validate(GRAPHENE)).blocks(graphene())
+    near = np.flatnonzero(np.linalg.norm(blocks.vectors, axis=1) < 1.6)
+    assert len(near) == 3 and len(set(blocks.first[near])) == 1
+    angles = np.arctan2(blocks.vectors[near, 1], blocks.vectors[near, 0])
+    for pair, angle in zip(near[1:], angles[1:] - angles[0], strict=True):
+        R = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        D = turned_shells((0, 1, 2), R)
+        assert np.abs(D @ blocks.H[near[0]] @ D.T - blocks.H[pair]).max() < 0.08 < 5.0 < np.abs(blocks.H[pair]).max()
+        assert np.abs(D @ blocks.S[near[0]] @ D.T - blocks.S[pair]).max() < 1e-6
+    # p_z, which has no overlap with s, p_x and p_y in a plane: the cone of Dirac touches at K
+    H, S = (one.toarray() for one in blocks.sparse_bloch().at([1 / 3, -1 / 3, 0]))
+    pz = [2, 11]
+    energies = eigh(H[np.ix_(pz, pz)], S[np.ix_(pz, pz)], eigvals_only=True)
+    assert energies[1] - energies[0] < 0.02
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 r"""Orbitals of atoms: shells of real spherical harmonics, and how these turn with the structure.
 
-Within a shell of angular momentum l the orbitals are the real spherical harmonics from m = −l to l, in the order of SIESTA and GPAW:
-s; y, z, x; xy, yz, 3z²−r², zx, x²−y². The harmonics are normalised on the unit sphere; their signs are those of the
+Within a shell of angular momentum l the orbitals are the real spherical harmonics from m = −l to l, in the order of SIESTA and
+GPAW: s; y, z, x; xy, yz, 3z²−r², zx, x²−y². The harmonics are normalised on the unit sphere; their signs are those of the
 polynomials just named, as in GPAW. (SIESTA's of odd m have the opposite sign.)
 """
 

@@ -129,6 +129,24 @@ class FromFileOptions(Options):
         return (self.path,)
 
 
+class SetFromFileOptions(Options):
+    """A set of structures from a file, such as those that another program computed. Arrays are kept, ``layer`` among them."""
+
+    path: str
+    """Structure file of one or several frames. The entry ``group`` of a frame's comment line says of which kind it is: splits
+    into training, validation and test are made within each."""
+    index: Annotated[str, Field(pattern=r"^-?\d*(:-?\d*){0,2}$", min_length=1)] = ":"
+    """Which frames: a range ``start:stop:step`` as in Python, or one number."""
+    format: str | None = None
+    """ASE's name of the file format; recognised from the file where not given."""
+    species: Annotated[tuple[Element, ...], Field(min_length=1)] | None = None
+    """Chemical symbols of the atom types 1, 2 … of a LAMMPS file that states no elements."""
+
+    def files(self) -> tuple[str, ...]:
+        """The structure file."""
+        return (self.path,)
+
+
 class EamOptions(Options):
     """Embedded-atom potential from DYNAMO files; the kind follows from the name: .eam, .eam.alloy or .setfl, .fs."""
 

@@ -1,4 +1,4 @@
-"""Structures from files, with electrodes marked by their layers."""
+"""Structures from files: one, with electrodes marked by its layers, or a set of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sharvin.electrodes.wire_checks import check_distances
 from sharvin.errors import InputError
 from sharvin.files.structure_files import read_structures
 
-from sharvin_md.configs import FromFileOptions
+from sharvin_md.configs import FromFileOptions, SetFromFileOptions
 
 
 class FromFile:
@@ -67,6 +67,41 @@ class FromFile:
         if options.pbc is not None:
             atoms.pbc = options.pbc
         return atoms
+
+
+class SetFromFile:
+    """Structure set ``set_from_file``: the frames of a file, in their order, for training.
+
+    Parameters
+    ----------
+    options : SetFromFileOptions
+    """
+
+    def __init__(self, options: SetFromFileOptions) -> None:
+        self.options = options
+
+    def build(self, rng: np.random.Generator) -> Atoms:
+        """The first of them."""
+        return self.build_all(rng)[0]
+
+    def build_all(self, rng: np.random.Generator) -> list[Atoms]:
+        """All frames, the same for any generator, with their arrays; those that name no group are of one named after the file.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, has no such frame, or does not say its elements.
+        """
+        options = self.options
+        path = Path(options.path).expanduser()
+        found = list(read_structures(path, options.index, options.species or (), options.format))
+        if not found:
+            raise InputError(f"{path} has no frame {options.index}.")
+        for atoms in found:
+            atoms.set_array("electrode", _array(atoms, "electrode", np.int8))
+            atoms.set_array("rigid", _array(atoms, "rigid", np.bool_))
+            atoms.info["group"] = str(atoms.info.get("group", path.stem))
+        return found
 
 
 def layers_along_z(z: NDArray[np.float64], tolerance_A: float) -> NDArray[np.int64]:

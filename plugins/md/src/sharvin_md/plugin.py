@@ -42,6 +42,12 @@ def sharvin_structures() -> list[Component]:
             config="sharvin_md.reference_database.configs:ReferenceDatabaseOptions",
             summary="a set of crystals and slabs, strained and displaced, that a potential is trained on",
         ),
+        Component(
+            name="set_from_file",
+            target="sharvin_md.from_file:SetFromFile",
+            config="sharvin_md.configs:SetFromFileOptions",
+            summary="the frames of any file that ASE reads, as a set that is trained on",
+        ),
     ]
 
 

@@ -59,6 +59,13 @@ def sharvin_hamiltonians() -> list[Component]:
             summary="disordered wires on the square lattice: disorder models I to IV, or on-site energies of your own",
             gives="grid_wire",
         ),
+        Component(
+            name="stored_blocks",
+            target="sharvin_transport.external.stored_blocks:StoredBlocks",
+            config="sharvin_transport.external.configs:StoredBlocksOptions",
+            summary="H and S of given structures, from a file of blocks that another Hamiltonian learns from",
+            gives="two_terminal",
+        ),
     ]
 
 

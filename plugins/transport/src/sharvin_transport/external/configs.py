@@ -76,3 +76,14 @@ class SislOptions(Options):
 class KwantOptions(Options):
     cached_leads: PositiveInt = 64
     """Modes of leads, one set a lead, side and energy, that are kept for the next devices."""
+
+
+class StoredBlocksOptions(Options):
+    file: str
+    """HDF5 file of blocks, written by `sharvin.crystals.block_files.write_blocks`."""
+
+    tolerance_A: PositiveFloat = Field(default=1e-3, le=0.1)
+    """Largest distance of an atom and of a cell vector from the stored ones for a structure to be the stored one."""
+
+    def files(self) -> tuple[str, ...]:
+        return (self.file,)

@@ -20,18 +20,23 @@ from typing import Any
 import gpaw
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from ase.units import Bohr
 from cachetools import LRUCache
 from gpaw.basis_data import Basis
 from gpaw.lcao.tools import get_lcao_hamiltonian
+from gpaw.setup_data import SetupData
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sharvin.crystals.blocks import HamiltonianBlocks
+from sharvin.crystals.orbital_basis import OrbitalBasis
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
 from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal
 
 from sharvin_transport.external.configs import GpawOptions
+from sharvin_transport.external.gpaw_blocks import block_arrays, blocks_of, shells_of
 from sharvin_transport.spin import warn_of_magnetism
 
 Floats = NDArray[np.float64]
@@ -58,12 +63,14 @@ class GpawLcao:
         return 2.0 * max(self._radius_A(int(z)) for z in np.unique(numbers))
 
     def _radius_A(self, z: int) -> float:
-        symbol = Atoms([z]).get_chemical_symbols()[0]
+        return float(max(function.rc for function in self._basis_of(z).bf_j)) * float(Bohr)
+
+    def _basis_of(self, z: int) -> Basis:
+        symbol = chemical_symbols[z]
         try:
-            basis = Basis.find(symbol, self.options.basis)
+            return Basis.find(symbol, self.options.basis)
         except (FileNotFoundError, ValueError) as error:
             raise InputError(f"GPAW has no basis {self.options.basis!r} for {symbol}: {error}.") from None
-        return float(max(function.rc for function in basis.bf_j)) * float(Bohr)
 
     def two_terminal(self, junction: Junction) -> TwoTerminal:
         """Device and leads of a junction; the outermost principal layers take the bulk lead's blocks.
@@ -104,6 +111,38 @@ class GpawLcao:
         """H(k) and S(k) of a periodic structure, for bands."""
         return self._crystal(atoms, self.range_A(atoms.numbers))[0]
 
+    def blocks(self, atoms: Atoms) -> HamiltonianBlocks:
+        """H and S of a structure, periodic along any of its directions or none, as blocks between atoms.
+
+        Pairs beyond :meth:`range_A` are there where they couple by more than 0.1 µeV through projectors. Along open directions
+        there is vacuum as the options say. Where there is one, energies are relative to it; those of structures that are
+        periodic along all directions have no common zero.
+
+        Raises
+        ------
+        InputError
+            Elements without basis, or with orbitals beyond d.
+        ItemError
+            If the density does not converge.
+        """
+        warn_of_magnetism(atoms.numbers, "gpaw_lcao")
+        elements = [int(z) for z in np.unique(atoms.numbers)]
+        shells = {z: shells_of(self._basis_of(z)) for z in elements}
+        OrbitalBasis(shells, dict.fromkeys(elements, 0.0))  # before anything is computed, whether its orbitals are known
+        overlapping = self.range_A(atoms.numbers)
+        reach = overlapping + 2.0 * max(_projector_radius_A(chemical_symbols[z], self.options.xc) for z in elements)
+        grid = _grid(atoms, reach)
+
+        def compute() -> dict[str, NDArray[Any]]:
+            solved = self._solve(atoms, grid)
+            matrices = (solved.k, solved.weight, solved.H, solved.S)
+            found = block_arrays(atoms, *matrices, solved.count, solved.folded, overlapping, reach)
+            return {**found, "valence": solved.valence}
+
+        stored = self._cache.get_or_compute(self._key(atoms, f"blocks {reach:.6f} {grid}"), compute)
+        electrons = {int(z): float(n) for z, n in zip(atoms.numbers, stored["valence"], strict=True)}
+        return blocks_of(atoms, OrbitalBasis(shells, electrons), stored)
+
     def _lead(self, electrode: Electrode) -> tuple[Lead, float]:
         if electrode.key not in self._leads:
             crystal = electrode.crystal()
@@ -123,15 +162,7 @@ class GpawLcao:
 
     def _crystal(self, atoms: Atoms, reach_A: float, grid: tuple[int, int, int] | None = None) -> tuple[BlochHamiltonian, float]:
         """H_R and S_R of a crystal and its Fermi energy, from the cache if it has been computed before."""
-        if grid is None:
-            heights = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
-            found = [2 * int(np.ceil(reach_A / h)) + 1 if p else 1 for h, p in zip(heights, atoms.pbc, strict=True)]
-            grid = (found[0], found[1], found[2])
-        content = b"".join(
-            np.ascontiguousarray(a).tobytes() for a in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
-        )
-        text = f"1 {gpaw.__version__} {self.options.model_dump_json()} {grid}"
-        key = hashlib.blake2b(text.encode() + content, digest_size=20).hexdigest()
+        grid = _grid(atoms, reach_A) if grid is None else grid
 
         def compute() -> dict[str, NDArray[Any]]:
             solved = self._solve(atoms, grid)
@@ -144,9 +175,17 @@ class GpawLcao:
                 "numbers": np.array([solved.electrons, solved.fermi_energy]),
             }
 
-        stored = self._cache.get_or_compute(key, compute)
+        stored = self._cache.get_or_compute(self._key(atoms, str(grid)), compute)
         electrons, fermi = map(float, stored["numbers"])
         return BlochHamiltonian(stored["R"], stored["H"], stored["S"], electrons), fermi
+
+    def _key(self, atoms: Atoms, what: str) -> str:
+        """Of the cached results of a structure."""
+        content = b"".join(
+            np.ascontiguousarray(a).tobytes() for a in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+        )
+        text = f"1 {gpaw.__version__} {self.options.model_dump_json()} {what}"
+        return hashlib.blake2b(text.encode() + content, digest_size=20).hexdigest()
 
     def _solve(self, atoms: Atoms, grid: tuple[int, int, int]) -> _Solved:
         """Converge the density and take H and S at all k-points of the grid, of k and −k one."""
@@ -176,13 +215,25 @@ class GpawLcao:
             raise InputError("spin-polarised structures are not treated; remove the magnetic moments.")
         descriptor = calculator.wfs.kd
         count = np.array([setup.nao for setup in calculator.wfs.setups], dtype=np.int64)
-        electrons, fermi = float(calculator.get_number_of_electrons()), float(calculator.get_fermi_level())
-        return _Solved(H[0], S, np.asarray(descriptor.ibzk_kc), np.asarray(descriptor.weight_k), count, electrons, fermi)
+        return _Solved(
+            H[0],
+            S,
+            np.asarray(descriptor.ibzk_kc),
+            np.asarray(descriptor.weight_k),
+            count,
+            float(calculator.get_number_of_electrons()),
+            float(calculator.get_fermi_level()),
+            np.array([setup.Nv for setup in calculator.wfs.setups], dtype=np.float64),
+            np.rint(boxed.get_scaled_positions(wrap=False) - calculator.spos_ac).astype(np.int64),
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """H (eV) and S at k-points with weights, [n_k, n, n]; orbitals of each atom; valence electrons; Fermi energy in eV."""
+    """H (eV) and S at k-points with weights, [n_k, n, n]; orbitals of each atom; valence electrons; Fermi energy in eV.
+
+    Then the valence electrons of each atom, and by how many cell vectors it lies outside the cell.
+    """
 
     H: NDArray[Any]
     S: NDArray[Any]
@@ -191,6 +242,22 @@ class _Solved:
     count: NDArray[np.int64]
     electrons: float
     fermi_energy: float
+    valence: Floats
+    folded: NDArray[np.int64]
+
+
+def _grid(atoms: Atoms, reach_A: float) -> tuple[int, int, int]:
+    """As many k-points along each periodic direction as there are translations of pairs up to `reach_A`."""
+    completed = atoms.cell.complete().array
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(completed), axis=0)
+    found = [2 * int(np.ceil(reach_A / h)) + 1 if p else 1 for h, p in zip(heights, atoms.pbc, strict=True)]
+    return found[0], found[1], found[2]
+
+
+def _projector_radius_A(symbol: str, xc: str) -> float:
+    """Largest radius of an element's projectors."""
+    data = SetupData(symbol, xc)
+    return float(max(data.rcut_j)) * float(Bohr)
 
 
 def _alignment(diagonal: Floats, heights: Floats, lead: Lead) -> float:
