@@ -401,6 +401,11 @@ def test_what_cannot_be_is_refused(crystals, folder):
     data, validation = crystals
     with pytest.raises(InputError, match="no model yet"):
         create("hamiltonians", NAME).blocks(validation[0].atoms)
+    with pytest.raises(InputError, match="no model yet"):
+        create("hamiltonians", NAME).range_A(validation[0].atoms.numbers)
+    assert create("hamiltonians", NAME, reach_A=5.0).range_A(validation[0].atoms.numbers) == 5.0
+    with pytest.raises(InputError, match="hamiltonian 'nothing'"):
+        create("hamiltonians", NAME, overlap={"use": "nothing"})
     with pytest.raises(InputError, match="nothing to learn from"):
         fitted([], validation)
     with pytest.raises(InputError, match=r"reach_A 3 is shorter than the range of the reference, whose pairs are up to 3\.\d+ Å"):

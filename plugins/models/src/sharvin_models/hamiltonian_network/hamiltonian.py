@@ -51,7 +51,8 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
     Raises
     ------
     InputError
-        If `model` is given and holds no model, another one's, or a damaged one.
+        If `model` is given and holds no model, another one's, or a damaged one;
+        or if `overlap` names no Hamiltonian that gives blocks.
     """
 
     name = "hedge_electron"
@@ -65,6 +66,7 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
         self._folder: Path | None = None
         if options.model is not None:
             self.load(Path(options.model).expanduser())
+        self._overlap_hamiltonian()
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals couple; `reach_A`, where it is given, also before there is a model.
@@ -74,12 +76,13 @@ class HedgeElectron(SavedRegressor[HedgeElectronOptions]):
         InputError
             Before a fit or a load without `reach_A`, or for an element that the training had not.
         """
-        if self._model is None and self.options.reach_A is not None and self.options.model is None:
-            return self.options.reach_A
-        model = self._ready()
-        model.basis.require(np.asarray(numbers))
+        reach = self.options.reach_A
+        if self._model is not None or reach is None:
+            model = self._ready()
+            model.basis.require(np.asarray(numbers))
+            reach = model.reach_A
         overlap = self._overlap_hamiltonian()
-        return model.reach_A if overlap is None else max(model.reach_A, overlap.range_A(numbers))
+        return reach if overlap is None else max(reach, overlap.range_A(numbers))
 
     def blocks(self, atoms: Atoms) -> HamiltonianBlocks:
         """Predicted blocks, with S where the training set or `overlap` has it.
