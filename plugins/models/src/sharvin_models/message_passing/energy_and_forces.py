@@ -70,7 +70,7 @@ class NetworkFunction:
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
+class BatchLabels:
     """What a batch is to give, and how much it counts.
 
     Parameters
@@ -124,7 +124,7 @@ class LossGradient:
     .. math:: L = w_E \langle (c_s \Delta E / N)^2 \rangle + w_F \langle (c_s \Delta F)^2 \rangle
         + w_G \langle (\tfrac{c_s}{N_g} \sum_{i \in g} \Delta F_i)^2 \rangle
 
-    with a factor :math:`c_s` for each structure, see :class:`Labels`.
+    with a factor :math:`c_s` for each structure, see :class:`BatchLabels`.
 
     Parameters
     ----------
@@ -138,13 +138,13 @@ class LossGradient:
     group_weight: float = 0.0
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Squared errors [2, 3] of :meth:`Labels.squared_errors`, and the gradient of each parameter.
+        """Squared errors [2, 3] of :meth:`BatchLabels.squared_errors`, and the gradient of each parameter.
 
-        Tensors are those of :class:`NetworkFunction`, then those of :class:`Labels`.
+        Tensors are those of :class:`NetworkFunction`, then those of :class:`BatchLabels`.
         """
-        n_weights, n_parameters, n_labels = len(self.function.weights()), self.function.n_parameters, len(fields(Labels))
+        n_weights, n_parameters, n_labels = len(self.function.weights()), self.function.n_parameters, len(fields(BatchLabels))
         parameters = [weight.detach().requires_grad_() for weight in tensors[:n_parameters]]
-        labels = Labels(*tensors[-n_labels:])
+        labels = BatchLabels(*tensors[-n_labels:])
         weights, batch = [*parameters, *tensors[n_parameters:n_weights]], tensors[n_weights:-n_labels]
         energies, forces, _ = self.function.evaluated(weights, batch, differentiable=True)
         squares = labels.squared_errors(energies, forces, batch[-1], net=self.group_weight > 0.0)

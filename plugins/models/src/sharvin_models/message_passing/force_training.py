@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sharvin_models.message_passing.configs import MessagePassingOptions
-from sharvin_models.message_passing.energy_and_forces import Evaluator, Labels, LossGradient, NetworkFunction
+from sharvin_models.message_passing.energy_and_forces import Evaluator, BatchLabels, LossGradient, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
@@ -207,7 +207,7 @@ class ForceTraining:
             state.best_epoch, state.best = state.curves.epochs - 1, {name: value.clone() for name, value in weights.items()}
         return errors
 
-    def _batch(self, items: Sequence[LabelledSurroundings]) -> tuple[PaddedBatch, Labels]:
+    def _batch(self, items: Sequence[LabelledSurroundings]) -> tuple[PaddedBatch, BatchLabels]:
         """Structures as one, and what they are to give."""
         dtype, size = getattr(torch, self.options.dtype), self.options.batch_size
         found = [item.surroundings for item in items]
@@ -226,7 +226,7 @@ class ForceTraining:
         per_group[: members.max() + 1] = torch.from_numpy(1.0 / np.bincount(members)).to(dtype)
         factor = torch.zeros(size + 1, dtype=dtype)
         factor[: len(items)] = torch.tensor([self._factor(item.forces_eV_per_A) for item in items], dtype=dtype)
-        return batch, Labels(energy, force, per_atom, real, group, per_group, factor)
+        return batch, BatchLabels(energy, force, per_atom, real, group, per_group, factor)
 
     def _factor(self, forces_eV_per_A: NDArray[np.float64]) -> float:
         """By which the errors of a structure with these forces are multiplied in the loss."""

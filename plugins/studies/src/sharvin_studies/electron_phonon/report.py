@@ -28,7 +28,7 @@ LEARNT, REFERENCE = "trained", "reference"
 
 
 @dataclass(eq=False)
-class Findings:
+class CouplingFindings:
     """What the steps found, by the trained parts and by their references; what was not asked for is empty."""
 
     potential: Trained | None = None
@@ -40,7 +40,7 @@ class Findings:
     timings: Mapping[str, Timing] = field(default_factory=dict)
 
 
-def results(context: Context, found: Findings, condition: Condition | None) -> dict[str, Any]:
+def results(context: Context, found: CouplingFindings, condition: Condition | None) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
     selections = context.config.selections
     numbers: dict[str, Any] = {key: selections[key].name for key in ("potential", "hamiltonian") if key in selections}
@@ -61,7 +61,7 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _trainings(found: Findings) -> dict[str, Any]:
+def _trainings(found: CouplingFindings) -> dict[str, Any]:
     numbers: dict[str, Any] = {}
     if found.potential is not None:
         errors_of_test = errors_of(found.potential, "test")
@@ -79,7 +79,7 @@ def _trainings(found: Findings) -> dict[str, Any]:
     return numbers
 
 
-def _phonons(found: Findings) -> dict[str, Any]:
+def _phonons(found: CouplingFindings) -> dict[str, Any]:
     ours, theirs = (found.vibrations.get(name) for name in (LEARNT, REFERENCE))
     if ours is None or theirs is None or ours.frequencies_THz is None or theirs.frequencies_THz is None:
         return {}
@@ -91,7 +91,7 @@ def _phonons(found: Findings) -> dict[str, Any]:
     }
 
 
-def _velocities(found: Findings, condition: Condition | None) -> dict[str, Any]:
+def _velocities(found: CouplingFindings, condition: Condition | None) -> dict[str, Any]:
     if not found.velocities:
         return {}
     key = "condition" if condition is None else f"{condition.name}_{condition.unit}".rstrip("_")
@@ -116,7 +116,7 @@ def _velocities(found: Findings, condition: Condition | None) -> dict[str, Any]:
     }
 
 
-def _bands(found: Findings) -> dict[str, Any]:
+def _bands(found: CouplingFindings) -> dict[str, Any]:
     numbers: dict[str, Any] = {}
     if len(found.sample_bands) == 2:
         every, near = found.sample_bands[LEARNT].errors_eV(found.sample_bands[REFERENCE])
@@ -165,7 +165,7 @@ def summary(numbers: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-def _shells(found: Findings) -> dict[str, Any] | None:
+def _shells(found: CouplingFindings) -> dict[str, Any] | None:
     if found.hamiltonian is None:
         return None
     errors: BlockErrors = found.hamiltonian.errors
@@ -190,7 +190,7 @@ def _shells(found: Findings) -> dict[str, Any] | None:
     }
 
 
-def _velocity_table(found: Findings, condition: Condition | None) -> dict[str, Any] | None:
+def _velocity_table(found: CouplingFindings, condition: Condition | None) -> dict[str, Any] | None:
     if not found.velocities:
         return None
     title = "condition" if condition is None else f"{condition.title} ({condition.unit})"
@@ -216,7 +216,7 @@ def _velocity_table(found: Findings, condition: Condition | None) -> dict[str, A
     }
 
 
-def _large_table(found: Findings) -> dict[str, Any] | None:
+def _large_table(found: CouplingFindings) -> dict[str, Any] | None:
     if not found.large:
         return None
     rows = [
@@ -237,7 +237,7 @@ def _large_table(found: Findings) -> dict[str, Any] | None:
     }
 
 
-def draw(context: Context, found: Findings, condition: Condition | None) -> None:
+def draw(context: Context, found: CouplingFindings, condition: Condition | None) -> None:
     """All figures."""
     folder = context.folder
     selections = context.config.selections

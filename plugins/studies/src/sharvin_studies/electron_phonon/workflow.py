@@ -26,7 +26,7 @@ from sharvin_studies.electron_phonon.block_training import HamiltonianSource, Tr
 from sharvin_studies.electron_phonon.configs import ElectronPhononOptions
 from sharvin_studies.electron_phonon.large_cell import bands_of_large_cell
 from sharvin_studies.electron_phonon.plan import plan
-from sharvin_studies.electron_phonon.report import LEARNT, REFERENCE, Findings
+from sharvin_studies.electron_phonon.report import LEARNT, REFERENCE, CouplingFindings
 from sharvin_studies.electron_phonon.sample_bands import bands_of_sample
 from sharvin_studies.electron_phonon.timings import timed
 from sharvin_studies.electron_phonon.velocities import SeriesVelocity, velocities
@@ -59,7 +59,7 @@ class ElectronPhonon:
     def run(self, context: Context) -> dict[str, Any]:
         """All steps; returns the content of ``results.json``."""
         options, config = self.options, context.config
-        found = Findings()
+        found = CouplingFindings()
         found.hamiltonian, hamiltonians = self.hamiltonians(context)
         found.potential, potentials = self.potentials(context) if "potential" in config.selections else (None, {})
         structure = config.selections.get("structure")
@@ -127,7 +127,7 @@ class ElectronPhonon:
     def velocities(
         self,
         context: Context,
-        found: Findings,
+        found: CouplingFindings,
         samples: Mapping[str, Mapping[str, Samples]],
         hamiltonians: Mapping[str, HamiltonianSource],
         dynamics: Mapping[str, Selection],
@@ -171,7 +171,7 @@ class ElectronPhonon:
                 parts[f"{kind}, {source.selection.name}"] = source
         return timed(context, structures, parts, self.options.slowest_seconds)
 
-    def keep_models(self, folder: Path, found: Findings) -> dict[str, str]:
+    def keep_models(self, folder: Path, found: CouplingFindings) -> dict[str, str]:
         """Copy the trained models to the run's ``models/``; their places in the run folder."""
         kept: dict[str, Path] = {}
         if found.potential is not None:
