@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sharvin_models.message_passing.configs import MessagePassingOptions
-from sharvin_models.message_passing.energy_and_forces import Evaluator, BatchLabels, LossGradient, NetworkFunction
+from sharvin_models.message_passing.energy_and_forces import BatchLabels, Evaluator, LossGradient, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
