@@ -65,13 +65,14 @@ def plan(config: Config, options: ElectronPhononOptions, measure: bool) -> Study
         config.selections["executor"].build()
     if survey.problems:
         raise ConfigError(survey.problems)
-    work = {"series": len(options.series), "samples": 2 * frames}
+    work = {"series": len(options.series), "samples": 2 * frames} if options.series else {}
     work |= {f"structures of the {name.removesuffix('_data')}": len(found) for name, found in sets.items()}
     checked = [] if atoms is None else [f"a crystal of {len(atoms)} atoms"]
     checked += [config.selections[key].name for key in ("potential", "hamiltonian") if key in config.selections]
     if large is not None:
         checked.append(f"a large cell of {len(large):,} atoms")
-    known = {"samples": seconds if measure else None, "fits": None, "velocities": None}
+    steps = {"samples": bool(options.series), "fits": bool(sets), "velocities": bool(options.series and options.velocity)}
+    known = {name: seconds if name == "samples" and measure else None for name, wanted in steps.items() if wanted}
     return StudyPlan(work, checked, known, 0.0 if atoms is None else 24.0 * len(atoms) * 2 * frames)
 
 
