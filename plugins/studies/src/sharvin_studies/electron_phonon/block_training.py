@@ -17,7 +17,7 @@ from sharvin.config import Selection
 from sharvin.context import Context
 from sharvin.crystals.block_files import read_blocks, write_blocks
 from sharvin.crystals.blocks import HamiltonianBlocks
-from sharvin.errors import InputError, RunError
+from sharvin.errors import InputError, ItemError, RunError
 from sharvin.executors.threads import one_thread
 from sharvin.protocols import BlockHamiltonian, TrainableBlockHamiltonian
 from sharvin.reference_data import ReferenceData, ReferenceStructure
@@ -91,7 +91,13 @@ class BlockTrainingTask:
 
 
 def train_blocks(task: BlockTrainingTask, path: Path) -> None:
-    """Train, and write the model, its learning curves and its errors on the test set."""
+    """Train, and write the model, its learning curves, its errors on the test set, and which of this it refused.
+
+    Raises
+    ------
+    ItemError
+        If what was learnt gives no structure of the test set a Hamiltonian.
+    """
     hamiltonian: TrainableBlockHamiltonian = task.hamiltonian.build()
     task.progress.mkdir(parents=True, exist_ok=True)
     hamiltonian.keep_progress(task.progress)
@@ -103,14 +109,24 @@ def train_blocks(task: BlockTrainingTask, path: Path) -> None:
     with one_thread():
         curves = hamiltonian.fit(data(task.parts.train), data(task.parts.validation), seeds.stream(task.seed, "fit"))
         seconds = time.perf_counter() - started
-        exact = data(task.parts.test)
-        errors = block_errors([hamiltonian.blocks(one.atoms) for one in exact], exact)
+        predicted, exact, refused = [], [], []
+        for number in task.parts.test:
+            for one in read_blocks(task.files[number]):
+                try:
+                    predicted.append(hamiltonian.blocks(one.atoms))
+                except ItemError as error:
+                    refused.append(f"structure {number}: {error}")
+                else:
+                    exact.append(one)
+        if not exact:
+            raise ItemError(f"after its training {task.hamiltonian.name} gives no test structure an H; the first {refused[0]}")
+        errors = block_errors(predicted, exact)
 
     def write(folder: Path) -> None:
         (folder / "model").mkdir(parents=True)
         hamiltonian.save(folder / "model")
         write_json(folder / "learning_curves.json", curves)
-        write_table(folder / "errors.h5", errors.table(), {"fit_seconds": seconds})
+        write_table(folder / "errors.h5", errors.table(), {"fit_seconds": seconds, "refused": refused})
         metrics = task.progress / "metrics.jsonl"
         if metrics.exists():
             shutil.copy(metrics, folder / "metrics.jsonl")
@@ -138,6 +154,11 @@ class TrainedHamiltonian:
     def errors(self) -> BlockErrors:
         """Errors on the test set."""
         return BlockErrors.of_table(read_table(self.folder / "errors.h5")[0])
+
+    @cached_property
+    def refused(self) -> list[str]:
+        """Structures of the test set whose Hamiltonian the trained one refused to give, and why."""
+        return list(read_table(self.folder / "errors.h5")[1]["refused"])
 
     @cached_property
     def seconds(self) -> float:

@@ -74,6 +74,7 @@ def _trainings(found: CouplingFindings) -> dict[str, Any]:
             "H_nearest_mae_meV": 1000 * errors.nearest_mae_eV,
             "H_nearest_largest_meV": 1000 * errors.nearest_largest_eV,
             "H_structures": dict(zip(("train", "validation", "test"), found.hamiltonian.counts, strict=True)),
+            "H_refused": found.hamiltonian.refused,
             "hamiltonian_fit_seconds": found.hamiltonian.seconds,
         }
     return numbers
@@ -148,6 +149,8 @@ def summary(numbers: Mapping[str, Any]) -> str:
             f"{numbers['hamiltonian']}: mean absolute error of H {numbers['H_mae_meV']:.3g} meV, of nearest neighbours "
             f"{numbers['H_nearest_mae_meV']:.3g} meV with a largest one of {numbers['H_nearest_largest_meV']:.3g} meV."
         )
+    if numbers.get("H_refused"):
+        said.append(f"It refused {len(numbers['H_refused'])} of the test structures; results.json says why.")
     if "phonon_rms_THz" in numbers:
         said.append(f"Phonons differ by {numbers['phonon_rms_THz']:.3g} THz (RMS) from the reference's.")
     for chain, one in numbers.get("fermi_velocity", {}).items():
