@@ -92,7 +92,7 @@ def plot_bands(
         if window is not None:
             axes.set_ylim(*window)
         if len(sets) > 1:
-            axes.legend(loc="upper right", framealpha=0.8, frameon=True, edgecolor="none")
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return save_figure(folder, name, figure, data, title, caption)
 
 

@@ -90,7 +90,7 @@ def plot_block_errors(folder: Path, errors: BlockErrors) -> Path:
         axes.set_yscale("log")
         plain_log_ticks(axes.yaxis)
         axes.set_xticks(x, names, rotation=60, ha="right", fontsize=9)
-        axes.set(ylabel="H (meV)", xlabel="distance of the atoms")
+        axes.set(ylabel="H (meV)", xlabel="distance of the atoms", xlim=(-0.5, len(shells) - 0.5))
         axes.legend()
     caption = "Errors of the elements of H on structures that no training has seen, by distance, beside the elements' mean size."
     return save_figure(folder, "hamiltonian_errors", figure, data, "Errors of the Hamiltonian by distance", caption)
