@@ -58,6 +58,13 @@ class MessagePassingOptions(Options):
     relation_array: str = Field(default="layer", min_length=1)
     """Array of whole numbers of the atoms that tells their relations, such as the layers of a bilayer."""
 
+    baseline: Literal["pairs", "none"] = "none"
+    """What the network adds to. `pairs`: energies of pairs, fitted as splines of their distance by least squares before the
+    network is trained; most of the forces in a stiff crystal are of this form. `none`: nothing."""
+
+    splines_per_A: float = Field(default=6.0, gt=0.0, le=50.0)
+    """Cubic splines for each Å of the energies of pairs."""
+
     atom_energies: Literal["least_squares", "isolated"] = "least_squares"
     """Energy of an atom of each element, to which the network adds: fitted to the training structures, or that of single atoms
     among them."""
@@ -116,6 +123,8 @@ class MessagePassingOptions(Options):
             raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
         if self.relation_kind in ("none", "by_elements") and self.relation_array != self._default("relation_array"):
             raise ValueError("relation_array would be ignored; set relations: by_array, or leave it out.")
+        if self.baseline == "none" and self.splines_per_A != self._default("splines_per_A"):
+            raise ValueError("splines_per_A would be ignored; set baseline: pairs, or leave it out.")
         if self.schedule != "plateau" and self.plateau_epochs != self._default("plateau_epochs"):
             raise ValueError("plateau_epochs would be ignored; set schedule: plateau, or leave it out.")
         if self.model is not None:
@@ -187,6 +196,10 @@ class HedgePhononOptions(MessagePassingOptions):
     """Pairs that have modules of their own. `by_array`: those of equal and those of different whole numbers in the array
     `relation_array`, whatever these are: pairs within a layer and between layers. `by_labels`: those of every two
     such numbers. `by_elements`: those of every two elements. `none`: all pairs share one, for comparison."""
+
+    baseline: Literal["pairs", "none"] = "pairs"
+    """What the network adds to. `pairs`: energies of pairs, one function for each relation and each two elements, fitted as
+    splines of their distance by least squares before the network is trained. `none`: nothing."""
 
     cutoffs_A: dict[str, Cutoff] = Field(default_factory=dict)
     """Cutoffs in Å of relations that do not end at `cutoff_A`, by name: ``same`` and ``different`` of `by_array`, ``0-1`` of

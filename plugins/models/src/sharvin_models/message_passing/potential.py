@@ -19,13 +19,17 @@ from sharvin_models.message_passing.configs import LOCAL, EquivariantPotentialOp
 from sharvin_models.message_passing.force_calculator import EquivariantCalculator
 from sharvin_models.message_passing.force_training import ForceTraining
 from sharvin_models.message_passing.network import AtomEnergyNetwork
+from sharvin_models.message_passing.pair_baseline import PairBaseline
 from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
+from sharvin_models.message_passing.surroundings import SurroundingsBuilder
 from sharvin_models.message_passing.trained_network import TrainedNetwork
 from sharvin_models.training.saved_model import Arrays, SavedRegressor
 from sharvin_models.training.training_loop import threads
 
 M = TypeVar("M", bound=MessagePassingOptions)
+PAIRS = "pair_weights_"
+"""Names of the arrays of a saved model that are no weights of the network begin so."""
 
 
 class MessagePassingPotential(SavedRegressor[M]):
@@ -67,7 +71,7 @@ class MessagePassingPotential(SavedRegressor[M]):
         """
         found = self._ready()
         return EquivariantCalculator(
-            TrainedNetwork(found.network, found.scales, found.relations, found.options, self.name).of_atoms
+            TrainedNetwork(found.network, found.scales, found.relations, found.options, self.name, found.pairs).of_atoms
         )
 
     def evaluate(self, neighbours: NeighbourList) -> EnergyForcesVirial:
@@ -117,8 +121,12 @@ class MessagePassingPotential(SavedRegressor[M]):
         """
         if not len(data) or not len(validation):
             raise InputError(f"{self.name}: there is nothing to {'learn from' if not len(data) else 'validate with'}.")
+        relations = PairRelations.of(self.options, data.numbers, self._labels(data))
+        build = SurroundingsBuilder(self.name, relations, data.numbers)
+        pairs = PairBaseline.fitted(data, build, self.options.splines_per_A) if self.options.baseline == "pairs" else None
+        if pairs is not None:
+            data, validation = (pairs.rest(items, build) for items in (data, validation))
         scales = EnergyScales.of(data, self.options.atom_energies, self.name)
-        relations = PairRelations.of(self.options, scales.elements, self._labels(data))
         training = ForceTraining(data, validation, scales, relations, self.options, self.name)
         network = AtomEnergyNetwork(len(scales.elements), training.mean_neighbours, relations.cutoffs_A, self.options)
         network.initialise(rng)
@@ -126,7 +134,7 @@ class MessagePassingPotential(SavedRegressor[M]):
         with threads(self.options.threads):
             curves = training.train(network, rng, self._folder)
         relations = replace(relations, closest_A=training.closest_A) if self.checks_labels else relations
-        self._trained = TrainedNetwork(network.requires_grad_(False), scales, relations, self.options, self.name)
+        self._trained = TrainedNetwork(network.requires_grad_(False), scales, relations, self.options, self.name, pairs)
         return curves
 
     def _labels(self, data: ReferenceData) -> tuple[int, ...]:
@@ -157,7 +165,12 @@ class MessagePassingPotential(SavedRegressor[M]):
             "labels": list(relations.values) if relations.kind == "by_labels" else [],
             "closest_A": list(relations.closest_A),
         }
-        return description, {name: value.numpy() for name, value in self._trained.network.state_dict().items()}
+        arrays = {name: value.numpy() for name, value in self._trained.network.state_dict().items()}
+        pairs = self._trained.pairs
+        if pairs is not None:
+            description["pairs"] = {"starts_A": list(pairs.starts_A), "ends_A": list(pairs.ends_A)}
+            arrays |= {f"{PAIRS}{number}": weights for number, weights in enumerate(pairs.weights)}
+        return description, arrays
 
     def _become(self, description: dict[str, Any], arrays: Arrays) -> None:
         scales = EnergyScales(
@@ -170,9 +183,14 @@ class MessagePassingPotential(SavedRegressor[M]):
         relations = PairRelations.of(self.options, scales.elements, labels, closest)
         mean_neighbours = np.ones(arrays["mean_neighbours"].shape)
         network = AtomEnergyNetwork(len(scales.elements), mean_neighbours, relations.cutoffs_A, self.options)
+        pairs, told = None, description.get("pairs")
+        if told is not None:
+            weights = tuple(np.asarray(arrays[f"{PAIRS}{n}"], dtype=np.float64) for n in range(len(told["starts_A"])))
+            pairs = PairBaseline(tuple(told["starts_A"]), tuple(told["ends_A"]), weights)
+        arrays = {name: array for name, array in arrays.items() if not name.startswith(PAIRS)}
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         network.to(getattr(torch, self.options.dtype)).requires_grad_(False)
-        self._trained = TrainedNetwork(network, scales, relations, self.options, self.name)
+        self._trained = TrainedNetwork(network, scales, relations, self.options, self.name, pairs)
 
 
 class EquivariantPotential(MessagePassingPotential[EquivariantPotentialOptions]):

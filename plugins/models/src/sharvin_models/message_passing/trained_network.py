@@ -11,6 +11,7 @@ from sharvin.protocols import EnergyForcesVirial, NeighbourList
 from sharvin_models.message_passing.configs import MessagePassingOptions
 from sharvin_models.message_passing.energy_and_forces import Evaluator, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
+from sharvin_models.message_passing.pair_baseline import PairBaseline
 from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
 from sharvin_models.message_passing.surroundings import AtomSurroundings, SurroundingsBuilder, batched
@@ -31,6 +32,8 @@ class TrainedNetwork:
     options : MessagePassingOptions
     name : str
         Of the potential, for messages.
+    pairs : PairBaseline or None
+        What the network's energies are added to.
     """
 
     def __init__(
@@ -40,8 +43,10 @@ class TrainedNetwork:
         relations: PairRelations,
         options: MessagePassingOptions,
         name: str,
+        pairs: PairBaseline | None = None,
     ) -> None:
         self.network, self.scales, self.relations, self.options, self.name = network, scales, relations, options, name
+        self.pairs = pairs
         self._build = SurroundingsBuilder(name, relations, scales.elements)
         self._evaluator = Evaluator(NetworkFunction(network, scales.scale_eV, capacity=1), options.compile, PATIENCE)
 
@@ -62,6 +67,9 @@ class TrainedNetwork:
             found = self._evaluator(batch)
         energy = float(found.energies[0]) + self.scales.offset_eV(structure.species)
         forces, virial = (values.double().numpy() for values in (found.forces, found.virial))
+        if self.pairs is not None:
+            known = self.pairs.of(structure)
+            energy, forces, virial = energy + known.energy_eV, forces + known.forces_eV_per_A, virial + known.virial_eV
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise ItemError(f"{self.name} gives energies or forces that are not finite for this structure.")
         return EnergyForcesVirial(energy, forces, virial)
