@@ -23,7 +23,7 @@ from sharvin.numerics.neighbour_pairs import neighbour_pairs
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
-NEGLIGIBLE_EV = 1e-7
+NEGLIGIBLE_EV = 1e-8
 
 
 def block_arrays(

@@ -36,7 +36,7 @@ from sharvin.runs.cache import ContentCache
 from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal
 
 from sharvin_transport.external.configs import GpawOptions
-from sharvin_transport.external.gpaw_blocks import block_arrays, blocks_of, shells_of
+from sharvin_transport.external.gpaw_blocks import NEGLIGIBLE_EV, block_arrays, blocks_of, shells_of
 from sharvin_transport.spin import warn_of_magnetism
 
 Floats = NDArray[np.float64]
@@ -114,7 +114,7 @@ class GpawLcao:
     def blocks(self, atoms: Atoms) -> HamiltonianBlocks:
         """H and S of a structure, periodic along any of its directions or none, as blocks between atoms.
 
-        Pairs beyond :meth:`range_A` are there where they couple by more than 0.1 µeV through projectors. Along open directions
+        Pairs beyond :meth:`range_A` are there where they couple by more than 10 neV through projectors. Along open directions
         there is vacuum as the options say. Where there is one, energies are relative to it; those of structures that are
         periodic along all directions have no common zero.
 
@@ -139,7 +139,7 @@ class GpawLcao:
             found = block_arrays(atoms, *matrices, solved.count, solved.folded, overlapping, reach)
             return {**found, "valence": solved.valence}
 
-        stored = self._cache.get_or_compute(self._key(atoms, f"blocks {reach:.6f} {grid}"), compute)
+        stored = self._cache.get_or_compute(self._key(atoms, f"blocks {reach:.6f} {NEGLIGIBLE_EV} {grid}"), compute)
         electrons = {int(z): float(n) for z, n in zip(atoms.numbers, stored["valence"], strict=True)}
         return blocks_of(atoms, OrbitalBasis(shells, electrons), stored)
 
