@@ -157,13 +157,8 @@ def _structure(folder: Path, electrons: Mapping[int, float], pbc: Sequence[bool]
     types = [tuple(int(order) for order in line.split()) for line in lines if line.strip()]
     if not len(numbers) == len(positions) == len(types):
         raise InputError(
-<<<<<<< HEAD
             f"{folder} has {len(numbers)} elements, {len(positions)} positions, orbitals of {len(types)} atoms; each atom must "
             "have one of all."
-=======
-            f"{folder} has {len(numbers)} elements, {len(positions)} positions and orbitals of {len(types)} atoms; each atom "
-            "must have one of all."
->>>>>>> h-blocks
         )
     shells: dict[int, tuple[int, ...]] = {}
     for number, own in zip(numbers.tolist(), types, strict=True):

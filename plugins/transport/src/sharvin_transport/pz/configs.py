@@ -44,11 +44,6 @@ class SlaterKosterPzOptions(Options):
     def _reaches_neighbours(self) -> Self:
         if self.cutoff_A <= self.pi_bond_A:
             raise ValueError(
-<<<<<<< HEAD
                 f"cutoff_A {self.cutoff_A:g} is not longer than pi_bond_A {self.pi_bond_A:g}, so that no atoms couple; raise it"
-=======
-                f"cutoff_A {self.cutoff_A:g} is not longer than pi_bond_A {self.pi_bond_A:g}, so that no atoms would couple; "
-                "raise it"
->>>>>>> h-blocks
             )
         return self
