@@ -53,3 +53,26 @@ class TestPotentialStudy(WorkflowTests):
         "structure": {"use": "reference_database", "atoms": 8, "slabs_100": 3, "slabs_111": 3, "bcc": 3, "fcc": 3},
         "potential": {"use": "hdnnp", "table": "gold", "hidden": [4], "epochs": 1, "updates_per_epoch": 30},
     }
+
+
+class TestThermalTransport(WorkflowTests):
+    name = "thermal_transport"
+    options: ClassVar = {
+        "series": [{"name": "0 K", "dynamics": {"temperature_K": 0}}, {"name": "300 K", "dynamics": {"temperature_K": 300}}],
+        "single": {"special_displacement": True, "samples": None},
+        "fermi_nodes": 2,
+    }
+    config: ClassVar = {
+        "structure": {
+            "use": "nanowire",
+            "element": "Au",
+            "lattice_constant_A": 4.08,
+            "neck": [1, 1, 2],
+            "electrode": [2, 2, 5],
+            "rigid_layers": 5,
+        },
+        "potential": {"use": "second_moment", "element": "Au"},
+        "dynamics": {"use": "thermal_displacements", "samples": 4, "relax": True},
+        "hamiltonian": {"use": "slater_koster", "table": "ptbp"},
+        "transport": {"use": "rgf"},
+    }

@@ -12,9 +12,9 @@ from sharvin.numerics.neighbour_pairs import neighbour_pairs
 Floats = NDArray[np.float64]
 REACH_A = 4.0
 """Neighbours are looked for up to here."""
-LARGE = 0.15
-"""Root mean square displacement of an atom, as a part of its distance to the next one, above which it is said to be too large.
-Crystals melt at about 0.1 (Lindemann); an atom of a surface or a neck moves more freely than one of a crystal."""
+LARGE = 0.25
+"""Root mean square displacement of an atom, as a part of its distance to the next one, above which it is said to be large.
+Crystals melt at about 0.1 (Lindemann); atoms of necks and of sheets move more freely than those of a crystal."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,6 @@ class Motion:
         return cls(mean, float(np.sqrt(squares[atom])), atom, nearest)
 
     @property
-    def too_large(self) -> bool:
-        """Whether harmonic vibrations are no description of it."""
+    def doubtful(self) -> bool:
+        """Whether it goes so far that harmonic vibrations hardly describe it."""
         return self.largest_A > LARGE * self.neighbour_A

@@ -94,9 +94,10 @@ def summary(outcomes: Sequence[SeriesOutcome]) -> str:
         said.append(f"{sentence}.")
     said += [
         f"{one.name}: atom {one.motion.atom} moves by {one.motion.largest_A:.2g} Å (root mean square), "
-        f"{one.motion.largest_A / one.motion.neighbour_A:.0%} of the distance to its neighbour: too far for harmonic vibrations."
+        f"{one.motion.largest_A / one.motion.neighbour_A:.0%} of the distance to its neighbour: "
+        "harmonic vibrations hardly describe that."
         for one in outcomes
-        if one.motion.too_large
+        if one.motion.doubtful
     ]
     failed = sum(len(one.conductances.reasons) for one in outcomes)
     if failed:
