@@ -18,6 +18,7 @@ from sharvin.runs.run import run
 from sharvin.store import read_frames
 from sharvin_studies.thermal_samples.means import SampleMean, running_means, with_error
 from sharvin_studies.thermal_samples.motion import Motion
+from sharvin_studies.thermal_samples.series import groups_at_rest
 from sharvin_studies.thermal_transport import conductances
 from sharvin_studies.thermal_transport.conductances import FermiRule
 
@@ -232,9 +233,9 @@ def test_the_figures_hold_the_numbers(finished):
     assert shown["temperature_K"].tolist() == [0.0, 300.0]
     assert shown["mean_G0"].tolist() == means
     converged = read_data(figures / "running_means.csv")
-    assert converged["samples_warm"].tolist() == [4, 6, 8]
-    assert converged["mean_G0_warm"][-1] == pytest.approx(means[1])
-    assert read_data(figures / "conductance_distributions.csv")["samples_warm"].sum() == 8
+    assert converged["warm_samples"].tolist() == [4, 6, 8]
+    assert converged["warm_mean_G0"][-1] == pytest.approx(means[1])
+    assert read_data(figures / "conductance_distributions.csv")["warm_samples"].sum() == 8
     assert {path.stem for path in figures.glob("*.png")} == {"thermal_conductance", "running_means", "conductance_distributions"}
 
 
@@ -271,6 +272,24 @@ def test_more_samples_leave_those_that_are_there(monkeypatch, tmp_path):
         "vibrations, and of each series its samples and the conductances of those beyond the eighth"
     )
     assert more["series"]["cold"]["frozen_G0"] == first["series"]["cold"]["frozen_G0"]
+
+
+def test_one_sample_has_a_mean_without_an_error(tmp_path):
+    series = [{"name": "warm", "dynamics": {"samples": 1, "antithetic": False}}]
+    results, _ = completed(tmp_path, workflow={"series": series, "single": None, "fermi_nodes": 1})
+    found = results["series"]["warm"]["conductance_G0"]
+    assert (found["samples"], found["std"], found["standard_error"]) == (1, None, None)
+    assert "warm: 0." in results["summary"] and "from 1 sample," in results["summary"]
+
+
+def test_series_that_differ_in_more_than_their_conditions_have_a_rest_of_their_own(tmp_path):
+    dynamics = config_of(tmp_path).variants["series"]
+    alike = groups_at_rest({name: parts["dynamics"] for name, parts in dynamics.items()})
+    assert alike == {"cold": "cold", "warm": "cold"}
+    series = [*CONTACT["workflow"]["series"], {"name": "other", "dynamics": {"relax_fmax": 0.002}}]
+    dynamics = config_of(tmp_path, workflow={"series": series}).variants["series"]
+    alike = groups_at_rest({name: parts["dynamics"] for name, parts in dynamics.items()})
+    assert alike == {"cold": "cold", "warm": "cold", "other": "other"}
 
 
 # What is refused

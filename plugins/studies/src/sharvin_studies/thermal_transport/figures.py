@@ -73,7 +73,7 @@ def plot_running_means(folder: Path, outcomes: Sequence[SeriesOutcome]) -> Path:
             right.plot(count, error, **colour)
             ideal = error[-1] * np.sqrt(count[-1] / count)
             right.plot(count, ideal, color=GREY, linewidth=0.8, linestyle=":", label=None if order else "1/√samples")
-            data |= {f"samples_{one.name}": count, f"mean_G0_{one.name}": mean, f"standard_error_G0_{one.name}": error}
+            data |= {f"{one.name}_samples": count, f"{one.name}_mean_G0": mean, f"{one.name}_standard_error_G0": error}
         left.set(xlabel="samples", ylabel="mean conductance (G0)", xscale="log")
         right.set(xlabel="samples", ylabel="standard error of the mean (G0)", xscale="log", yscale="log")
         for axis in (left.xaxis, right.xaxis, right.yaxis):
@@ -108,7 +108,7 @@ def plot_distributions(folder: Path, outcomes: Sequence[SeriesOutcome]) -> Path:
             axes.set_ylim(0, 1.12 * max(int(counts.max()), 1))
             axes.yaxis.set_major_locator(NullLocator())
             axes.spines["left"].set_visible(False)
-            data |= {f"edge_G0_{one.name}": edges, f"samples_{one.name}": counts}
+            data |= {f"{one.name}_edge_G0": edges, f"{one.name}_samples": counts}
         panels[-1].set_xlabel("conductance (G0)")
         handles, labels = panels[0].get_legend_handles_labels()
         handles[-1] = panels[0].plot([], [], color=INK, linewidth=1.4)[0]

@@ -87,11 +87,12 @@ def summary(outcomes: Sequence[SeriesOutcome]) -> str:
     said = []
     for one in outcomes:
         mean = one.mean
-        sentence = f"{one.name}: {with_error(mean.mean, mean.standard_error)} G0 from {mean.count} samples"
+        number = "1 sample" if mean.count == 1 else f"{mean.count} samples"
+        sentence = f"{one.name}: {with_error(mean.mean, mean.standard_error)} G0 from {number}"
         sentence += f", {one.like_mean(one.at_rest_G0)} at rest"
         if (single := one.like_mean(one.single_G0)) is not None:
             sentence += f", {single} of the single structure"
-        said.append(f"{sentence}.")
+        said.append(f"{sentence}." if mean.count else f"{one.name}: no sample has a conductance.")
     said += [
         f"{one.name}: atom {one.motion.atom} moves by {one.motion.largest_A:.2g} Å (root mean square), "
         f"{one.motion.largest_A / one.motion.neighbour_A:.0%} of the distance to its neighbour: "
@@ -111,7 +112,12 @@ def table(outcomes: Sequence[SeriesOutcome], condition: Condition | None) -> dic
     rows: list[list[Any]] = []
     for one in outcomes:
         mean = one.mean
-        row = [one.name, mean.count, with_error(mean.mean, mean.standard_error), one.like_mean(mean.std)]
+        row = [
+            one.name,
+            mean.count,
+            with_error(mean.mean, mean.standard_error),
+            None if np.isnan(mean.std) else f"{mean.std:.{decimals(mean.std)}f}",
+        ]
         rows.append([*row, one.like_mean(one.at_rest_G0), one.like_mean(one.single_G0), f"{one.motion.largest_A:.2f}"])
     columns.append("largest displacement (Å)")
     if condition is not None:
@@ -124,7 +130,8 @@ def table(outcomes: Sequence[SeriesOutcome], condition: Condition | None) -> dic
         "rows": rows,
         "caption": "Mean over the samples ± its standard error, and the standard deviation of the samples, beside the structure "
         "at rest. The single structure stands for all samples to second order in the displacements, the better the more atoms "
-        "vibrate. Largest displacement: root mean square of the atom that moves most.",
+        "vibrate; where few do, products of two modes are left over. Largest displacement: root mean square of the atom that "
+        "moves most.",
     }
 
 
