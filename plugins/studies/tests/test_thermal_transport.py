@@ -304,6 +304,8 @@ def test_too_few_samples_are_told_how_many_are_needed(tmp_path):
     ("changes", "message"),
     [
         ({"structure": {"electrode": [2, 2, 1], "rigid_layers": 1}}, "structure: .*electrode"),
+        ({"structure": {"rigid_layers": 2}}, r"16 of 32 atoms of the leads vibrate.*mark more layers as rigid"),
+        ({"hamiltonian": {"charge_neutrality": "predicted"}}, r"hamiltonian: it has to learn \(charge_neutrality: predicted\)"),
         ({"dynamics": {"largest_force_eV_per_A": 1e-6, "relax": False}}, "at rest"),
     ],
 )

@@ -85,12 +85,32 @@ def conduct(task: ConductanceTask, path: Path) -> None:
     write_table(path, {"conductance_G0": values}, {"reasons": reasons})
 
 
+def between_leads_at_rest(atoms: Atoms, range_A: float) -> Junction:
+    """The junction of a structure, whose leads do not vibrate.
+
+    Raises
+    ------
+    InputError
+        If it has no two electrodes, or atoms of their outermost principal layers are not rigid.
+    """
+    junction = Junction.detect(atoms, range_A)
+    rigid = np.asarray(atoms.arrays.get("rigid", np.zeros(len(atoms))), dtype=bool)
+    ends = np.concatenate([junction.left, junction.right])
+    if not rigid[ends].all():
+        raise InputError(
+            f"{int((~rigid[ends]).sum())} of {len(ends)} atoms of the leads vibrate: the outermost "
+            f"{junction.left_period_A:.1f} and {junction.right_period_A:.1f} Å are repeated as leads and must be rigid; mark "
+            "more layers as rigid."
+        )
+    return junction
+
+
 def conductances(
     atoms: Atoms, structures: list[Atoms], rule: FermiRule, hamiltonian: Selection, transport: Selection
 ) -> tuple[Floats, dict[str, str]]:
     """Conductances float64[n] in G0 of structures with the electrodes of `atoms`; reasons by number where they are nan."""
     part = hamiltonian.built()
-    junction = Junction.detect(atoms, part.range_A(np.unique(atoms.numbers)))
+    junction = between_leads_at_rest(atoms, part.range_A(np.unique(atoms.numbers)))
     junctions = [junction.with_positions(moved) for moved in structures]
     found = list(transmission_series(transport.built(), series_at_k(part, junctions), rule.energies_eV))
     values = np.array([one.transmission @ rule.weights for one in found])

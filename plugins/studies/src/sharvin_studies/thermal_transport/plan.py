@@ -7,13 +7,21 @@ from ase import Atoms
 from sharvin.config import Config, Selection
 from sharvin.errors import InputError, SharvinError
 from sharvin.executors.threads import one_thread
-from sharvin.junction import Junction
 from sharvin.options.validation import ConfigError
-from sharvin.protocols import CostedHamiltonian, ForeseeingDynamics, HarmonicDynamics, Potential
+from sharvin.protocols import (
+    CostedHamiltonian,
+    ForeseeingDynamics,
+    Hamiltonian,
+    HarmonicDynamics,
+    LearningByOption,
+    Potential,
+    TrainableHamiltonian,
+)
 from sharvin.runs import seeds
 from sharvin.runs.returned_values import built_atoms
 from sharvin.study_plan import RunLength, StudyPlan
 
+from sharvin_studies.thermal_transport.conductances import between_leads_at_rest
 from sharvin_studies.thermal_transport.configs import ThermalTransportOptions
 
 
@@ -33,9 +41,10 @@ def plan(config: Config, options: ThermalTransportOptions, measure: bool) -> Stu
             potential = config.selections["potential"].build()
             place = ("hamiltonian",)
             hamiltonian = config.selections["hamiltonian"].build()
+            _require_learnt(hamiltonian)
             range_A = hamiltonian.range_A(np.unique(atoms.numbers))
             place = ("structure",)
-            junction = Junction.detect(atoms, range_A)
+            junction = between_leads_at_rest(atoms, range_A)
             place = ("transport",)
             config.selections["transport"].build()
             frames, seconds = 0, 0.0
@@ -56,6 +65,22 @@ def plan(config: Config, options: ThermalTransportOptions, measure: bool) -> Stu
         [f"a contact of {len(atoms)} atoms", "its electrodes", config.selections["dynamics"].name],
         {"samples": seconds if measure else None, "conductances": None if each is None else each * (frames + count)},
         24.0 * len(atoms) * frames,
+    )
+
+
+def _require_learnt(hamiltonian: Hamiltonian) -> None:
+    """Do nothing, or say that the Hamiltonian would have to learn first.
+
+    Raises
+    ------
+    InputError
+    """
+    if not (isinstance(hamiltonian, TrainableHamiltonian) and hamiltonian.learns):
+        return
+    setting = f" ({hamiltonian.learning_option})" if isinstance(hamiltonian, LearningByOption) else ""
+    raise InputError(
+        f"it has to learn{setting}, which thermal_transport does not teach it; name what another study has learnt, or another "
+        "setting."
     )
 
 

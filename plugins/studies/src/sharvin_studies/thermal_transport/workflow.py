@@ -44,7 +44,7 @@ class ThermalTransport:
         Raises
         ------
         ConfigError
-            If the structure has no two electrodes, or a part cannot be made or knows no vibrations.
+            If the structure has no two electrodes, its leads vibrate, or a part cannot be made or knows no vibrations.
         """
         return plan(config, self.options, measure)
 
