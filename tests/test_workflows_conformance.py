@@ -63,6 +63,7 @@ class TestPotentialStudy(WorkflowTests):
     }
 
 
+<<<<<<< HEAD
 class TestElectronPhonon(WorkflowTests):
     name = "electron_phonon"
     measured = ("tables", "timings", "large_cell", "hamiltonian_fit_seconds")
@@ -93,4 +94,26 @@ class TestElectronPhonon(WorkflowTests):
             "rigid_layer_modes": "fix",
         },
         "hamiltonian": {"use": "hedge_electron", "reach_A": 4.0, "taper_A": 0.0, "channels": 4, "layers": 1, "epochs": 2},
+=======
+class TestThermalTransport(WorkflowTests):
+    name = "thermal_transport"
+    options: ClassVar = {
+        "series": [{"name": "0 K", "dynamics": {"temperature_K": 0}}, {"name": "300 K", "dynamics": {"temperature_K": 300}}],
+        "single": {"special_displacement": True, "samples": None},
+        "fermi_nodes": 2,
+    }
+    config: ClassVar = {
+        "structure": {
+            "use": "nanowire",
+            "element": "Au",
+            "lattice_constant_A": 4.08,
+            "neck": [1, 1, 2],
+            "electrode": [2, 2, 5],
+            "rigid_layers": 5,
+        },
+        "potential": {"use": "second_moment", "element": "Au"},
+        "dynamics": {"use": "thermal_displacements", "samples": 4, "relax": True},
+        "hamiltonian": {"use": "slater_koster", "table": "ptbp"},
+        "transport": {"use": "rgf"},
+>>>>>>> h-thermal
     }

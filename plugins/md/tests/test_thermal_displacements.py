@@ -217,6 +217,12 @@ def test_a_sample_is_known_by_its_number_and_the_seed():
     assert pairs[1::2] == pytest.approx(-pairs[::2], abs=1e-12)
 
 
+@pytest.mark.parametrize(("antithetic", "draws"), [(False, [0, 1, 2, 3]), (True, [0, 0, 1, 1])])
+def test_frames_say_which_of_them_are_of_one_draw(antithetic, draws):
+    frames = dynamics(samples=4, antithetic=antithetic).run(alloy(), emt(), 1)
+    assert [frame.scalars["draw"] for frame in frames] == draws
+
+
 def test_samples_change_little_with_the_force_constants_however_modes_of_equal_frequency_are_chosen():
     one, other = (displacements(alloy(), samples=5, displacement_A=step) for step in (0.01, 0.03))
     assert np.abs(one - other).max() < 0.01 * np.abs(one).max()

@@ -96,7 +96,11 @@ class HarmonicCrystal(Protocol):
 
 @runtime_checkable
 class HarmonicDynamics(Dynamics, Protocol):
-    """Dynamics that move atoms by the vibrations of a harmonic crystal; optional."""
+    """Dynamics that move atoms by the vibrations of a harmonic crystal; optional.
+
+    Frames are independent samples. Where they are not, as with antithetic pairs, those that depend on each other have the same
+    scalar ``draw``, so that the errors of means can be told.
+    """
 
     def vibrations(self, atoms: Atoms, potential: Potential) -> HarmonicCrystal:
         """Vibrations of a structure, with the force constants that :meth:`run` would use."""

@@ -35,6 +35,7 @@ KEY_NUMBERS = {
     "scale": KeyNumber("numbers of wires, as a share of the config's"),
     "energy_rmse_meV_per_atom": KeyNumber("energy error, test set (RMSE)", "meV/atom"),
     "force_rmse_meV_per_A": KeyNumber("force error, test set (RMSE)", "meV/Å"),
+    "n_samples": KeyNumber("displaced structures"),
     "n_structures": KeyNumber("structures with reference labels"),
     "n_seeds": KeyNumber("trainings of the potential"),
     "label_cost.cpu_seconds_per_transmission": KeyNumber("CPU time of one exact transmission", "s"),

@@ -110,10 +110,10 @@ class ThermalDisplacements:
     def run(self, atoms: Atoms, potential: Potential, seed: int) -> Iterator[Frame]:
         """Displaced structures, each drawn from a stream of its own.
 
-        Scalars: ``sample``, its number; ``temperature_K``; ``harmonic_energy_eV``, the potential energy above that of the
-        structure at rest, ½ Σ ω² Q²; with layers, ``rigid_layer_u2_A2``, the ⟨u²⟩ = ⟨x² + y² + z²⟩ that shifts of whole
-        layers contribute, the mean over the mobile atoms (0 where they are fixed); where unstable modes are frozen,
-        ``frozen_modes``, how many.
+        Scalars: ``sample``, its number; ``draw``, that of its random draw, which antithetic samples share;
+        ``temperature_K``; ``harmonic_energy_eV``, the potential energy above that of the structure at rest, ½ Σ ω² Q²; with
+        layers, ``rigid_layer_u2_A2``, the ⟨u²⟩ = ⟨x² + y² + z²⟩ that shifts of whole layers contribute, the mean over the
+        mobile atoms (0 where they are fixed); where unstable modes are frozen, ``frozen_modes``, how many.
 
         Raises
         ------
@@ -134,7 +134,14 @@ class ThermalDisplacements:
             current.positions[:] = vibrations.atoms.positions
             current.positions[vibrations.mobile] += modes.displacements(coordinates)
             energy = 0.5 * float(modes.eigenvalues @ coordinates**2)
-            yield Frame.from_atoms(current, sample=float(sample), harmonic_energy_eV=energy, **scalars)
+            draw, _ = self._draw_of(sample)
+            yield Frame.from_atoms(current, sample=float(sample), draw=float(draw), harmonic_energy_eV=energy, **scalars)
+
+    def _draw_of(self, sample: int) -> tuple[int, float]:
+        """The random draw that a sample is made from, and its sign."""
+        if not self.options.antithetic:
+            return sample, 1.0
+        return sample // 2, -1.0 if sample % 2 else 1.0
 
     def _signs_or_normals(self, sample: int, seed: int, vectors: Array) -> Array:
         """Normal coordinates of a sample in units of their root mean squares.
@@ -143,10 +150,8 @@ class ThermalDisplacements:
         of the covariance times these numbers: it depends neither on the signs of the modes nor on which ones stand for those of
         equal frequency, and changes but little where the force constants do.
         """
-        options = self.options
-        draw, mirror = divmod(sample, 2) if options.antithetic else (sample, 0)
-        sign = -1.0 if mirror else 1.0
-        if options.special_displacement:
+        draw, sign = self._draw_of(sample)
+        if self.options.special_displacement:
             return np.asarray(sign * (1.0 - 2.0 * (np.arange(vectors.shape[1]) % 2)))
         stream = np.random.SeedSequence(seed, spawn_key=(draw,))
         return np.asarray(sign * (np.random.default_rng(stream).standard_normal(len(vectors)) @ vectors))

@@ -17,7 +17,7 @@ from sharvin.executors.threads import one_thread
 from sharvin.options import Condition, ConditionedOptions
 from sharvin.protocols import HarmonicDynamics
 from sharvin.runs.returned_values import finite_frames
-from sharvin.store import count_frames, read_frames, read_table, write_table, write_trajectory
+from sharvin.store import count_frames, read_frames, read_observables, read_table, write_table, write_trajectory
 
 from sharvin_studies.bands.paths import BandPath, band_path
 from sharvin_studies.potential_study.labelling import PotentialSource, digest_of_atoms
@@ -79,6 +79,15 @@ class Samples:
             found.append(moved)
         return found
 
+    def positions_A(self) -> Floats:
+        """Positions float64[n, n_atoms, 3] of all samples."""
+        return np.array([frame.positions for frame in read_frames(self.path)])
+
+    def draws(self) -> Floats:
+        """Number of the random draw of each sample, float64[n]; samples that depend on each other have the same one."""
+        found = read_observables(self.path)
+        return found.get("draw", found["frame"])
+
 
 def drawn(
     context: Context,
@@ -104,6 +113,28 @@ def drawn(
     )
     named = zip(series, result.paths, strict=True)
     return {name: Samples(name, atoms, path) for name, path in named if path is not None}
+
+
+def groups_at_rest(series: Mapping[str, Selection]) -> dict[str, str]:
+    """For each series, the first one whose dynamics differs from its own in its conditions alone, so in no structure at rest."""
+    firsts: dict[str, Selection] = {}
+    found = {}
+    for name, dynamics in series.items():
+        for other, first in firsts.items():
+            if _without_conditions(dynamics) == _without_conditions(first):
+                found[name] = other
+                break
+        else:
+            firsts[name] = dynamics
+            found[name] = name
+    return found
+
+
+def _without_conditions(dynamics: Selection) -> tuple[str, dict[str, Any]]:
+    options = dynamics.options
+    conditions = options.conditions() if isinstance(options, ConditionedOptions) else ()
+    named = {condition.option for condition in conditions}
+    return dynamics.name, {name: value for name, value in options if name not in named}
 
 
 def identity_of(potential: PotentialSource) -> dict[str, Any]:
