@@ -63,7 +63,6 @@ class TestPotentialStudy(WorkflowTests):
     }
 
 
-<<<<<<< HEAD
 class TestElectronPhonon(WorkflowTests):
     name = "electron_phonon"
     measured = ("tables", "timings", "large_cell", "hamiltonian_fit_seconds")
@@ -94,7 +93,9 @@ class TestElectronPhonon(WorkflowTests):
             "rigid_layer_modes": "fix",
         },
         "hamiltonian": {"use": "hedge_electron", "reach_A": 4.0, "taper_A": 0.0, "channels": 4, "layers": 1, "epochs": 2},
-=======
+    }
+
+
 class TestThermalTransport(WorkflowTests):
     name = "thermal_transport"
     options: ClassVar = {
@@ -115,5 +116,4 @@ class TestThermalTransport(WorkflowTests):
         "dynamics": {"use": "thermal_displacements", "samples": 4, "relax": True},
         "hamiltonian": {"use": "slater_koster", "table": "ptbp"},
         "transport": {"use": "rgf"},
->>>>>>> h-thermal
     }

@@ -4,8 +4,8 @@ r"""Energies of pairs, fitted in closed form before a network learns the rest.
 
 with one function for each relation r and each two elements a, b: cubic splines that end at the relation's cutoff with two
 derivatives. The weights are the least squares of forces and energies, with a small penalty on their second differences
-(P. H. C. Eilers and B. D. Marx, Stat. Sci. 11, 89 (1996)), which also bridges distances that do not occur. Most of the force on an
-atom that is displaced in a stiff crystal is of this form, so that what is left for the network is several times smaller.
+(P. H. C. Eilers and B. D. Marx, Stat. Sci. 11, 89 (1996)), which also bridges distances that do not occur. Most of the force on
+an atom that is displaced in a stiff crystal is of this form, so that what is left for the network is several times smaller.
 """
 
 from __future__ import annotations
