@@ -65,6 +65,10 @@ class MessagePassingOptions(Options):
     splines_per_A: float = Field(default=6.0, gt=0.0, le=50.0)
     """Cubic splines for each Å of the energies of pairs."""
 
+    triplet_cutoff_A: Cutoff | None = None
+    """With `baseline: pairs` also energies of triplets are fitted, of an atom and two neighbours within this distance: bonds and
+    angles of a covalent crystal. null: of pairs alone. The number of triplets grows as its sixth power."""
+
     atom_energies: Literal["least_squares", "isolated"] = "least_squares"
     """Energy of an atom of each element, to which the network adds: fitted to the training structures, or that of single atoms
     among them."""
@@ -123,8 +127,9 @@ class MessagePassingOptions(Options):
             raise ValueError(f"message_l_max {self.message_l_max} must not exceed l_max {self.l_max}.")
         if self.relation_kind in ("none", "by_elements") and self.relation_array != self._default("relation_array"):
             raise ValueError("relation_array would be ignored; set relations: by_array, or leave it out.")
-        if self.baseline == "none" and self.splines_per_A != self._default("splines_per_A"):
-            raise ValueError("splines_per_A would be ignored; set baseline: pairs, or leave it out.")
+        for option in ("splines_per_A", "triplet_cutoff_A"):
+            if self.baseline == "none" and getattr(self, option) != self._default(option):
+                raise ValueError(f"{option} would be ignored; set baseline: pairs, or leave it out.")
         if self.schedule != "plateau" and self.plateau_epochs != self._default("plateau_epochs"):
             raise ValueError("plateau_epochs would be ignored; set schedule: plateau, or leave it out.")
         if self.model is not None:

@@ -1,4 +1,4 @@
-r"""Energies of pairs, fitted in closed form before a network learns the rest.
+r"""Energies of pairs, and of triplets if wanted, fitted in closed form before a network learns the rest.
 
 .. math:: E_0 = \tfrac12 \sum_{i \ne j} \varphi_{r(ij), ab}(d_{ij}), \qquad \varphi = \sum_n w_n B_n(d),
 
@@ -21,6 +21,7 @@ from sharvin.protocols import EnergyForcesVirial
 from sharvin.reference_data import ReferenceData, ReferenceStructure
 
 from sharvin_models.message_passing.surroundings import AtomSurroundings, PairsOfRelation, SurroundingsBuilder
+from sharvin_models.message_passing.triplet_terms import TripletTerms
 
 Floats = NDArray[np.float64]
 DEGREE = 3
@@ -28,6 +29,8 @@ SMOOTHING = 1e-6
 """Penalty on second differences, relative to the mean diagonal of the normal equations."""
 MARGIN_A = 0.2
 """By which splines go on below the shortest pair; energies of closer pairs go on in a straight line."""
+RIDGE = 1e-9
+"""Penalty on the weights of triplets, relative to the diagonal of the normal equations."""
 ENERGY_WEIGHT_PER_A = 3.0
 """Weight of the energy of a structure, over the square root of its atoms, against one force component."""
 
@@ -42,11 +45,16 @@ class PairBaseline:
         Of each relation, where its splines begin and end.
     weights : tuple of float64[n_element_pairs, n_splines]
         In eV, of each relation; unordered pairs of elements aa, ab, …, bb, … in order.
+    triplets : TripletTerms or None
+        What is added to pairs; see :mod:`~sharvin_models.message_passing.triplet_terms`.
+    triplet_weights : float64[kinds, SIZE] or None
     """
 
     starts_A: tuple[float, ...]
     ends_A: tuple[float, ...]
     weights: tuple[Floats, ...]
+    triplets: TripletTerms | None = None
+    triplet_weights: Floats | None = None
 
     def of(self, structure: AtomSurroundings) -> EnergyForcesVirial:
         """Energy in eV, forces in eV/Å and virial in eV of a structure."""
@@ -65,6 +73,9 @@ class PairBaseline:
             for axis in range(3):  # every pair stands in both directions
                 forces[:, axis] += np.bincount(pairs.first, pull[:, axis], n)
             virial -= 0.5 * pairs.vectors.T @ pull
+        if self.triplets is not None and self.triplet_weights is not None:
+            more = self.triplets.evaluated(structure, self.triplet_weights)
+            energy, forces, virial = energy + more.energy_eV, forces + more.forces_eV_per_A, virial + more.virial_eV
         return EnergyForcesVirial(energy, forces, virial)
 
     def rest(self, data: ReferenceData, build: SurroundingsBuilder) -> ReferenceData:
@@ -77,7 +88,9 @@ class PairBaseline:
         return ReferenceData(tuple(found))
 
     @classmethod
-    def fitted(cls, data: ReferenceData, build: SurroundingsBuilder, splines_per_A: float) -> PairBaseline:
+    def fitted(
+        cls, data: ReferenceData, build: SurroundingsBuilder, splines_per_A: float, triplet_cutoff_A: float | None = None
+    ) -> PairBaseline:
         """Least squares over structures; beside the matrix of one structure, only the normal equations are in memory.
 
         Parameters
@@ -85,6 +98,8 @@ class PairBaseline:
         data : ReferenceData
         build : SurroundingsBuilder
         splines_per_A : float
+        triplet_cutoff_A : float or None
+            With triplets of neighbours within it.
         """
         structures = [build.of_atoms(item.atoms, f"training structure {number}") for number, item in enumerate(data)]
         elements = len(build.elements)
@@ -92,21 +107,28 @@ class PairBaseline:
         ends = build.relations.cutoffs_A
         starts = tuple(_start(structures, number, end) for number, end in enumerate(ends))
         counts = [max(4, math.ceil((end - start) * splines_per_A)) for start, end in zip(starts, ends, strict=True)]
+        triplets = None if triplet_cutoff_A is None else TripletTerms.of(structures, triplet_cutoff_A, elements)
         columns = element_pairs * sum(counts)
-        matrix, right = np.zeros((columns + elements, columns + elements)), np.zeros(columns + elements)
+        size = columns + (0 if triplets is None else triplets.size) + elements
+        matrix, right = np.zeros((size, size)), np.zeros(size)
         for item, structure in zip(data, structures, strict=True):
-            A = _design(structure, starts, ends, counts, element_pairs, elements)
+            A = _design(structure, starts, ends, counts, element_pairs, elements, triplets)
             y = np.append(item.forces_eV_per_A.ravel(), item.energy_eV)
             scale = ENERGY_WEIGHT_PER_A / math.sqrt(len(structure))
             A[-1] *= scale
             y[-1] *= scale
             matrix += A.T @ A
             right += A.T @ y
-        matrix += _penalty(counts, element_pairs, elements) * SMOOTHING * np.trace(matrix[:columns, :columns]) / columns
-        solved = np.linalg.lstsq(matrix, right, rcond=1e-13)[0][:columns]
-        parts = np.split(solved, np.cumsum([element_pairs * count for count in counts])[:-1])
+        matrix[:columns, :columns] += _penalty(counts, element_pairs) * SMOOTHING * np.trace(matrix[:columns, :columns]) / columns
+        between = slice(columns, size - elements)
+        matrix[between, between] += np.diag(RIDGE * np.diag(matrix)[between])
+        unit = np.sqrt(np.maximum(np.diag(matrix), np.finfo(np.float64).tiny))
+        solved = np.linalg.lstsq(matrix / np.outer(unit, unit), right / unit, rcond=1e-14)[0] / unit
+        parts = np.split(solved[:columns], np.cumsum([element_pairs * count for count in counts])[:-1])
         weights = tuple(part.reshape(element_pairs, count) for part, count in zip(parts, counts, strict=True))
-        return cls(starts, tuple(ends), weights)
+        if triplets is None:
+            return cls(starts, tuple(ends), weights)
+        return cls(starts, tuple(ends), weights, triplets, solved[between].reshape(triplets.kinds, -1))
 
 
 def _start(structures: Sequence[AtomSurroundings], relation: int, end: float) -> float:
@@ -140,6 +162,7 @@ def _design(
     counts: Sequence[int],
     element_pairs: int,
     elements: int,
+    triplets: TripletTerms | None,
 ) -> Floats:
     """Force components, and in the last row the energy, of each weight and of the energy of an atom of each element."""
     n = len(structure)
@@ -158,15 +181,17 @@ def _design(
                 np.add.at(block, (3 * first + axis, number), pull)
             block[-1, number] = 0.5 * value[chosen].sum(axis=0)
         blocks.append(block.reshape(3 * n + 1, -1))
+    if triplets is not None:
+        blocks.append(triplets.design(structure))
     own = np.zeros((3 * n + 1, elements))
     own[-1] = np.bincount(structure.species, minlength=elements)
     return np.concatenate([*blocks, own], axis=1)
 
 
-def _penalty(counts: Sequence[int], element_pairs: int, elements: int) -> Floats:
+def _penalty(counts: Sequence[int], element_pairs: int) -> Floats:
     """Squares of second differences of the weights of each function, the zeros behind them included."""
     size = element_pairs * sum(counts)
-    found = np.zeros((size + elements, size + elements))
+    found = np.zeros((size, size))
     place = 0
     for count in counts:
         differences = np.diff(np.eye(count + 2), 2, axis=0)[:, :count]

@@ -24,6 +24,7 @@ from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
 from sharvin_models.message_passing.surroundings import SurroundingsBuilder
 from sharvin_models.message_passing.trained_network import TrainedNetwork
+from sharvin_models.message_passing.triplet_terms import TripletTerms
 from sharvin_models.training.saved_model import Arrays, SavedRegressor
 from sharvin_models.training.training_loop import threads
 
@@ -123,8 +124,9 @@ class MessagePassingPotential(SavedRegressor[M]):
             raise InputError(f"{self.name}: there is nothing to {'learn from' if not len(data) else 'validate with'}.")
         relations = PairRelations.of(self.options, data.numbers, self._labels(data))
         build = SurroundingsBuilder(self.name, relations, data.numbers)
-        pairs = PairBaseline.fitted(data, build, self.options.splines_per_A) if self.options.baseline == "pairs" else None
-        if pairs is not None:
+        pairs, options = None, self.options
+        if options.baseline == "pairs":
+            pairs = PairBaseline.fitted(data, build, options.splines_per_A, options.triplet_cutoff_A)
             data, validation = (pairs.rest(items, build) for items in (data, validation))
         scales = EnergyScales.of(data, self.options.atom_energies, self.name)
         training = ForceTraining(data, validation, scales, relations, self.options, self.name)
@@ -170,6 +172,9 @@ class MessagePassingPotential(SavedRegressor[M]):
         if pairs is not None:
             description["pairs"] = {"starts_A": list(pairs.starts_A), "ends_A": list(pairs.ends_A)}
             arrays |= {f"{PAIRS}{number}": weights for number, weights in enumerate(pairs.weights)}
+            if pairs.triplets is not None and pairs.triplet_weights is not None:
+                description["pairs"] |= {"triplets": {"cutoff_A": pairs.triplets.cutoff_A, "middle_A": pairs.triplets.middle_A}}
+                arrays[f"{PAIRS}triplets"] = pairs.triplet_weights
         return description, arrays
 
     def _become(self, description: dict[str, Any], arrays: Arrays) -> None:
@@ -187,6 +192,9 @@ class MessagePassingPotential(SavedRegressor[M]):
         if told is not None:
             weights = tuple(np.asarray(arrays[f"{PAIRS}{n}"], dtype=np.float64) for n in range(len(told["starts_A"])))
             pairs = PairBaseline(tuple(told["starts_A"]), tuple(told["ends_A"]), weights)
+            if "triplets" in told:
+                terms = TripletTerms(told["triplets"]["cutoff_A"], told["triplets"]["middle_A"], len(scales.elements))
+                pairs = replace(pairs, triplets=terms, triplet_weights=np.asarray(arrays[f"{PAIRS}triplets"], dtype=np.float64))
         arrays = {name: array for name, array in arrays.items() if not name.startswith(PAIRS)}
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         network.to(getattr(torch, self.options.dtype)).requires_grad_(False)
