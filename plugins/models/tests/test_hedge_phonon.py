@@ -19,7 +19,7 @@ from sharvin.runs.fit_progress import FitProgress
 from sharvin.testing import PotentialTests
 from sharvin_models.message_passing import blocks_of_atoms
 from sharvin_models.message_passing.configs import HedgePhononOptions
-from sharvin_models.message_passing.energy_and_forces import Labels, LossGradient, NetworkFunction
+from sharvin_models.message_passing.energy_and_forces import BatchLabels, LossGradient, NetworkFunction
 from sharvin_models.message_passing.network import AtomEnergyNetwork
 from sharvin_models.message_passing.relations import PairRelations
 from sharvin_models.message_passing.scales import EnergyScales
@@ -286,7 +286,7 @@ def test_the_gradient_of_the_loss_is_its_slope():
     real[: sum(sizes)] = 1.0
     energies, factor = torch.tensor([0.3, -0.2, 0.0]).double(), torch.tensor([1.0, 0.4, 0.0]).double()
     per_atom = torch.tensor([1.0 / sizes[0], 1.0 / sizes[1], 0.0]).double()
-    labels = Labels(energies, torch.from_numpy(rng.normal(size=(rows, 3))), per_atom, real, group, per_group, factor)
+    labels = BatchLabels(energies, torch.from_numpy(rng.normal(size=(rows, 3))), per_atom, real, group, per_group, factor)
     function = NetworkFunction(model.network, 1.0, 2)
     gradient = LossGradient(function, 3.0, 2.0, 5.0)
     weights = function.weights()
