@@ -21,7 +21,7 @@ from sharvin_models.message_passing.surroundings import AtomSurroundings
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-RADIAL = 3
+RADIAL = 5
 """Powers of the distance, from 0."""
 ANGULAR = 4
 """Legendre polynomials, from 0."""
