@@ -41,11 +41,16 @@ def test_blocks_from_density_functional_theory_in_small(sharvin, tmp_path):
     assert found["H_mae_meV"] < 200.0
 
 
-@pytest.mark.slow
 def test_the_bilayer_in_small(sharvin, tmp_path):
     found = run(sharvin, "w5_bilayer_graphene", tmp_path / "run")
-    assert found["fermi_velocity"]["reference"]["at_rest_m_per_s"] == pytest.approx(6.36e5, rel=0.01)
-    assert found["H_mae_meV"] < 5.0
+    at_rest = [found["fermi_velocity"][chain]["at_rest_m_per_s"] for chain in ("reference", "trained")]
+    assert at_rest[0] == pytest.approx(6.22e5, rel=0.01)
+    assert at_rest[1] == pytest.approx(at_rest[0], rel=0.15)  # at the distance of the layers that 12 structures teach
+    assert found["H_mae_meV"] < 0.1
+    assert found["force_mae_meV_per_A"] < 40.0
+    assert found["phonon_rms_THz"] < 1.0
+    drawn = {path.stem for path in (tmp_path / "run/figures").glob("*.png")}
+    assert {"phonons", "fermi_velocity", "iteration_error", "sample_bands", "timings", "hamiltonian_errors"} <= drawn
 
 
 BILAYER = """
