@@ -13,7 +13,7 @@ instance is the caller's.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 FIX_ID = "sharvin_potential"
 
 
-def attach(lmp: Any, potential: Potential, species: Sequence[str], *, virial: bool = True) -> Attachment:
+def attach(
+    lmp: Any,
+    potential: Potential,
+    species: Sequence[str],
+    *,
+    virial: bool = True,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+) -> Attachment:
     """Put a potential into a LAMMPS instance whose box and atoms exist, replacing its pair style.
 
     Parameters
@@ -43,6 +50,9 @@ def attach(lmp: Any, potential: Potential, species: Sequence[str], *, virial: bo
         Chemical symbols of the atom types 1, 2, …
     virial : bool
         Whether a calculator's stress is passed on. It needs one that has a stress, and costs time where nobody uses the pressure.
+    arrays : mapping of str to array, optional
+        What a potential that LAMMPS does not know may ask of the atoms, one row each in the order of LAMMPS' ids, by its name in
+        ``ase.Atoms``, such as ``layer``.
 
     Returns
     -------
@@ -67,7 +77,7 @@ def attach(lmp: Any, potential: Potential, species: Sequence[str], *, virial: bo
         lmp.command(f"unfix {FIX_ID}")
     native = getattr(potential, "lammps_commands", None)
     if native is None:
-        return _attach_callback(lmp, potential, species, virial)
+        return _attach_callback(lmp, potential, species, virial, dict(arrays or {}))
     wanted = native(species)
     if wanted.molecules is not None:
         _require_molecules(lmp, wanted.molecules)
@@ -97,7 +107,9 @@ def _require_molecules(lmp: Any, array: str) -> None:
         )
 
 
-def _attach_callback(lmp: Any, potential: Potential, species: Sequence[str], virial: bool) -> Attachment:
+def _attach_callback(
+    lmp: Any, potential: Potential, species: Sequence[str], virial: bool, arrays: dict[str, NDArray[Any]]
+) -> Attachment:
     if lmp.extract_setting("world_size") != 1:
         raise InputError("a potential without LAMMPS commands runs on one MPI rank; run trajectories in parallel instead.")
     callback: _Callback
@@ -107,6 +119,7 @@ def _attach_callback(lmp: Any, potential: Potential, species: Sequence[str], vir
     else:
         callback = _CalculatorCallback(lmp, potential.calculator(), species, virial)
         pair_style = "pair_style zero 1.0"
+    callback.arrays = arrays
     for command in (
         pair_style,
         "pair_coeff * *",
@@ -169,11 +182,15 @@ class Attachment:
 class _Callback(ABC):
     """Energy, forces and virial for ``fix external``; what goes wrong is kept."""
 
+    arrays: Mapping[str, NDArray[Any]]
+    """What else is known of the atoms, in the order of the ids."""
+
     def __init__(self, lmp: Any, species: Sequence[str], virial: bool) -> None:
         self._lmp = lmp
         self._numbers = np.array([0] + [atomic_numbers[symbol] for symbol in species])
         self._virial = virial
         self._error: tuple[int, BaseException] | None = None
+        self.arrays = {}
 
     def take_error(self) -> tuple[int, BaseException] | None:
         """Step and exception of the first failure since the last call."""
@@ -239,6 +256,8 @@ class _CalculatorCallback(_Callback):
         cell, pbc = self._box()
         if self._atoms is None or len(self._atoms) != len(tag):
             self._atoms = Atoms(self._numbers_by_id(order), positions=x[order], cell=cell, pbc=pbc)
+            for name, values in self.arrays.items():
+                self._atoms.set_array(name, values)
             self._atoms.calc = self._calculator
         atoms = self._atoms
         if not np.array_equal(atoms.cell.array, cell):
@@ -273,7 +292,7 @@ class _NeighbourCallback(_Callback):
     def evaluate(self, tag: NDArray[Any], order: NDArray[np.int64], x: NDArray[np.float64]) -> EnergyForcesVirial:
         """Energy, virial, and forces in the order of the ids."""
         first, neighbours, vectors = self._neighbours.find(tag[order])
-        return self._potential.evaluate(NeighbourList(self._numbers_by_id(order), first, neighbours, vectors))
+        return self._potential.evaluate(NeighbourList(self._numbers_by_id(order), first, neighbours, vectors, self.arrays))
 
 
 def _first_line(error: Exception) -> str:

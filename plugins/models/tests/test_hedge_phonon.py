@@ -432,3 +432,9 @@ def test_compiled_and_plain_are_equal():
     one, other = plain.of_atoms(bilayer()), compiled.of_atoms(bilayer())
     assert other.energy_eV == pytest.approx(one.energy_eV, abs=1e-10)
     np.testing.assert_allclose(other.forces_eV_per_A, one.forces_eV_per_A, rtol=0, atol=1e-10)
+
+
+def test_dynamics_in_lammps_know_the_layers(folder):
+    atoms, potential = bilayer(displaced=0.0), sharvin.create("potentials", NAME, model=str(folder))
+    frames = list(sharvin.create("dynamics", "lammps_relax", fmax=10.0).run(atoms, potential, 1))
+    assert frames[-1].positions.shape == atoms.positions.shape

@@ -85,7 +85,7 @@ def test_an_energy_between_valence_and_conduction_bands_is_found(bilayer):
 
 def test_the_central_width_is_that_of_two_bands_on_each_side():
     energies = np.array([[-9.0, -2.0, -1.0, 1.0, 2.5, 9.0], [-9.0, -1.0, -0.5, 0.5, 3.0, 9.0]])
-    found = LargeBands(None, energies, 3, 1.0, 1.0, 1.0)
+    found = LargeBands(4, None, energies, 3, 1.0, 1.0, 1.0)
     assert found.central_width_eV == 5.0
     assert found.neutral_eV == 0.0
 

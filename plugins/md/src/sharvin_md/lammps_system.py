@@ -208,7 +208,8 @@ class LammpsSystem:
         self.lmp = open_lammps()
         try:
             self._create(atoms)
-            self.potential = attach(self.lmp, potential, self.species, virial=virial)
+            known = {name: values for name, values in atoms.arrays.items() if name not in ("numbers", "positions")}
+            self.potential = attach(self.lmp, potential, self.species, virial=virial, arrays=known)
             for number, symbol in enumerate(self.species, start=1):
                 self.lmp.command(f"mass {number} {float(atomic_masses[atomic_numbers[symbol]])!r}")
         except BaseException:

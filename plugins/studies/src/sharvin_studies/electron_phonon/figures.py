@@ -57,7 +57,8 @@ def plot_phonons(folder: Path, reference: Vibrations, learnt: Vibrations, names:
         _two_sets(above, path, exact, found, names)
         above.axhline(0.0, color=GREY, linewidth=0.7)
         above.set_ylabel("frequency (THz)")
-        above.set_ylim(min(0.0, 1.05 * float(min(exact.min(), found.min()))), 1.14 * float(exact.max()))
+        lowest, highest = float(min(exact.min(), found.min())), float(exact.max())
+        above.set_ylim(min(0.0, 1.1 * lowest - 0.01 * highest) if lowest < -1e-3 else 0.0, 1.14 * highest)
         above.legend(loc="upper center", ncols=2)
         below.plot(path.distance_per_A, found - exact, color=BLUE, linewidth=0.9)
         below.axhline(0.0, color=GREY, linewidth=0.7)
@@ -163,8 +164,8 @@ def plot_velocities(folder: Path, chains: Mapping[str, Sequence[SeriesVelocity]]
         elif names:
             axes.set_xticks(range(len(names)), names)
         axes.set_ylabel("Fermi velocity (10⁵ m/s)")
-        axes.margins(y=0.2)
-        axes.legend()
+        axes.margins(y=0.1)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     caption = "Fermi velocity renormalised by the vibrations, with its standard error, beside that of the structure at rest."
     return save_figure(folder, "fermi_velocity", figure, data, "Renormalised Fermi velocity", caption)
 

@@ -102,6 +102,7 @@ class LargeBands:
 
     Parameters
     ----------
+    n_atoms : int
     path : BandPath
     energies_eV : float64[n_k, n_bands]
         Of successive bands around the Fermi energy.
@@ -113,6 +114,7 @@ class LargeBands:
         Largest memory of a process that took part.
     """
 
+    n_atoms: int
     path: BandPath
     energies_eV: Floats
     valence: int
@@ -173,6 +175,7 @@ def bands_of_large_cell(
             raise RunError(f"bands of the large cell by {name} are missing; see log.jsonl.")
         tables = [read_table(file)[0] for file in files if file is not None]
         outcome[name] = LargeBands(
+            len(atoms),
             path,
             np.concatenate([table["energies_eV"] for table in tables]),
             valence,

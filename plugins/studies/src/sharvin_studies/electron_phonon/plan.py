@@ -48,6 +48,8 @@ def plan(config: Config, options: ElectronPhononOptions, measure: bool) -> Study
         atoms = None if structure is None else _structure(survey, structure, ("structure",))
         _parts(survey, options)
         sets = {name: _set(survey, name, options) for name in ("potential_data", "hamiltonian_data") if getattr(options, name)}
+        if atoms is not None and options.hamiltonian_data is None and not survey.problems:
+            _trained_hamiltonian(survey, atoms)
         if not survey.problems:
             learnt = sets.get("hamiltonian_data") or []
             _ranges(survey, learnt, options)
@@ -72,6 +74,7 @@ def plan(config: Config, options: ElectronPhononOptions, measure: bool) -> Study
     if large is not None:
         checked.append(f"a large cell of {len(large):,} atoms")
     steps = {"samples": bool(options.series), "fits": bool(sets), "velocities": bool(options.series and options.velocity)}
+    steps |= {"bands of the large cell": options.large is not None, "timings": bool(options.sizes)}
     known = {name: seconds if name == "samples" and measure else None for name, wanted in steps.items() if wanted}
     return StudyPlan(work, checked, known, 0.0 if atoms is None else 24.0 * len(atoms) * 2 * frames)
 
@@ -136,6 +139,14 @@ def _parts(survey: PlanSurvey, options: ElectronPhononOptions) -> None:
         if not isinstance(chosen.build(), wanted):
             missing = "gives no blocks between atoms" if options.hamiltonian_data is None else "cannot be trained on blocks of H"
             raise InputError(f"{chosen.name} {missing}; name a Hamiltonian that does, or leave out hamiltonian_data.")
+
+
+def _trained_hamiltonian(survey: PlanSurvey, atoms: Atoms) -> None:
+    """A Hamiltonian that is learnt, and learns nothing here, was learnt before."""
+    with survey.at(("hamiltonian",)):
+        part = survey.config.selections["hamiltonian"].build()
+        if isinstance(part, TrainableBlockHamiltonian):
+            part.blocks(atoms)
 
 
 def _ranges(survey: PlanSurvey, structures: list[Atoms], options: ElectronPhononOptions) -> None:

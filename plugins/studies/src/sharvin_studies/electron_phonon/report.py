@@ -25,6 +25,8 @@ from sharvin_studies.thermal_samples.series import Vibrations
 
 LEARNT, REFERENCE = "trained", "reference"
 """Names of the two sets of parts: those of the config, trained or not, and their references."""
+UNSTABLE_THZ = 0.05
+"""Frequency beyond which an unstable phonon along the path is told."""
 
 
 @dataclass(eq=False)
@@ -125,6 +127,7 @@ def _bands(found: CouplingFindings) -> dict[str, Any]:
     if found.large:
         numbers["large_cell"] = {
             name: {
+                "n_atoms": one.n_atoms,
                 "central_width_meV": 1000 * one.central_width_eV,
                 "fermi_eV": one.neutral_eV,
                 "blocks_seconds": one.blocks_seconds,
@@ -153,18 +156,22 @@ def summary(numbers: Mapping[str, Any]) -> str:
         said.append(f"It refused {len(numbers['H_refused'])} of the test structures; results.json says why.")
     if "phonon_rms_THz" in numbers:
         said.append(f"Phonons differ by {numbers['phonon_rms_THz']:.3g} THz (RMS) from the reference's.")
+        lowest = numbers["lowest_phonon_THz"][LEARNT]
+        if lowest < -UNSTABLE_THZ:
+            said.append(f"The lowest along the path is unstable by the trained parts, {-lowest:.2g}i THz.")
     for chain, one in numbers.get("fermi_velocity", {}).items():
-        last_name, last = list(one["series"].items())[-1]
-        velocity, error = last["velocity_m_per_s"], last["standard_error_m_per_s"]
-        vibrating = "not found" if velocity is None else f"{velocity / 1e5:.3f}"
-        spread = "" if error is None else f" ± {error / 1e5:.3f}"
+        vibrating = []
+        for name, found in one["series"].items():
+            velocity, error = found["velocity_m_per_s"], found["standard_error_m_per_s"]
+            spread = "" if error is None else f" ± {error / 1e5:.3f}"
+            vibrating.append(f"{name}: not found" if velocity is None else f"{name}: {velocity / 1e5:.3f}{spread}")
         said.append(
-            f"Fermi velocity by the {chain} parts: {one['at_rest_m_per_s'] / 1e5:.3f}·10⁵ m/s at rest, {vibrating}{spread} in "
-            f"the series {last_name}."
+            f"Fermi velocity in 10⁵ m/s by the {chain} parts: {one['at_rest_m_per_s'] / 1e5:.3f} at rest; {', '.join(vibrating)}."
         )
     if "large_cell" in numbers:
-        widths = ", ".join(f"{one['central_width_meV']:.3g} meV ({name})" for name, one in numbers["large_cell"].items())
-        said.append(f"Width of the four bands at the Fermi energy of the large cell: {widths}.")
+        widths = ", ".join(f"{one['central_width_meV']:.1f} meV ({name})" for name, one in numbers["large_cell"].items())
+        atoms = next(iter(numbers["large_cell"].values()))["n_atoms"]
+        said.append(f"Width of the four bands at the Fermi energy of the large cell of {atoms:,} atoms: {widths}.")
     return " ".join(said)
 
 
@@ -204,8 +211,8 @@ def _velocity_table(found: CouplingFindings, condition: Condition | None) -> dic
             one.condition,
             one.n_samples,
             f"{one.frozen_m_per_s / 1e5:.4f}",
-            f"{one.velocity_m_per_s / 1e5:.4f} ± {one.standard_error_m_per_s / 1e5:.4f}",
-            f"{100 * (one.velocity_m_per_s / one.frozen_m_per_s - 1):+.2f}",
+            one.in_words,
+            None if np.isnan(one.velocity_m_per_s) else f"{100 * (one.velocity_m_per_s / one.frozen_m_per_s - 1):+.2f}",
         ]
         for chain, series in found.velocities.items()
         for one in series
@@ -215,7 +222,7 @@ def _velocity_table(found: CouplingFindings, condition: Condition | None) -> dic
         "columns": ["parts", "series", title, "samples", "at rest (10⁵ m/s)", "vibrating (10⁵ m/s)", "change (%)"],
         "rows": rows,
         "caption": "Slope of the cone around K within the window of the config, from the Green's function averaged over the "
-        "samples, ± its standard error (jackknife).",
+        "samples, ± its standard error (jackknife). Each set of parts has a geometry at rest of its own.",
     }
 
 

@@ -150,6 +150,15 @@ class SeriesVelocity:
     running_error_m_per_s: Floats
     reasons: list[str]
 
+    @property
+    def in_words(self) -> str:
+        """Velocity in 10⁵ m/s with its standard error, or why there is none."""
+        if np.isnan(self.velocity_m_per_s):
+            return "not found"
+        if np.isnan(self.standard_error_m_per_s):
+            return f"{self.velocity_m_per_s / 1e5:.4f} (error known from {LEAST * GROUP} samples on)"
+        return f"{self.velocity_m_per_s / 1e5:.4f} ± {self.standard_error_m_per_s / 1e5:.4f}"
+
     def needed_for(self, percent: float) -> int:
         """About how many samples would have this standard error in per cent of the velocity."""
         error = 100 * self.standard_error_m_per_s / abs(self.velocity_m_per_s)
