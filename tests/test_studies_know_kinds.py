@@ -15,8 +15,10 @@ from sharvin.registry import Registry
 OF_RESULTS = {
     "k_points": "number of k-points of a spectrum, in results.json",
     "reach_A": "the longest pair of blocks of a Hamiltonian, a type of the core",
+    "eta_eV": "imaginary part of the energies of Green's functions, an argument of the studies' bands",
+    "at_rest": "the cone of a crystal at rest, an attribute of the studies' bands",
 }
-"""Names in the studies' results and in the core's types that some part's option has, too."""
+"""Names in the studies' results, in their bands and in the core's types that some part's option has, too."""
 
 
 @pytest.fixture(scope="module")
