@@ -69,6 +69,7 @@ def plan(config: Config, options: ElectronPhononOptions, measure: bool) -> Study
         raise ConfigError(survey.problems)
     work = {"series": len(options.series), "samples": 2 * frames} if options.series else {}
     work |= {f"structures of the {name.removesuffix('_data')}": len(found) for name, found in sets.items()}
+    work |= {"fits": len(sets)} if sets else {}
     checked = [] if atoms is None else [f"a crystal of {len(atoms)} atoms"]
     checked += [config.selections[key].name for key in ("potential", "hamiltonian") if key in config.selections]
     if large is not None:
