@@ -35,6 +35,7 @@ def test_twisted_layers_in_small(sharvin, tmp_path):
     assert drawn == {"large_bands", "timings", "hamiltonian_errors"}
 
 
+@pytest.mark.slow
 def test_blocks_from_density_functional_theory_in_small(sharvin, tmp_path):
     found = run(sharvin, "graphene_dft_hamiltonian", tmp_path / "run")
     assert sum(found["H_structures"].values()) == 17

@@ -65,7 +65,7 @@ class TestPotentialStudy(WorkflowTests):
 
 class TestElectronPhonon(WorkflowTests):
     name = "electron_phonon"
-    measured = ("tables", "timings", "large_cell", "hamiltonian_fit_seconds")
+    measured = ("tables", "hamiltonian_fit_seconds")
     options: ClassVar = {
         "reference": {
             "potential": {"use": "layered_carbon"},
@@ -76,12 +76,6 @@ class TestElectronPhonon(WorkflowTests):
         "series": [{"name": "cold", "dynamics": {"temperature_K": 10}}, {"name": "warm", "dynamics": {"temperature_K": 300}}],
         "velocity": {"distances": 2, "branch": "both"},
         "sample_bands": {"points": 7},
-        "large": {
-            "structure": {"use": "bilayer_graphene", "twist": [1, 1]},
-            "path": {"corners": "KΓMK", "points": 8},
-            "bands": 4,
-        },
-        "sizes": [{"use": "bilayer_graphene"}, {"use": "bilayer_graphene", "supercell": [2, 2]}],
     }
     config: ClassVar = {
         "structure": {"use": "bilayer_graphene", "supercell": [2, 2], "lattice_constant_A": 2.4594, "distance_A": 3.369},
