@@ -88,6 +88,13 @@ DATA = "{use: bilayer_graphene, supercell: [2, 2], configurations: 12, random_sh
             "not commensurate in a cell of moderate size; the nearest that is",
         ),
         ("thermal_displacements, samples: 4, relax: true", "lammps_nvt", "lammps_nvt knows no vibrations"),
+        ("  series:", "  slowest_seconds: 5\n  series:", "slowest_seconds would be ignored without sizes"),
+        (
+            "  series: [{name: warm, dynamics: {temperature_K: 300}}]",
+            "  velocity: {distances: 3}",
+            "velocity would be ignored without series",
+        ),
+        ("  series:", "  velocity: null\n  largest_error_percent: 1\n  series:", "would be ignored without series and velocity"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_first_step(command, tmp_path, line, instead, message):

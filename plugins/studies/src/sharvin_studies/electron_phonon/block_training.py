@@ -28,18 +28,15 @@ from sharvin.store import read_json, read_table, write_json, write_table
 
 from sharvin_studies.break_junction.progress import epochs_shown
 from sharvin_studies.electron_phonon.block_errors import BlockErrors, block_errors
-from sharvin_studies.potential_study.labelling import digest_of_atoms
+from sharvin_studies.potential_study.labelling import LearntPart, digest_of_atoms
 from sharvin_studies.potential_study.trainings import FOLDER_OF_PROGRESS, Parts
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class HamiltonianSource:
-    """A Hamiltonian by its options, and where the trained one lies; picklable, so workers build it themselves."""
-
-    selection: Selection
-    model: Path | None = None
+class HamiltonianSource(LearntPart):
+    """A Hamiltonian that may have been trained."""
 
     def build(self) -> BlockHamiltonian:
         """A new Hamiltonian, loaded if it was trained.
@@ -49,20 +46,10 @@ class HamiltonianSource:
         InputError
             If it gives no blocks between atoms.
         """
-        hamiltonian: Any = self.selection.build()
+        hamiltonian = self.made()
         if not isinstance(hamiltonian, BlockHamiltonian):
             raise InputError(f"{self.selection.name} gives no blocks between atoms; name a Hamiltonian that does.")
-        if self.model is not None:
-            hamiltonian.load(self.model)  # type: ignore[attr-defined]  # trained ones have it, which the plan has made sure of
         return hamiltonian
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What it depends on, the trained model included."""
-        identity: dict[str, Any] = {"hamiltonian": self.selection.identity}
-        if self.model is not None:
-            identity["model"] = "/".join(self.model.parts[-3:])
-        return identity
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,18 @@ def _complete(survey: PlanSurvey, options: ElectronPhononOptions) -> None:
         with survey.at(("workflow", name)):
             if getattr(options, name) and not with_potential:
                 raise InputError(f"{name} would be ignored, since there is no potential; remove it, or name a potential.")
+    needed = {
+        "phonons": ("potential", with_potential),
+        "velocity": ("series", bool(options.series)),
+        "largest_error_percent": ("series and velocity", bool(options.series) and options.velocity is not None),
+        "sample_bands": ("structure", "structure" in config.selections),
+        "slowest_seconds": ("sizes", bool(options.sizes)),
+    }
+    for name, (other, there) in needed.items():
+        with survey.at(("workflow", name)):
+            value = getattr(options, name)
+            if not there and value is not None and value != type(options).model_fields[name].default:
+                raise InputError(f"{name} would be ignored without {other}; leave it out, or name {other}.")
 
 
 def _parts(survey: PlanSurvey, options: ElectronPhononOptions) -> None:

@@ -16,7 +16,6 @@ from sharvin.store import read_table, write_table
 
 from sharvin_studies.electron_phonon.block_training import HamiltonianSource
 from sharvin_studies.potential_study.labelling import PotentialSource, digest_of_atoms, energy_and_forces
-from sharvin_studies.thermal_samples.series import identity_of
 
 REPEATED_BELOW_S = 5.0
 """What took less than this is done a second time, which is what counts: a first call may build tables."""
@@ -88,7 +87,7 @@ def timed(
     """Times of each part that could be timed."""
     ascending = tuple(sorted(structures, key=len))
     tasks = [TimingTask(part, ascending, slowest_s) for part in parts.values()]
-    identities = [part.identity if isinstance(part, HamiltonianSource) else identity_of(part) for part in parts.values()]
+    identities = [part.identity for part in parts.values()]
     result = context.map(
         "timings",
         measure,

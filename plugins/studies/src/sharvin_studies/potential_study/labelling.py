@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ase.io
 import numpy as np
@@ -24,17 +24,35 @@ from sharvin.store import read_table, write_table
 
 
 @dataclass(frozen=True)
-class PotentialSource:
-    """A potential by its options, and where the trained one lies; picklable, so workers build it themselves."""
+class LearntPart:
+    """A part by its options, and where the trained one lies; picklable, so workers build it themselves."""
 
     selection: Selection
     model: Path | None = None
 
+    def made(self) -> Any:
+        """A new part, loaded if it was trained."""
+        part = self.selection.build()
+        if self.model is not None:
+            part.load(self.model)  # trained ones have it, which the plan has made sure of
+        return part
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What it depends on, the trained model included, whose folders are named after all that this depends on."""
+        identity: dict[str, Any] = {"part": self.selection.identity}
+        if self.model is not None:
+            identity["model"] = "/".join(self.model.parts[-3:])
+        return identity
+
+
+@dataclass(frozen=True)
+class PotentialSource(LearntPart):
+    """A potential that may have been trained."""
+
     def build(self) -> Potential:
         """A new potential, loaded if it was trained."""
-        potential: Potential = self.selection.build()
-        if self.model is not None:
-            potential.load(self.model)  # type: ignore[attr-defined]  # trained ones have it, which the plan has made sure of
+        potential: Potential = self.made()
         return potential
 
 

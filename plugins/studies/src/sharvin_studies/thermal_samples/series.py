@@ -107,7 +107,7 @@ def drawn(
         "samples",
         draw,
         tasks,
-        {"atoms": digest_of_atoms(atoms), "potential": identity_of(potential)},
+        {"atoms": digest_of_atoms(atoms), "potential": potential.identity},
         detail=detail,
         items_depend_on=depends,
     )
@@ -135,15 +135,6 @@ def _without_conditions(dynamics: Selection) -> tuple[str, dict[str, Any]]:
     conditions = options.conditions() if isinstance(options, ConditionedOptions) else ()
     named = {condition.option for condition in conditions}
     return dynamics.name, {name: value for name, value in options if name not in named}
-
-
-def identity_of(potential: PotentialSource) -> dict[str, Any]:
-    """What a potential depends on, the trained model included."""
-    identity: dict[str, Any] = {"potential": potential.selection.identity}
-    if potential.model is not None:
-        # a trained model's folders are named after all that it depends on
-        identity["model"] = "/".join(potential.model.parts[-3:])
-    return identity
 
 
 @dataclass(frozen=True)
@@ -216,7 +207,7 @@ def vibrations(
         vibrate,
         [RestTask(atoms, dynamics, potential, path) for potential in potentials.values()],
         {"atoms": digest_of_atoms(atoms), "dynamics": dynamics.identity, "path": path},
-        items_depend_on=[identity_of(potential) for potential in potentials.values()],
+        items_depend_on=[potential.identity for potential in potentials.values()],
     )
     found = {}
     for name, file in zip(potentials, result.paths, strict=True):
