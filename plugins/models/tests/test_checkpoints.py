@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import sharvin
+from interrupted_fit import Interruption
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sharvin.errors import InputError, StoreError
@@ -33,10 +34,6 @@ MODELS = {
     },
 }
 TRAINING = {"epochs": 8, "patience": 8, "learning_rate": 0.01}
-
-
-class Interruption(BaseException):
-    """Like Ctrl-C."""
 
 
 def samples(name, n, seed):

@@ -11,13 +11,13 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
+from interrupted_fit import interrupted_after
 from safetensors.numpy import load_file, save_file
 from scipy.spatial.transform import Rotation
 from sharvin.errors import InputError, StoreError
 from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.protocols import NeighbourList, NeighbourListPotential, TrainablePotential
 from sharvin.reference_data import ReferenceData
-from sharvin.runs.fit_progress import FitProgress
 from sharvin.testing import PotentialTests
 from sharvin_models.message_passing import traced, trained_network
 from sharvin_models.message_passing.configs import EquivariantPotentialOptions
@@ -265,24 +265,11 @@ def test_the_same_seed_gives_the_same_bits(sets):
     assert np.array_equal(one.calculator().get_forces(atoms), other.calculator().get_forces(atoms))
 
 
-class Interruption(BaseException):
-    """Like Ctrl-C."""
-
-
-def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(sets, tmp_path, monkeypatch):
+def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(sets, tmp_path):
     data, validation = sets[0][:6], sets[1][:2]
     whole, curves = fitted(data, validation, epochs=5)
-    save = FitProgress.save
-
-    def save_then_stop(self, checkpoint, rng):
-        save(self, checkpoint, rng)
-        if checkpoint.curves.epochs == 3:
-            raise Interruption
-
-    monkeypatch.setattr(FitProgress, "save", save_then_stop)
-    with pytest.raises(Interruption):
+    with interrupted_after(3):
         fitted(data, validation, tmp_path, epochs=5)
-    monkeypatch.setattr(FitProgress, "save", save)
     resumed, resumed_curves = fitted(data, validation, tmp_path, epochs=5)
     assert resumed_curves == curves
     atoms = validation[0].atoms

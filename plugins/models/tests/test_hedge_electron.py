@@ -9,6 +9,7 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
+from interrupted_fit import interrupted_after
 from scipy.spatial.transform import Rotation
 from sharvin.crystals.blocks import HamiltonianBlocks
 from sharvin.crystals.orbital_basis import OrbitalBasis, harmonics, turned_shells
@@ -16,7 +17,6 @@ from sharvin.errors import InputError, ItemError, StoreError
 from sharvin.junction import Junction
 from sharvin.protocols import BlockHamiltonian, TrainableBlockHamiltonian
 from sharvin.registry import create
-from sharvin.runs.fit_progress import FitProgress
 from sharvin.testing import HamiltonianTests
 from sharvin_models.hamiltonian_network.block_channels import BlockChannels, harmonics_of
 from sharvin_models.hamiltonian_network.configs import HedgeElectronOptions
@@ -328,24 +328,11 @@ def test_pairs_beyond_the_corrections_have_two_centre_integrals_alone(alloys):
     assert np.abs(found.blocks(atoms).H_onsite - other.blocks(atoms).H_onsite).max() > 0
 
 
-class Interruption(Exception):
-    pass
-
-
-def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(crystals, tmp_path, monkeypatch):
+def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(crystals, tmp_path):
     data, validation = crystals
     whole, curves = fitted(data, validation, epochs=4)
-    save = FitProgress.save
-
-    def save_then_stop(self, checkpoint, rng):
-        save(self, checkpoint, rng)
-        if checkpoint.curves.epochs == 2:
-            raise Interruption
-
-    monkeypatch.setattr(FitProgress, "save", save_then_stop)
-    with pytest.raises(Interruption):
+    with interrupted_after(2):
         fitted(data, validation, tmp_path, epochs=4)
-    monkeypatch.setattr(FitProgress, "save", save)
     resumed, resumed_curves = fitted(data, validation, tmp_path, epochs=4)
     assert resumed_curves == curves
     atoms = validation[0].atoms

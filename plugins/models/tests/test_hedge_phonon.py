@@ -11,11 +11,11 @@ from ase import Atoms
 from ase.build import graphene
 from ase.calculators.morse import MorsePotential
 from ase.calculators.singlepoint import SinglePointCalculator
+from interrupted_fit import interrupted_after
 from scipy.spatial.transform import Rotation
 from sharvin.errors import InputError, StoreError
 from sharvin.protocols import FiniteDifferencePotential, NeighbourList, TrainablePotential
 from sharvin.reference_data import ReferenceData
-from sharvin.runs.fit_progress import FitProgress
 from sharvin.testing import PotentialTests
 from sharvin_models.message_passing import blocks_of_atoms
 from sharvin_models.message_passing.configs import HedgePhononOptions
@@ -324,25 +324,12 @@ def test_bilayers_are_learnt(sets, tmp_path):
     assert isinstance(model, TrainablePotential)
 
 
-class Interruption(BaseException):
-    """Like Ctrl-C."""
-
-
-def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(sets, tmp_path, monkeypatch):
+def test_a_fit_that_is_stopped_ends_with_the_bits_of_one_that_was_not(sets, tmp_path):
     data, validation = sets[0][:6], sets[1][:2]
     options = {"epochs": 4, "relative_above_eV_per_A": 0.5, "group_force_weight": 10.0}
     whole, curves = fitted(data, validation, **options)
-    save = FitProgress.save
-
-    def save_then_stop(self, checkpoint, rng):
-        save(self, checkpoint, rng)
-        if checkpoint.curves.epochs == 2:
-            raise Interruption
-
-    monkeypatch.setattr(FitProgress, "save", save_then_stop)
-    with pytest.raises(Interruption):
+    with interrupted_after(2):
         fitted(data, validation, tmp_path, **options)
-    monkeypatch.setattr(FitProgress, "save", save)
     resumed, resumed_curves = fitted(data, validation, tmp_path, **options)
     assert resumed_curves == curves
     atoms = validation[0].atoms
