@@ -48,6 +48,22 @@ def test_a_chain_has_one_channel_and_a_gap_closes_it() -> None:
     assert np.array_equal(np.bincount(systems[0].atom), np.full(17, 4))
 
 
+def test_principal_layers_may_be_thinner_than_the_orbitals_reach_where_hardly_anything_couples_there() -> None:
+    solver, found = RecursiveGreen(RecursiveGreenOptions()), []
+    for options in ({}, {"lead_reach_A": 4.9}, {"lead_reach_A": 4.9, "density_tolerance": 1e-3}):
+        hamiltonian = GpawLcao(GpawOptions.model_validate({**COARSE, **options}))
+        junction = Junction.detect(chain(0.8), hamiltonian.range_A(HYDROGEN))
+        T = solver.transmission([hamiltonian.two_terminal(junction)], np.zeros(1))[0, 0]
+        found.append((len(junction.left), T))
+    (whole, T), (thinner, close), (_, looser) = found
+    assert thinner < whole
+    assert close == pytest.approx(T, abs=0.02)  # other layers of the short device take the lead's blocks
+    assert looser == pytest.approx(close, abs=5e-3)
+    bonds = GpawLcao(GpawOptions.model_validate({**COARSE, "lead_reach_A": 1.5}))
+    with pytest.raises(InputError, match="couples beyond its neighbours"):
+        bonds.two_terminal(Junction.detect(chain(0.8), bonds.range_A(HYDROGEN)))
+
+
 def test_the_fermi_energy_follows_from_the_filling_of_the_lead_s_bands() -> None:
     hamiltonian = GpawLcao(GpawOptions.model_validate(COARSE))
     system = hamiltonian.two_terminal(Junction.detect(chain(), hamiltonian.range_A(HYDROGEN)))

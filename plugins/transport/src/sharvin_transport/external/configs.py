@@ -64,8 +64,16 @@ class GpawOptions(Options):
     vacuum_A: PositiveFloat = Field(default=5.0, ge=3.0)
     """Vacuum beyond the ends of the device, and on each side across where the structure is not periodic."""
 
+    density_tolerance: PositiveFloat = Field(default=1e-4, le=1e-2)
+    """Change of the density, in electrons per valence electron, below which it has converged. 1e-3 changes the conductance of a
+    gold contact by less than 0.001 G0 and saves a third of the time."""
+
     max_iterations: PositiveInt = 333
     """Iterations of the density after which a snapshot has failed."""
+
+    lead_reach_A: PositiveFloat | None = None
+    """Least thickness of a principal layer in Å; where not given, the distance at which two orbitals end. Orbitals hardly overlap
+    at their ends, so that thinner layers may do. A layer that couples beyond the next one by more than 10 meV is refused."""
 
 
 class SislOptions(Options):

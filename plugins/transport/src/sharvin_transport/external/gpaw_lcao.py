@@ -42,6 +42,8 @@ from sharvin_transport.spin import warn_of_magnetism
 Floats = NDArray[np.float64]
 NEXT_NEIGHBOUR_EV = 1e-2
 """Largest hopping from a principal layer beyond the next one."""
+MIXER = {"backend": "pulay", "beta": 0.15, "nmaxold": 8, "weight": 50}
+"""Pulay mixing that damps long waves: slabs of metal between two vacua converge in half the iterations of GPAW's default."""
 _KEPT_ELECTRODES = 16
 
 
@@ -59,6 +61,10 @@ class GpawLcao:
         self._leads: LRUCache[bytes, tuple[Lead, float]] = LRUCache(_KEPT_ELECTRODES)
 
     def range_A(self, numbers: NDArray[np.int64]) -> float:
+        """Least thickness in Å of principal layers: that of the options, or the distance at which orbitals no longer overlap."""
+        return self.options.lead_reach_A or self._overlap_A(numbers)
+
+    def _overlap_A(self, numbers: NDArray[np.int64]) -> float:
         """Distance in Å beyond which no two orbitals of these atomic numbers overlap."""
         return 2.0 * max(self._radius_A(int(z)) for z in np.unique(numbers))
 
@@ -109,14 +115,14 @@ class GpawLcao:
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""
-        return self._crystal(atoms, self.range_A(atoms.numbers))[0]
+        return self._crystal(atoms, self._overlap_A(atoms.numbers))[0]
 
     def blocks(self, atoms: Atoms) -> HamiltonianBlocks:
         """H and S of a structure, periodic along any of its directions or none, as blocks between atoms.
 
-        Pairs beyond :meth:`range_A` are there where they couple by more than 10 neV through projectors. Along open directions
-        there is vacuum as the options say. Where there is one, energies are relative to it; those of structures that are
-        periodic along all directions have no common zero.
+        Pairs whose orbitals do not overlap are there where they couple by more than 10 neV through projectors. Along open
+        directions there is vacuum as the options say. Where there is one, energies are relative to it; those of structures that
+        are periodic along all directions have no common zero.
 
         Raises
         ------
@@ -129,7 +135,7 @@ class GpawLcao:
         elements = [int(z) for z in np.unique(atoms.numbers)]
         shells = {z: shells_of(self._basis_of(z)) for z in elements}
         OrbitalBasis(shells, dict.fromkeys(elements, 0.0))  # before anything is computed, whether its orbitals are known
-        overlapping = self.range_A(atoms.numbers)
+        overlapping = self._overlap_A(atoms.numbers)
         reach = overlapping + 2.0 * max(_projector_radius_A(chemical_symbols[z], self.options.xc) for z in elements)
         grid = _grid(atoms, reach)
 
@@ -184,7 +190,7 @@ class GpawLcao:
         content = b"".join(
             np.ascontiguousarray(a).tobytes() for a in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
         )
-        text = f"1 {gpaw.__version__} {self.options.model_dump_json()} {what}"
+        text = f"2 {gpaw.__version__} {self.options.model_dump_json()} {what}"
         return hashlib.blake2b(text.encode() + content, digest_size=20).hexdigest()
 
     def _solve(self, atoms: Atoms, grid: tuple[int, int, int]) -> _Solved:
@@ -201,6 +207,8 @@ class GpawLcao:
             kpts={"size": grid, "gamma": True},
             occupations={"name": "fermi-dirac", "width": options.smearing_eV},
             symmetry={"point_group": False, "time_reversal": True},
+            mixer=MIXER,
+            convergence={"density": options.density_tolerance},
             maxiter=options.max_iterations,
             txt=None,
         )
