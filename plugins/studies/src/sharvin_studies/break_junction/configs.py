@@ -57,7 +57,9 @@ class TrainingSeries(PullSeries):
         overrides = [name for name in self.overrides if getattr(self, name)]
         ignored = (["pulls"] if self.pulls else []) + overrides
         if self.file is not None and ignored:
-            raise ValueError(f"series {self.name} is read from a file, so its {' and '.join(ignored)} would be ignored; leave it out")
+            raise ValueError(
+                f"series {self.name} is read from a file, so its {' and '.join(ignored)} would be ignored; leave it out"
+            )
         return self
 
 

@@ -121,9 +121,13 @@ class Work:
 
     def seconds(self) -> dict[str, float | None]:
         """Time on one core by stage; None where it is not known beforehand."""
-        found: dict[str, float | None] = {"pulls": self.pull_seconds()}
+        found: dict[str, float | None] = {}
+        if any(wire.pull_of_file is None for wire in self.wires):
+            found["pulls"] = self.pull_seconds()
         junctions = [wire.junction for wire in self.wires if wire.junction is not None]
         labels, check = self.labels(), self.check_labels(self.options.check_snapshots)
+        if labels is not None and labels + check <= self.stated() and not self.references():
+            return {**found, "fits": None}
         if isinstance(self.hamiltonian, CostedHamiltonian) and junctions and labels is not None:
             found["labels"] = max(labels + check - self.stated(), 0) * self.hamiltonian.label_seconds(junctions[0])
             if references := self.references():

@@ -184,7 +184,7 @@ class BreakJunction:
         taught: StepResult | None,
         held_out: HeldOut | None,
     ) -> list[Baseline]:
-        """What other Hamiltonians give of the snapshots that test the models; the config's, too, where it made no label of them."""
+        """What other Hamiltonians give of the snapshots that test the models; the config's is one where it labels none."""
         found = []
         test = fitted.plan.split.test
         rows = test if held_out is None else np.union1d(test, held_out.rows)

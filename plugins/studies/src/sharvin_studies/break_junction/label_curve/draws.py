@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,5 +77,3 @@ def spent(order: Indices, labels: int, validation_fraction: float) -> tuple[Indi
     counts = np.array([held_back(number, validation_fraction) for number in range(labels + 1)])
     validates = np.diff(counts) > 0
     return np.sort(order[:labels][~validates]), np.sort(order[:labels][validates])
-
-

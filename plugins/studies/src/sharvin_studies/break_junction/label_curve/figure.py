@@ -41,6 +41,8 @@ def plot_error_against_labels(folder: Path, curve: LabelCurve, name: str = "erro
         for order, (label, error) in enumerate(curve.baselines.items()):
             _horizontal(axes, label, error, order)
         axes.set(xscale="log", yscale="log", xlabel="labels spent", ylabel=MAE)
+        least = min(point.error.mae_G0 for point in curve.points)
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], 0.3 * least))  # a Hamiltonian may agree with its own labels to all digits
         counts = sorted({point.labels for point in curve.points})
         axes.set_xticks(counts, [f"{count:,}" for count in counts])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -65,7 +67,17 @@ def _horizontal(axes: Axes, label: str, error: ErrorEstimate, order: int) -> Non
 def _columns(curve: LabelCurve) -> dict[str, ArrayLike]:
     """A row for each model and number of labels, then one for each Hamiltonian that learns nothing, with 0 labels."""
     rows = list(_rows(curve))
-    names = ("model", "labels", "validation_labels", "mae_G0", "mae_lower_G0", "mae_upper_G0", "test_pulls", "lowest_draw_G0", "highest_draw_G0")
+    names = (
+        "model",
+        "labels",
+        "validation_labels",
+        "mae_G0",
+        "mae_lower_G0",
+        "mae_upper_G0",
+        "test_pulls",
+        "lowest_draw_G0",
+        "highest_draw_G0",
+    )
     return {name: np.array([row[place] for row in rows]) for place, name in enumerate(names)}
 
 

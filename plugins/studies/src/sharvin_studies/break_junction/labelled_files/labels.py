@@ -13,7 +13,7 @@ from sharvin_studies.break_junction.labelled_files.reading import CONDUCTANCE
 
 
 def stated_conductances(snapshots: data.Snapshots) -> NDArray[np.float64]:
-    """Conductances in G0 that the files of snapshots state, float64[n]; nan of those that were pulled, or stand in a file without."""
+    """Conductances in G0 that the files of snapshots state, float64[n]; nan where there is no file, or one without labels."""
     found = np.full(len(snapshots), np.nan)
     for pull, trajectory, numbers in snapshots.by_pull():
         if snapshots.pulls.is_labelled(pull):
@@ -29,6 +29,4 @@ def label(context: Context, snapshots: data.Snapshots, hamiltonian: Selection, l
         return data.Labels(found, 0.0, 0, 0, stated=len(found))
     computed = data.label(context, "labels", snapshots.take(missing), hamiltonian, learnt)
     found[missing] = computed.conductance_G0
-    return data.Labels(
-        found, computed.cpu_seconds, computed.atoms, computed.orbitals, stated=len(found) - len(missing)
-    )
+    return data.Labels(found, computed.cpu_seconds, computed.atoms, computed.orbitals, stated=len(found) - len(missing))

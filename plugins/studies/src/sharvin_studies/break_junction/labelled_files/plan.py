@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from sharvin.electrodes.wire_checks import check_distances
 from sharvin.study_plan import RunLength
@@ -12,7 +14,7 @@ from sharvin_studies.break_junction.label_curve.draws import parts_held_out
 from sharvin_studies.break_junction.labelled_files.reading import CONDUCTANCE, PullFile
 from sharvin_studies.break_junction.survey import Place, StartingWire, Survey
 
-OPTION = "training_pulls"
+OPTION: Literal["training_pulls"] = "training_pulls"
 WHERE: Place = ("workflow", OPTION)
 
 
@@ -37,8 +39,8 @@ def look_at_files(survey: Survey) -> None:
             length = RunLength(len(pull.frames), 0, 0.0)
             alone = one.model_copy(update={"pulls": 1})
             survey.wires.append(StartingWire(OPTION, alone, atoms, place, length, None, pull.name, labelled))
-    said = [f"{sum(file.frames for file in found.values())} frames of {sum(len(file.pulls) for file in found.values())} pulls in files"]
-    survey.checked += said
+    frames, pulls = (sum(counts) for counts in zip(*((file.frames, len(file.pulls)) for file in found.values()), strict=True))
+    survey.checked.append(f"{frames} frames of {pulls} pulls in files")
     _check_numbers(survey, found)
 
 
@@ -57,9 +59,7 @@ def _check_numbers(survey: Survey, found: dict[str, PullFile]) -> None:
     if not wrong and all(series.name in found for series in options.training_pulls):
         most = _can_be_spent(options, found)
         if options.learning_curve_labels and max(options.learning_curve_labels) > most:
-            sentence = (
-                f"it asks for {max(options.learning_curve_labels)} labels, and of pulls that are not held out there are about {most}."
-            )
+            sentence = f"it asks for {max(options.learning_curve_labels)} labels, and pulls not held out have {most}."
             wrong.append((("workflow", "learning_curve_labels"), sentence))
     if all(file.labelled for file in found.values()) and len(found) == len(options.training_pulls):
         own = survey.config.selections["hamiltonian"].name

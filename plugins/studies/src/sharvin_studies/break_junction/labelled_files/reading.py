@@ -62,8 +62,8 @@ def read_pulls(path: str) -> PullFile:
     ----------
     path : str
         Extended xyz whose comment lines have ``pull``, a whole number or a text, and may have ``conductance_G0`` (T(E_F)),
-        ``label_source``, ``elongation_A`` (Å) and others of :data:`SCALARS`; a text file may be compressed. Or an HDF5 trajectory of a
-        run, which is one pull. An array ``rigid`` marks the atoms that dynamics would move as a block.
+        ``label_source``, ``elongation_A`` (Å) and others of :data:`SCALARS`; it may be compressed. Or an HDF5 trajectory of one
+        pull of a run. An array ``rigid`` marks the atoms that dynamics would move as a block.
 
     Raises
     ------
@@ -102,8 +102,8 @@ def refuse_twins(pulls: Iterable[tuple[str, FilePull]]) -> None:
         first = seen.setdefault(pull.digest, (path, pull.name))
         if first != (path, pull.name):
             raise InputError(
-                f"pull {pull.name} of {path} has the same frames as pull {first[1]} of {first[0]}, so one of them could be learnt "
-                "from while the other is held out; leave one out."
+                f"pull {pull.name} of {path} has the same frames as pull {first[1]} of {first[0]}: one would be learnt from "
+                "where the other is held out; leave one out."
             )
 
 
@@ -137,7 +137,9 @@ def _check_the_same_keys(stated: tuple[int, frozenset[str]], number: int, keys: 
     first, known = stated
     for key in sorted(keys ^ known):
         lacks, has = (number, first) if key in known else (first, number)
-        advice = "label all frames or none, or divide them between two files" if key == CONDUCTANCE else "state it in all or in none"
+        advice = (
+            "label all frames or none, or divide them between two files" if key == CONDUCTANCE else "state it in all or in none"
+        )
         raise InputError(f"frame {lacks} of {path} has no {key}, which frame {has} has: {advice}.")
 
 
@@ -160,8 +162,8 @@ def _in_order(name: str, numbered: list[tuple[int, Frame]], path: str) -> tuple[
         ):
             if not same:
                 raise InputError(
-                    f"frames {first} and {number} of {path} are of one pull ({name}) and have other {what}; a pull has the same atoms "
-                    "in the same order throughout: name it otherwise where another wire begins."
+                    f"frames {first} and {number} of {path} are of one pull ({name}) and their {what} differ; a pull has the "
+                    "same atoms in the same order throughout: name it otherwise where another wire begins."
                 )
     frames = [frame for _, frame in numbered]
     if ELONGATION in reference.scalars:

@@ -19,7 +19,7 @@ def labels_in_results(study: CompletedStudy) -> dict[str, Any]:
         {
             "series": name,
             "file": str(file.path),
-            "pulls": len(file.pulls),
+            "pulls": dict(zip(_numbers(study, name), (pull.name for pull in file.pulls), strict=True)),
             "frames": file.frames,
             "labels": "stated" if file.labelled else "computed",
             "label_source": list(file.sources),
@@ -38,8 +38,7 @@ def labels_in_words(study: CompletedStudy) -> str:
     without = f" ({dropped} more could not be labelled and were left out)" if dropped else ""
     chosen = study.context.config.selections
     how = (
-        f"labelled with the zero-bias transmission at the Fermi energy ({chosen['hamiltonian'].name}, "
-        f"{chosen['transport'].name})"
+        f"labelled with the zero-bias transmission at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name})"
     )
     computed = len(labels.known) - labels.stated
     unlabelled = [file for file in pulls.files.values() if not file.labelled]
@@ -47,7 +46,9 @@ def labels_in_words(study: CompletedStudy) -> str:
     if asked:
         parts = ", ".join(chosen[key].name for key in ("structure", "potential", "dynamics"))
         more = "".join(f" and {_pulls(file)}" for file in unlabelled)
-        sentences.append(f"{of_asked(pulled, len(asked))} training pulls ({parts}){more} gave {computed} snapshots{without}, {how}.")
+        sentences.append(
+            f"{of_asked(pulled, len(asked))} training pulls ({parts}){more} gave {computed} snapshots{without}, {how}."
+        )
     elif unlabelled:
         sentences.append(f"{' and '.join(_pulls(file) for file in unlabelled)} gave {computed} snapshots{without}, {how}.")
     sentences += [
@@ -56,8 +57,15 @@ def labels_in_words(study: CompletedStudy) -> str:
         if file.labelled
     ]
     if labels.stated:
-        sentences.append(f"{labels.stated} of these are labels." if computed else f"{labels.stated} snapshots are labelled with them.")
+        sentences.append(
+            f"{labels.stated} of these are labels." if computed else f"{labels.stated} snapshots are labelled with them."
+        )
     return " ".join(sentences)
+
+
+def _numbers(study: CompletedStudy, series: str) -> list[int]:
+    """Numbers in this study of the pulls of a series."""
+    return [number for number, name in enumerate(study.snapshots.pulls.series) if name == series]
 
 
 def _pulls(file: PullFile) -> str:
