@@ -9,7 +9,9 @@ from rich.console import Console
 from sharvin.config import load_config
 from sharvin.errors import InputError
 from sharvin.figures import read_data
+from sharvin.runs.preflight import preflight
 from sharvin.runs.run import run
+from small_study import ROOT
 
 CONFIG = """
 workflow:
@@ -153,3 +155,21 @@ def test_a_file_with_a_mistake_is_named_with_its_line(tmp_path):
 def test_few_pulls_cannot_be_split(tmp_path):
     said = problems(tmp_path, written(tmp_path / "wires.extxyz", wires(pulls=2)), "workflow.folds=2")
     assert "needs at least 3 pulls, and there are 2" in said
+
+
+@pytest.mark.parametrize(("profile", "labels"), [(None, [10, 20, 50, 100]), ("small", [10, 20])])
+def test_the_example_takes_a_table_of_conductances(tmp_path, profile, labels):
+    """Its plan holds for as many pulls and labels as such a table has; what they are is of no account here."""
+    frames = wires(pulls=10, frames=13)
+    for atoms in frames:
+        atoms.info |= {"conductance_G0": 1.0, "label_source": SOURCE}
+    file = written(tmp_path / "conductances.extxyz", frames)
+    series = f"workflow.training_pulls=[{{name: DFT, file: {file}}}]"
+    found = load_config(ROOT / "examples" / "gold_dft.yaml", [series], profile)
+    options = found.workflow.options
+    assert list(options.learning_curve_labels) == labels and options.folds >= 3
+    made = preflight(found, measure=False)
+    assert made.work["training pulls"] == 10 and "labels" not in made.work
+    models = 1 + sum(not case.hamiltonian for case in options.compare)
+    assert made.work["fits"] == models * (1 + options.folds * len(labels))
+    assert any(case.hamiltonian for case in options.compare)
