@@ -1,4 +1,4 @@
-"""Pulls in files are what they say, or one sentence says what is wrong; labels are spent on all pulls and never on those held out."""
+"""Pulls in files are what they say, or one sentence says what is wrong; labels are spent on pulls that are not held out."""
 
 import re
 
