@@ -31,12 +31,16 @@ class FilePull:
     frames: tuple[Frame, ...]
 
     @property
+    def digest_of_atoms(self) -> str:
+        """Of the atoms and where they are."""
+        arrays = [a for frame in self.frames for a in (frame.numbers, frame.positions, frame.cell, frame.pbc)]
+        return digest_of({"arrays": [digest_of_array(array) for array in arrays]})
+
+    @property
     def digest(self) -> str:
         """Of all that the frames hold."""
-        arrays = [a for frame in self.frames for a in (frame.numbers, frame.positions, frame.cell, frame.pbc)]
-        rigid = self.frames[0].rigid
-        scalars = [dict(frame.scalars) for frame in self.frames]
-        content = {"arrays": [digest_of_array(a) for a in arrays], "scalars": scalars}
+        rigid, scalars = self.frames[0].rigid, [dict(frame.scalars) for frame in self.frames]
+        content = {"atoms": self.digest_of_atoms, "scalars": scalars}
         return digest_of(content | ({} if rigid is None else {"rigid": digest_of_array(rigid)}))
 
 
@@ -99,7 +103,7 @@ def refuse_twins(pulls: Iterable[tuple[str, FilePull]]) -> None:
     """
     seen: dict[str, tuple[str, str]] = {}
     for path, pull in pulls:
-        first = seen.setdefault(pull.digest, (path, pull.name))
+        first = seen.setdefault(pull.digest_of_atoms, (path, pull.name))
         if first != (path, pull.name):
             raise InputError(
                 f"pull {pull.name} of {path} has the same frames as pull {first[1]} of {first[0]}: one would be learnt from "
