@@ -16,7 +16,7 @@ from sharvin.runs.digests import digest_of, digest_of_array
 
 CONDUCTANCE = "conductance_G0"
 ELONGATION = "elongation_A"
-SCALARS = (ELONGATION, CONDUCTANCE, "neck_width", "force_nN", "potential_energy_eV", "temperature_K")
+SCALARS = (ELONGATION, CONDUCTANCE, "neck_width", "force_nN", "potential_energy_eV")
 """What is kept of a frame's comment line: all frames of a file state it, or none."""
 PULL, SOURCE = "pull", "label_source"
 LEAST_G0 = -1e-6
