@@ -172,7 +172,7 @@ class Checker:
             twice = sorted({case.name for case in cases if sum(other.name == case.name for other in cases) > 1})
             if twice:
                 self.complain(("workflow", option), f"two cases are named {twice[0]}; give each case a name of its own.")
-        whole = all(CONFIG_KEYS[kind] in self.selections for kind in workflow.options.kinds)
+        whole = all(CONFIG_KEYS[kind] in self.selections for kind in workflow.options.needed_kinds())
         if whole and len(self.problems) == wrong:
             options = {
                 option: {name: {key: part.options for key, part in parts.items()} for name, parts in cases.items()}
@@ -209,12 +209,12 @@ class Checker:
         if workflow is None or not isinstance(workflow.options, WorkflowOptions):
             return
         options = workflow.options
-        for kind in options.kinds:
+        for kind in options.needed_kinds():
             key = CONFIG_KEYS[kind]
             if key not in values:
                 offered = ", ".join(sorted(self.registry.parts[kind]))
                 self.complain((key,), f"{workflow.name} needs a {key}; installed: {offered}.")
-        used = {CONFIG_KEYS[kind] for kind in (*options.kinds, *options.optional_kinds)} | {"workflow", "executor"}
+        used = {CONFIG_KEYS[kind] for kind in (*options.needed_kinds(), *options.optional_kinds)} | {"workflow", "executor"}
         for key in KIND_OF:
             if key in values and key not in used:
                 self.complain((key,), f"{workflow.name} uses no {key}; remove it.")

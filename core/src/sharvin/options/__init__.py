@@ -189,7 +189,7 @@ class WorkflowOptions(Options):
     """Options of a workflow, which also states the kinds of component that its config must name."""
 
     kinds: ClassVar[tuple[str, ...]] = ()
-    """Kinds that the config must name, spelt as in :data:`sharvin.hooks.KINDS`."""
+    """Kinds that the config must name, spelt as in :data:`sharvin.hooks.KINDS`; :meth:`needed_kinds` may leave out some."""
 
     optional_kinds: ClassVar[tuple[str, ...]] = ()
     """Kinds that the config may name."""
@@ -206,6 +206,10 @@ class WorkflowOptions(Options):
     writes: ClassVar[tuple[str, ...]] = ()
     """Files that the study writes into the run folder, besides those of any run, its store and its figures; the name of a folder
     ends in ``/``."""
+
+    def needed_kinds(self) -> tuple[str, ...]:
+        """Those of `kinds` that a config with these options must name, all by default; the others it must not name."""
+        return self.kinds
 
     def conflicts(self, cases: Mapping[str, Mapping[str, Mapping[str, Options]]]) -> Sequence[tuple[tuple[str | int, ...], str]]:
         """Where these options ask of a case's components what they cannot do.

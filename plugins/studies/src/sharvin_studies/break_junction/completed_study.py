@@ -18,6 +18,7 @@ from sharvin_studies.break_junction.acquisition import Acquisition
 from sharvin_studies.break_junction.configs import HELD_OUT, OWN, BreakJunctionOptions
 from sharvin_studies.break_junction.data import Indices, Labels, Pulls, Snapshots
 from sharvin_studies.break_junction.fits import TEST, TRAIN, VALIDATION, Fitted
+from sharvin_studies.break_junction.label_curve.curve import LabelCurve
 from sharvin_studies.statistics.prediction_errors import Predicted
 
 Array = NDArray[np.float64]
@@ -44,6 +45,8 @@ class Baseline:
     name: str
     test: Labels
     check: Labels | None
+    held_out_G0: Array | None = None
+    """Of all snapshots that are held out of fits to few labels, where there are such fits."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class CompletedStudy:
     traces: Mapping[str, Sequence[Trace]]
     spectra: Sequence[Spectrum]
     taught: StepResult | None
+    curve: LabelCurve | None = None
 
     @property
     def own(self) -> Fitted:

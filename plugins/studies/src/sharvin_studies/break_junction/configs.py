@@ -14,6 +14,14 @@ HELD_OUT = "held-out pulls"
 OWN = "own"
 """Name of the series of pulls that is given as a number: the config's own wire, pulled as the config says."""
 
+KINDS_OF_A_PULL = ("structures", "potentials", "dynamics")
+"""What a wire is pulled with."""
+
+
+def held_back(labels: int, validation_fraction: float) -> int:
+    """How many of so many labels are for validation."""
+    return int(validation_fraction * labels + 0.5)
+
 
 class PullSeries(Case):
     """A number of pulls of one wire under the same conditions."""
@@ -28,6 +36,31 @@ class PullSeries(Case):
 
     dynamics: dict[str, Any] = Field(default_factory=dict)
     """Options of this series' dynamics that differ from the config's: temperature, pulling speed."""
+
+
+class TrainingSeries(PullSeries):
+    """A number of pulls, or pulls that are in a file, with conductances from elsewhere or without."""
+
+    pulls: int = Field(default=0, ge=0)
+    """Number of pulls, each with a seed of its own; left out where they are in a file."""
+
+    file: str | None = None
+    """Frames of pulls in place of molecular dynamics: extended xyz, or the HDF5 trajectory of one pull, as a run exports it. The
+    comment line of a frame has ``pull``, a number or name; ``elongation_A`` if it is known; and ``conductance_G0``, T(E_F), where
+    it was computed elsewhere, with ``label_source``, how. All frames have it or none; without it they are labelled like those of
+    other pulls."""
+
+    @model_validator(mode="after")
+    def _pulled_or_read(self) -> Self:
+        if self.file is None and not self.pulls:
+            raise ValueError(f"series {self.name} needs a number of pulls, or a file that holds them")
+        overrides = [name for name in self.overrides if getattr(self, name)]
+        ignored = (["pulls"] if self.pulls else []) + overrides
+        if self.file is not None and ignored:
+            raise ValueError(
+                f"series {self.name} is read from a file, so its {' and '.join(ignored)} would be ignored; leave it out"
+            )
+        return self
 
 
 class ModelCase(Case):
@@ -110,9 +143,12 @@ class BreakJunctionOptions(WorkflowOptions):
     cases_options: ClassVar[tuple[str, ...]] = ("training_pulls", "production_pulls", "compare", "spectra")
     writes: ClassVar[tuple[str, ...]] = ("traces.csv", "pulls.json", "model.json")
 
-    training_pulls: tuple[PullSeries, ...] = Field(default=(PullSeries(name=OWN, pulls=6),), min_length=1, validate_default=True)
+    training_pulls: tuple[TrainingSeries, ...] = Field(
+        default=(TrainingSeries(name=OWN, pulls=6),), min_length=1, validate_default=True
+    )
     """Pulls whose snapshots are labelled by NEGF and learnt from: a number, or series of pulls that differ in wire or
-    dynamics."""
+    dynamics, or are in a file. Where a file states all conductances, the config's Hamiltonian labels none of them: it is then
+    computed for the snapshots held out and stands beside the models."""
 
     production_pulls: tuple[PullSeries, ...] = (PullSeries(name=OWN, pulls=20),)
     """Further pulls, with other seeds, whose conductances are predicted: a number, or series of pulls that differ in wire or
@@ -155,6 +191,18 @@ class BreakJunctionOptions(WorkflowOptions):
 
     learning_curve: tuple[Count, ...] = ()
     """Numbers of training pulls from which the config's regressor is fitted as well, tested on the same pulls."""
+
+    learning_curve_labels: tuple[Annotated[int, Field(ge=2)], ...] = ()
+    """Numbers of labels from which every model is fitted as well, once each without a committee, and tested on the same held-out
+    pulls. Labels are drawn from all pulls that are not held out, in turn, the larger numbers with the smaller ones among them.
+    All labels count as spent: a share of `validation_fraction` of them, not learnt from, decides when training stops."""
+
+    learning_curve_repeats: Count = 1
+    """Draws of these labels, each fitted."""
+
+    folds: int | None = Field(default=None, ge=2)
+    """With `learning_curve_labels`: the pulls are divided into so many parts, each of which is held out once while labels of the
+    others are learnt from, and errors are of all pulls together. null: those of the test part of the study's split."""
 
     acquire: AcquireOptions | None = None
     """Active learning in place of labelling all snapshots of the training pulls; needs `committee`."""
@@ -207,7 +255,7 @@ class BreakJunctionOptions(WorkflowOptions):
     def _something_is_left(self) -> Self:
         if self.validation_fraction + self.test_fraction >= 1.0:
             raise ValueError("validation_fraction and test_fraction must leave something to train on")
-        if self.split_by != "sample" and self.number_of("training_pulls") < 3:
+        if self.split_by != "sample" and not self.files() and self.number_of("training_pulls") < 3:
             raise ValueError(
                 "a split by group needs at least 3 training_pulls (train, validation, test): pulls are the groups; or choose "
                 "split_by: sample"
@@ -238,14 +286,43 @@ class BreakJunctionOptions(WorkflowOptions):
             if not self.spectra and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} would be ignored without spectra; leave it out, or add spectra")
         learnable = self.number_of("training_pulls") - 2
-        if self.learning_curve and max(self.learning_curve) > learnable:
+        if self.learning_curve and not self.files() and max(self.learning_curve) > learnable:
             raise ValueError(
                 f"learning_curve asks for {max(self.learning_curve)} pulls, and at most {learnable} can be learnt from"
             )
         return self
 
+    @model_validator(mode="after")
+    def _labels_can_be_spent(self) -> Self:
+        numbers = self.learning_curve_labels
+        if not numbers:
+            for name, ignored in (("folds", self.folds is not None), ("learning_curve_repeats", self.learning_curve_repeats > 1)):
+                if ignored:
+                    raise ValueError(f"{name} would be ignored without learning_curve_labels; leave it out")
+            return self
+        if self.acquire is not None:
+            raise ValueError("with acquire the number of labels is the learning curve; leave learning_curve_labels out")
+        if self.split_by == "sample":
+            raise ValueError("learning_curve_labels tests on pulls of which no label is spent; split_by must be group or both")
+        fewest = min(numbers)
+        if not 0 < held_back(fewest, self.validation_fraction) < fewest:
+            raise ValueError(
+                f"of {fewest} labels the validation_fraction {self.validation_fraction:g} leaves none to learn from or none to "
+                "validate with; choose a larger number in learning_curve_labels"
+            )
+        return self
+
+    def files(self) -> tuple[str, ...]:
+        """Files of pulls."""
+        return tuple(dict.fromkeys(series.file for series in self.training_pulls if series.file is not None))
+
+    def needed_kinds(self) -> tuple[str, ...]:
+        """Without those of a pull where none is pulled."""
+        pulled = self.production_pulls or any(series.file is None for series in self.training_pulls)
+        return self.kinds if pulled else tuple(kind for kind in self.kinds if kind not in KINDS_OF_A_PULL)
+
     def number_of(self, option: Literal["training_pulls", "production_pulls"]) -> int:
-        """Pulls of all series of an option."""
+        """Pulls of all series of an option, but for those in files."""
         series: Sequence[PullSeries] = getattr(self, option)
         return sum(one.pulls for one in series)
 

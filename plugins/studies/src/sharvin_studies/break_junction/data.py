@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from sharvin.samples import DescribedFrames, FeatureShards, Samples
 from sharvin.store import read_observables, read_table
 
 from sharvin_studies.break_junction import steps
-from sharvin_studies.break_junction.configs import OWN, PullSeries
+from sharvin_studies.break_junction.configs import OWN, PullSeries, TrainingSeries
+from sharvin_studies.break_junction.labelled_files.reading import PullFile, read_pulls, refuse_twins
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -31,6 +33,18 @@ class Pulls:
 
     result: StepResult
     series: tuple[str, ...]
+    files: Mapping[str, PullFile] = field(default_factory=dict)
+    """By name of the series that were read."""
+
+    def is_labelled(self, pull: int) -> bool:
+        """Whether the conductances of a pull were read with it."""
+        file = self.files.get(self.series[pull])
+        return file is not None and file.labelled
+
+    @property
+    def all_labelled(self) -> bool:
+        """Whether those of all pulls were."""
+        return all(name in self.files and self.files[name].labelled for name in self.names())
 
     @property
     def trajectories(self) -> dict[int, Path]:
@@ -83,17 +97,32 @@ class Labels:
     cpu_seconds: float
     atoms: int
     orbitals: int
+    stated: int = 0
+    """How many of them were not computed, but read with the snapshots."""
 
     @property
     def known(self) -> Indices:
         """Indices of the snapshots that have a label."""
         return np.flatnonzero(np.isfinite(self.conductance_G0))
 
+    def take(self, index: Indices) -> Labels:
+        """Those of the chosen snapshots."""
+        return replace(self, conductance_G0=self.conductance_G0[index])
+
 
 def pulls(context: Context, step: str, option: str, series: Sequence[PullSeries]) -> Pulls:
-    """Trajectories of independent pulls, each with its own seed; a series keeps its pulls when others change."""
-    tasks, depend_on, names = [], [], []
+    """Trajectories of independent pulls, each with its own seed, or from a file; a series keeps its pulls when others change."""
+    tasks: list[steps.PullTask | steps.WriteTask] = []
+    depend_on: list[dict[str, Any]] = []
+    names: list[str] = []
+    files = read_files(series)
     for one in series:
+        if one.name in files:
+            for pull in files[one.name].pulls:
+                tasks.append(steps.WriteTask(pull.frames))
+                depend_on.append({"frames": pull.digest})
+                names.append(one.name)
+            continue
         chosen = {**context.config.selections, **context.config.variants[option][one.name]}
         stream = step if one.name == OWN else f"{step} {one.name}"
         for number in range(one.pulls):
@@ -103,7 +132,20 @@ def pulls(context: Context, step: str, option: str, series: Sequence[PullSeries]
             depend_on.append({**identity, "seed_of_item": seed})
             names.append(one.name)
     result = context.map(step, steps.pull, tasks, {}, items_depend_on=depend_on)
-    return Pulls(result, tuple(names))
+    return Pulls(result, tuple(names), files)
+
+
+def read_files(series: Sequence[PullSeries]) -> dict[str, PullFile]:
+    """The files of those series that are read, by name.
+
+    Raises
+    ------
+    InputError
+        As :func:`~sharvin_studies.break_junction.labelled_files.reading.read_pulls`.
+    """
+    found = {one.name: read_pulls(one.file) for one in series if isinstance(one, TrainingSeries) and one.file is not None}
+    refuse_twins([(f"{name} ({file.path})", pull) for name, file in found.items() for pull in file.pulls])
+    return found
 
 
 def unbroken_snapshots(pulled: Pulls, every: int = 1) -> Snapshots:

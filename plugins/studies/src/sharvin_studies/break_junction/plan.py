@@ -13,6 +13,7 @@ from sharvin.study_plan import StudyPlan
 from sharvin_studies.break_junction import hamiltonian as teaching
 from sharvin_studies.break_junction import starting_wires as starting
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
+from sharvin_studies.break_junction.labelled_files.plan import look_at_files
 from sharvin_studies.break_junction.survey import Survey
 from sharvin_studies.break_junction.trial_label import try_label
 from sharvin_studies.break_junction.work import Work
@@ -41,6 +42,7 @@ def plan(config: Config, options: BreakJunctionOptions, measure: bool) -> StudyP
     for key in ("transport", "executor"):
         with survey.at((key,)):
             chosen[key].build()
+    look_at_files(survey)
     starting.build(survey)
     starting.find_electrodes(survey)
     starting.compute_energies(survey)

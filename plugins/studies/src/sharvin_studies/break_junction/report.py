@@ -14,6 +14,8 @@ from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy
 from sharvin_studies.break_junction.configs import OWN
 from sharvin_studies.break_junction.data import only
 from sharvin_studies.break_junction.figures import drawings
+from sharvin_studies.break_junction.label_curve import curve as label_curve
+from sharvin_studies.break_junction.labelled_files.report import labels_in_results, labels_in_words, of_asked
 from sharvin_studies.break_junction.numbers import (
     acquisition,
     calibrations,
@@ -60,10 +62,9 @@ def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix
     histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
     window = options.plateau_window_G0
     peak = described_peak(peak_in_window(histogram, window), histogram)
-    labels = study.labels
     return {
         "n_traces": len(traces),
-        "n_labelled": len(labels.known),
+        "n_labelled": len(study.labels.known),
         "n_predicted": len(values),
         **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
         "split_by": options.split_by,
@@ -73,6 +74,7 @@ def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix
         **({"recalibration": recalibration(study)} if study.own.recalibration is not None else {}),
         **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
         **({"active_learning": acquisition(study)} if study.acquired else {}),
+        **({"error_against_labels": label_curve.numbers(study.curve)} if study.curve else {}),
         "histogram": {
             "edges_G0": histogram.edges.tolist(),
             "counts": histogram.counts.tolist(),
@@ -81,11 +83,7 @@ def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix
         "plateau_window_G0": list(window),
         "peak_in_window": peak,
         "peak_near_1G0": described_peak(find_peak(histogram), histogram),
-        "label_cost": {
-            "cpu_seconds_each": labels.cpu_seconds / max(len(labels.known), 1),
-            "atoms": labels.atoms,
-            "orbitals": labels.orbitals,
-        },
+        **labels_in_results(study),
         "summary": summary(study, rows, traces, peak),
         "tables": tables(study, estimates, rows),
     }
@@ -96,16 +94,11 @@ def summary(
 ) -> str:
     """The study in a few sentences."""
     chosen, options = study.context.config.selections, study.options
-    pulls, wanted = study.snapshots.pulls, study.production.asked
-    pulled = _of_asked(len(pulls.trajectories), pulls.asked)
+    wanted = study.production.asked
     test = next(row for row in rows if row["part"] == "test")
     held_out = "snapshots" if study.own.plan.by == "sample" else "pulls"
-    dropped = len(study.labels.conductance_G0) - len(study.labels.known) if study.acquired is None else 0
-    without = f" ({dropped} more could not be labelled and were left out)" if dropped else ""
     sentences = [
-        f"{pulled} training pulls ({chosen['structure'].name}, {chosen['potential'].name}, "
-        f"{chosen['dynamics'].name}) gave {len(study.labels.known)} snapshots{without}, labelled with the zero-bias "
-        f"transmission at the Fermi energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}).",
+        labels_in_words(study),
         f"The regressor {chosen['regressor'].name} predicts the conductance of held-out {held_out} with a mean absolute "
         f"error of {test['mae_G0']:.2f} G0.",
     ]
@@ -113,7 +106,7 @@ def summary(
         sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
     if traces:
         points = sum(len(trace.conductance_G0) for trace in traces)
-        sentences.append(f"{_of_asked(len(traces), wanted)} production pulls gave {points} predicted conductances.")
+        sentences.append(f"{of_asked(len(traces), wanted)} production pulls gave {points} predicted conductances.")
         if peak is None:
             lower, upper = options.plateau_window_G0
             sentences.append(f"Their histogram has no significant peak between {lower:g} and {upper:g} G0.")
@@ -126,15 +119,13 @@ def summary(
     return " ".join(sentences)
 
 
-def _of_asked(number: int, asked: int) -> str:
-    return f"{number}" if number == asked else f"{number} of {asked}"
-
-
 def tables(study: CompletedStudy, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
     """Components, errors by part of the split and by model, and the production pulls."""
     found = [_components(study), _errors_of_parts(study, rows)]
     if len(study.fitted) + len(study.baselines) > 1 or study.check_snapshots is not None:
         found.append(_errors_of_models(study, estimates))
+    if study.curve is not None:
+        found.append(label_curve.table(study.curve))
     if estimates.calibrations:
         found.append(_calibration_table(study, estimates))
     traces = own_traces(study)

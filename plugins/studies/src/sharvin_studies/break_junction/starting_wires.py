@@ -5,6 +5,7 @@ Each function looks at the wires of a :class:`~sharvin_studies.break_junction.su
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ def build(survey: Survey) -> None:
     built: dict[str, Atoms] = {}
     for option in KIND:
         for series in getattr(survey.options, option):
+            if getattr(series, "file", None) is not None:
+                continue  # its frames are there already
             chosen = survey.parts(option, series.name)["structure"]
             place = survey.config.place_of_case(option, series.name, "structure")
             with survey.at(place, anything="the structure"):
@@ -41,7 +44,7 @@ def build(survey: Survey) -> None:
                     check_distances(built[key])
                 survey.wires.append(StartingWire(option, series, built[key], place))
     sizes = sorted({len(wire.atoms) for wire in survey.wires})
-    if sizes:
+    if built:
         among = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}–{sizes[-1]}"
         survey.checked.append(f"{len(built)} starting wire{'s' if len(built) > 1 else ''} of {among} atoms")
 
@@ -70,9 +73,7 @@ def find_electrodes(survey: Survey) -> None:
                             done[id(wire.atoms)] = detect(wire.atoms, range_A)
                             check_rigid(done[id(wire.atoms)])
                 if chosen == own:
-                    found.append(
-                        StartingWire(wire.option, wire.series, wire.atoms, wire.structure, None, done.get(id(wire.atoms)))
-                    )
+                    found.append(replace(wire, junction=done.get(id(wire.atoms))))
     survey.wires = found or survey.wires
     names = dict.fromkeys(chosen.name for _, chosen, _ in asked)
     survey.checked.append(f"electrodes for {' and '.join(names)}")
@@ -80,6 +81,9 @@ def find_electrodes(survey: Survey) -> None:
 
 def compute_energies(survey: Survey) -> None:
     """One energy and the forces of each kind of wire."""
+    pulled = [wire for wire in survey.wires if wire.pull_of_file is None]
+    if not pulled:
+        return
     chosen = survey.config.selections["potential"]
     potential: Any = None
     with survey.at(("potential",), anything="the potential"):
@@ -87,7 +91,7 @@ def compute_energies(survey: Survey) -> None:
     if potential is None:
         return
     seen: set[int] = set()
-    for wire in survey.wires:
+    for wire in pulled:
         if id(wire.atoms) in seen:
             continue
         seen.add(id(wire.atoms))
@@ -103,12 +107,15 @@ def compute_energies(survey: Survey) -> None:
 
 def foresee_pulls(survey: Survey) -> None:
     """Whether the dynamics can move the wires, and for how long."""
-    if survey.problems:
-        return  # which are the reason of what would be said here
+    if survey.problems or all(wire.pull_of_file is not None for wire in survey.wires):
+        return  # problems are the reason of what would be said here
     potential = survey.config.selections["potential"].build()
     lengths: dict[tuple[int, str], RunLength] = {}
     found = []
     for wire in survey.wires:
+        if wire.pull_of_file is not None:
+            found.append(wire)
+            continue
         chosen = survey.parts(wire.option, wire.series.name)["dynamics"]
         place = survey.config.place_of_case(wire.option, wire.series.name, "dynamics")
         key = (id(wire.atoms), str(chosen.identity))
@@ -117,7 +124,7 @@ def foresee_pulls(survey: Survey) -> None:
             if isinstance(dynamics, ForeseeingDynamics) and key not in lengths:
                 with survey.at(wire.structure, wire.called):
                     lengths[key] = dynamics.foresee(wire.atoms, potential, survey.measure)
-        found.append(StartingWire(wire.option, wire.series, wire.atoms, wire.structure, lengths.get(key), wire.junction))
+        found.append(replace(wire, length=lengths.get(key)))
     survey.wires = found
 
 

@@ -44,8 +44,18 @@ class PullTask:
     seed: int
 
 
-def pull(task: PullTask, path: Path) -> None:
-    """Pull a wire to rupture and write its trajectory."""
+@dataclass(frozen=True)
+class WriteTask:
+    """A pull that was read from a file."""
+
+    frames: tuple[Frame, ...]
+
+
+def pull(task: PullTask | WriteTask, path: Path) -> None:
+    """Pull a wire to rupture and write its trajectory, or write the one that was read."""
+    if isinstance(task, WriteTask):
+        write_trajectory(path, task.frames)
+        return
     atoms = built_atoms(task.structure.build(), seeds.stream(task.seed, "structure"))
     dynamics = task.dynamics.build()
     write_trajectory(path, finite_frames(dynamics, dynamics.run(atoms, task.potential.build(), task.seed)))

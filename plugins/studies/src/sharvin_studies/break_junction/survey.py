@@ -29,11 +29,16 @@ class StartingWire:
     structure: Place
     length: RunLength | None = None
     junction: Junction | None = None
+    pull_of_file: str | None = None
+    """Name of the pull, where it is read from a file and not pulled."""
+    labelled: bool = False
+    """Whether the file states its conductances."""
 
     @property
     def called(self) -> str:
         """What messages call it."""
-        return "" if self.series.name == OWN else f"{self.option} {self.series.name}: "
+        series = "" if self.series.name == OWN else f"{self.option} {self.series.name}: "
+        return series if self.pull_of_file is None else f"{series}pull {self.pull_of_file}: "
 
 
 @dataclass

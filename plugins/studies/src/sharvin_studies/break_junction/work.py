@@ -39,22 +39,34 @@ class Work:
     def items(self) -> dict[str, int]:
         """How many pulls, labels, fits and other items there are, by what they are called."""
         options, labels, check = self.options, self.labels(), self.check_labels(self.options.check_snapshots)
-        found = {KIND[option]: options.number_of(option) for option in KIND if getattr(options, option)}  # type: ignore[arg-type]
+        found = {KIND[option]: self.pulls(option) for option in KIND if getattr(options, option)}
         if self.references():
             found["reference snapshots"] = self.references()
-        if labels is not None:
-            found["labels"] = labels + check
+        if labels is not None and labels + check > self.stated():
+            found["labels"] = labels + check - self.stated()
         elif check:
             found["check labels"] = check
         baselines = [case for case in options.compare if case.hamiltonian]
-        if baselines and labels is not None:
-            found["labels of other Hamiltonians"] = len(baselines) * (max(1, round(options.test_fraction * labels)) + check)
+        learnt_from = [wire for wire in self.wires if wire.option == "training_pulls"]
+        count = len(baselines) + (bool(learnt_from) and all(wire.labelled for wire in learnt_from))
+        if count and labels is not None:
+            tested = labels if options.folds else max(1, round(options.test_fraction * labels))
+            found["labels of other Hamiltonians"] = count * (tested + check)
         found["fits"] = self.fits()
         if predicted := self.frames("production_pulls"):
             found["predicted snapshots"] = predicted
         if options.spectra:
             found["spectra"] = len(options.spectra)
         return found
+
+    def pulls(self, option: str) -> int:
+        """Pulls of all series of an option, those in files among them."""
+        return sum(wire.series.pulls for wire in self.wires if wire.option == option)
+
+    def stated(self) -> int:
+        """Labels that files state."""
+        every, wires = self.options.label_every, [wire for wire in self.wires if wire.labelled]
+        return sum(-(-wire.length.frames // every) for wire in wires if wire.length)
 
     def frames(self, option: str) -> int | None:
         """About how many frames all pulls of an option give; None if the dynamics does not say."""
@@ -103,15 +115,21 @@ class Work:
         own = 1 + (options.split_by == "both") + len(options.learning_curve)
         if options.acquire is not None:
             own += (options.acquire.rounds + 1) * (2 if options.acquire.compare_random else 1)
-        return members * own + sum(case.members for case in options.compare if not case.hamiltonian)
+        models = [case for case in options.compare if not case.hamiltonian]
+        few_labels = (options.folds or 1) * options.learning_curve_repeats * len(options.learning_curve_labels)
+        return members * own + sum(case.members for case in models) + (1 + len(models)) * few_labels
 
     def seconds(self) -> dict[str, float | None]:
         """Time on one core by stage; None where it is not known beforehand."""
-        found: dict[str, float | None] = {"pulls": self.pull_seconds()}
+        found: dict[str, float | None] = {}
+        if any(wire.pull_of_file is None for wire in self.wires):
+            found["pulls"] = self.pull_seconds()
         junctions = [wire.junction for wire in self.wires if wire.junction is not None]
         labels, check = self.labels(), self.check_labels(self.options.check_snapshots)
+        if labels is not None and labels + check <= self.stated() and not self.references():
+            return {**found, "fits": None}
         if isinstance(self.hamiltonian, CostedHamiltonian) and junctions and labels is not None:
-            found["labels"] = (labels + check) * self.hamiltonian.label_seconds(junctions[0])
+            found["labels"] = max(labels + check - self.stated(), 0) * self.hamiltonian.label_seconds(junctions[0])
             if references := self.references():
                 largest = max(junctions, key=lambda junction: len(junction.atoms))
                 found["references"] = references * self.hamiltonian.reference_seconds(largest if check else junctions[0])

@@ -9,7 +9,7 @@ component chosen by name; :mod:`~sharvin_studies.break_junction.data` has the st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from sharvin_studies.break_junction.acquisition import Acquisition, acquire
 from sharvin_studies.break_junction.completed_study import Baseline, CompletedStudy, Spectrum, Trace, traces_of
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
 from sharvin_studies.break_junction.fits import Fits, Fitted, Model, Plan, Split
+from sharvin_studies.break_junction.label_curve.curve import HeldOut, LabelCurve, label_curve
+from sharvin_studies.break_junction.labelled_files import labels as labelled
 from sharvin_studies.break_junction.plan import plan
 from sharvin_studies.break_junction.report import report
 from sharvin_studies.export.opened_run import BreakJunctionRun
@@ -61,6 +63,9 @@ class BreakJunction:
         fits = Fits(context, options, snapshots, check[0] if check else None)
         labels, acquired = self.labels(context, snapshots, taught, fits)
         fitted = self.fit(context, fits, labels, acquired)
+        held_out = self.held_out(context, snapshots, labels, fitted[0])
+        baselines = self.baselines(context, snapshots, labels, fitted[0], check, taught, held_out)
+        curve = self.label_curve(context, fits, labels, held_out, baselines)
         domain = fits.domain(fitted[0].plan)
         fits.close()
         study = CompletedStudy(
@@ -71,12 +76,13 @@ class BreakJunction:
             fitted=fitted,
             check_snapshots=check[0] if check else None,
             check_labels=check[1] if check else None,
-            baselines=self.baselines(context, snapshots, labels, fitted[0], check),
+            baselines=baselines,
             acquired=acquired,
             production=production,
             traces=self.predict(context, production, fitted),
             spectra=self.spectra(context, snapshots, labels, fitted[0], taught),
             taught=taught,
+            curve=curve,
         )
         self.write_model(study, data.only(domain))
         return report(study)
@@ -111,7 +117,7 @@ class BreakJunction:
         hamiltonian = context.config.selections["hamiltonian"]
 
         def label(chosen: data.Indices) -> data.Labels:
-            return data.label(context, "labels", snapshots.take(chosen), hamiltonian, taught)
+            return labelled.label(context, snapshots.take(chosen), hamiltonian, taught)
 
         if self.options.acquire is None:
             return label(np.arange(len(snapshots))), None
@@ -136,12 +142,37 @@ class BreakJunction:
             plans.append(Plan(own, "split by snapshot", "sample", other, conductance))
         for number in options.learning_curve:
             plans.append(Plan(own, f"{number} pulls", by, split.shortened(number, groups), conductance))
-        for case in options.compare:
+        plans += [Plan(model, "", by, split, conductance) for model in self.models(context)[1:]]
+        return fits.run(plans)
+
+    def held_out(self, context: Context, snapshots: data.Snapshots, labels: data.Labels, fitted: Fitted) -> HeldOut | None:
+        """What is held out of fits to few labels; None where there are none."""
+        if not self.options.learning_curve_labels:
+            return None
+        return HeldOut.of(self.options, fitted.plan.split, snapshots.pull, labels.known, context)
+
+    def label_curve(
+        self,
+        context: Context,
+        fits: Fits,
+        labels: data.Labels,
+        held_out: HeldOut | None,
+        baselines: Sequence[Baseline],
+    ) -> LabelCurve | None:
+        """Every model fitted to few labels."""
+        if held_out is None:
+            return None
+        computed = {one.name: one.held_out_G0 for one in baselines if one.held_out_G0 is not None}
+        return label_curve(context, self.options, fits, self.models(context), labels, held_out, computed)
+
+    def models(self, context: Context) -> list[Model]:
+        """The config's own model and those that are compared with it."""
+        found = [self.model(context)]
+        for case in self.options.compare:
             if not case.hamiltonian:
                 parts = context.config.variants["compare"][case.name]
-                model = Model(case.name, parts.get("descriptor"), parts["regressor"], case.members)
-                plans.append(Plan(model, "", by, split, conductance))
-        return fits.run(plans)
+                found.append(Model(case.name, parts.get("descriptor"), parts["regressor"], case.members))
+        return found
 
     def baselines(
         self,
@@ -150,20 +181,32 @@ class BreakJunction:
         labels: data.Labels,
         fitted: Fitted,
         check: tuple[data.Snapshots, data.Labels] | None,
+        taught: StepResult | None,
+        held_out: HeldOut | None,
     ) -> list[Baseline]:
-        """What other Hamiltonians give of the snapshots that test the models."""
+        """What other Hamiltonians give of the snapshots that test the models; the config's is one where it labels none."""
         found = []
-        for case in self.options.compare:
-            if not case.hamiltonian:
-                continue
-            hamiltonian = context.config.variants["compare"][case.name]["hamiltonian"]
-            tested = snapshots.take(fitted.plan.split.test)
-            test = data.label(context, "baseline", tested, hamiltonian, detail=case.name)
+        test = fitted.plan.split.test
+        rows = test if held_out is None else np.union1d(test, held_out.rows)
+        for name, hamiltonian, learnt in self.other_hamiltonians(context, snapshots.pulls, taught):
+            computed = data.label(context, "baseline", snapshots.take(rows), hamiltonian, learnt, detail=name)
             checked = None
             if check is not None:
-                checked = data.label(context, "baseline_check", check[0], hamiltonian, detail=case.name)
-            found.append(Baseline(case.name, test, checked))
+                checked = data.label(context, "baseline_check", check[0], hamiltonian, learnt, detail=name)
+            of_curve = None if held_out is None else computed.conductance_G0[np.searchsorted(rows, held_out.rows)]
+            found.append(Baseline(name, computed.take(np.searchsorted(rows, test)), checked, of_curve))
         return found
+
+    def other_hamiltonians(
+        self, context: Context, training: data.Pulls, taught: StepResult | None
+    ) -> Iterator[tuple[str, Selection, StepResult | None]]:
+        """Name, Hamiltonian and what it learnt of those that did not label the training snapshots."""
+        own = context.config.selections["hamiltonian"]
+        if training.all_labelled:
+            yield own.name, own, taught
+        for case in self.options.compare:
+            if case.hamiltonian:
+                yield case.name, context.config.variants["compare"][case.name]["hamiltonian"], None
 
     def predict(self, context: Context, production: data.Pulls, fitted: Sequence[Fitted]) -> Mapping[str, Sequence[Trace]]:
         """Conductances of all unbroken snapshots of the production pulls, by name of the model."""

@@ -35,6 +35,7 @@ from sharvin_studies.break_junction.figures.histograms import (
 from sharvin_studies.break_junction.figures.profiles import plot_conductance_profile
 from sharvin_studies.break_junction.figures.transmission import plot_transmission_cases
 from sharvin_studies.break_junction.figures.uncertainty import plot_active_learning, plot_calibration
+from sharvin_studies.break_junction.label_curve.figure import plot_error_against_labels
 from sharvin_studies.break_junction.numbers import overlap_edges, wire_conductances
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.regression_figures import plot_learning_curves, plot_parity
@@ -259,7 +260,7 @@ def _alone(series: Sequence[PullSeries], variants: Mapping[str, Mapping[str, Sel
 
 
 def _studies(study: CompletedStudy, estimates: StudyErrors) -> None:
-    """Learning curve over pulls, active learning, spectra."""
+    """Learning curves over pulls and labels, active learning, spectra."""
     folder = study.context.folder
     fitted_with_errors = list(zip(study.fitted, estimates.fits, strict=True))
     curve = [pair for pair in fitted_with_errors if pair[0].plan.purpose.endswith(" pulls")]
@@ -279,6 +280,8 @@ def _studies(study: CompletedStudy, estimates: StudyErrors) -> None:
             test: {way: [found[test] for found in rounds] for way, rounds in estimates.acquired.items()} for test in estimates.own
         }
         plot_active_learning(folder, labels=acquired.spent, test_sets=tests_of)
+    if study.curve is not None:
+        plot_error_against_labels(folder, study.curve)
     if study.spectra:
         first = study.spectra[0]
         cases = {one.name: (one.energy_eV, one.transmission) for one in study.spectra}

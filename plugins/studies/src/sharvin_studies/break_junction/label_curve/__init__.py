@@ -1,0 +1,1 @@
+"""Errors of all models against the number of labels spent."""

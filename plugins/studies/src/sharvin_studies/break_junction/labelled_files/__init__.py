@@ -1,0 +1,1 @@
+"""Pulls that are read from files, with conductances that were computed elsewhere."""
