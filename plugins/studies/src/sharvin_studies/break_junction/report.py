@@ -5,46 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sharvin.store import read_table
 
 from sharvin_studies.break_junction import hamiltonian as teaching
-from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy, Trace, errors
-from sharvin_studies.break_junction.configs import OWN
+from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy, errors
 from sharvin_studies.break_junction.data import only
 from sharvin_studies.break_junction.figures import drawings
-from sharvin_studies.break_junction.numbers import (
-    acquisition,
-    calibrations,
-    described_peak,
-    models,
-    overlaps,
-    overlaps_of_wires,
-    own_traces,
-    plateaus,
-    recalibration,
-    wires,
-)
+from sharvin_studies.break_junction.numbers import acquisition, calibrations, models, recalibration
+from sharvin_studies.break_junction.production import production_report as production
+from sharvin_studies.break_junction.production.production_report import Table, rounded
+from sharvin_studies.break_junction.production.wire_numbers import overlaps, overlaps_of_wires, wires
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.break_junction.traces import write_pulls, write_traces
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
-from sharvin_studies.statistics.histograms import (
-    conductance_histogram,
-    find_peak,
-    peak_in_window,
-)
-
-Array = NDArray[np.float64]
-Table = dict[str, Any]
 
 
 def report(study: CompletedStudy) -> dict[str, Any]:
     """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
-    estimates, matrix = StudyErrors.of(study), overlaps_of_wires(study)
+    estimates, matrix = StudyErrors.of(study), overlaps_of_wires(study.produced)
     found = results(study, estimates, matrix)
     write_traces(study)
-    write_pulls(study)
+    write_pulls(study.context.folder, study.snapshots.pulls, study.production)
     drawings.draw(study, estimates, matrix)
     if study.taught is not None:
         evaluation, notes = read_table(only(study.taught) / "evaluation.h5")
@@ -54,50 +35,36 @@ def report(study: CompletedStudy) -> dict[str, Any]:
 
 def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix | None) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
-    options, traces = study.options, own_traces(study)
+    options, traces = study.options, study.produced.traces
     rows = [study.error(study.own, part) for part in PARTS]
-    values = np.concatenate([trace.conductance_G0 for trace in traces]) if traces else np.empty(0)
-    histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
-    window = options.plateau_window_G0
-    peak = described_peak(peak_in_window(histogram, window), histogram)
     labels = study.labels
     return {
         "n_traces": len(traces),
         "n_labelled": len(labels.known),
-        "n_predicted": len(values),
+        "n_predicted": sum(len(trace.conductance_G0) for trace in traces),
         **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
         "split_by": options.split_by,
         "models": models(study, estimates),
-        "wires": wires(study),
+        "wires": wires(study.produced),
         **({"overlap_of_histograms": overlaps(matrix)} if matrix is not None else {}),
         **({"recalibration": recalibration(study)} if study.own.recalibration is not None else {}),
         **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
         **({"active_learning": acquisition(study)} if study.acquired else {}),
-        "histogram": {
-            "edges_G0": histogram.edges.tolist(),
-            "counts": histogram.counts.tolist(),
-            "outside": histogram.outside,
-        },
-        "plateau_window_G0": list(window),
-        "peak_in_window": peak,
-        "peak_near_1G0": described_peak(find_peak(histogram), histogram),
+        **production.results(study.produced),
         "label_cost": {
             "cpu_seconds_each": labels.cpu_seconds / max(len(labels.known), 1),
             "atoms": labels.atoms,
             "orbitals": labels.orbitals,
         },
-        "summary": summary(study, rows, traces, peak),
+        "summary": summary(study, rows),
         "tables": tables(study, estimates, rows),
     }
 
 
-def summary(
-    study: CompletedStudy, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace], peak: Mapping[str, Any] | None
-) -> str:
+def summary(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> str:
     """The study in a few sentences."""
-    chosen, options = study.context.config.selections, study.options
-    pulls, wanted = study.snapshots.pulls, study.production.asked
-    pulled = _of_asked(len(pulls.trajectories), pulls.asked)
+    chosen, pulls = study.context.config.selections, study.snapshots.pulls
+    pulled = production.of_asked(len(pulls.trajectories), pulls.asked)
     test = next(row for row in rows if row["part"] == "test")
     held_out = "snapshots" if study.own.plan.by == "sample" else "pulls"
     dropped = len(study.labels.conductance_G0) - len(study.labels.known) if study.acquired is None else 0
@@ -111,50 +78,18 @@ def summary(
     ]
     for name, predicted in study.check_sets(study.own).items():
         sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
-    if traces:
-        points = sum(len(trace.conductance_G0) for trace in traces)
-        sentences.append(f"{_of_asked(len(traces), wanted)} production pulls gave {points} predicted conductances.")
-        if peak is None:
-            lower, upper = options.plateau_window_G0
-            sentences.append(f"Their histogram has no significant peak between {lower:g} and {upper:g} G0.")
-        else:
-            sentences.append(f"Their histogram has a peak at {peak['position_G0']:.2f} G0.")
-        if not study.states_elongation:
-            sentences.append(
-                "The dynamics states no elongation, so every elongation here is the number of the snapshot, in no unit."
-            )
+    sentences += production.sentences(study.produced)
     return " ".join(sentences)
-
-
-def _of_asked(number: int, asked: int) -> str:
-    return f"{number}" if number == asked else f"{number} of {asked}"
 
 
 def tables(study: CompletedStudy, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
     """Components, errors by part of the split and by model, and the production pulls."""
-    found = [_components(study), _errors_of_parts(study, rows)]
+    found = [production.components(study.context), _errors_of_parts(study, rows)]
     if len(study.fitted) + len(study.baselines) > 1 or study.check_snapshots is not None:
         found.append(_errors_of_models(study, estimates))
     if estimates.calibrations:
         found.append(_calibration_table(study, estimates))
-    traces = own_traces(study)
-    if traces:
-        found += (
-            [_wires_table(study), _pulls_table(study, traces)]
-            if len(study.production.names()) > 1
-            else [_pulls_table(study, traces)]
-        )
-    return found
-
-
-def _components(study: CompletedStudy) -> Table:
-    stages = [(key, chosen) for key, chosen in study.context.config.selections.items() if key != "executor"]
-    return {
-        "title": "Components",
-        "columns": ["stage", "component", "from"],
-        "rows": [[key, chosen.name, chosen.identity["component"].split(":")[0]] for key, chosen in stages],
-        "caption": "Chosen in the config.",
-    }
+    return found + production.tables(study.produced)
 
 
 def _errors_of_parts(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -165,7 +100,7 @@ def _errors_of_parts(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -
         "title": "Errors of the regressor",
         "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²"],
         "rows": [
-            [row["part"], row["pulls"], row["snapshots"], *(_rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2"))]
+            [row["part"], row["pulls"], row["snapshots"], *(rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2"))]
             for row in rows
         ],
         "caption": caption,
@@ -181,7 +116,7 @@ def _errors_of_models(study: CompletedStudy, estimates: StudyErrors) -> Table:
         "rows": [
             [
                 *(one.get(key) for key in ("model", "fit", "split_by", "members", "training_pulls", "training_snapshots")),
-                *(_rounded(one["errors"].get(test, {}).get("mae_G0")) for test in tests),
+                *(rounded(one["errors"].get(test, {}).get("mae_G0")) for test in tests),
             ]
             for one in found
         ],
@@ -194,9 +129,9 @@ def _calibration_table(study: CompletedStudy, estimates: StudyErrors) -> Table:
     rows = []
     for name, stated in calibrations(estimates).items():
         before = stated.pop("before_recalibration", None)
-        rows.append([name, "stated", *map(_rounded, stated.values())])
+        rows.append([name, "stated", *map(rounded, stated.values())])
         if before is not None:
-            rows.append([name, "before", *map(_rounded, before.values())])
+            rows.append([name, "before", *map(rounded, before.values())])
     how = ""
     if study.own.recalibration is not None:
         learnt = recalibration(study)
@@ -212,62 +147,3 @@ def _calibration_table(study: CompletedStudy, estimates: StudyErrors) -> Table:
         "caption": f"{how}Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi "
         "et al., Sensors 22, 5540 (2022)); error / σ: root mean square, 1 where σ is right.",
     }
-
-
-def _wires_table(study: CompletedStudy) -> Table:
-    return {
-        "title": "Production wires",
-        "columns": [
-            "wire",
-            "pulls",
-            "conductances",
-            f"peak at {_window(study)} (G0)",
-            f"mean length at {_window(study)} (Å)",
-            "mean elongation at rupture (Å)",
-        ],
-        "rows": [
-            [
-                one["wire"],
-                one["pulls"],
-                one["predicted"],
-                _rounded(one["peak_in_window"]["position_G0"], 2) if one["peak_in_window"] else None,
-                _rounded(one["plateau_A"]["mean"], 1),
-                _rounded(one["rupture_A"], 1),
-            ]
-            for one in wires(study)
-        ],
-        "caption": "Predicted conductances while the wires are whole.",
-    }
-
-
-def _pulls_table(study: CompletedStudy, traces: Sequence[Trace]) -> Table:
-    lengths = plateaus(traces, study.options.plateau_window_G0)
-    several = len(study.production.names()) > 1 or traces[0].series != OWN
-    rows = [
-        [
-            *([trace.series] if several else []),
-            trace.pull,
-            len(trace.conductance_G0),
-            _rounded(trace.elongation_A[-1], 1),
-            _rounded(length, 1),
-            _rounded(trace.conductance_G0[-1], 2),
-        ]
-        for trace, length in zip(traces, lengths, strict=True)
-    ]
-    columns = ["pull", "snapshots", "rupture at (Å)", f"length at {_window(study)} (Å)", "last conductance (G0)"]
-    return {
-        "title": "Production pulls",
-        "columns": ["wire", *columns] if several else columns,
-        "rows": rows,
-        "caption": "Predicted conductances while the wire is whole; elongation since the start of the pull. Every point of every "
-        "trace is in traces.csv of the run folder.",
-    }
-
-
-def _window(study: CompletedStudy) -> str:
-    lower, upper = study.options.plateau_window_G0
-    return f"{lower:g}–{upper:g} G0"
-
-
-def _rounded(value: float | None, digits: int = 3) -> float | None:
-    return None if value is None else round(float(value), digits)
