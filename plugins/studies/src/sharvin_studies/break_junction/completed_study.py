@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sharvin_studies.break_junction.data import Indices, Labels, Pulls, Snapshot
 from sharvin_studies.break_junction.fits import TEST, TRAIN, VALIDATION, Fitted
 from sharvin_studies.break_junction.production.produced_wires import ProducedWires
 from sharvin_studies.break_junction.production.pulled_traces import Trace, labelled_traces
+from sharvin_studies.statistics.conductance_ranges import RANGES, in_range
 from sharvin_studies.statistics.prediction_errors import Predicted
 
 Array = NDArray[np.float64]
@@ -89,7 +91,7 @@ class CompletedStudy:
         """The production pulls as the config's own model predicts them."""
         return ProducedWires(self.context, self.options, self.production, self.traces[self.own.plan.model.name], exact=False)
 
-    @property
+    @cached_property
     def exact(self) -> ProducedWires | None:
         """The production pulls as all of their snapshots are labelled; None where they are not."""
         if self.options.production_labels != "all" or self.check_snapshots is None or self.check_labels is None:
@@ -151,7 +153,10 @@ class CompletedStudy:
 
 
 def errors(predicted: Predicted) -> dict[str, Any]:
-    """Pulls, snapshots, MAE, RMSE and R² of predictions; null where there is nothing to take them from."""
+    """Pulls, snapshots, MAE, RMSE and R² of predictions, and the MAE by range of the exact conductance.
+
+    Null where there is nothing to take them from.
+    """
     exact = predicted.exact_G0
     some = len(exact) > 0
     return {
@@ -160,4 +165,13 @@ def errors(predicted: Predicted) -> dict[str, Any]:
         "mae_G0": mean_absolute_error(predicted.predicted_G0, exact) if some else None,
         "rmse_G0": root_mean_square_error(predicted.predicted_G0, exact) if some else None,
         "r2": r_squared(predicted.predicted_G0, exact) if len(exact) > 1 and np.ptp(exact) > 0 else None,
+        "by_conductance": {name: _errors_in_range(predicted, name) for name in RANGES},
     }
+
+
+def _errors_in_range(predicted: Predicted, name: str) -> dict[str, Any]:
+    inside = in_range(predicted.exact_G0, name)
+    if not inside.any():
+        return {"snapshots": 0, "mae_G0": None}
+    mae = mean_absolute_error(predicted.predicted_G0[inside], predicted.exact_G0[inside])
+    return {"snapshots": int(inside.sum()), "mae_G0": mae}

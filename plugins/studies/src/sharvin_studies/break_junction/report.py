@@ -13,27 +13,38 @@ from sharvin_studies.break_junction.data import only
 from sharvin_studies.break_junction.figures import drawings
 from sharvin_studies.break_junction.numbers import acquisition, calibrations, models, recalibration
 from sharvin_studies.break_junction.production import production_report as production
+from sharvin_studies.break_junction.production.exact_comparison import ComparedWire, compared_wires, distances
+from sharvin_studies.break_junction.production.exact_comparison import tables as distance_tables
 from sharvin_studies.break_junction.production.production_report import Table, rounded
+from sharvin_studies.break_junction.production.series_statistics import SeriesStatistics, series_statistics
 from sharvin_studies.break_junction.production.wire_numbers import overlaps, overlaps_of_wires, wires
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.break_junction.traces import write_pulls, write_traces
+from sharvin_studies.statistics.conductance_ranges import RANGES
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
 
 
 def report(study: CompletedStudy) -> dict[str, Any]:
     """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
-    estimates, matrix = StudyErrors.of(study), overlaps_of_wires(study.produced)
-    found = results(study, estimates, matrix)
+    estimates, matrix, compared = StudyErrors.of(study), overlaps_of_wires(study.produced), compared_wires(study)
+    series = series_statistics(study.exact or study.produced)
+    found = results(study, estimates, matrix, compared, series)
     write_traces(study)
     write_pulls(study.context.folder, study.snapshots.pulls, study.production)
-    drawings.draw(study, estimates, matrix)
+    drawings.draw(study, estimates, matrix, compared, series)
     if study.taught is not None:
         evaluation, notes = read_table(only(study.taught) / "evaluation.h5")
         teaching.add_to_report(study.context.folder, found, evaluation, notes)
     return found
 
 
-def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix | None) -> dict[str, Any]:
+def results(
+    study: CompletedStudy,
+    estimates: StudyErrors,
+    matrix: OverlapMatrix | None,
+    compared: Sequence[ComparedWire],
+    series: Sequence[SeriesStatistics],
+) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
     options, traces = study.options, study.produced.traces
     rows = [study.error(study.own, part) for part in PARTS]
@@ -41,11 +52,14 @@ def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix
     return {
         "n_traces": len(traces),
         "n_labelled": len(labels.known),
-        "n_predicted": sum(len(trace.conductance_G0) for trace in traces),
+        "n_predicted": study.produced.count,
         **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
         "split_by": options.split_by,
         "models": models(study, estimates),
         "wires": wires(study.produced),
+        "series": [one.plain() for one in series],
+        **({"n_labelled_production": study.exact.count} if study.exact is not None else {}),
+        **({"distance_from_exact_production": distances(compared)} if study.exact is not None else {}),
         **({"overlap_of_histograms": overlaps(matrix)} if matrix is not None else {}),
         **({"recalibration": recalibration(study)} if study.own.recalibration is not None else {}),
         **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
@@ -57,7 +71,7 @@ def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix
             "orbitals": labels.orbitals,
         },
         "summary": summary(study, rows),
-        "tables": tables(study, estimates, rows),
+        "tables": tables(study, estimates, rows, compared, series),
     }
 
 
@@ -82,13 +96,22 @@ def summary(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> str:
     return " ".join(sentences)
 
 
-def tables(study: CompletedStudy, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+def tables(
+    study: CompletedStudy,
+    estimates: StudyErrors,
+    rows: Sequence[Mapping[str, Any]],
+    compared: Sequence[ComparedWire],
+    series: Sequence[SeriesStatistics],
+) -> list[Table]:
     """Components, errors by part of the split and by model, and the production pulls."""
     found = [production.components(study.context), _errors_of_parts(study, rows)]
     if len(study.fitted) + len(study.baselines) > 1 or study.check_snapshots is not None:
-        found.append(_errors_of_models(study, estimates))
+        found += [_errors_of_models(study, estimates), _errors_by_conductance(study, estimates)]
     if estimates.calibrations:
         found.append(_calibration_table(study, estimates))
+    found += distance_tables(compared)
+    if len(series) > 1:
+        found.append(production.series_table(series, study.exact or study.produced))
     return found + production.tables(study.produced)
 
 
@@ -98,9 +121,13 @@ def _errors_of_parts(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -
         caption += " Validation: snapshots that some members held back, predicted by those members alone."
     return {
         "title": "Errors of the regressor",
-        "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²"],
+        "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²", *(f"MAE {name} (G0)" for name in RANGES)],
         "rows": [
-            [row["part"], row["pulls"], row["snapshots"], *(rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2"))]
+            [
+                *(row[name] for name in ("part", "pulls", "snapshots")),
+                *(rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2")),
+                *_by_conductance(row),
+            ]
             for row in rows
         ],
         "caption": caption,
@@ -122,6 +149,31 @@ def _errors_of_models(study: CompletedStudy, estimates: StudyErrors) -> Table:
         ],
         "caption": "On snapshots that no fit learnt from. Split by snapshot, neighbours of a held-out snapshot in its own pull "
         "were learnt from, which flatters the first column; the production wires were never learnt from.",
+    }
+
+
+def _by_conductance(found: Mapping[str, Any]) -> list[float | None]:
+    """Mean absolute errors by range of the exact conductance."""
+    return [rounded(found["by_conductance"][name]["mae_G0"]) for name in RANGES]
+
+
+def _errors_by_conductance(study: CompletedStudy, estimates: StudyErrors) -> Table:
+    rows = [
+        [
+            *(one.get(name) for name in ("model", "fit", "split_by")),
+            test,
+            errors_there["snapshots"],
+            rounded(errors_there["mae_G0"]),
+            *_by_conductance(errors_there),
+        ]
+        for one in models(study, estimates)
+        for test, errors_there in one["errors"].items()
+    ]
+    return {
+        "title": "Mean absolute errors by conductance (G0)",
+        "columns": ["model", "fit", "split by", "test set", "snapshots", "all", *RANGES],
+        "rows": rows,
+        "caption": "Of the snapshots whose exact conductance lies in each range: the last plateau, narrow necks, wide necks.",
     }
 
 

@@ -1,8 +1,8 @@
 """Workflow ``break_junction``: from pulled wires to conductance histograms.
 
 Training pulls → NEGF labels T(E_F) of their snapshots → fits, split by pull → production pulls of one or several wires → exact
-labels of some of their snapshots → predictions, streamed → histograms, traces, parity plots and error tables. Every stage is a
-component chosen by name; :mod:`~sharvin_studies.break_junction.data` has the stages before the fits,
+labels of some of their snapshots, or of all → predictions, streamed → histograms, traces, parity plots and error tables. Without a
+regressor: production pulls → exact labels of all of their snapshots → histograms, traces. Every stage is a component chosen by name; :mod:`~sharvin_studies.break_junction.data` has the stages before the fits,
 :mod:`~sharvin_studies.break_junction.fits` the fits. A Hamiltonian that learns is taught before it labels
 (:mod:`~sharvin_studies.break_junction.hamiltonian`).
 """
@@ -36,6 +36,7 @@ from sharvin_studies.break_junction.production.produced_wires import ProducedWir
 from sharvin_studies.break_junction.production.pulled_traces import Trace, at_snapshots, labelled_traces, predicted_traces
 from sharvin_studies.break_junction.report import report
 from sharvin_studies.export.opened_run import BreakJunctionRun
+from sharvin_studies.fitted_model.model import FILE as MODEL_FILE
 from sharvin_studies.fitted_model.model import HeldOutError, write_fitted_model
 from sharvin_studies.predict.periodicity import periodic_across
 
@@ -118,6 +119,7 @@ class BreakJunction:
             spectra=self.spectra(context, shown, "production pull", taught),
             taught=taught,
         )
+        (context.folder / MODEL_FILE).unlink(missing_ok=True)  # of an earlier config in this folder
         return exact_report(study)
 
     def production_labels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,22 +24,32 @@ from sharvin_studies.break_junction.figures.production import (
     draw_conditions,
     draw_histograms,
     draw_neck_widths,
+    draw_series,
 )
 from sharvin_studies.break_junction.figures.profiles import plot_conductance_profile
 from sharvin_studies.break_junction.figures.transmission import plot_transmission_cases
 from sharvin_studies.break_junction.figures.uncertainty import plot_active_learning, plot_calibration
-from sharvin_studies.break_junction.production.wire_numbers import overlap_edges, wire_conductances
+from sharvin_studies.break_junction.production.exact_comparison import ComparedWire
+from sharvin_studies.break_junction.production.series_statistics import SeriesStatistics
+from sharvin_studies.break_junction.production.wire_numbers import overlap_edges
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.regression_figures import plot_learning_curves, plot_parity
-from sharvin_studies.statistics.histogram_comparison import OverlapMatrix, overlap_matrix
+from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
 
 Array = NDArray[np.float64]
 
 
-def draw(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix | None) -> None:
+def draw(
+    study: CompletedStudy,
+    estimates: StudyErrors,
+    matrix: OverlapMatrix | None,
+    compared: Sequence[ComparedWire],
+    series: Sequence[SeriesStatistics],
+) -> None:
     """All figures that the study has something for, with their data.
 
-    `estimates` and `matrix` (the overlaps of the production wires) are those of ``results.json``.
+    The numbers are those of ``results.json``: `matrix` are the overlaps of the production wires, `compared` those of the models
+    on each wire.
     """
     clear_figures(study.context.folder)
     own = study.own
@@ -50,9 +60,10 @@ def draw(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix | 
     _one_pull(study)
     _learning_curves(study)
     if produced.traces:
+        draw_series(study.exact or produced, series)
         draw_neck_widths(produced)
         draw_compared_wires(produced, matrix)
-        _histograms_of_models(study)
+        _histograms_of_models(study, compared)
         draw_conditions(produced)
     if estimates.calibrations:
         found, before = estimates.calibrations, estimates.before_recalibration or None
@@ -124,26 +135,19 @@ def _one_pull(study: CompletedStudy) -> None:
     )
 
 
-def _histograms_of_models(study: CompletedStudy) -> None:
-    """Histograms of the models on each wire."""
-    folder, edges = study.context.folder, overlap_edges(study.produced)
-    by_model = {} if study.exact is None else {study.exact.conductances: study.exact.by_wire()}
-    by_model |= {name: replace(study.produced, traces=traces).by_wire() for name, traces in study.traces.items()}
-    for number, wire in enumerate(wire_conductances(study.produced)):
-        of_models = {name: {t.pull: t.conductance_G0 for t in wires.get(wire, [])} for name, wires in by_model.items()}
-        shared = sorted(set.intersection(*(set(pulls) for pulls in of_models.values())))
-        if len(of_models) > 1 and shared:
-            series = {name: [pulls[pull] for pull in shared] for name, pulls in of_models.items()}
-            plot_histogram_comparison(
-                folder,
-                series=series,
-                matrix=overlap_matrix(series, edges, study.context.rng("bootstrap"), paired=True),
-                edges=edges,
-                rng=study.context.rng("bootstrap"),
-                paired=True,
-                name=f"histograms_of_models_{number + 1}",
-                title=f"Histograms of the models: {wire}",
-            )
+def _histograms_of_models(study: CompletedStudy, compared: Sequence[ComparedWire]) -> None:
+    """Histograms of the models, and of exact labels where there are some, on each wire."""
+    for number, wire in enumerate(compared):
+        plot_histogram_comparison(
+            study.context.folder,
+            series=wire.series,
+            matrix=wire.matrix,
+            edges=overlap_edges(study.produced),
+            rng=study.context.rng("bootstrap"),
+            paired=True,
+            name=f"histograms_of_models_{number + 1}",
+            title=f"Histograms of the models: {wire.name}",
+        )
 
 
 def _studies(study: CompletedStudy, estimates: StudyErrors) -> None:

@@ -21,8 +21,11 @@ from sharvin_studies.break_junction.figures.histograms import (
     plot_histograms_by_condition,
     plot_log_histogram,
     plot_plateau_lengths,
+    titled,
 )
+from sharvin_studies.break_junction.figures.series import plot_series_side_by_side
 from sharvin_studies.break_junction.production.produced_wires import ProducedWires
+from sharvin_studies.break_junction.production.series_statistics import SeriesStatistics
 from sharvin_studies.break_junction.production.wire_numbers import overlap_edges, wire_conductances
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
 from sharvin_studies.statistics.histograms import conductance_histogram, peak_in_window, plateau_lengths, pooled
@@ -30,8 +33,12 @@ from sharvin_studies.statistics.histograms import conductance_histogram, peak_in
 Array = NDArray[np.float64]
 
 
-def draw_histograms(produced: ProducedWires, training_G0: Array | None = None) -> None:
-    """Histograms, two-dimensional ones, traces and plateau lengths; `training_G0` are labels to be drawn beside them."""
+def draw_histograms(produced: ProducedWires, training_G0: Array | None = None, note: str = "") -> None:
+    """Histograms, two-dimensional ones, traces and plateau lengths.
+
+    `training_G0` are labels to be drawn beside the histogram, `note` ends its caption.
+    """
+    what = produced.conductances
     folder, options, traces = produced.context.folder, produced.options, produced.traces
     elongations, conductances = [t.elongation_A for t in traces], [t.conductance_G0 for t in traces]
     histogram = conductance_histogram(pooled(conductances), options.bin_width_G0, options.max_conductance_G0)
@@ -44,21 +51,25 @@ def draw_histograms(produced: ProducedWires, training_G0: Array | None = None) -
         bin_width_G0=options.bin_width_G0,
         max_G0=options.max_conductance_G0,
         peak=peak_in_window(histogram, window),
+        conductances=what,
+        note=note,
     )
     ruptures = [float(x[-1]) for x in elongations]
     upper = options.max_conductance_G0
-    plot_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, max_G0=upper)
+    plot_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, max_G0=upper, conductances=what)
     positive = any((values > 0).any() for values in conductances)
     if positive:
-        plot_log_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures)
-    plot_traces(folder, elongations, conductances, ruptures_A=ruptures, in_full=" All traces: traces.csv in the run folder.")
+        plot_log_elongation_histogram(folder, elongations, conductances, ruptures_A=ruptures, conductances=what)
+    in_full = " All traces: traces.csv in the run folder."
+    plot_traces(folder, elongations, conductances, ruptures_A=ruptures, in_full=in_full, conductances=what)
     by_wire = produced.by_wire()
     rng = produced.context.rng("bootstrap")
     if positive:
-        plot_log_histogram(folder, series={name: [t.conductance_G0 for t in some] for name, some in by_wire.items()}, rng=rng)
+        series = {name: [t.conductance_G0 for t in some] for name, some in by_wire.items()}
+        plot_log_histogram(folder, series=series, rng=rng, conductances=what)
     lengths = {name: ([t.elongation_A for t in some], [t.conductance_G0 for t in some]) for name, some in by_wire.items()}
     if (plateau_lengths(elongations, conductances, window) > 0).any():
-        plot_plateau_lengths(folder, series=lengths, rng=produced.context.rng("bootstrap"), window_G0=window)
+        plot_plateau_lengths(folder, series=lengths, rng=produced.context.rng("bootstrap"), window_G0=window, conductances=what)
 
 
 def draw_neck_widths(produced: ProducedWires) -> None:
@@ -68,7 +79,14 @@ def draw_neck_widths(produced: ProducedWires) -> None:
     if np.isin(widths, np.arange(1, 13)).any():
         known = np.isfinite(widths)
         conductances = np.concatenate([trace.conductance_G0 for trace in traces])
-        figures.plot_neck_widths(produced.context.folder, widths[known], conductances[known])
+        figures.plot_neck_widths(produced.context.folder, widths[known], conductances[known], conductances=produced.conductances)
+
+
+def draw_series(produced: ProducedWires, series: Sequence[SeriesStatistics]) -> None:
+    """The series side by side, where there are several."""
+    if len(series) > 1:
+        window = produced.options.plateau_window_G0
+        plot_series_side_by_side(produced.context.folder, series=series, window_G0=window, conductances=produced.conductances)
 
 
 def draw_compared_wires(produced: ProducedWires, matrix: OverlapMatrix | None) -> None:
@@ -82,7 +100,8 @@ def draw_compared_wires(produced: ProducedWires, matrix: OverlapMatrix | None) -
             edges=overlap_edges(produced),
             rng=produced.context.rng("bootstrap"),
             name="histograms_of_wires",
-            title="Histograms of the production wires",
+            title=titled("Histograms of the production wires", produced.conductances),
+            conductances=produced.conductances,
         )
 
 
@@ -109,6 +128,7 @@ def draw_conditions(produced: ProducedWires) -> None:
                 condition=condition.title,
                 unit=condition.unit,
                 window_G0=produced.options.plateau_window_G0,
+                conductances=produced.conductances,
                 name=f"histograms_by_{condition.name}",
             )
 

@@ -17,6 +17,7 @@ from sharvin_studies.break_junction.figures import production as drawn
 from sharvin_studies.break_junction.figures.transmission import plot_transmission_cases
 from sharvin_studies.break_junction.production import production_report as told
 from sharvin_studies.break_junction.production.produced_wires import ProducedWires
+from sharvin_studies.break_junction.production.series_statistics import SeriesStatistics, series_statistics
 from sharvin_studies.break_junction.production.wire_numbers import overlaps, overlaps_of_wires, wires
 from sharvin_studies.break_junction.traces import exact_rows, write_pulls, write_rows
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
@@ -49,23 +50,29 @@ class ExactStudy:
 def exact_report(study: ExactStudy) -> dict[str, Any]:
     """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
     produced, folder = study.produced, study.produced.context.folder
-    matrix = overlaps_of_wires(produced)
-    found = results(study, matrix)
+    matrix, series = overlaps_of_wires(produced), series_statistics(produced)
+    found = results(study, matrix, series)
+    note = ""
+    if study.taught is not None:
+        evaluation, notes = read_table(only(study.taught) / "evaluation.h5")
+        note = teaching.cost_in_accuracy(teaching.errors(evaluation, notes))
     write_rows(folder, exact_rows(produced))
     write_pulls(folder, study.training, produced.pulls)
-    draw(study, matrix)
+    draw(study, matrix, series, note)
     if study.taught is not None:
-        teaching.add_to_report(folder, found, *read_table(only(study.taught) / "evaluation.h5"))
+        teaching.add_to_report(folder, found, evaluation, notes)
     return found
 
 
-def results(study: ExactStudy, matrix: OverlapMatrix | None) -> dict[str, Any]:
+def results(study: ExactStudy, matrix: OverlapMatrix | None, series: Sequence[SeriesStatistics]) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
     produced, labels = study.produced, study.labels
     return {
+        "exact_production": True,
         "n_traces": len(produced.traces),
         "n_labelled": len(labels.known),
         "wires": wires(produced),
+        "series": [one.plain() for one in series],
         **({"overlap_of_histograms": overlaps(matrix)} if matrix is not None else {}),
         **told.results(produced),
         "label_cost": {
@@ -74,7 +81,7 @@ def results(study: ExactStudy, matrix: OverlapMatrix | None) -> dict[str, Any]:
             "orbitals": labels.orbitals,
         },
         "summary": summary(study),
-        "tables": [told.components(produced.context), *told.tables(produced)],
+        "tables": [told.components(produced.context), told.series_table(series, produced), *told.tables(produced)],
     }
 
 
@@ -93,11 +100,12 @@ def summary(study: ExactStudy) -> str:
     return " ".join(sentences)
 
 
-def draw(study: ExactStudy, matrix: OverlapMatrix | None) -> None:
-    """All figures that the study has something for, with their data."""
+def draw(study: ExactStudy, matrix: OverlapMatrix | None, series: Sequence[SeriesStatistics], note: str = "") -> None:
+    """All figures that the study has something for, with their data; `note` ends the caption of the histogram."""
     produced = study.produced
     clear_figures(produced.context.folder)
-    drawn.draw_histograms(produced)
+    drawn.draw_histograms(produced, note=note)
+    drawn.draw_series(produced, series)
     drawn.draw_neck_widths(produced)
     drawn.draw_compared_wires(produced, matrix)
     drawn.draw_conditions(produced)

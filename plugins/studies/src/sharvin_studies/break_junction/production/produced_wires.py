@@ -43,6 +43,11 @@ class ProducedWires:
         return "exact labels" if self.exact else "predicted conductances"
 
     @property
+    def count(self) -> int:
+        """How many conductances there are."""
+        return sum(len(trace.conductance_G0) for trace in self.traces)
+
+    @property
     def states_elongation(self) -> bool:
         """Whether the dynamics states the elongation; where it does not, the number of the snapshot stands for it."""
         return all("elongation_A" in read_observables(path) for path in list(self.pulls.trajectories.values())[:1])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sharvin.context import Context
 
 from sharvin_studies.break_junction.configs import OWN
 from sharvin_studies.break_junction.production.produced_wires import ProducedWires
+from sharvin_studies.break_junction.production.series_statistics import SeriesStatistics
 from sharvin_studies.break_junction.production.wire_numbers import described_peak, plateaus, wires
+from sharvin_studies.statistics.conductance_ranges import RANGES
 from sharvin_studies.statistics.histograms import Histogram, conductance_histogram, find_peak, peak_in_window, pooled
+from sharvin_studies.statistics.peak_positions import BANDWIDTH_G0
 
 Table = dict[str, Any]
 
@@ -39,8 +44,8 @@ def sentences(produced: ProducedWires) -> list[str]:
     """How many conductances the pulls gave, and the peak of their histogram; none where there is no trace."""
     if not produced.traces:
         return []
-    points = sum(len(trace.conductance_G0) for trace in produced.traces)
-    found = [f"{of_asked(len(produced.traces), produced.pulls.asked)} production pulls gave {points} {produced.conductances}."]
+    pulls = of_asked(len(produced.traces), produced.pulls.asked)
+    found = [f"{pulls} production pulls gave {produced.count} {produced.conductances}."]
     peak = peak_in_window(histogram_of(produced), produced.options.plateau_window_G0)
     if peak is None:
         lower, upper = produced.options.plateau_window_G0
@@ -50,6 +55,50 @@ def sentences(produced: ProducedWires) -> list[str]:
     if not produced.states_elongation:
         found.append("The dynamics states no elongation, so every elongation here is the number of the snapshot, in no unit.")
     return found
+
+
+def series_table(series: Sequence[SeriesStatistics], produced: ProducedWires) -> Table:
+    """The series side by side."""
+    return {
+        "title": "Series side by side",
+        "columns": [
+            "series",
+            "pulls",
+            "snapshots",
+            "share of one-atom necks",
+            f"length at {_window(produced)} (Å)",
+            "shortest bond: median (least) (Å)",
+            "one-atom conductance: median (quartiles) (G0)",
+            f"peak at {_window(produced)} (G0)",
+            *(f"scatter {name} (G0)" for name in RANGES),
+        ],
+        "rows": [_series_row(one) for one in series],
+        "caption": f"From {produced.conductances} of unbroken snapshots. In brackets 95 % bootstrap intervals over whole pulls, "
+        "where nothing else is said. One-atom necks: the fewest atoms whose removal cuts the wire are one; shortest bond: of the "
+        "atoms that alone hold the wire together. Peak: highest maximum of the density (Gaussian kernel of "
+        f"{BANDWIDTH_G0:g} G0). "
+        "Scatter: mean of |G(i−1) − 2 G(i) + G(i+1)| / √6 over neighbouring snapshots, by their mean conductance.",
+    }
+
+
+def _series_row(one: SeriesStatistics) -> list[Any]:
+    share, bond, conductance, peak = one.one_atom_share, one.shortest_bond_A, one.one_atom_G0, one.peak
+    return [
+        one.name,
+        one.pulls,
+        one.snapshots,
+        None if share is None else _with_interval(share.mean, share.lower, share.upper, 3),
+        _with_interval(one.plateau_A.mean, one.plateau_A.lower, one.plateau_A.upper, 2),
+        f"{bond.median:.2f} ({bond.least:.2f})" if bond.count else None,
+        _with_interval(conductance.median, conductance.lower, conductance.upper, 2) if conductance.count else None,
+        None if peak is None else _with_interval(peak.position_G0, peak.lower_G0, peak.upper_G0, 3),
+        *(rounded(mean) if count else None for mean, count in one.scatter_G0.values()),
+    ]
+
+
+def _with_interval(value: float, lower: float, upper: float, digits: int) -> str:
+    interval = f" ({lower:.{digits}f}–{upper:.{digits}f})" if np.isfinite(lower) else ""
+    return f"{value:.{digits}f}{interval}"
 
 
 def of_asked(number: int, asked: int) -> str:
