@@ -110,7 +110,7 @@ def neck_of(*layers, spacing=2.0):
     """Two blocks of gold, their outer layers rigid, joined by layers of atoms at these places (x, y)."""
     block = np.array([(x, y, z) for z in range(3) for x in (-2.0, 0.0, 2.0) for y in (-2.0, 0.0, 2.0)]) * (1, 1, spacing)
     joined = np.array([(x, y, spacing * (3 + number)) for number, layer in enumerate(layers) for x, y in layer])
-    top = block + (0, 0, spacing * (3 + len(layers)))
+    top = block + np.array([0.0, 0.0, spacing * (3 + len(layers))])
     atoms = Atoms("Au" * (2 * len(block) + len(joined)), positions=np.concatenate([block, joined, top]))
     z = atoms.positions[:, 2]
     atoms.set_array("rigid", (z < 0.1) | (z > z.max() - 0.1))

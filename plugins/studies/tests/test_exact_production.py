@@ -1,4 +1,4 @@
-"""Exact production: what is refused without a regressor, references from production pulls, series side by side, peak positions."""
+"""Exact production: what is refused without a regressor, references from production pulls, series side by side, peaks."""
 
 from types import SimpleNamespace
 

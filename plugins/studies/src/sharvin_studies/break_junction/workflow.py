@@ -1,10 +1,11 @@
 """Workflow ``break_junction``: from pulled wires to conductance histograms.
 
 Training pulls → NEGF labels T(E_F) of their snapshots → fits, split by pull → production pulls of one or several wires → exact
-labels of some of their snapshots, or of all → predictions, streamed → histograms, traces, parity plots and error tables. Without a
-regressor: production pulls → exact labels of all of their snapshots → histograms, traces. Every stage is a component chosen by name; :mod:`~sharvin_studies.break_junction.data` has the stages before the fits,
-:mod:`~sharvin_studies.break_junction.fits` the fits. A Hamiltonian that learns is taught before it labels
-(:mod:`~sharvin_studies.break_junction.hamiltonian`).
+labels of some of their snapshots, or of all → predictions, streamed → histograms, traces, parity plots and error tables. Without
+a regressor: production pulls → exact labels of all of their snapshots → histograms and traces. Every stage is a component chosen
+by name; :mod:`~sharvin_studies.break_junction.data` has the stages before the fits,
+:mod:`~sharvin_studies.break_junction.fits` the fits, :mod:`~sharvin_studies.break_junction.production` what is said of production
+pulls. A Hamiltonian that learns is taught before it labels (:mod:`~sharvin_studies.break_junction.hamiltonian`).
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from sharvin_studies.statistics.resampling import bootstrap_weights
 
 Array = NDArray[np.float64]
 BANDWIDTH_G0 = 0.1
-"""Wide enough that the position is that of a plateau, whose own width this is, and not that of one pull: over simulated studies of
-ten pulls it scatters by 0.050 G0, with half of it, or in bins of 0.05 G0, by 0.066 and 0.063."""
+"""About the width of a plateau, so that the peak is not that of one pull: over simulated studies of ten pulls its position
+scatters by 0.050 G0, with half the bandwidth by 0.066 G0, and in a smoothed histogram with bins of 0.05 G0 by 0.063 G0."""
 STEP_G0 = 0.01
 """Spacing of the grid that the density is computed on; a tenth of the bandwidth."""
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sharvin.errors import InputError
 from sharvin.figures import BLUE, CYCLE, GREY, INK, MARKERS, PALE, new_figure, save_figure, style
 
+from sharvin_studies.break_junction.figures.histograms import titled
 from sharvin_studies.break_junction.production.series_statistics import SeriesStatistics
 from sharvin_studies.statistics.conductance_ranges import RANGES
 from sharvin_studies.statistics.peak_positions import BANDWIDTH_G0
@@ -67,7 +68,7 @@ def plot_series_side_by_side(
     }
     with style():
         figure = new_figure(11.0, 3.4 + 0.9 * len(series))
-        places = figure.subplots(2, 3, sharey=True).ravel()
+        places = figure.subplots(2, 3, sharey=True, gridspec_kw={"wspace": 0.08}).ravel()
         for axes, (key, title, point) in zip(places, panels, strict=False):
             values = np.array([point(one) for one in series])
             _draw(axes, values, rows, BLUE, "o")
@@ -88,7 +89,9 @@ def plot_series_side_by_side(
             axes.set_axisbelow(True)
         for axes in places[[0, 1, 5]]:
             axes.set_xlim(left=0.0)
-    return save_figure(folder, name, figure, data, "Series side by side", _caption(series, window_G0, conductances))
+    return save_figure(
+        folder, name, figure, data, titled("Series side by side", conductances), _caption(series, window_G0, conductances)
+    )
 
 
 def _draw(axes: Axes, values: Array, rows: NDArray[np.int64], colour: str, marker: str, label: str | None = None) -> None:

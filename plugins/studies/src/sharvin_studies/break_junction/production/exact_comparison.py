@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,12 +30,15 @@ class ComparedWire:
         Of these histograms.
     exact : str or None
         What the exact labels are called in `series`; None where there are none.
+    with_exact : mapping of str to OverlapMatrix
+        Of the exact labels and each model that predicted more pulls than all of them did, on its pulls.
     """
 
     name: str
     series: dict[str, list[Array]]
     matrix: OverlapMatrix
     exact: str | None
+    with_exact: dict[str, OverlapMatrix]
 
 
 def compared_wires(study: CompletedStudy) -> list[ComparedWire]:
@@ -48,10 +51,26 @@ def compared_wires(study: CompletedStudy) -> list[ComparedWire]:
         by_pull = {name: {t.pull: t.conductance_G0 for t in wires.get(wire, [])} for name, wires in sources.items()}
         shared = sorted(set.intersection(*(set(pulls) for pulls in by_pull.values())))
         if len(by_pull) > 1 and shared:
-            series = {name: [pulls[pull] for pull in shared] for name, pulls in by_pull.items()}
-            matrix = overlap_matrix(series, overlap_edges(study.produced), study.context.rng("bootstrap"), paired=True)
-            found.append(ComparedWire(wire, series, matrix, None if exact is None else exact.conductances))
+            series, matrix = _on_pulls(study, by_pull, shared)
+            if exact is None:
+                found.append(ComparedWire(wire, series, matrix, None, {}))
+                continue
+            label = exact.conductances
+            with_exact = {}
+            for name, pulls in by_pull.items():
+                common = sorted(set(pulls) & set(by_pull[label]))
+                if name != label and len(common) > len(shared):
+                    with_exact[name] = _on_pulls(study, {label: by_pull[label], name: pulls}, common)[1]
+            found.append(ComparedWire(wire, series, matrix, label, with_exact))
     return found
+
+
+def _on_pulls(
+    study: CompletedStudy, by_pull: Mapping[str, Mapping[int, Array]], pulls: Sequence[int]
+) -> tuple[dict[str, list[Array]], OverlapMatrix]:
+    """Conductances of these pulls by what they come from, and the overlaps of their histograms."""
+    series = {name: [found[pull] for pull in pulls] for name, found in by_pull.items()}
+    return series, overlap_matrix(series, overlap_edges(study.produced), study.context.rng("bootstrap"), paired=True)
 
 
 def distances(compared: Sequence[ComparedWire]) -> list[dict[str, Any]]:
@@ -64,10 +83,9 @@ def distances(compared: Sequence[ComparedWire]) -> list[dict[str, Any]]:
     for wire in compared:
         if wire.exact is None:
             continue
-        matrix, exact = wire.matrix, wire.matrix.labels.index(wire.exact)
-        for number, model in enumerate(matrix.labels):
-            if number == exact:
-                continue
+        for model in (label for label in wire.matrix.labels if label != wire.exact):
+            matrix = wire.with_exact.get(model, wire.matrix)
+            exact, number = matrix.labels.index(wire.exact), matrix.labels.index(model)
             bounds = [plain(1.0 - matrix.upper[exact, number]), plain(1.0 - matrix.lower[exact, number])]
             found.append(
                 {

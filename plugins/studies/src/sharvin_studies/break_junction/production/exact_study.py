@@ -87,11 +87,13 @@ def results(study: ExactStudy, matrix: OverlapMatrix | None, series: Sequence[Se
 
 def summary(study: ExactStudy) -> str:
     """The study in a few sentences."""
-    chosen = study.produced.context.config.selections
+    config = study.produced.context.config
+    chosen = config.selections
+    potentials = dict.fromkeys(parts["potential"].name for parts in config.variants["production_pulls"].values())
     dropped = len(study.labels.conductance_G0) - len(study.labels.known)
     sentences = [
         f"Exact production: every unbroken snapshot of the production pulls ({chosen['structure'].name}, "
-        f"{chosen['potential'].name}, {chosen['dynamics'].name}) was labelled with the zero-bias transmission at the Fermi "
+        f"{' and '.join(potentials)}, {chosen['dynamics'].name}) was labelled with the zero-bias transmission at the Fermi "
         f"energy ({chosen['hamiltonian'].name}, {chosen['transport'].name}); nothing was fitted, so histograms, plateaus and "
         "traces carry no error of a model.",
         *([f"{dropped} snapshots could not be labelled and were left out."] if dropped else []),

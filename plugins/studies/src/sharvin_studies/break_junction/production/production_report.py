@@ -14,7 +14,7 @@ from sharvin_studies.break_junction.production.series_statistics import SeriesSt
 from sharvin_studies.break_junction.production.wire_numbers import described_peak, plateaus, wires
 from sharvin_studies.statistics.conductance_ranges import RANGES
 from sharvin_studies.statistics.histograms import Histogram, conductance_histogram, find_peak, peak_in_window, pooled
-from sharvin_studies.statistics.peak_positions import BANDWIDTH_G0
+from sharvin_studies.statistics.peak_positions import BANDWIDTH_G0, PeakPosition
 
 Table = dict[str, Any]
 
@@ -91,9 +91,15 @@ def _series_row(one: SeriesStatistics) -> list[Any]:
         _with_interval(one.plateau_A.mean, one.plateau_A.lower, one.plateau_A.upper, 2),
         f"{bond.median:.2f} ({bond.least:.2f})" if bond.count else None,
         _with_interval(conductance.median, conductance.lower, conductance.upper, 2) if conductance.count else None,
-        None if peak is None else _with_interval(peak.position_G0, peak.lower_G0, peak.upper_G0, 3),
+        None if peak is None else _peak(peak),
         *(rounded(mean) if count else None for mean, count in one.scatter_G0.values()),
     ]
+
+
+def _peak(peak: PeakPosition) -> str:
+    """With its interval, and the share of resamples that have a peak where some have none."""
+    found = _with_interval(peak.position_G0, peak.lower_G0, peak.upper_G0, 3)
+    return found if peak.share == 1.0 else f"{found}, in {peak.share:.0%} of resamples"
 
 
 def _with_interval(value: float, lower: float, upper: float, digits: int) -> str:
