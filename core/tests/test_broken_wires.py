@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
-from sharvin.electrodes.broken_wires import gap_A, is_joined_through_z, is_unbroken, unbroken
+from sharvin.electrodes.broken_wires import gap_A, holding_atoms, is_joined_through_z, is_unbroken, unbroken
 from sharvin.electrodes.rigid_ends import marked_ends
 from sharvin.frames import Frame
 
@@ -104,3 +104,28 @@ def test_marked_atoms_are_split_into_the_two_ends_wherever_the_wire_lies():
         assert np.flatnonzero(right).tolist() == [0]
     for frame in (Frame.from_atoms(Atoms("Au")), Frame.from_atoms(atoms[3:9])):
         assert not any(end.any() for end in marked_ends(frame))
+
+
+def neck_of(*layers, spacing=2.0):
+    """Two blocks of gold, their outer layers rigid, joined by layers of atoms at these places (x, y)."""
+    block = np.array([(x, y, z) for z in range(3) for x in (-2.0, 0.0, 2.0) for y in (-2.0, 0.0, 2.0)]) * (1, 1, spacing)
+    joined = np.array([(x, y, spacing * (3 + number)) for number, layer in enumerate(layers) for x, y in layer])
+    top = block + np.array([0.0, 0.0, spacing * (3 + len(layers))])
+    atoms = Atoms("Au" * (2 * len(block) + len(joined)), positions=np.concatenate([block, joined, top]))
+    z = atoms.positions[:, 2]
+    atoms.set_array("rigid", (z < 0.1) | (z > z.max() - 0.1))
+    atoms.set_array("electrode", np.where(z < 0.1, -1, np.where(z > z.max() - 0.1, 1, 0)))
+    return Frame.from_atoms(atoms), len(block)
+
+
+def test_the_atoms_of_a_chain_hold_the_wire_alone_and_those_of_a_wider_neck_do_not():
+    one = ((0.0, 0.0),)
+    two = ((0.0, 0.0), (2.0, 0.0))
+    chain, first = neck_of(one, one, one)
+    below, above = first - 5, first + 7  # the atoms that the chain sits on
+    assert holding_atoms(chain).tolist() == [below, first, first + 1, first + 2, above]
+    wide, _ = neck_of(two, two)
+    assert holding_atoms(wide).tolist() == []
+    mixed, first = neck_of(two, one, two)
+    assert holding_atoms(mixed).tolist() == [first, first + 2, first + 3], "of a pair, the one that the single atom sits on"
+    assert holding_atoms(neck_of(((9.0, 9.0),))[0]).tolist() == [], "a broken wire is held by nothing"

@@ -75,6 +75,20 @@ class Comparison(WorkflowOptions):
     """Cases."""
 
 
+class MayLearn(WorkflowOptions):
+    kinds = ("structures", "regressors")
+    optional_kinds = ("descriptors",)
+    nullable_kinds = ("regressors",)
+
+    fits: int = 0
+    """Fits."""
+
+    def conflicts_with(self, components):
+        if self.fits and "regressor" not in components:
+            return [(("workflow", "fits"), "there is nothing to fit")]
+        return []
+
+
 class Layer(Options):
     width: int = 1
     """Neurons."""
@@ -132,7 +146,7 @@ PARTS = {
         ("other_pictures", Plain, {"takes": ("image",)}),
         ("of_a_file", OfFile, {"takes": ("image",)}),
     ],
-    "workflows": [("study", Study, {}), ("trials", Trials, {}), ("comparison", Comparison, {})],
+    "workflows": [("study", Study, {}), ("trials", Trials, {}), ("comparison", Comparison, {}), ("may_learn", MayLearn, {})],
 }
 
 GOOD = {
@@ -149,7 +163,7 @@ GOOD = {
 def check(tmp_path, monkeypatch):
     """Load a config written from keys and values against the parts above."""
     module = types.ModuleType("parts_of_this_test")
-    for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "OfFile", "Trials", "Comparison"):
+    for name in ("Plain", "Wire", "GoldOnly", "Study", "Layered", "OfFile", "Trials", "Comparison", "MayLearn"):
         setattr(module, name, globals()[name])
     monkeypatch.setitem(sys.modules, module.__name__, module)
     known = {"hamiltonians": {"far": "sharvin-far"}}
@@ -419,3 +433,15 @@ def test_an_unknown_profile_is_answered_by_those_on_offer(check):
 def test_profiles_are_a_mapping_of_names_to_settings(check, profiles):
     found = problems(check, **{**PROFILED, "profiles": profiles})
     assert len(found) == 1 and "a mapping of names to settings" in found[0]
+
+
+def test_a_workflow_may_do_without_a_kind_that_the_config_sets_to_null(check):
+    only = {key: None for key in GOOD if key not in ("structure", "regressor")} | {"workflow": "may_learn"}
+    found = check("regressor=null", "descriptor=null", **only)
+    assert "regressor" not in found.selections and found.without == {"regressor", "descriptor"}
+    assert found.resolved()["regressor"] is None, "loading it again gives the same config"
+    (problem,) = problems(check, **{**only, "regressor": None})
+    assert "may_learn needs a regressor" in problem and "or null, to do without" in problem
+    (problem,) = problems(check, "regressor=null", **{**only, "workflow": "{use: may_learn, fits: 3}"})
+    assert problem.endswith("workflow.fits: there is nothing to fit")
+    assert any("regressor: needs the name of a component" in one for one in problems(check, "regressor=null"))

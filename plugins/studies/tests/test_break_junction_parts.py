@@ -169,7 +169,6 @@ def test_only_snapshots_without_a_label_are_chosen():
         ({"validation_fraction": 0.5, "test_fraction": 0.5}, "must leave something to train on"),
         ({"training_pulls": 2}, "needs at least 3 training_pulls"),
         ({"training_pulls": [{"name": "a", "pulls": 2}], "split_by": "both"}, "needs at least 3 training_pulls"),
-        ({"training_pulls": 0}, "at least 1 item"),
         ({"training_pulls": -1}, "a number of pulls is not negative, as -1 is"),
         ({"production_pulls": 0, "check_snapshots": 3}, "snapshots of production_pulls, of which there are none"),
         ({"acquire": {}}, "needs a committee"),

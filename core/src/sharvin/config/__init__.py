@@ -96,6 +96,8 @@ class Config:
     variants: Mapping[str, Mapping[str, Mapping[str, Selection]]] = field(default_factory=dict)
     document: Document | None = field(default=None, repr=False, compare=False)
     """What was read, which knows where each value was written; None if the config was made otherwise."""
+    without: frozenset[str] = frozenset()
+    """Keys that the config sets to null: the study does without these components."""
 
     @property
     def workflow(self) -> Selection:
@@ -120,6 +122,7 @@ class Config:
         data: dict[str, Any] = {"seed": self.seed, "max_failures": self.max_failures}
         for key, chosen in self.selections.items():
             data[key] = {"use": chosen.name, **chosen.options.model_dump(mode="json")}
+        data |= dict.fromkeys(sorted(self.without))
         return data
 
 

@@ -50,6 +50,8 @@ class Checker:
     problems: list[str] = field(default_factory=list)
     selections: dict[str, Selection] = field(default_factory=dict)
     variants: dict[str, dict[str, dict[str, Selection]]] = field(default_factory=dict)
+    without: set[str] = field(default_factory=set)
+    """Keys set to null, where the workflow allows it."""
 
     def config(self) -> Config | None:
         """The config; None if there are problems."""
@@ -63,10 +65,14 @@ class Checker:
             if key not in RUN_KEYS and key not in KIND_OF:
                 hint = did_you_mean(key, [*RUN_KEYS, *KIND_OF, "profiles"])
                 self.complain((key,), f"there is no such key{hint}.")
-        for key in KIND_OF:
+        for key in ("workflow", *(key for key in KIND_OF if key != "workflow")):
+            if key in values and values[key] is None and KIND_OF[key] in self.nullable():
+                self.without.add(key)
+                continue
             chosen = self.selection(key, values[key], (key,)) if key in values else None
             if chosen is not None:
                 self.selections[key] = chosen
+        self.selections = {key: self.selections[key] for key in KIND_OF if key in self.selections}
         numbers = {key: self.whole_number(key, values[key]) for key in RUN_KEYS}
         self.check_kinds(values)
         self.check_parts_fit(self.selections, {key: (key,) for key in self.selections})
@@ -74,7 +80,21 @@ class Checker:
         if self.problems or not {"workflow", "executor"} <= self.selections.keys():
             return None
         source = self.document.source
-        return Config(source, selections=self.selections, variants=self.variants, document=self.document, **numbers)
+        return Config(
+            source,
+            selections=self.selections,
+            variants=self.variants,
+            document=self.document,
+            without=frozenset(self.without),
+            **numbers,
+        )
+
+    def nullable(self) -> tuple[str, ...]:
+        """Kinds that the workflow can do without where the config says so."""
+        workflow = self.selections.get("workflow")
+        if workflow is None or not isinstance(workflow.options, WorkflowOptions):
+            return ()
+        return (*workflow.options.optional_kinds, *workflow.options.nullable_kinds)
 
     def complain(self, path: Sequence[str | int], message: str) -> None:
         """Note a mistake in the value at a path."""
@@ -172,7 +192,11 @@ class Checker:
             twice = sorted({case.name for case in cases if sum(other.name == case.name for other in cases) > 1})
             if twice:
                 self.complain(("workflow", option), f"two cases are named {twice[0]}; give each case a name of its own.")
-        whole = all(CONFIG_KEYS[kind] in self.selections for kind in workflow.options.needed_kinds())
+        known = self.selections.keys() | self.without
+        whole = all(CONFIG_KEYS[kind] in known for kind in workflow.options.needed_kinds())
+        if whole and not self.problems:
+            for path, sentence in workflow.options.conflicts_with({key: part.options for key, part in self.selections.items()}):
+                self.complain(path, sentence)
         if whole and len(self.problems) == wrong:
             options = {
                 option: {name: {key: part.options for key, part in parts.items()} for name, parts in cases.items()}
@@ -213,7 +237,8 @@ class Checker:
             key = CONFIG_KEYS[kind]
             if key not in values:
                 offered = ", ".join(sorted(self.registry.parts[kind]))
-                self.complain((key,), f"{workflow.name} needs a {key}; installed: {offered}.")
+                null = "; or null, to do without" if kind in options.nullable_kinds else ""
+                self.complain((key,), f"{workflow.name} needs a {key}; installed: {offered}{null}.")
         used = {CONFIG_KEYS[kind] for kind in (*options.needed_kinds(), *options.optional_kinds)} | {"workflow", "executor"}
         for key in KIND_OF:
             if key in values and key not in used:
@@ -284,7 +309,7 @@ class Checker:
             if gives != options.system_type:
                 needed = f"{name} needs {options.system_type} systems"
                 self.complain(places["hamiltonian"], f"{needed}, but {chosen['hamiltonian'].name} gives {gives}.")
-        unclear = "descriptor" in self.document.values and "descriptor" not in self.selections
+        unclear = self.document.values.get("descriptor") is not None and "descriptor" not in self.selections
         if unclear and not places.get("descriptor"):
             return
         if "regressor" in chosen and "descriptor" not in chosen and not places.keys().isdisjoint(("descriptor", "regressor")):

@@ -16,7 +16,7 @@ import numpy as np
 from ase.data import covalent_radii
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 from scipy.spatial import cKDTree
 
 from sharvin.electrodes.rigid_ends import marked_ends
@@ -77,6 +77,48 @@ def gap_A(frame: Frame) -> float | None:
         return None
     lower, upper = np.isin(part, part[left]), np.isin(part, part[right])
     return float(np.min(cKDTree(frame.positions[lower]).query(frame.positions[upper])[0]))
+
+
+def holding_atoms(frame: Frame) -> NDArray[np.int64]:
+    """Atoms each of which alone holds the wire together: without it no chain of bonds joins the ends, int64[n], ascending.
+
+    A neck one atom wide has one of them at least; a chain of atoms consists of them. Bonds and ends are those of :func:`gap_A`;
+    atoms of the ends are none of them.
+    """
+    if len(frame) < 3:
+        return np.empty(0, dtype=np.int64)
+    tree = cKDTree(frame.positions)
+    radius = _radii(frame, np.asarray(tree.query(frame.positions, k=2)[0])[:, 1])
+    longest = 2 * BOND_IN_DISTANCES * float(radius.max())
+    pairs = tree.query_pairs(longest, output_type="ndarray")
+    distance = np.linalg.norm(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], axis=1)
+    bonds = pairs[distance <= BOND_IN_DISTANCES * radius[pairs].sum(axis=1)]
+    if frame.pbc[:2].any():
+        bonds = np.concatenate([bonds, _bonds_across_the_cell(frame, radius)])
+    part = _parts(len(frame), bonds)
+    left, right = _ends(frame, END_IN_BONDS * longest, np.bincount(part)[part] > 1)
+    between = _shortest_path(len(frame), bonds, left, right)  # which passes through every atom that all paths pass through
+    return np.array(sorted(atom for atom in between if not _joined_without(atom, bonds, left, right, len(frame))), dtype=np.int64)
+
+
+def _shortest_path(count: int, bonds: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Atoms between the ends on one of the shortest paths of bonds from one to the other; none where there is no path."""
+    node = np.arange(count)
+    node[left], node[right] = count, count + 1
+    graph = coo_array((np.ones(len(bonds), dtype=np.int8), node[bonds].T), shape=(count + 2, count + 2)).tocsr()
+    _, before = breadth_first_order(graph, count, directed=False)
+    path = []
+    at = int(before[count + 1])
+    while 0 <= at < count:
+        path.append(at)
+        at = int(before[at])
+    return np.array(path, dtype=np.int64)
+
+
+def _joined_without(atom: int, bonds: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> bool:
+    """Whether the ends are joined when an atom is taken away."""
+    part = _parts(count, bonds[(bonds != atom).all(axis=1)])
+    return bool(np.intersect1d(part[left], part[right]).size)
 
 
 def is_joined_through_z(frame: Frame) -> bool:

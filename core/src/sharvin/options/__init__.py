@@ -192,7 +192,10 @@ class WorkflowOptions(Options):
     """Kinds that the config must name, spelt as in :data:`sharvin.hooks.KINDS`; :meth:`needed_kinds` may leave out some."""
 
     optional_kinds: ClassVar[tuple[str, ...]] = ()
-    """Kinds that the config may name."""
+    """Kinds that the config may name, or set to null."""
+
+    nullable_kinds: ClassVar[tuple[str, ...]] = ()
+    """Those of `kinds` that the config may set to null, to do without; one that is left out is a mistake."""
 
     system_type: ClassVar[str] = ""
     """System type (``two_terminal``, ``grid_wire``) that the config's Hamiltonian must give; any if empty."""
@@ -223,5 +226,20 @@ class WorkflowOptions(Options):
         -------
         sequence of (path, sentence)
             The path leads from the workflow to the option at fault, for the line number.
+        """
+        return ()
+
+    def conflicts_with(self, components: Mapping[str, Options]) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """Where these options and the config's components do not go together.
+
+        Parameters
+        ----------
+        components : mapping of str to Options
+            Validated options by config key; a key that the config leaves out or sets to null is not there.
+
+        Returns
+        -------
+        sequence of (path, sentence)
+            The path leads from the top of the config to the option at fault, for the line number.
         """
         return ()

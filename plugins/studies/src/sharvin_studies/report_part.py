@@ -11,6 +11,7 @@ KEY_NUMBERS = {
     "n_traces": KeyNumber("production pulls"),
     "n_predicted": KeyNumber("predicted conductances"),
     "n_labelled": KeyNumber("exact labels"),
+    "n_labelled_production": KeyNumber("exact labels of production pulls"),
     "mae_train_G0": KeyNumber("mean absolute error, training set", "G0"),
     "mae_validation_G0": KeyNumber("mean absolute error, validation set", "G0"),
     "mae_test_G0": KeyNumber("mean absolute error, test set", "G0"),
@@ -51,7 +52,16 @@ KEY_NUMBERS = {
 
 def of_study(results: Mapping[str, Any]) -> ReportPart:
     """What the report says of the results of one of these studies."""
-    told = ["recalibration", "timing", "element", "potential", "n_atoms", "structures_of_groups", "fit_seconds"]
+    told = [
+        "exact_production",
+        "recalibration",
+        "timing",
+        "element",
+        "potential",
+        "n_atoms",
+        "structures_of_groups",
+        "fit_seconds",
+    ]
     if "peak_in_window" in results:
         told.append("peak_near_1G0")
     if results.get("scale") == 1:

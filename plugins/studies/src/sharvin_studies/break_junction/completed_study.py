@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.context import Context, StepResult
-from sharvin.electrodes.broken_wires import unbroken
 from sharvin.numerics.error_measures import mean_absolute_error, r_squared, root_mean_square_error
-from sharvin.store import read_observables, read_table
+from sharvin.store import read_table
 
 from sharvin_studies.break_junction.acquisition import Acquisition
-from sharvin_studies.break_junction.configs import HELD_OUT, OWN, BreakJunctionOptions
+from sharvin_studies.break_junction.configs import HELD_OUT, BreakJunctionOptions
 from sharvin_studies.break_junction.data import Indices, Labels, Pulls, Snapshots
 from sharvin_studies.break_junction.fits import TEST, TRAIN, VALIDATION, Fitted
 from sharvin_studies.break_junction.label_curve.curve import LabelCurve
+from sharvin_studies.break_junction.production.produced_wires import ProducedWires
+from sharvin_studies.break_junction.production.pulled_traces import Trace, labelled_traces
+from sharvin_studies.statistics.conductance_ranges import RANGES, in_range
 from sharvin_studies.statistics.prediction_errors import Predicted
 
 Array = NDArray[np.float64]
 PARTS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Predicted conductances of one production pull while the wire is whole; ``snapshot`` numbers the frames of the pull."""
-
-    pull: int
-    series: str
-    snapshot: Indices
-    elongation_A: Array
-    conductance_G0: Array
-    std_G0: Array | None
-    neck_width: Array
 
 
 @dataclass(frozen=True)
@@ -58,16 +48,16 @@ class Spectrum:
     transmission: Array
     k_points: int
     cpu_seconds: float
-    pull: int
-    snapshot: int
+    structure: str
+    """Which snapshot of which pull, in words."""
 
     @classmethod
-    def read(cls, name: str, path: Path, pull: int, snapshot: int) -> Spectrum:
+    def read(cls, name: str, path: Path, structure: str) -> Spectrum:
         """From the file of its step; energies on a band edge, which have no T, are left out."""
         table, notes = read_table(path)
         known = np.isfinite(table["transmission"])
         return cls(
-            name, table["energy_eV"][known], table["transmission"][known], notes["k_points"], notes["cpu_seconds"], pull, snapshot
+            name, table["energy_eV"][known], table["transmission"][known], notes["k_points"], notes["cpu_seconds"], structure
         )
 
 
@@ -101,13 +91,21 @@ class CompletedStudy:
         return [fitted for fitted in self.fitted if not fitted.plan.purpose]
 
     @property
-    def states_elongation(self) -> bool:
-        """Whether the dynamics states the elongation; where it does not, the number of the snapshot stands for it."""
-        return all("elongation_A" in read_observables(path) for path in list(self.production.trajectories.values())[:1])
+    def produced(self) -> ProducedWires:
+        """The production pulls as the config's own model predicts them."""
+        return ProducedWires(self.context, self.options, self.production, self.traces[self.own.plan.model.name], exact=False)
+
+    @cached_property
+    def exact(self) -> ProducedWires | None:
+        """The production pulls as all of their snapshots are labelled; None where they are not."""
+        if self.options.production_labels != "all" or self.check_snapshots is None or self.check_labels is None:
+            return None
+        traces = labelled_traces(self.check_snapshots, self.check_labels)
+        return ProducedWires(self.context, self.options, self.production, traces, exact=True)
 
     def wire(self, series: str) -> str:
         """What to call a series of production pulls."""
-        return "production wire" if series == OWN else series
+        return self.produced.wire(series)
 
     def part(self, fitted: Fitted, name: str) -> Predicted:
         """Exact and predicted conductances of the train, validation or test part of a fit's split."""
@@ -159,7 +157,10 @@ class CompletedStudy:
 
 
 def errors(predicted: Predicted) -> dict[str, Any]:
-    """Pulls, snapshots, MAE, RMSE and R² of predictions; null where there is nothing to take them from."""
+    """Pulls, snapshots, MAE, RMSE and R² of predictions, and the MAE by range of the exact conductance.
+
+    Null where there is nothing to take them from.
+    """
     exact = predicted.exact_G0
     some = len(exact) > 0
     return {
@@ -168,21 +169,13 @@ def errors(predicted: Predicted) -> dict[str, Any]:
         "mae_G0": mean_absolute_error(predicted.predicted_G0, exact) if some else None,
         "rmse_G0": root_mean_square_error(predicted.predicted_G0, exact) if some else None,
         "r2": r_squared(predicted.predicted_G0, exact) if len(exact) > 1 and np.ptp(exact) > 0 else None,
+        "by_conductance": {name: _errors_in_range(predicted, name) for name in RANGES},
     }
 
 
-def traces_of(production: Pulls, places: Sequence[tuple[str, int]], predicted: StepResult) -> dict[str, list[Trace]]:
-    """Traces of the production pulls that were predicted, by model; `places` are model and pull of each item."""
-    trajectories = production.trajectories
-    found: dict[str, list[Trace]] = {model: [] for model, _ in places}
-    for item, path in predicted.finished:
-        model, pull = places[item]
-        observables = read_observables(trajectories[pull])
-        table, _ = read_table(path)
-        snapshots = table["snapshot"]
-        elongation = observables.get("elongation_A", np.arange(len(unbroken(observables)), dtype=float))
-        width = observables.get("neck_width", np.full(len(elongation), np.nan))
-        if len(snapshots):
-            values = (snapshots, elongation[snapshots], table["conductance_G0"], table.get("std_G0"), width[snapshots])
-            found[model].append(Trace(pull, production.series[pull], *values))
-    return found
+def _errors_in_range(predicted: Predicted, name: str) -> dict[str, Any]:
+    inside = in_range(predicted.exact_G0, name)
+    if not inside.any():
+        return {"snapshots": 0, "mae_G0": None}
+    mae = mean_absolute_error(predicted.predicted_G0[inside], predicted.exact_G0[inside])
+    return {"snapshots": int(inside.sum()), "mae_G0": mae}

@@ -26,13 +26,16 @@ def held_back(labels: int, validation_fraction: float) -> int:
 class PullSeries(Case):
     """A number of pulls of one wire under the same conditions."""
 
-    overrides: ClassVar[tuple[str, ...]] = ("structure", "dynamics")
+    overrides: ClassVar[tuple[str, ...]] = ("structure", "potential", "dynamics")
 
     pulls: int = Field(ge=1)
     """Number of pulls, each with a seed of its own."""
 
     structure: dict[str, Any] = Field(default_factory=dict)
     """Options of this series' structure that differ from the config's: a longer or wider wire."""
+
+    potential: dict[str, Any] = Field(default_factory=dict)
+    """Options of this series' potential that differ from the config's, or another one with `use:`."""
 
     dynamics: dict[str, Any] = Field(default_factory=dict)
     """Options of this series' dynamics that differ from the config's: temperature, pulling speed."""
@@ -125,6 +128,22 @@ class AcquireOptions(Options):
     """Also label as many snapshots at random, and fit to them, to show what the choice is worth; costs the same again."""
 
 
+NEED_A_REGRESSOR = (
+    "check_reference_snapshots",
+    "label_every",
+    "check_snapshots",
+    "split_by",
+    "validation_fraction",
+    "committee",
+    "compare",
+    "compare_pulls",
+    "learning_curve",
+    "acquire",
+    "feature_cache_GB",
+)
+"""Options of what is learnt and predicted, which a study without a regressor would ignore."""
+
+
 class BreakJunctionOptions(WorkflowOptions):
     """Options of ``break_junction``."""
 
@@ -139,31 +158,38 @@ class BreakJunctionOptions(WorkflowOptions):
         "regressors",
     )
     optional_kinds: ClassVar[tuple[str, ...]] = ("descriptors",)
+    nullable_kinds: ClassVar[tuple[str, ...]] = ("regressors",)
     system_type: ClassVar[str] = "two_terminal"
     cases_options: ClassVar[tuple[str, ...]] = ("training_pulls", "production_pulls", "compare", "spectra")
     writes: ClassVar[tuple[str, ...]] = ("traces.csv", "pulls.json", "model.json")
 
-    training_pulls: tuple[TrainingSeries, ...] = Field(
-        default=(TrainingSeries(name=OWN, pulls=6),), min_length=1, validate_default=True
-    )
-    """Pulls whose snapshots are labelled by NEGF and learnt from: a number, or series of pulls that differ in wire or
+    training_pulls: tuple[TrainingSeries, ...] = (TrainingSeries(name=OWN, pulls=6),)
+    """Pulls whose snapshots are labelled by NEGF and learnt from: a number, or series of pulls that differ in wire, potential or
     dynamics, or are in a file. Where a file states all conductances, the config's Hamiltonian labels none of them: it is then
-    computed for the snapshots held out and stands beside the models."""
+    computed for the snapshots held out and stands beside the models. Without a regressor there are none unless they are stated;
+    then a Hamiltonian that learns takes its references from them, and their snapshots have no labels."""
 
     production_pulls: tuple[PullSeries, ...] = (PullSeries(name=OWN, pulls=20),)
-    """Further pulls, with other seeds, whose conductances are predicted: a number, or series of pulls that differ in wire or
-    dynamics."""
+    """Further pulls, with other seeds, whose conductances are predicted, or labelled where there is no regressor: a number, or
+    series of pulls that differ in wire, potential or dynamics."""
+
+    production_labels: Literal["check", "all"] = "check"
+    """``all``: every unbroken snapshot of the production pulls is labelled by NEGF and predicted, so that errors and histograms
+    of all are known; ``check``: only those of `check_snapshots` are labelled. Without a regressor (``regressor: null``) all are
+    labelled and nothing is predicted."""
 
     reference_snapshots: int = Field(default=48, ge=4)
-    """Snapshots of the training pulls that a Hamiltonian that learns computes in full; it learns from those of most pulls and is
-    tested on those of the others (`test_fraction`)."""
+    """Snapshots of the training pulls (of the production pulls, evenly of every series, where there are no training pulls) that a
+    Hamiltonian that learns computes in full; it learns from those of most pulls and is tested on those of the others
+    (`test_fraction`)."""
 
     check_reference_snapshots: int = Field(default=8, ge=0)
-    """With such a Hamiltonian and `check_snapshots`: about so many snapshots of each production series are computed in full and
-    learnt from, too. What it learns of the training wires alone need not hold for longer ones, whose labels would be off."""
+    """With such a Hamiltonian and labels of production snapshots beside predictions: about so many snapshots of each production
+    series are computed in full and learnt from, too. What it learns of the training wires alone need not hold for longer ones,
+    whose labels would be off."""
 
     label_every: int = Field(default=1, ge=1)
-    """Label every n-th snapshot of a training pull."""
+    """Label every n-th snapshot of a training pull. Of production pulls with exact labels all are labelled, however fine."""
 
     check_snapshots: int = Field(default=0, ge=0)
     """Snapshots of each production series, drawn at random, that are labelled as well, to test the predictions on wires that
@@ -255,7 +281,7 @@ class BreakJunctionOptions(WorkflowOptions):
     def _something_is_left(self) -> Self:
         if self.validation_fraction + self.test_fraction >= 1.0:
             raise ValueError("validation_fraction and test_fraction must leave something to train on")
-        if self.split_by != "sample" and not self.files() and self.number_of("training_pulls") < 3:
+        if self.training_pulls and self.split_by != "sample" and not self.files() and self.number_of("training_pulls") < 3:
             raise ValueError(
                 "a split by group needs at least 3 training_pulls (train, validation, test): pulls are the groups; or choose "
                 "split_by: sample"
@@ -271,8 +297,12 @@ class BreakJunctionOptions(WorkflowOptions):
             )
         if self.check_snapshots and not self.production_pulls:
             raise ValueError("check_snapshots are snapshots of production_pulls, of which there are none; leave one of them out")
+        if self.production_labels == "all" and self.check_snapshots:
+            raise ValueError("with production_labels: all every production snapshot is a check; leave check_snapshots out")
+        if self.production_labels == "all" and not self.production_pulls:
+            raise ValueError("production_labels are those of production_pulls, of which there are none; leave one of them out")
         references = type(self).model_fields["check_reference_snapshots"].default
-        if not self.check_snapshots and self.check_reference_snapshots != references:
+        if not self.labels_production and self.check_reference_snapshots != references:
             raise ValueError("check_reference_snapshots would be ignored without check_snapshots; leave it out")
         if self.acquire is not None and self.committee is None:
             raise ValueError("acquire labels the snapshots with the largest standard deviation, so it needs a committee; add one")
@@ -321,6 +351,15 @@ class BreakJunctionOptions(WorkflowOptions):
         pulled = self.production_pulls or any(series.file is None for series in self.training_pulls)
         return self.kinds if pulled else tuple(kind for kind in self.kinds if kind not in KINDS_OF_A_PULL)
 
+    @property
+    def labels_production(self) -> bool:
+        """Whether a study with a regressor labels snapshots of production pulls: some, or all."""
+        return self.check_snapshots > 0 or self.production_labels == "all"
+
+    def of_exact_production(self) -> Self:
+        """The options of a study without a regressor: no training pulls unless they are stated."""
+        return self if "training_pulls" in self.model_fields_set else self.model_copy(update={"training_pulls": ()})
+
     def number_of(self, option: Literal["training_pulls", "production_pulls"]) -> int:
         """Pulls of all series of an option, but for those in files."""
         series: Sequence[PullSeries] = getattr(self, option)
@@ -338,4 +377,23 @@ class BreakJunctionOptions(WorkflowOptions):
                 found.append(
                     (("production_pulls", number), f"{HELD_OUT!r} names the test part of the training pulls; choose another.")
                 )
+        return found
+
+    def conflicts_with(self, components: Mapping[str, Options]) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """What a study without a regressor would ignore, and one with a regressor would lack."""
+        if "regressor" in components:
+            if self.training_pulls:
+                return ()
+            sentence = "a regressor learns from training pulls, of which there are none; pull some, or set regressor: null."
+            return [(("workflow", "training_pulls"), sentence)]
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        if "descriptor" in components:
+            found.append((("descriptor",), "it would be ignored without a regressor; set descriptor: null, too."))
+        for name in NEED_A_REGRESSOR:
+            if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
+                sentence = "it would be ignored without a regressor (regressor: null), as every production snapshot is labelled"
+                found.append((("workflow", name), f"{sentence}; leave it out."))
+        if not self.production_pulls:
+            sentence = "without a regressor the study labels production pulls, of which there are none; pull some."
+            found.append((("workflow", "production_pulls"), sentence))
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,8 @@ class Labels:
     orbitals: int
     stated: int = 0
     """How many of them were not computed, but read with the snapshots."""
+    shortest_bond_A: Array | None = None
+    """Of necks one atom wide, nan elsewhere, and everywhere where nobody looked for it."""
 
     @property
     def known(self) -> Indices:
@@ -107,7 +109,8 @@ class Labels:
 
     def take(self, index: Indices) -> Labels:
         """Those of the chosen snapshots."""
-        return replace(self, conductance_G0=self.conductance_G0[index])
+        bonds = None if self.shortest_bond_A is None else self.shortest_bond_A[index]
+        return replace(self, conductance_G0=self.conductance_G0[index], shortest_bond_A=bonds)
 
 
 def pulls(context: Context, step: str, option: str, series: Sequence[PullSeries]) -> Pulls:
@@ -155,7 +158,8 @@ def unbroken_snapshots(pulled: Pulls, every: int = 1) -> Snapshots:
         numbers = np.flatnonzero(unbroken(read_observables(path)))[::every]
         pull.append(np.full(len(numbers), item, dtype=np.int64))
         snapshot.append(numbers.astype(np.int64))
-    return Snapshots(pulled, np.concatenate(pull), np.concatenate(snapshot))
+    none = [np.empty(0, dtype=np.int64)]
+    return Snapshots(pulled, np.concatenate(pull or none), np.concatenate(snapshot or none))
 
 
 def drawn_snapshots(pulled: Pulls, number: int, rng: np.random.Generator) -> Snapshots:
@@ -175,10 +179,12 @@ def label(
     hamiltonian: Selection,
     learnt: StepResult | None = None,
     detail: str = "",
+    function: Callable[[Any, Path], None] = steps.label,
 ) -> Labels:
     """Exact conductances of snapshots, in pieces that workers share and a resumed run keeps.
 
-    Those that cannot be labelled are recorded as failures and get nan. `detail` as of :meth:`sharvin.context.Context.map`.
+    Those that cannot be labelled are recorded as failures and get nan. `detail` as of :meth:`sharvin.context.Context.map`;
+    `function` labels one series of at most 16 snapshots and writes its table.
     """
     transport = context.config.selections["transport"]
     folder = None if learnt is None else only(learnt) / "model"
@@ -195,20 +201,21 @@ def label(
         "transport": transport.identity,
         **({"learnt": learnt.key} if learnt is not None else {}),
     }
-    result = context.map(step, steps.label, tasks, depends_on, detail=detail, items_depend_on=depend_on)
-    conductance = np.full(len(snapshots), np.nan)
+    result = context.map(step, function, tasks, depends_on, detail=detail, items_depend_on=depend_on)
+    conductance, bonds = np.full((2, len(snapshots)), np.nan)
     cpu_seconds, atoms, orbitals = 0.0, 0, 0
     for item, path in result.finished:
         table, notes = read_table(path)
         pull, begin = places[item]
         conductance[begin : begin + len(table["snapshot"])] = table["conductance_G0"]
+        bonds[begin : begin + len(table["snapshot"])] = table.get("shortest_bond_A", np.nan)
         cpu_seconds += notes["cpu_seconds"]
         atoms, orbitals = max(atoms, notes["atoms"]), max(orbitals, notes["orbitals"])
         for snapshot, reason in notes["reasons"].items():
             context.failures.append(Failure(step, item, f"pull {pull}, snapshot {snapshot}: {reason}"))
     if not np.isfinite(conductance).any():
         raise RunError(f"step {step}: no snapshot could be labelled; see the failures in log.jsonl.")
-    return Labels(conductance, cpu_seconds, atoms, orbitals)
+    return Labels(conductance, cpu_seconds, atoms, orbitals, shortest_bond_A=bonds)
 
 
 @dataclass(frozen=True)

@@ -82,18 +82,23 @@ class Drawn:
 def taught(context: Context, options: BreakJunctionOptions, training: Pulls, production: Pulls) -> StepResult | None:
     """The step that learnt the Hamiltonian; None if it has nothing to learn.
 
-    References are snapshots of the training pulls, and of every production series of which some are labelled: what is learnt of
-    compact wires alone need not hold for the others.
+    References are snapshots of the training pulls, and of every production series of which some are labelled beside predictions:
+    what is learnt of compact wires alone need not hold for the others. Where there are no training pulls, they are snapshots of
+    the production pulls, as many of every series.
     """
     chosen = context.config.selections
     if not learns(chosen["hamiltonian"].built()):
         return None
     drawn = _drawn(list(training.trajectories.items()), options.reference_snapshots, "training")
-    if options.check_snapshots and options.check_reference_snapshots:
-        for name in production.names():
-            pulls = list(production.of(name).items())
-            every = max(1, len(pulls) // options.check_reference_snapshots)
-            drawn += _drawn(pulls[::every][: options.check_reference_snapshots], options.check_reference_snapshots, name)
+    of_each = 0
+    if not training.asked:
+        of_each = max(1, round(options.reference_snapshots / max(len(production.names()), 1)))
+    elif options.labels_production:
+        of_each = options.check_reference_snapshots
+    for name in production.names() if of_each else ():
+        pulls = list(production.of(name).items())
+        every = max(1, len(pulls) // of_each)
+        drawn += _drawn(pulls[::every][:of_each], of_each, name)
     tasks = [ReferenceTask(one.trajectory, one.snapshots, chosen["hamiltonian"], chosen["transport"]) for one in drawn]
     depend_on = [{"pull": one.trajectory.name, "snapshots": list(one.snapshots)} for one in drawn]
     references = context.map(
@@ -207,14 +212,23 @@ def errors(evaluation: Mapping[str, Array], notes: Mapping[str, Any]) -> dict[st
     }
 
 
+def cost_in_accuracy(found: Mapping[str, Any]) -> str:
+    """What labels by what was learnt lose, in a sentence; `found` as :func:`errors` gives it."""
+    return (
+        f"The Hamiltonian predicts its {found['quantity']}: on {found['snapshots_held_out']} held-out snapshots computed in "
+        "full, "
+        f"conductances by the prediction are off by {found['mae_G0']:.3f} G0 on average, {found['largest_G0']:.3f} G0 at most."
+    )
+
+
 def _junctions(trajectory: Path, snapshots: tuple[int, ...], hamiltonian: Any) -> list[Junction]:
     """Junctions of snapshots, their electrodes found in the trajectory's first frame."""
     junction = first_junction(trajectory, hamiltonian)
     return [junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(trajectory, snapshots)]
 
 
-def check_options(options: BreakJunctionOptions, hamiltonian: Selection) -> None:
-    """Refuse a number of references for a Hamiltonian that learns nothing.
+def check_options(options: BreakJunctionOptions, hamiltonian: Selection, regressor: bool = True) -> None:
+    """Refuse what only a Hamiltonian that learns would heed: references, and training pulls of a study without a regressor.
 
     Raises
     ------
@@ -224,13 +238,14 @@ def check_options(options: BreakJunctionOptions, hamiltonian: Selection) -> None
     if learns(part):
         return
     choice = f"{part.learning_option} or " if isinstance(part, LearningByOption) else ""
-    for name in ("reference_snapshots", "check_reference_snapshots"):
+    why = f"because the Hamiltonian {hamiltonian.name} learns nothing with its options"
+    otherwise = f"choose {choice}another Hamiltonian that learns."
+    for name in ("reference_snapshots", "check_reference_snapshots", *(() if regressor else ("test_fraction",))):
         number = getattr(options, name)
         if number != type(options).model_fields[name].default:
-            raise InputError(
-                f"{name}: {number} would be ignored, because the Hamiltonian {hamiltonian.name} learns nothing with its options; "
-                f"leave it out, or choose {choice}another Hamiltonian that learns."
-            )
+            raise InputError(f"{name}: {number} would be ignored, {why}; leave it out, or {otherwise}")
+    if options.training_pulls and not regressor:
+        raise InputError(f"training_pulls would be ignored without a regressor, {why}; set training_pulls: 0, or {otherwise}")
 
 
 def add_to_report(folder: Path, results: dict[str, Any], evaluation: Mapping[str, Array], notes: Mapping[str, Any]) -> None:

@@ -34,10 +34,12 @@ def plan(config: Config, options: BreakJunctionOptions, measure: bool) -> StudyP
     ConfigError
         With all mistakes found.
     """
-    survey = Survey(config, options, measure)
     chosen = config.selections
+    regressor = "regressor" in chosen
+    options = options if regressor else options.of_exact_production()
+    survey = Survey(config, options, measure)
     with survey.at(("workflow",)):
-        teaching.check_options(options, chosen["hamiltonian"])
+        teaching.check_options(options, chosen["hamiltonian"], regressor)
     survey.check_cases()
     for key in ("transport", "executor"):
         with survey.at((key,)):
@@ -52,7 +54,7 @@ def plan(config: Config, options: BreakJunctionOptions, measure: bool) -> StudyP
         try_label(survey)
     if survey.problems:
         raise ConfigError(list(dict.fromkeys(survey.problems))) from survey.cause
-    work = Work(options, survey.wires, chosen["hamiltonian"].built(), survey.feature_bytes)
+    work = Work(options, survey.wires, chosen["hamiltonian"].built(), survey.feature_bytes, regressor)
     names = {key: part.name for key, part in chosen.items()}
     notes = list(dict.fromkeys([*work.notes(names), *survey.remarks]))
     return StudyPlan(work.items(), survey.checked, work.seconds(), work.disk_bytes(), notes)

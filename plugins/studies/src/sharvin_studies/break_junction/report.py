@@ -5,147 +5,109 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sharvin.store import read_table
 
 from sharvin_studies.break_junction import hamiltonian as teaching
-from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy, Trace, errors
-from sharvin_studies.break_junction.configs import OWN
+from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy, errors
 from sharvin_studies.break_junction.data import only
 from sharvin_studies.break_junction.figures import drawings
 from sharvin_studies.break_junction.label_curve import curve as label_curve
-from sharvin_studies.break_junction.labelled_files.report import labels_in_results, labels_in_words, of_asked
-from sharvin_studies.break_junction.numbers import (
-    acquisition,
-    calibrations,
-    described_peak,
-    models,
-    overlaps,
-    overlaps_of_wires,
-    own_traces,
-    plateaus,
-    recalibration,
-    wires,
-)
+from sharvin_studies.break_junction.labelled_files.report import labels_in_results, labels_in_words
+from sharvin_studies.break_junction.numbers import acquisition, calibrations, models, recalibration
+from sharvin_studies.break_junction.production import production_report as production
+from sharvin_studies.break_junction.production.exact_comparison import ComparedWire, compared_wires, distances
+from sharvin_studies.break_junction.production.exact_comparison import tables as distance_tables
+from sharvin_studies.break_junction.production.production_report import Table, rounded
+from sharvin_studies.break_junction.production.series_statistics import SeriesStatistics, series_statistics
+from sharvin_studies.break_junction.production.wire_numbers import overlaps, overlaps_of_wires, wires
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.break_junction.traces import write_pulls, write_traces
+from sharvin_studies.statistics.conductance_ranges import RANGES
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
-from sharvin_studies.statistics.histograms import (
-    conductance_histogram,
-    find_peak,
-    peak_in_window,
-)
-
-Array = NDArray[np.float64]
-Table = dict[str, Any]
 
 
 def report(study: CompletedStudy) -> dict[str, Any]:
     """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
-    estimates, matrix = StudyErrors.of(study), overlaps_of_wires(study)
-    found = results(study, estimates, matrix)
+    estimates, matrix, compared = StudyErrors.of(study), overlaps_of_wires(study.produced), compared_wires(study)
+    series = series_statistics(study.exact or study.produced)
+    found = results(study, estimates, matrix, compared, series)
     write_traces(study)
-    write_pulls(study)
-    drawings.draw(study, estimates, matrix)
+    write_pulls(study.context.folder, study.snapshots.pulls, study.production)
+    drawings.draw(study, estimates, matrix, compared, series)
     if study.taught is not None:
         evaluation, notes = read_table(only(study.taught) / "evaluation.h5")
         teaching.add_to_report(study.context.folder, found, evaluation, notes)
     return found
 
 
-def results(study: CompletedStudy, estimates: StudyErrors, matrix: OverlapMatrix | None) -> dict[str, Any]:
+def results(
+    study: CompletedStudy,
+    estimates: StudyErrors,
+    matrix: OverlapMatrix | None,
+    compared: Sequence[ComparedWire],
+    series: Sequence[SeriesStatistics],
+) -> dict[str, Any]:
     """Numbers of the study, and the sentences and tables of its report."""
-    options, traces = study.options, own_traces(study)
+    options, traces = study.options, study.produced.traces
     rows = [study.error(study.own, part) for part in PARTS]
-    values = np.concatenate([trace.conductance_G0 for trace in traces]) if traces else np.empty(0)
-    histogram = conductance_histogram(values, options.bin_width_G0, options.max_conductance_G0)
-    window = options.plateau_window_G0
-    peak = described_peak(peak_in_window(histogram, window), histogram)
     return {
         "n_traces": len(traces),
         "n_labelled": len(study.labels.known),
-        "n_predicted": len(values),
+        "n_predicted": study.produced.count,
         **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
         "split_by": options.split_by,
         "models": models(study, estimates),
-        "wires": wires(study),
+        "wires": wires(study.produced),
+        "series": [one.plain() for one in series],
+        **({"n_labelled_production": study.exact.count} if study.exact is not None else {}),
+        **({"distance_from_exact_production": distances(compared)} if study.exact is not None else {}),
         **({"overlap_of_histograms": overlaps(matrix)} if matrix is not None else {}),
         **({"recalibration": recalibration(study)} if study.own.recalibration is not None else {}),
         **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
         **({"active_learning": acquisition(study)} if study.acquired else {}),
         **({"error_against_labels": label_curve.numbers(study.curve)} if study.curve else {}),
-        "histogram": {
-            "edges_G0": histogram.edges.tolist(),
-            "counts": histogram.counts.tolist(),
-            "outside": histogram.outside,
-        },
-        "plateau_window_G0": list(window),
-        "peak_in_window": peak,
-        "peak_near_1G0": described_peak(find_peak(histogram), histogram),
+        **production.results(study.produced),
         **labels_in_results(study),
-        "summary": summary(study, rows, traces, peak),
-        "tables": tables(study, estimates, rows),
+        "summary": summary(study, rows),
+        "tables": tables(study, estimates, rows, compared, series),
     }
 
 
-def summary(
-    study: CompletedStudy, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace], peak: Mapping[str, Any] | None
-) -> str:
+def summary(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> str:
     """The study in a few sentences."""
-    chosen, options = study.context.config.selections, study.options
-    wanted = study.production.asked
     test = next(row for row in rows if row["part"] == "test")
     held_out = "snapshots" if study.own.plan.by == "sample" else "pulls"
+    regressor = study.context.config.selections["regressor"].name
     sentences = [
         labels_in_words(study),
-        f"The regressor {chosen['regressor'].name} predicts the conductance of held-out {held_out} with a mean absolute "
+        f"The regressor {regressor} predicts the conductance of held-out {held_out} with a mean absolute "
         f"error of {test['mae_G0']:.2f} G0.",
     ]
     for name, predicted in study.check_sets(study.own).items():
         sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
-    if traces:
-        points = sum(len(trace.conductance_G0) for trace in traces)
-        sentences.append(f"{of_asked(len(traces), wanted)} production pulls gave {points} predicted conductances.")
-        if peak is None:
-            lower, upper = options.plateau_window_G0
-            sentences.append(f"Their histogram has no significant peak between {lower:g} and {upper:g} G0.")
-        else:
-            sentences.append(f"Their histogram has a peak at {peak['position_G0']:.2f} G0.")
-        if not study.states_elongation:
-            sentences.append(
-                "The dynamics states no elongation, so every elongation here is the number of the snapshot, in no unit."
-            )
+    sentences += production.sentences(study.produced)
     return " ".join(sentences)
 
 
-def tables(study: CompletedStudy, estimates: StudyErrors, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+def tables(
+    study: CompletedStudy,
+    estimates: StudyErrors,
+    rows: Sequence[Mapping[str, Any]],
+    compared: Sequence[ComparedWire],
+    series: Sequence[SeriesStatistics],
+) -> list[Table]:
     """Components, errors by part of the split and by model, and the production pulls."""
-    found = [_components(study), _errors_of_parts(study, rows)]
+    found = [production.components(study.context), _errors_of_parts(study, rows)]
     if len(study.fitted) + len(study.baselines) > 1 or study.check_snapshots is not None:
-        found.append(_errors_of_models(study, estimates))
+        found += [_errors_of_models(study, estimates), _errors_by_conductance(study, estimates)]
     if study.curve is not None:
         found.append(label_curve.table(study.curve))
     if estimates.calibrations:
         found.append(_calibration_table(study, estimates))
-    traces = own_traces(study)
-    if traces:
-        found += (
-            [_wires_table(study), _pulls_table(study, traces)]
-            if len(study.production.names()) > 1
-            else [_pulls_table(study, traces)]
-        )
-    return found
-
-
-def _components(study: CompletedStudy) -> Table:
-    stages = [(key, chosen) for key, chosen in study.context.config.selections.items() if key != "executor"]
-    return {
-        "title": "Components",
-        "columns": ["stage", "component", "from"],
-        "rows": [[key, chosen.name, chosen.identity["component"].split(":")[0]] for key, chosen in stages],
-        "caption": "Chosen in the config.",
-    }
+    found += distance_tables(compared)
+    if len(series) > 1:
+        found.append(production.series_table(series, study.exact or study.produced))
+    return found + production.tables(study.produced)
 
 
 def _errors_of_parts(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -154,9 +116,13 @@ def _errors_of_parts(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -
         caption += " Validation: snapshots that some members held back, predicted by those members alone."
     return {
         "title": "Errors of the regressor",
-        "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²"],
+        "columns": ["part", "pulls", "snapshots", "MAE (G0)", "RMSE (G0)", "R²", *(f"MAE {name} (G0)" for name in RANGES)],
         "rows": [
-            [row["part"], row["pulls"], row["snapshots"], *(_rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2"))]
+            [
+                *(row[name] for name in ("part", "pulls", "snapshots")),
+                *(rounded(row[name]) for name in ("mae_G0", "rmse_G0", "r2")),
+                *_by_conductance(row),
+            ]
             for row in rows
         ],
         "caption": caption,
@@ -172,7 +138,7 @@ def _errors_of_models(study: CompletedStudy, estimates: StudyErrors) -> Table:
         "rows": [
             [
                 *(one.get(key) for key in ("model", "fit", "split_by", "members", "training_pulls", "training_snapshots")),
-                *(_rounded(one["errors"].get(test, {}).get("mae_G0")) for test in tests),
+                *(rounded(one["errors"].get(test, {}).get("mae_G0")) for test in tests),
             ]
             for one in found
         ],
@@ -181,13 +147,38 @@ def _errors_of_models(study: CompletedStudy, estimates: StudyErrors) -> Table:
     }
 
 
+def _by_conductance(found: Mapping[str, Any]) -> list[float | None]:
+    """Mean absolute errors by range of the exact conductance."""
+    return [rounded(found["by_conductance"][name]["mae_G0"]) for name in RANGES]
+
+
+def _errors_by_conductance(study: CompletedStudy, estimates: StudyErrors) -> Table:
+    rows = [
+        [
+            *(one.get(name) for name in ("model", "fit", "split_by")),
+            test,
+            errors_there["snapshots"],
+            rounded(errors_there["mae_G0"]),
+            *_by_conductance(errors_there),
+        ]
+        for one in models(study, estimates)
+        for test, errors_there in one["errors"].items()
+    ]
+    return {
+        "title": "Mean absolute errors by conductance (G0)",
+        "columns": ["model", "fit", "split by", "test set", "snapshots", "all", *RANGES],
+        "rows": rows,
+        "caption": "Of the snapshots whose exact conductance lies in each range: the last plateau, narrow necks, wide necks.",
+    }
+
+
 def _calibration_table(study: CompletedStudy, estimates: StudyErrors) -> Table:
     rows = []
     for name, stated in calibrations(estimates).items():
         before = stated.pop("before_recalibration", None)
-        rows.append([name, "stated", *map(_rounded, stated.values())])
+        rows.append([name, "stated", *map(rounded, stated.values())])
         if before is not None:
-            rows.append([name, "before", *map(_rounded, before.values())])
+            rows.append([name, "before", *map(rounded, before.values())])
     how = ""
     if study.own.recalibration is not None:
         learnt = recalibration(study)
@@ -203,62 +194,3 @@ def _calibration_table(study: CompletedStudy, estimates: StudyErrors) -> Table:
         "caption": f"{how}Expected calibration error: mean relative difference of predicted and found error over ten bins (Levi "
         "et al., Sensors 22, 5540 (2022)); error / σ: root mean square, 1 where σ is right.",
     }
-
-
-def _wires_table(study: CompletedStudy) -> Table:
-    return {
-        "title": "Production wires",
-        "columns": [
-            "wire",
-            "pulls",
-            "conductances",
-            f"peak at {_window(study)} (G0)",
-            f"mean length at {_window(study)} (Å)",
-            "mean elongation at rupture (Å)",
-        ],
-        "rows": [
-            [
-                one["wire"],
-                one["pulls"],
-                one["predicted"],
-                _rounded(one["peak_in_window"]["position_G0"], 2) if one["peak_in_window"] else None,
-                _rounded(one["plateau_A"]["mean"], 1),
-                _rounded(one["rupture_A"], 1),
-            ]
-            for one in wires(study)
-        ],
-        "caption": "Predicted conductances while the wires are whole.",
-    }
-
-
-def _pulls_table(study: CompletedStudy, traces: Sequence[Trace]) -> Table:
-    lengths = plateaus(traces, study.options.plateau_window_G0)
-    several = len(study.production.names()) > 1 or traces[0].series != OWN
-    rows = [
-        [
-            *([trace.series] if several else []),
-            trace.pull,
-            len(trace.conductance_G0),
-            _rounded(trace.elongation_A[-1], 1),
-            _rounded(length, 1),
-            _rounded(trace.conductance_G0[-1], 2),
-        ]
-        for trace, length in zip(traces, lengths, strict=True)
-    ]
-    columns = ["pull", "snapshots", "rupture at (Å)", f"length at {_window(study)} (Å)", "last conductance (G0)"]
-    return {
-        "title": "Production pulls",
-        "columns": ["wire", *columns] if several else columns,
-        "rows": rows,
-        "caption": "Predicted conductances while the wire is whole; elongation since the start of the pull. Every point of every "
-        "trace is in traces.csv of the run folder.",
-    }
-
-
-def _window(study: CompletedStudy) -> str:
-    lower, upper = study.options.plateau_window_G0
-    return f"{lower:g}–{upper:g} G0"
-
-
-def _rounded(value: float | None, digits: int = 3) -> float | None:
-    return None if value is None else round(float(value), digits)

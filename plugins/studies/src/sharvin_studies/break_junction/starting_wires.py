@@ -54,8 +54,8 @@ def find_electrodes(survey: Survey) -> None:
     own = survey.config.selections["hamiltonian"]
     asked: list[tuple[Place, Selection, tuple[str, ...]]] = [(("hamiltonian",), own, tuple(KIND))]
     for option, name, other in survey.other_hamiltonians():
-        with_check = option == "compare" and survey.options.check_snapshots
-        seen = tuple(KIND) if with_check else ("training_pulls",)
+        with_check = option == "compare" and survey.options.labels_production
+        seen = tuple(KIND) if with_check or "regressor" not in survey.config.selections else ("training_pulls",)
         asked.append((survey.config.place_of_case(option, name, "hamiltonian"), other, seen))
     found: list[StartingWire] = []
     for place, chosen, seen in asked:
@@ -80,50 +80,54 @@ def find_electrodes(survey: Survey) -> None:
 
 
 def compute_energies(survey: Survey) -> None:
-    """One energy and the forces of each kind of wire."""
-    pulled = [wire for wire in survey.wires if wire.pull_of_file is None]
-    if not pulled:
-        return
-    chosen = survey.config.selections["potential"]
-    potential: Any = None
-    with survey.at(("potential",), anything="the potential"):
-        potential = chosen.build()
-    if potential is None:
-        return
-    seen: set[int] = set()
-    for wire in pulled:
-        if id(wire.atoms) in seen:
+    """One energy and the forces of each kind of wire by each potential that pulls it."""
+    seen: set[tuple[int, str]] = set()
+    names: dict[str, None] = {}
+    built: dict[str, Any] = {}
+    for wire in survey.wires:
+        if wire.pull_of_file is not None:
             continue
-        seen.add(id(wire.atoms))
-        with survey.at(("potential",), wire.called, anything="the energy of the starting wire"):
+        chosen = survey.parts(wire.option, wire.series.name)["potential"]
+        place = survey.config.place_of_case(wire.option, wire.series.name, "potential")
+        key = str(chosen.identity)
+        if (id(wire.atoms), key) in seen:
+            continue
+        seen.add((id(wire.atoms), key))
+        with survey.at(place, anything="the potential"):
+            built[key] = built[key] if key in built else chosen.build()
+        if key not in built:
+            continue
+        names[chosen.name] = None
+        with survey.at(place, wire.called, anything="the energy of the starting wire"):
             atoms = wire.atoms.copy()
-            atoms.calc = potential.calculator()
+            atoms.calc = built[key].calculator()
             energy, forces = float(atoms.get_potential_energy()), np.asarray(atoms.get_forces())
             sentence = _wrong_energy(energy, forces)
             if sentence:
-                survey.problems.append(survey.config.problem(("potential",), wire.called + sentence))
-    survey.checked.append(f"energy and forces of {chosen.name}")
+                survey.problems.append(survey.config.problem(place, wire.called + sentence))
+    if names:
+        survey.checked.append(f"energy and forces of {' and '.join(names)}")
 
 
 def foresee_pulls(survey: Survey) -> None:
     """Whether the dynamics can move the wires, and for how long."""
-    if survey.problems or all(wire.pull_of_file is not None for wire in survey.wires):
-        return  # problems are the reason of what would be said here
-    potential = survey.config.selections["potential"].build()
-    lengths: dict[tuple[int, str], RunLength] = {}
+    if survey.problems:
+        return  # which are the reason of what would be said here
+    lengths: dict[tuple[int, str, str], RunLength] = {}
     found = []
     for wire in survey.wires:
         if wire.pull_of_file is not None:
             found.append(wire)
             continue
-        chosen = survey.parts(wire.option, wire.series.name)["dynamics"]
+        parts = survey.parts(wire.option, wire.series.name)
+        chosen, potential = parts["dynamics"], parts["potential"]
         place = survey.config.place_of_case(wire.option, wire.series.name, "dynamics")
-        key = (id(wire.atoms), str(chosen.identity))
+        key = (id(wire.atoms), str(chosen.identity), str(potential.identity))
         with survey.at(place, wire.called, anything="the dynamics"):
             dynamics = chosen.build()
             if isinstance(dynamics, ForeseeingDynamics) and key not in lengths:
                 with survey.at(wire.structure, wire.called):
-                    lengths[key] = dynamics.foresee(wire.atoms, potential, survey.measure)
+                    lengths[key] = dynamics.foresee(wire.atoms, potential.build(), survey.measure)
         found.append(replace(wire, length=lengths.get(key)))
     survey.wires = found
 

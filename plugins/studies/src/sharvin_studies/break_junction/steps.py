@@ -6,7 +6,7 @@ Every function takes one picklable task and depends on nothing else, so results 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +27,7 @@ from sharvin.runs.returned_values import built_atoms, features_of, finite_frames
 from sharvin.samples import Samples
 from sharvin.store import read_frames, write_table, write_trajectory
 
+from sharvin_studies.break_junction.production.necks import shortest_bond_A
 from sharvin_studies.fitted_model.committee import combine
 from sharvin_studies.fitted_model.recalibration import Recalibration
 
@@ -74,24 +75,36 @@ class LabelTask:
 
 
 def label(task: LabelTask, path: Path) -> None:
-    """Zero-temperature conductances T(E_F) of snapshots, and the CPU time they took.
+    """Zero-temperature conductances T(E_F) of snapshots, and the CPU time they took, as :func:`labelled` gives them."""
+    write_table(path, *labelled(task))
+
+
+def labelled(task: LabelTask, look: Callable[[Frame], None] | None = None) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Columns ``snapshot`` and ``conductance_G0`` of a series of snapshots, and notes on what they took.
 
     The electrodes are found in the trajectory's first frame, and the solver takes the devices together. A snapshot that cannot
     be labelled gets nan and a reason. A :class:`~sharvin.protocols.SeriesHamiltonian` takes the snapshots of a task as one
-    series, a :class:`~sharvin.protocols.SampledHamiltonian` gives the k-points that T is averaged over.
+    series, a :class:`~sharvin.protocols.SampledHamiltonian` gives the k-points that T is averaged over. `look` is shown every
+    frame before it is labelled.
     """
     hamiltonian = task.hamiltonian.built() if task.learnt is None else load_models(task.hamiltonian, (task.learnt,))[0]
     solver = task.transport.built()
     junction = first_junction(task.trajectory, hamiltonian)
     started = time.process_time()
-    junctions = (junction.with_positions(frame.to_atoms()) for _, frame in chosen_frames(task.trajectory, task.snapshots))
-    found = list(transmission_series(solver, series_at_k(hamiltonian, junctions), np.zeros(1)))
+
+    def junctions() -> Iterator[Junction]:
+        for _, frame in chosen_frames(task.trajectory, task.snapshots):
+            if look is not None:
+                look(frame)
+            yield junction.with_positions(frame.to_atoms())
+
+    found = list(transmission_series(solver, series_at_k(hamiltonian, junctions()), np.zeros(1)))
     cpu = time.process_time() - started
     reasons = {str(number): one.reason for number, one in zip(task.snapshots, found, strict=True) if one.reason is not None}
     orbitals = max((one.orbitals for one in found), default=0)
     notes = {"reasons": reasons, "cpu_seconds": cpu, "atoms": len(junction.atoms), "orbitals": orbitals}
     columns = {"snapshot": np.array(task.snapshots), "conductance_G0": np.array([one.transmission[0] for one in found])}
-    write_table(path, columns, notes)
+    return columns, notes
 
 
 def samples_of(frames: Frames, descriptor: Selection | None) -> Samples:
@@ -117,20 +130,30 @@ def predict(task: PredictTask, path: Path) -> None:
     numbers: list[int] = []
     means: list[NDArray[np.float64]] = []
     stds: list[NDArray[np.float64]] = []
+    before: list[NDArray[np.float64]] = []
+    bonds: list[float] = []
     started = time.process_time()
     unbroken = ((i, f) for i, f in enumerate(read_frames(task.trajectory)) if is_unbroken(f))
     while batch := list(islice(unbroken, BATCH)):
         samples = samples_of(Frames(frame for _, frame in batch), task.descriptor)
         prediction = combine([prediction_of(model, samples) for model in models])
-        if task.recalibration is not None:
+        if task.recalibration is not None and prediction.std is not None:
+            before.append(prediction.std)
             prediction = task.recalibration.apply(prediction)
         numbers += [number for number, _ in batch]
+        bonds += [shortest_bond_A(frame) for _, frame in batch]
         means.append(prediction.mean)
         if prediction.std is not None:
             stds.append(prediction.std)
-    columns = {"snapshot": np.array(numbers, dtype=np.int64), "conductance_G0": np.concatenate(means or [np.empty(0)])}
+    columns = {
+        "snapshot": np.array(numbers, dtype=np.int64),
+        "conductance_G0": np.concatenate(means or [np.empty(0)]),
+        "shortest_bond_A": np.array(bonds, dtype=np.float64),
+    }
     if stds:
         columns["std_G0"] = np.concatenate(stds)
+    if before:
+        columns["std_before_recalibration_G0"] = np.concatenate(before)
     write_table(path, columns, {"cpu_seconds": time.process_time() - started})
 
 

@@ -87,7 +87,7 @@ class Survey:
         """Models to compare have names of their own and can be made; their Hamiltonians need not learn."""
         chosen, variants = self.config.selections, self.config.variants
         for number, case in enumerate(self.options.compare):
-            if case.name == chosen["regressor"].name:
+            if "regressor" in chosen and case.name == chosen["regressor"].name:
                 sentence = f"a case is named {case.name}, which is what the config's own model is called; name it otherwise."
                 self.problems.append(self.config.problem(("workflow", "compare", number, "name"), sentence))
         asked: list[tuple[Place, Mapping[str, Selection]]] = [(("regressor",), chosen)]

@@ -7,7 +7,8 @@ value: no exact conductance of a production snapshot outside the check set, no s
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from sharvin.store import read_observables, write_json
 
 from sharvin_studies.break_junction.completed_study import PARTS, CompletedStudy
 from sharvin_studies.break_junction.configs import OWN
+from sharvin_studies.break_junction.data import Pulls
+from sharvin_studies.break_junction.production.produced_wires import ProducedWires
 
 COLUMNS = (
     "pulls",
@@ -43,28 +46,39 @@ Row = list[object]
 
 def write_traces(study: CompletedStudy) -> Path:
     """Write ``traces.csv`` into the run folder, one pull after the other, and return its path."""
-    path = study.context.folder / TRACES_FILE
+    return write_rows(study.context.folder, chain(_training_rows(study), _production_rows(study)))
+
+
+def write_rows(folder: Path, rows: Iterable[Row]) -> Path:
+    """Write ``traces.csv`` with these rows into a run folder and return its path."""
+    path = folder / TRACES_FILE
 
     def write(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
-            for rows in (_training_rows(study), _production_rows(study)):
-                writer.writerows([_text(cell) for cell in row] for row in rows)
+            writer.writerows([_text(cell) for cell in row] for row in rows)
 
     atomically(path, write)
     return path
 
 
-def write_pulls(study: CompletedStudy) -> None:
+def write_pulls(folder: Path, training: Pulls, production: Pulls) -> None:
     """Write ``pulls.json`` into the run folder: where the trajectory of each pull lies."""
-    folder = study.context.folder
-    parts = {"training": study.snapshots.pulls, "production": study.production}
     content = {
         part: {str(pull): path.relative_to(folder).as_posix() for pull, path in sorted(pulls.trajectories.items())}
-        for part, pulls in parts.items()
+        for part, pulls in (("training", training), ("production", production))
     }
     write_json(folder / PULLS_FILE, content)
+
+
+def exact_rows(produced: ProducedWires) -> Iterator[Row]:
+    """Labelled snapshots of production pulls, of a study that predicts nothing."""
+    for trace in produced.traces:
+        elongation, width = _elongation_and_width(produced.pulls.trajectories[trace.pull], trace.snapshot)
+        for place, snapshot in enumerate(trace.snapshot):
+            numbers = [elongation[place], trace.conductance_G0[place], None, None, width[place]]
+            yield ["production", _series(trace.series), trace.pull, snapshot, *numbers, ""]
 
 
 def _training_rows(study: CompletedStudy) -> Iterator[Row]:

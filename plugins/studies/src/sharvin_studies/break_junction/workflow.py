@@ -1,16 +1,17 @@
 """Workflow ``break_junction``: from pulled wires to conductance histograms.
 
 Training pulls → NEGF labels T(E_F) of their snapshots → fits, split by pull → production pulls of one or several wires → exact
-labels of some of their snapshots → predictions, streamed → histograms, traces, parity plots and error tables. Every stage is a
-component chosen by name; :mod:`~sharvin_studies.break_junction.data` has the stages before the fits,
-:mod:`~sharvin_studies.break_junction.fits` the fits. A Hamiltonian that learns is taught before it labels
-(:mod:`~sharvin_studies.break_junction.hamiltonian`).
+labels of some of their snapshots, or of all → predictions, streamed → histograms, traces, parity plots and error tables. Without
+a regressor: production pulls → exact labels of all of their snapshots → histograms and traces. Every stage is a component chosen
+by name; :mod:`~sharvin_studies.break_junction.data` has the stages before the fits,
+:mod:`~sharvin_studies.break_junction.fits` the fits, :mod:`~sharvin_studies.break_junction.production` what is said of production
+pulls. A Hamiltonian that learns is taught before it labels (:mod:`~sharvin_studies.break_junction.hamiltonian`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,19 @@ from sharvin.study_plan import StudyPlan
 from sharvin_studies.break_junction import data, steps
 from sharvin_studies.break_junction import hamiltonian as teaching
 from sharvin_studies.break_junction.acquisition import Acquisition, acquire
-from sharvin_studies.break_junction.completed_study import Baseline, CompletedStudy, Spectrum, Trace, traces_of
+from sharvin_studies.break_junction.completed_study import Baseline, CompletedStudy, Spectrum
 from sharvin_studies.break_junction.configs import BreakJunctionOptions
 from sharvin_studies.break_junction.fits import Fits, Fitted, Model, Plan, Split
 from sharvin_studies.break_junction.label_curve.curve import HeldOut, LabelCurve, label_curve
 from sharvin_studies.break_junction.labelled_files import labels as labelled
 from sharvin_studies.break_junction.plan import plan
+from sharvin_studies.break_junction.production import label_series
+from sharvin_studies.break_junction.production.exact_study import ExactStudy, exact_report
+from sharvin_studies.break_junction.production.produced_wires import ProducedWires
+from sharvin_studies.break_junction.production.pulled_traces import Trace, at_snapshots, labelled_traces, predicted_traces
 from sharvin_studies.break_junction.report import report
 from sharvin_studies.export.opened_run import BreakJunctionRun
+from sharvin_studies.fitted_model.model import FILE as MODEL_FILE
 from sharvin_studies.fitted_model.model import HeldOutError, write_fitted_model
 from sharvin_studies.predict.periodicity import periodic_across
 
@@ -54,13 +60,15 @@ class BreakJunction:
         Held in memory at once: for each worker 16 snapshots with their features, or a fit; features of the labelled snapshots
         are read from files.
         """
+        if "regressor" not in context.config.selections:
+            return self.exact_production(context)
         options = self.options
         training = data.pulls(context, "train_pulls", "training_pulls", options.training_pulls)
         production = data.pulls(context, "production_pulls", "production_pulls", options.production_pulls)
         taught = teaching.taught(context, options, training, production)
-        check = self.check_set(context, production, taught)
+        check, everything = self.check_set(context, production, taught), options.production_labels == "all"
         snapshots = data.unbroken_snapshots(training, options.label_every)
-        fits = Fits(context, options, snapshots, check[0] if check else None)
+        fits = Fits(context, options, snapshots, check[0] if check and not everything else None)
         labels, acquired = self.labels(context, snapshots, taught, fits)
         fitted = self.fit(context, fits, labels, acquired)
         held_out = self.held_out(context, snapshots, labels, fitted[0])
@@ -68,6 +76,12 @@ class BreakJunction:
         curve = self.label_curve(context, fits, labels, held_out, baselines)
         domain = fits.domain(fitted[0].plan)
         fits.close()
+        producing = [one for one in fitted if everything or not one.plan.purpose]
+        predicted = self.predict(context, production, producing)
+        if everything and check is not None:
+            fitted = [
+                replace(one, check=at_snapshots(traces, check[0])) for one, traces in zip(producing, predicted, strict=True)
+            ]
         study = CompletedStudy(
             context=context,
             options=options,
@@ -79,13 +93,49 @@ class BreakJunction:
             baselines=baselines,
             acquired=acquired,
             production=production,
-            traces=self.predict(context, production, fitted),
-            spectra=self.spectra(context, snapshots, labels, fitted[0], taught),
+            traces={
+                one.plan.model.name: traces for one, traces in zip(producing, predicted, strict=True) if not one.plan.purpose
+            },
+            spectra=self.spectra(context, *_tested_pull(snapshots, fitted[0]), taught),
             taught=taught,
             curve=curve,
         )
         self.write_model(study, data.only(domain))
         return report(study)
+
+    def exact_production(self, context: Context) -> dict[str, Any]:
+        """The steps of a study without a regressor: every unbroken snapshot of the production pulls is labelled.
+
+        Held in memory: for each worker a snapshot, or as many as the solver takes at once, and of every snapshot a few numbers.
+        """
+        options = self.options.of_exact_production()
+        nothing = data.Pulls(StepResult("train_pulls", "", [], [], 0), ())
+        training = nothing
+        if options.training_pulls:
+            training = data.pulls(context, "train_pulls", "training_pulls", options.training_pulls)
+        production = data.pulls(context, "production_pulls", "production_pulls", options.production_pulls)
+        taught = teaching.taught(context, options, training, production)
+        snapshots, labels = self.production_labels(context, production, taught)
+        traces = labelled_traces(snapshots, labels)
+        first = snapshots.pull[labels.known[0]]
+        shown = snapshots.take(labels.known[snapshots.pull[labels.known] == first])
+        study = ExactStudy(
+            ProducedWires(context, options, production, traces, exact=True),
+            labels=labels,
+            training=training,
+            spectra=self.spectra(context, shown, "production pull", taught),
+            taught=taught,
+        )
+        (context.folder / MODEL_FILE).unlink(missing_ok=True)  # of an earlier config in this folder
+        return exact_report(study)
+
+    def production_labels(
+        self, context: Context, production: data.Pulls, taught: StepResult | None
+    ) -> tuple[data.Snapshots, data.Labels]:
+        """Exact conductances of all unbroken snapshots of the production pulls."""
+        snapshots, hamiltonian = data.unbroken_snapshots(production), context.config.selections["hamiltonian"]
+        labels = data.label(context, "production_labels", snapshots, hamiltonian, taught, function=label_series.label)
+        return snapshots, labels
 
     def plan(self, config: Config, measure: bool) -> StudyPlan:
         """What a run would do. See :class:`sharvin.protocols.PlanningWorkflow`.
@@ -102,7 +152,9 @@ class BreakJunction:
     def check_set(
         self, context: Context, production: data.Pulls, taught: StepResult | None
     ) -> tuple[data.Snapshots, data.Labels] | None:
-        """Snapshots of the production pulls that are labelled exactly."""
+        """Snapshots of the production pulls that are labelled exactly: all, some or none."""
+        if self.options.production_labels == "all":
+            return self.production_labels(context, production, taught)
         if not self.options.check_snapshots:
             return None
         drawn = data.drawn_snapshots(production, self.options.check_snapshots, context.rng("check_labels"))
@@ -208,41 +260,33 @@ class BreakJunction:
             if case.hamiltonian:
                 yield case.name, context.config.variants["compare"][case.name]["hamiltonian"], None
 
-    def predict(self, context: Context, production: data.Pulls, fitted: Sequence[Fitted]) -> Mapping[str, Sequence[Trace]]:
-        """Conductances of all unbroken snapshots of the production pulls, by name of the model."""
-        own, *others = [one for one in fitted if not one.plan.purpose]
+    def predict(self, context: Context, production: data.Pulls, fitted: Sequence[Fitted]) -> list[list[Trace]]:
+        """Traces of the production pulls as each of these fits predicts them."""
         trajectories = production.trajectories
         tasks, depend_on, places = [], [], []
-        for one in (own, *others):
-            for name in production.names():
-                numbers = list(production.of(name))
-                for pull in (
-                    numbers if one is own or self.options.compare_pulls is None else numbers[: self.options.compare_pulls]
-                ):
-                    model = one.plan.model
-                    models = one.models, one.recalibration
-                    tasks.append(steps.PredictTask(trajectories[pull], model.descriptor, model.regressor, *models))
-                    stated = {"recalibration": asdict(one.recalibration)} if one.recalibration else {}
-                    depend_on.append({"pull": trajectories[pull].name, "fits": list(one.keys), "model": model.name} | stated)
-                    places.append((model.name, pull))
+        for number, one in enumerate(fitted):
+            limit = self.options.compare_pulls if number and not one.plan.purpose else None
+            for pull in (pull for name in production.names() for pull in list(production.of(name))[:limit]):
+                model = one.plan.model
+                models = one.models, one.recalibration
+                tasks.append(steps.PredictTask(trajectories[pull], model.descriptor, model.regressor, *models))
+                stated = {"recalibration": asdict(one.recalibration)} if one.recalibration else {}
+                depend_on.append({"pull": trajectories[pull].name, "fits": list(one.keys), "model": model.name} | stated)
+                places.append((number, pull))
         if not tasks:
-            return {one.plan.model.name: [] for one in (own, *others)}
+            return [[] for _ in fitted]
         result = context.map("predictions", steps.predict, tasks, {}, items_depend_on=depend_on)
-        return traces_of(production, places, result)
+        return predicted_traces(production, places, result, len(fitted))
 
-    def spectra(
-        self, context: Context, snapshots: data.Snapshots, labels: data.Labels, fitted: Fitted, taught: StepResult | None
-    ) -> list[Spectrum]:
-        """T(E) of the narrowest labelled snapshot of a test pull by several Hamiltonians."""
+    def spectra(self, context: Context, of_pull: data.Snapshots, kind: str, taught: StepResult | None) -> list[Spectrum]:
+        """T(E) of the narrowest of these labelled snapshots of one pull, a pull of some `kind`, by several Hamiltonians."""
         if not self.options.spectra:
             return []
-        test = fitted.plan.split.test
-        pull = snapshots.pull[test[0]]
-        rows = test[snapshots.pull[test] == pull]
-        observables = read_observables(snapshots.pulls.trajectories[int(pull)])
-        narrow = np.argmin(observables["neck_width"][snapshots.snapshot[rows]]) if "neck_width" in observables else -1
-        row = rows[narrow]
-        trajectory, snapshot = snapshots.pulls.trajectories[int(pull)], int(snapshots.snapshot[row])
+        pull = int(of_pull.pull[0])
+        trajectory = of_pull.pulls.trajectories[pull]
+        observables = read_observables(trajectory)
+        narrow = np.argmin(observables["neck_width"][of_pull.snapshot]) if "neck_width" in observables else -1
+        snapshot = int(of_pull.snapshot[narrow])
         half = self.options.spectrum_half_width_eV
         energies = np.linspace(-half, half, self.options.spectrum_points)
         own, transport = context.config.selections["hamiltonian"], context.config.selections["transport"]
@@ -259,7 +303,7 @@ class BreakJunction:
         ]
         result = context.map("spectra", steps.spectrum, tasks, depends_on, items_depend_on=items)
         return [
-            Spectrum.read(name, path, int(pull), snapshot)
+            Spectrum.read(name, path, f"snapshot {snapshot} of {kind} {pull}")
             for name, path in zip(cases, result.paths, strict=True)
             if path is not None
         ]
@@ -284,6 +328,12 @@ class BreakJunction:
             conductances_G0=(float(learnt.min()), float(learnt.max())),
             periodic=sorted({periodic_across(frame) for frame in first}),
         )
+
+
+def _tested_pull(snapshots: data.Snapshots, fitted: Fitted) -> tuple[data.Snapshots, str]:
+    """Test snapshots of the first pull of a fit's test part, and what to call the pull."""
+    test = fitted.plan.split.test
+    return snapshots.take(test[snapshots.pull[test] == snapshots.pull[test[0]]]), "training pull"
 
 
 def _learnt(hamiltonian: Selection, own: Selection, taught: StepResult | None) -> Path | None:

@@ -247,6 +247,11 @@ def _description(folder: Path) -> dict[str, Any]:
     if not (folder / "results.json").is_file():
         raise InputError(f"the run in {folder} is not finished; run sharvin run with its config again to finish it.")
     if not (folder / FILE).is_file():
+        if read_json(folder / "results.json").get("exact_production"):
+            raise InputError(
+                f"the run in {folder} has no model: it labelled every snapshot and fitted nothing (regressor: null); name a run "
+                "with a regressor."
+            )
         raise InputError(
             f"the run in {folder} has no {FILE}: only break_junction runs give a model for frames; "
             "one of an earlier version gives it when it is run again."

@@ -47,6 +47,7 @@ def plot_histogram_comparison(
     resamples: int = 1000,
     name: str = "histogram_comparison",
     title: str = "Histograms compared",
+    conductances: str = "conductances",
 ) -> Path:
     """Conductance histograms of several series, up to four overlaid and more side by side, and the matrix of their overlaps.
 
@@ -65,6 +66,8 @@ def plot_histogram_comparison(
         Whether all series hold the same pulls in the same order, as of several models on one wire, for the caption.
     title : str
         Of the figure in the report.
+    conductances : str
+        What they are, for the caption.
     """
     refuse_empty("a comparison of histograms", series)
     if tuple(series) != matrix.labels:
@@ -95,17 +98,17 @@ def plot_histogram_comparison(
         _draw_overlaps(right.subplots(), matrix)
     data |= _overlap_columns(matrix)
     outside = sum(histogram.outside for histogram in shown.values())
-    return save_figure(
-        folder, name, figure, data, title, _caption(matrix, float(edges[1] - edges[0]), outside, resamples, paired=paired)
-    )
+    caption = _caption(matrix, conductances, float(edges[1] - edges[0]), outside, resamples, paired=paired)
+    return save_figure(folder, name, figure, data, title, caption)
 
 
-def _caption(matrix: OverlapMatrix, bin_width_G0: float, outside: int, resamples: int, *, paired: bool) -> str:
+def _caption(matrix: OverlapMatrix, conductances: str, bin_width_G0: float, outside: int, resamples: int, *, paired: bool) -> str:
     sizes = ", ".join(f"{label}: {counted(n)}" for label, n in zip(matrix.labels, matrix.traces, strict=True))
     first = f"; grey: {matrix.labels[0]}" if len(matrix.labels) > OVERLAID else ""
     exchange = "swapping the two traces of pulls" if paired else "exchanging traces"
     caption = (
-        f"Left: conductance histograms in bins of {bin_width_G0:g} G0, normalised to unit area ({sizes}){first}; dashed: 1 G0. "
+        f"Left: histograms of {conductances} in bins of {bin_width_G0:g} G0, normalised to unit area ({sizes}){first}; "
+        "dashed: 1 G0. "
         f"{band_sentence(resamples)} Right: common area of each two histograms, with its 95 % bootstrap interval. On the "
         "diagonal, in italics, the mean overlap of two random halves of one series: what chance leaves between sets of half as "
         "many traces."

@@ -16,7 +16,7 @@ from sharvin.errors import InputError
 from sharvin.figures import CYCLE, GREY, INK, new_figure, save_figure, style
 from sharvin.figures.axes import plain_log_ticks
 
-from sharvin_studies.break_junction.figures.histograms import counted, whole_above
+from sharvin_studies.break_junction.figures.histograms import PREDICTED, counted, titled, whole_above
 from sharvin_studies.break_junction.figures.pulls import CONDUCTANCE, integer_guides
 from sharvin_studies.statistics import histograms
 from sharvin_studies.statistics.histograms import Histogram2D
@@ -38,6 +38,7 @@ def plot_elongation_histogram(
     before_A: float = 15.0,
     after_A: float = 1.0,
     max_G0: float | None = None,
+    conductances: str = PREDICTED,
     name: str = "elongation_histogram",
 ) -> Path:
     """Two-dimensional conductance–elongation histogram, all traces aligned at rupture.
@@ -47,10 +48,10 @@ def plot_elongation_histogram(
     multiple that no step between snapshots exceeds on the median.
     """
     edges = histograms.linear_edges(bin_width_G0, whole_above([conductances_G0]) if max_G0 is None else max_G0)
-    title = "Conductance against elongation"
+    title = titled("Conductance against elongation", conductances)
     return _plot_2d(
         folder, elongations_A, conductances_G0, ruptures_A, elongation_bin_A, (before_A, after_A), edges, f"{bin_width_G0:g} G0",
-        name, title,
+        name, title, conductances,
     )  # fmt: skip
 
 
@@ -66,6 +67,7 @@ def plot_log_elongation_histogram(
     after_A: float = 1.0,
     min_G0: float | None = None,
     max_G0: float | None = None,
+    conductances: str = PREDICTED,
     name: str = "log_elongation_histogram",
 ) -> Path:
     """Two-dimensional histogram of log10 G against elongation, all traces aligned at rupture.
@@ -81,10 +83,10 @@ def plot_log_elongation_histogram(
     """
     low, high = histograms.decades_of(histograms.pooled(conductances_G0))
     edges = histograms.log_edges(bins_per_decade, low if min_G0 is None else min_G0, high if max_G0 is None else max_G0)
-    title = "Conductance against elongation, logarithmic"
+    title = titled("Conductance against elongation, logarithmic", conductances)
     return _plot_2d(
         folder, elongations_A, conductances_G0, ruptures_A, elongation_bin_A, (before_A, after_A), edges,
-        f"{1 / bins_per_decade:g} decades of G", name, title, logarithmic=True,
+        f"{1 / bins_per_decade:g} decades of G", name, title, conductances, logarithmic=True,
     )  # fmt: skip
 
 
@@ -99,6 +101,7 @@ def _plot_2d(
     bins_in_words: str,
     name: str,
     title: str,
+    conductances: str,
     *,
     logarithmic: bool = False,
 ) -> Path:
@@ -137,7 +140,8 @@ def _plot_2d(
         else:
             axes.set_ylim(0, y[-1])
     caption = (
-        f"{int(found.counts.sum()):,} points of {counted(len(elongations_A))}, each shifted so that it breaks at zero elongation "
+        f"{int(found.counts.sum()):,} {conductances} of {counted(len(elongations_A))}, each shifted so that it breaks at "
+        "zero elongation "
         f"(dashed); bins of {width:g} Å and {bins_in_words}, white where no trace passed."
     )
     if found.outside:
@@ -168,6 +172,7 @@ def plot_traces(
     max_traces: int = 8,
     length_A: float = 15.0,
     max_G0: float | None = None,
+    conductances: str = PREDICTED,
     in_full: str = "",
     name: str = "traces",
 ) -> Path:
@@ -196,7 +201,8 @@ def plot_traces(
         integer_guides(axes, top)
         axes.set(xlabel=r"elongation, traces shifted (Å)", ylabel=CONDUCTANCE, ylim=(0, top), xlim=(-0.5, start))
     caption = (
-        f"{len(chosen)} of {len(elongations_A)} predicted traces over the last {length_A:g} Å before rupture, each shifted to "
+        f"{len(chosen)} of {len(elongations_A)} traces of {conductances} over the last {length_A:g} Å before rupture, each "
+        "shifted to "
         f"the right of the one before.{in_full}"
     )
-    return save_figure(folder, name, figure, data, "Predicted traces", caption)
+    return save_figure(folder, name, figure, data, f"Traces of {conductances}", caption)

@@ -29,6 +29,9 @@ CONDUCTANCE = r"conductance $G$ ($G_0$)"
 DENSITY = r"probability density ($1/G_0$)"
 GUIDE: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 0}
 
+PREDICTED = "predicted conductances"
+"""What conductances are unless a caption says otherwise."""
+
 Array = NDArray[np.float64]
 Traces = Sequence[ArrayLike]
 
@@ -40,6 +43,7 @@ def plot_plateau_lengths(
     rng: np.random.Generator,
     window_G0: tuple[float, float] = PLATEAU_G0,
     bin_width_A: float = 0.5,
+    conductances: str = PREDICTED,
     resamples: int = 1000,
     name: str = "plateau_lengths",
 ) -> Path:
@@ -54,6 +58,8 @@ def plot_plateau_lengths(
         For the bootstrap.
     window_G0 : (float, float)
         As of :func:`sharvin_studies.statistics.histograms.plateau_lengths`.
+    conductances : str
+        What they are, for title and caption, here and in the other figures.
 
     Raises
     ------
@@ -82,12 +88,13 @@ def plot_plateau_lengths(
     data |= {f"{label} length_A": values for label, values in lengths.items()}
     without = [f"{label}: {np.count_nonzero(values == 0):,} of {len(values):,}" for label, values in lengths.items()]
     caption = (
-        f"Elongation that each trace spends between {window_G0[0]:g} and {window_G0[1]:g} G0, in bins of {bin_width_A:g} Å, "
+        f"Elongation that each trace of {conductances} spends between {window_G0[0]:g} and {window_G0[1]:g} G0, in bins of "
+        f"{bin_width_A:g} Å, "
         "normalised to unit area over the traces that have such a plateau; the mean above each panel is over all traces. Traces "
         f"without it: {', '.join(without)}. Shaded: 95 % bootstrap interval from {resamples:,} resamples of whole traces, as in "
         "brackets."
     )
-    return save_figure(folder, name, figure, data, "Plateau lengths", caption)
+    return save_figure(folder, name, figure, data, titled("Plateau lengths", conductances), caption)
 
 
 def plot_log_histogram(
@@ -98,6 +105,7 @@ def plot_log_histogram(
     bins_per_decade: int = 20,
     min_G0: float | None = None,
     max_G0: float | None = None,
+    conductances: str = PREDICTED,
     resamples: int = 1000,
     name: str = "log_histogram",
 ) -> Path:
@@ -134,10 +142,10 @@ def plot_log_histogram(
         axes.set_ylim(bottom=0)
         figure.legend(loc="outside upper center", ncols=min(len(series), 4))
     caption = (
-        f"Conductances in {bins_per_decade} bins a decade, each curve normalised to unit area. Dashed: 1 G0. "
+        f"Histograms of {conductances} with {bins_per_decade} bins a decade, each curve normalised to unit area. Dashed: 1 G0. "
         f"{band_sentence(resamples)} Outside the range shown: {', '.join(outside)}."
     )
-    return save_figure(folder, name, figure, data, "Logarithmic conductance histogram", caption)
+    return save_figure(folder, name, figure, data, titled("Logarithmic conductance histogram", conductances), caption)
 
 
 def plot_histograms_by_condition(
@@ -150,6 +158,7 @@ def plot_histograms_by_condition(
     window_G0: tuple[float, float] = PLATEAU_G0,
     bin_width_G0: float = 0.1,
     max_G0: float | None = None,
+    conductances: str = PREDICTED,
     resamples: int = 1000,
     name: str = "histograms_by_condition",
 ) -> Path:
@@ -192,11 +201,12 @@ def plot_histograms_by_condition(
         named = f"{condition} ({unit})" if unit else condition
         data |= _draw_against_condition(right, series, keys, named, window_G0, rng, resamples)
     caption = (
-        f"Left: conductance histogram of each {condition}, in bins of {bin_width_G0:g} G0, normalised to unit area; dashed: 1 "
+        f"Left: histogram of {conductances} for each {condition}, in bins of {bin_width_G0:g} G0, normalised to unit area; "
+        "dashed: 1 "
         f"G0. {band_sentence(resamples)} Right: share of the conductances between {window_G0[0]:g} and {window_G0[1]:g} G0, and "
         "mean elongation that a trace spends there; bars: 95 % bootstrap intervals over traces."
     )
-    return save_figure(folder, name, figure, data, f"Histograms against {condition}", caption)
+    return save_figure(folder, name, figure, data, titled(f"Histograms against {condition}", conductances), caption)
 
 
 def draw_histogram(
@@ -266,6 +276,11 @@ def _draw_against_condition(
 def _mean_with_interval(values: Array, rng: np.random.Generator, resamples: int) -> str:
     found = mean_over_traces(values, rng, resamples=resamples)
     return f"mean {found.mean:.1f} Å" + (f" ({found.lower:.1f}–{found.upper:.1f} Å)" if np.isfinite(found.lower) else "")
+
+
+def titled(title: str, conductances: str) -> str:
+    """A title that says what the conductances are where they are not predictions."""
+    return title if conductances == PREDICTED else f"{title} ({conductances})"
 
 
 def counted(traces: int) -> str:

@@ -27,6 +27,7 @@ from sharvin.figures import (
 )
 from sharvin.figures.axes import whole_number_ticks
 
+from sharvin_studies.break_junction.figures.histograms import PREDICTED, titled
 from sharvin_studies.statistics import histograms
 from sharvin_studies.statistics.histograms import Peak
 from sharvin_studies.wire_pictures import common_box, draw_scale_bar, draw_wire
@@ -53,6 +54,8 @@ def plot_conductance_histogram(
     bin_width_G0: float = 0.05,
     max_G0: float | None = None,
     peak: Peak | None = None,
+    conductances: str = PREDICTED,
+    note: str = "",
     resamples: int = 1000,
     name: str = "conductance_histogram",
 ) -> Path:
@@ -63,15 +66,19 @@ def plot_conductance_histogram(
     folder : Path
         The run folder.
     traces_G0 : sequence of float64[n_points]
-        Predicted conductances, one array per trace; the band needs at least two.
+        Conductances, one array per trace; the band needs at least two.
     rng : numpy.random.Generator
         For the bootstrap.
     training_G0 : array_like, optional
         Exact conductances of the training pulls; drawn as an outline, normalised in the same way.
     bin_width_G0, max_G0 : float
-        Default range: up to the next whole G0 above every predicted conductance.
+        Default range: up to the next whole G0 above every conductance.
     peak : Peak, optional
         As found by :func:`sharvin_studies.statistics.histograms.find_peak`; marked.
+    conductances : str
+        What they are, for legend, title and caption.
+    note : str
+        Sentence that ends the caption.
     """
     values = histograms.pooled(traces_G0)
     edges = histograms.linear_edges(bin_width_G0, _whole_above(values) if max_G0 is None else max_G0)
@@ -82,11 +89,13 @@ def plot_conductance_histogram(
         "counts": shown.counts,
         "density_per_G0": shown.density,
     }
-    caption = f"{shown.total:,} conductances of {len(traces_G0)} traces in bins of {bin_width_G0:g} G0, normalised to unit area."
+    caption = (
+        f"{shown.total:,} {conductances} of {len(traces_G0)} traces in bins of {bin_width_G0:g} G0, normalised to unit area."
+    )
     with style():
         figure = new_figure()
         axes = figure.add_subplot()
-        axes.stairs(shown.density, edges, color=BLUE, linewidth=1.5, label="predicted", zorder=3)
+        axes.stairs(shown.density, edges, color=BLUE, linewidth=1.5, label=conductances, zorder=3)
         if len(traces_G0) > 1:
             resampled = histograms.bootstrap(traces_G0, edges, rng, resamples)
             totals = np.maximum(resampled.sum(axis=1, keepdims=True), 1)
@@ -110,7 +119,8 @@ def plot_conductance_histogram(
         figure.legend(loc="outside upper center", ncols=3)
         if shown.outside:
             caption += f" {shown.outside:,} conductances lie outside the range shown."
-    return save_figure(folder, name, figure, data, "Conductance histogram", caption + " Dashed: 1 G0.")
+    caption += " Dashed: 1 G0." + (f" {note}" if note else "")
+    return save_figure(folder, name, figure, data, titled("Conductance histogram", conductances), caption)
 
 
 def _mark_peak(axes: Axes, peak: Peak) -> None:
@@ -176,7 +186,13 @@ def plot_training_pull(
 
 
 def plot_neck_widths(
-    folder: Path, neck_widths: ArrayLike, conductances_G0: ArrayLike, *, max_width: int = 12, name: str = "neck_width"
+    folder: Path,
+    neck_widths: ArrayLike,
+    conductances_G0: ArrayLike,
+    *,
+    max_width: int = 12,
+    conductances: str = PREDICTED,
+    name: str = "neck_width",
 ) -> Path:
     """Distribution of the conductance for each width of the neck (atoms); broken wires (width 0) are left out.
 
@@ -208,14 +224,14 @@ def plot_neck_widths(
     left_out = int(values.size - sum(group.size for group in groups))
     sizes = ", ".join(f"{width}: {group.size:,}" for width, group in zip(present, groups, strict=True))
     caption = (
-        "Conductance for each width of the neck. Box: middle half, with the median; whiskers: 5 to 95 %; dashed: one open "
+        f"Conductance ({conductances}) for each width of the neck. Box: middle half, with the median; whiskers: 5 to 95 %; "
+        "dashed: one open "
         f"channel an atom. Structures in each column: {sizes}."
     )
     if left_out:
         caption += f" {left_out:,} structures, broken or with wider necks, are left out."
-    return save_figure(
-        folder, name, figure, {"neck_width_atoms": widths, "conductance_G0": values}, "Neck width and conductance", caption
-    )
+    data = {"neck_width_atoms": widths, "conductance_G0": values}
+    return save_figure(folder, name, figure, data, titled("Neck width and conductance", conductances), caption)
 
 
 def plot_wire(

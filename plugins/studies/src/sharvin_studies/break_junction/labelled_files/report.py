@@ -6,6 +6,7 @@ from typing import Any
 
 from sharvin_studies.break_junction.completed_study import CompletedStudy
 from sharvin_studies.break_junction.labelled_files.reading import PullFile
+from sharvin_studies.break_junction.production.production_report import of_asked
 
 
 def labels_in_results(study: CompletedStudy) -> dict[str, Any]:
@@ -74,8 +75,3 @@ def _pulls(file: PullFile) -> str:
 
 def _source(file: PullFile) -> str:
     return "; ".join(file.sources) or "the file does not say how they were computed"
-
-
-def of_asked(number: int, asked: int) -> str:
-    """A number, and of how many where it is less."""
-    return f"{number}" if number == asked else f"{number} of {asked}"
