@@ -96,8 +96,8 @@ class InterfaceChain:
     absorber: float
 
     @classmethod
-    def of(cls, k00: Array, coupling: Array, rows: Array, columns: Array, absorber: float) -> InterfaceChain:
-        """Cells of one principal layer.
+    def of(cls, k00: Array, coupling: Array, rows: Array, columns: Array, absorber: float) -> tuple[InterfaceChain, Array]:
+        """Cells of one principal layer, and what all of its orbitals answer to φ and the next ψ, [m, 2 n_columns].
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class InterfaceChain:
         t, reached = solved[columns, n:], -coupling.conj().T @ solved[rows]
         b = t.T if reciprocal else reached[:, :n]
         p = reached[:, n:] + 1j * absorber * np.eye(n)
-        return cls(solved[columns, :n], p, t, b, reciprocal, absorber)
+        return cls(solved[columns, :n], p, t, b, reciprocal, absorber), solved
 
     @property
     def size(self) -> int:

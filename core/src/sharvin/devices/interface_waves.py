@@ -7,18 +7,21 @@ The chain of :mod:`~sharvin.devices.interface_chain` is doubled and compressed u
 
 evanescent ones taken as deflating subspaces and propagating ones, |λ| = 1, by the sign of their flux
 :math:`i(\varphi^\dagger \psi - \psi^\dagger \varphi)` (T. Ando, Phys. Rev. B 44, 8017 (1991)). With Ψ and Φ those that leave the
-surface, y = Ψ Φ⁻¹ is its Green function. Waves of equal λ and different flux are told apart by it; where it vanishes, at a band
-edge, there is no answer. No step has an imaginary part of the energy, so there is no error of broadening.
+surface, y = Ψ Φ⁻¹ is its Green function. Waves in either direction may have equal λ, because the cells are many layers long: they
+are told apart by their λ from one layer to the next, and where that is equal, too, where bands cross, by their velocities, the
+flux in the metric of S. Where a velocity vanishes, at a band edge, there is no answer. No step has an imaginary part of the
+energy, so there is no error of broadening.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import ordqz
+from scipy.linalg import eigh, ordqz
 
 from sharvin.devices.interface_chain import Compression, Doubling, InterfaceChain
 
@@ -32,7 +35,8 @@ _LAST = 96
 _SHRUNK = 0.85
 _DOUBLINGS = 12
 _SLOW = 1e-7
-_SAME_WAVE = (1e-4, 1e-8)
+_SAME_WAVE = 1e-4
+_CROSSING = 1e-7
 _ACCURATE = 1e-10
 _ABSORBERS = (1.0, 0.3)
 _SUFFICIENT = 1e-8
@@ -63,13 +67,15 @@ class WaveSurfaces:
     error: float
 
 
-def surfaces_of_waves(k00: Array, k01: Array) -> WaveSurfaces:
+def surfaces_of_waves(k00: Array, k01: Array, s00: Array, s01: Array) -> WaveSurfaces:
     """Both surface Green functions of a chain of layers at a real energy.
 
     Parameters
     ----------
     k00, k01 : [m, m]
         K = E S − H of a layer, Hermitian, and its coupling to the next one in +z direction.
+    s00, s01 : [m, m]
+        S of the same.
 
     Raises
     ------
@@ -78,7 +84,7 @@ def surfaces_of_waves(k00: Array, k01: Array) -> WaveSurfaces:
     numpy.linalg.LinAlgError
         If it is in a flat band.
     """
-    interface = _Interface.of(k00, k01)
+    interface = _Interface.of(k00, k01, s00, s01)
     best: WaveSurfaces | None = None
     failure: Exception = IndistinctWaves()
     for absorber in _ABSORBERS:
@@ -95,9 +101,10 @@ def surfaces_of_waves(k00: Array, k01: Array) -> WaveSurfaces:
     return best
 
 
-def open_channels(k00: Array, k01: Array) -> int:
+def open_channels(k00: Array, k01: Array, s00: Array, s01: Array) -> int:
     """Number of open channels of a chain of layers at a real energy; arguments and errors as :func:`surfaces_of_waves`."""
-    return _Waves.of(*_Interface.of(k00, k01).few_waves(_ABSORBERS[0])).channels
+    interface = _Interface.of(k00, k01, s00, s01)
+    return _Waves.of(*interface.few_waves(_ABSORBERS[0])).channels
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +112,8 @@ class _Interface:
     """A layer in units of its largest element, seen from the side on which fewer orbitals touch the next layer."""
 
     k00: Array
+    s00: Array
+    s01: Array
     coupling: Array
     rows: Array
     columns: Array
@@ -112,18 +121,18 @@ class _Interface:
     turned: bool
 
     @classmethod
-    def of(cls, k00: Array, k01: Array) -> _Interface:
+    def of(cls, k00: Array, k01: Array, s00: Array, s01: Array) -> _Interface:
         rows, columns = (np.flatnonzero(np.any(k01 != 0.0, axis=axis)) for axis in (1, 0))
         scale = max(float(np.abs(k00).max()), float(np.abs(k01).max()), 1e-300)
         coupling = k01[np.ix_(rows, columns)] / scale
         if len(rows) < len(columns):
-            return cls(k00 / scale, coupling.conj().T, columns, rows, scale, True)
-        return cls(k00 / scale, coupling, rows, columns, scale, False)
+            return cls(k00 / scale, s00, s01.conj().T, coupling.conj().T, columns, rows, scale, True)
+        return cls(k00 / scale, s00, s01, coupling, rows, columns, scale, False)
 
-    def few_waves(self, strength: float) -> tuple[InterfaceChain, Lifts]:
+    def few_waves(self, strength: float) -> tuple[InterfaceChain, Lifts, _Layer]:
         """The chain when few of its waves are left, and how it is part of the first one."""
         absorber = strength * float(np.linalg.norm(self.coupling) / np.sqrt(max(len(self.columns), 1)))
-        chain = InterfaceChain.of(self.k00, self.coupling, self.rows, self.columns, absorber)
+        chain, response = InterfaceChain.of(self.k00, self.coupling, self.rows, self.columns, absorber)
         lifts: Lifts = []
         allowed = _NEGLIGIBLE * float(np.abs(chain.t).max(initial=0.0))
         for _ in range(_DOUBLINGS):
@@ -138,12 +147,12 @@ class _Interface:
             if chain.size > _FEW:
                 chain, doubling = chain.doubled()
                 lifts.append(doubling)
-        return chain, lifts
+        return chain, lifts, _Layer(response, self.s00, self.s01)
 
     def surfaces(self, strength: float) -> WaveSurfaces:
         """Both surface Green functions, with an absorber of this strength in units of the coupling."""
-        chain, lifts = self.few_waves(strength)
-        waves, real = _Waves.of(chain, lifts), not np.iscomplexobj(self.k00)
+        chain, lifts, layer = self.few_waves(strength)
+        waves, real = _Waves.of(chain, lifts, layer), not np.iscomplexobj(self.k00)
         right, left = waves.on_first_interface(lifts)
         w_right, w_left = (_spectral_factor(surface, waves.channels, real) for surface in (right, left))
         rows, columns, coupling = self.rows, self.columns, self.coupling
@@ -162,6 +171,21 @@ class _Interface:
 
 
 @dataclass(frozen=True, eq=False)
+class _Layer:
+    """All orbitals of a layer: what they answer to the forces at its ends, and their overlap."""
+
+    response: Array
+    s00: Array
+    s01: Array
+
+    def metric(self, psi: Array, phi: Array, factor: complex) -> Array:
+        """Scalar products [c, c] of Bloch waves with this λ, from ψ and φ of the first chain on two interfaces."""
+        waves = self.response @ np.concatenate([phi[0], psi[1]])
+        overlap = factor * self.s01
+        return np.asarray(waves.conj().T @ (self.s00 + overlap + overlap.conj().T) @ waves)
+
+
+@dataclass(frozen=True, eq=False)
 class _Waves:
     """Surface functions of the few waves that are left, and the number of channels."""
 
@@ -171,7 +195,7 @@ class _Waves:
     absorber: float
 
     @classmethod
-    def of(cls, chain: InterfaceChain, lifts: Lifts) -> _Waves:
+    def of(cls, chain: InterfaceChain, lifts: Lifts, layer: _Layer) -> _Waves:
         n = chain.size
         one, zero = np.eye(n), np.zeros((n, n))
         first, second = np.block([[one, -chain.q], [zero, chain.b]]), np.block([[chain.t, zero], [-chain.p, one]])
@@ -183,8 +207,9 @@ class _Waves:
         if unit.shape[1]:
             lambdas, vectors = np.linalg.eig(np.linalg.solve(bb, aa))
             vectors = unit @ vectors
-            psi, phi = _without_absorber(vectors, lambdas, lifts, chain.absorber)
-            travelling = _by_flux(lambdas, vectors, psi, phi, _SAME_WAVE)
+            travelling = _Travelling(vectors, *_on_first_interfaces(vectors, lambdas, lifts), chain.absorber, layer).by_flux(
+                lambdas
+            )
         outgoing = np.concatenate([decaying, travelling[0]], axis=1)
         incoming = np.concatenate([growing, travelling[1]], axis=1)
         if outgoing.shape[1] != n or incoming.shape[1] != n:
@@ -232,39 +257,69 @@ def _deflating(first: Array, second: Array, which: Any) -> tuple[Array, Array, A
     return z[:, :count], aa[:count, :count], bb[:count, :count], np.abs(np.abs(alpha) - np.abs(beta)) / larger
 
 
-def _by_flux(lambdas: Array, waves: Array, psi: Array, phi: Array, same: tuple[float, ...]) -> tuple[Array, Array]:
-    """Those of the waves, or of their combinations of equal λ, whose flux is outward, and those whose flux is inward.
+@dataclass(frozen=True, eq=False)
+class _Travelling:
+    """Waves [2 n, c] with |λ| = 1 of the last chain, and their ψ and φ on two interfaces of the first one, with its absorber."""
 
-    λ nearer to each other than `same` count as equal; where their waves differ in direction, it is the next, smaller `same`.
-    """
-    outward, inward = [waves[:, :0]], [waves[:, :0]]
-    for cluster in _clusters(lambdas, same[0]):
-        own, at, force = waves[:, cluster], psi[:, cluster], phi[:, cluster]
-        at, force = at / np.linalg.norm(at), force / np.linalg.norm(force)
-        _, triangle = np.linalg.qr(np.concatenate([at, force]))
-        combine = np.linalg.inv(triangle)
-        flux = combine.conj().T @ force.conj().T @ at @ combine
-        v, rotation = np.linalg.eigh(1j * (flux - flux.conj().T))
-        if v[0] < 0.0 < v[-1] and len(same) > 1:
-            parts = _by_flux(lambdas[cluster], own, at, force, same[1:])
-        elif np.abs(v).min() < _SLOW:
-            raise IndistinctWaves
-        else:
-            combined = own @ combine @ rotation
-            parts = combined[:, v > 0], combined[:, v < 0]
-        outward.append(parts[0])
-        inward.append(parts[1])
-    return np.concatenate(outward, axis=1), np.concatenate(inward, axis=1)
+    waves: Array
+    psi: Array
+    phi: Array
+    absorber: float
+    layer: _Layer
+
+    def by_flux(self, lambdas: Array) -> tuple[Array, Array]:
+        """Those, or combinations of them, whose flux is outward, and those whose flux is inward."""
+        outward, inward = [self.waves[:, :0]], [self.waves[:, :0]]
+        for cluster in _clusters(lambdas, _SAME_WAVE):
+            part = self._combined(np.eye(len(lambdas))[:, cluster])
+            v = np.linalg.eigvalsh(part._flux())
+            if np.abs(v).min() < _SLOW:
+                raise IndistinctWaves
+            parts = part._apart() if v[0] < 0.0 < v[-1] else [(part.waves, v[0])]
+            for waves, velocity in parts:
+                (outward if velocity > 0.0 else inward).append(waves)
+        return np.concatenate(outward, axis=1), np.concatenate(inward, axis=1)
+
+    def _combined(self, rotation: Array) -> _Travelling:
+        return _Travelling(self.waves @ rotation, self.psi @ rotation, self.phi @ rotation, self.absorber, self.layer)
+
+    def _flux(self, normalized: bool = True) -> Array:
+        """Flux [c, c], by default of orthonormal combinations."""
+        at, force = self.psi[0], self.phi[0] - 1j * self.absorber * self.psi[0]
+        if normalized:
+            at, force = at / np.linalg.norm(at), force / np.linalg.norm(force)
+            combine = np.linalg.inv(np.linalg.qr(np.concatenate([at, force]))[1])
+            at, force = at @ combine, force @ combine
+        flux = 1j * (force.conj().T @ at)
+        return np.asarray(flux + flux.conj().T)
+
+    def _apart(self) -> Iterator[tuple[Array, float]]:
+        """Waves of equal λ of long cells with their velocities."""
+        first, second = (np.concatenate([self.psi[i], self.phi[i]]) for i in (0, 1))
+        lambdas, rotation = np.linalg.eig(np.linalg.lstsq(first, second)[0])
+        for cluster in _clusters(lambdas, _CROSSING):
+            part = self._combined(rotation[:, cluster])
+            factor = lambdas[cluster].sum() / abs(lambdas[cluster].sum())
+            metric = self.layer.metric(part.psi, part.phi, factor)
+            try:
+                velocities, states = eigh(part._flux(normalized=False), 0.5 * (metric + metric.conj().T))
+            except np.linalg.LinAlgError:
+                # waves that have become one have no metric
+                raise IndistinctWaves from None
+            if np.abs(velocities).min() < _SLOW:
+                raise IndistinctWaves
+            for i, velocity in enumerate(velocities):
+                yield part.waves @ states[:, i : i + 1], float(velocity)
 
 
-def _without_absorber(waves: Array, lambdas: Array, lifts: Lifts, absorber: float) -> tuple[Array, Array]:
-    """ψ and φ of waves of the last chain on an interface of the first one without its absorber."""
+def _on_first_interfaces(waves: Array, lambdas: Array, lifts: Lifts) -> tuple[Array, Array]:
+    """ψ and φ of waves of the last chain on two neighbouring interfaces of the first one, [2 or more, n, c]."""
     n = len(waves) // 2
     interfaces = np.stack([waves, waves * lambdas, waves * lambdas**2])
     psi, phi = interfaces[:, :n], interfaces[:, n:]
     for lift in reversed(lifts):
         psi, phi = lift.waves(psi, phi)
-    return psi[0], phi[0] - 1j * absorber * psi[0]
+    return psi[:2], phi[:2]
 
 
 def _clusters(lambdas: Array, apart: float) -> list[list[int]]:

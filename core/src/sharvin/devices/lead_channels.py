@@ -173,7 +173,7 @@ def _count(h: tuple[Array, Array], s: tuple[Array, Array], energy: float) -> int
     if len(h[0]) >= _LARGE:
         for moved in (energy, energy + _MOVED_EV):
             with suppress(IndistinctWaves, LinAlgError):
-                return open_channels(moved * s[0] - h[0], moved * s[1] - h[1])
+                return open_channels(moved * s[0] - h[0], moved * s[1] - h[1], *s)
     for moved in (energy, energy + _MOVED_EV):
         k00, k01 = moved * s[0] - h[0], moved * s[1] - h[1]
         scale = max(float(np.abs(k00).max()), float(np.abs(k01).max()), 1e-300)

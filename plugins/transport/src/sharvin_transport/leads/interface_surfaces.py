@@ -39,9 +39,9 @@ def interface_surfaces(lead: Lead, side: str, energy_eV: float) -> dict[str, NDA
     h00, h01, s00, s01, _ = bloch_blocks(lead)
     found = []
     for k in range(len(h00)):
-        blocks = energy_eV * s00[k] - h00[k], energy_eV * s01[k] - h01[k]
+        blocks = [energy_eV * s00[k] - h00[k], energy_eV * s01[k] - h01[k], s00[k], s01[k]]
         if transverse.is_own_opposite(k):
-            blocks = blocks[0].real, blocks[1].real
+            blocks = [block.real for block in blocks]
         try:
             found.append(surfaces_of_waves(*blocks))
         except IndistinctWaves:
