@@ -48,7 +48,7 @@ def surface_seconds(lead: Lead) -> dict[Treatment, float]:
     coupled = (np.asarray(lead.H01) != 0.0) | (np.asarray(lead.S01) != 0.0)
     # a primitive cell has its share of the rows that touch
     share = min(np.count_nonzero(coupled.any(axis=0)), np.count_nonzero(coupled.any(axis=1))) / lead.size
-    a = share * m
+    a = float(share * m)
     return {
         "decimation": 0.004 + _DOUBLINGS * 50 * states * m**3 / _FLOPS,
         "interfaces": states * (0.015 + (24 * m**3 + 16 * m**2 * a + 90 * a**3) / _FLOPS),
