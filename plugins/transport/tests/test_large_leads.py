@@ -43,9 +43,11 @@ def levels(lead: Lead, phase: float) -> np.ndarray:
     return eigh(lead.H00 + phase * (lead.H01 + lead.H01.T), lead.S00 + phase * (lead.S01 + lead.S01.T), eigvals_only=True)
 
 
-def crossings(lead: Lead, energy: float) -> int | None:
+def crossings(lead: Lead, energy: float) -> int:
     """How many bands cross an energy: half the eigenvalues with |λ| = 1, all of them by one diagonalisation."""
-    return lead_channels._unit_circle(energy * lead.S00 - lead.H00, energy * lead.S01 - lead.H01)
+    number = lead_channels._unit_circle(energy * lead.S00 - lead.H00, energy * lead.S01 - lead.H01)
+    assert number is not None
+    return number
 
 
 def test_a_clean_tube_conducts_the_number_of_its_bands_also_next_to_their_edges() -> None:
