@@ -1,7 +1,9 @@
 r"""Surface Green functions of semi-infinite leads as solvers use them, cached by content.
 
-They are those of :mod:`sharvin.devices.decimation` at E + iη, or those that follow from the lead's Bloch waves at E itself
-(:mod:`~sharvin_transport.leads.modes`). A lead with a transverse supercell is treated in each of its Bloch states.
+They are those of :mod:`sharvin.devices.decimation` at E + iη, or those that follow from the lead's Bloch waves at E itself, of
+whole layers (:mod:`~sharvin_transport.leads.modes`) or on their interfaces (:mod:`sharvin.devices.interface_waves`);
+:mod:`~sharvin_transport.leads.surface_cost` says which. A lead with a transverse supercell is treated in each of its Bloch
+states.
 
 The spectral part *i(g − g†) = w w†* has one column in w for each open channel: evanescent states contribute to it in
 proportion to η only, so its eigenvectors above a threshold are all of it. On a band edge a channel has a spectral part of
@@ -26,13 +28,17 @@ from sharvin.errors import RunError
 from sharvin.runs.cache import ContentCache, most_recent
 from sharvin.two_terminal import Lead
 
+from sharvin_transport.leads.interface_surfaces import interface_surfaces
 from sharvin_transport.leads.modes import LeadModes
+from sharvin_transport.leads.surface_cost import Treatment, treatment
 from sharvin_transport.leads.transverse import Transverse
 
 ALGORITHM = "3"
 _BOUND, _PROPAGATING = 0.35, 0.9  # between 1/4 of what goes with η and 1/2 of what goes with √η; between that and 1
 _SMOOTHING_EV = 1e-6  # an η above it is there to smooth band edges, one below it to be no more than a limit
 _MEMORY_BYTES = 200_000_000
+LIMIT_EV = 1e-10
+"""Imaginary part of the energy that stands for its limit zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +84,15 @@ class SurfaceGreens:
     Parameters
     ----------
     eta_eV : float
-        Imaginary part of the energy in the leads; without effect where `method` is "eigenmodes".
-    method : {"decimation", "eigenmodes"}
+        Imaginary part of the energy in the leads; without effect on waves.
+    method : {"auto", "decimation", "eigenmodes"}
+        "auto" is decimation, or waves where they cost less; with an `eta_eV` that is not :data:`LIMIT_EV`, decimation.
     """
 
     def __init__(self, eta_eV: float, method: str = "decimation") -> None:
         self.eta_eV = eta_eV
-        self.method = method
+        self.method = "decimation" if method == "auto" and eta_eV != LIMIT_EV else method
+        self._treatments: dict[str, Treatment] = {}
         self._cache = ContentCache("surface_green", _MEMORY_BYTES)
         self._factored: LRUCache[tuple[str, str, float], SurfaceGreen] = most_recent(_MEMORY_BYTES, attrgetter("nbytes"))
 
@@ -93,18 +101,28 @@ class SurfaceGreens:
         key = (lead.key, side, energy_eV)
         if key not in self._factored:
             arrays = self._bloch(lead, side, energy_eV)
-            self._factored[key] = factor(lead, arrays[side], self.eta_eV, arrays.get("channels"))
+            channels, waves = arrays.get("channels"), arrays.get(f"w_{side}")
+            self._factored[key] = factor(lead, arrays[side], self.eta_eV, channels, waves)
         return self._factored[key]
+
+    def _treated(self, lead: Lead) -> Treatment:
+        """How this lead is treated, decided once for each lead."""
+        key = f"{lead.key} {lead.supercell.repeats if lead.supercell else ''}"
+        if key not in self._treatments:
+            self._treatments[key] = treatment(lead, self.method)
+        return self._treatments[key]
 
     def _bloch(self, lead: Lead, side: str, energy_eV: float) -> dict[str, NDArray[Any]]:
         repeats = lead.supercell.orbitals.tobytes() if lead.supercell else b""
-        decimated = self.method == "decimation"
-        how = f"{self.eta_eV!r}" if decimated else f"eigenmodes {side}"
+        treated = self._treated(lead)
+        how = {"decimation": f"{self.eta_eV!r}", "eigenmodes": f"eigenmodes {side}", "interfaces": "interfaces"}[treated]
         content = f"{ALGORITHM} {lead.key} {energy_eV!r} {how}".encode() + repeats
         key = hashlib.blake2b(content, digest_size=20).hexdigest()
 
         def compute() -> dict[str, NDArray[Any]]:
-            if not decimated:
+            if treated == "interfaces":
+                return interface_surfaces(lead, side, energy_eV)
+            if treated == "eigenmodes":
                 modes = LeadModes.of(lead, side, energy_eV)
                 return {side: modes.green, "channels": modes.channels, "velocities_eV": modes.velocities_eV}
             h00, h01, s00, s01, _ = bloch_blocks(lead)
@@ -167,14 +185,24 @@ def is_on_band_edge(blocks: NDArray[Any], sharper: NDArray[Any], eta_eV: float) 
     return bool(np.any((ratio > _BOUND) & (ratio < _PROPAGATING)))
 
 
-def factor(lead: Lead, blocks: NDArray[Any], eta_eV: float, channels: NDArray[np.int64] | None = None) -> SurfaceGreen:
+def factor(
+    lead: Lead,
+    blocks: NDArray[Any],
+    eta_eV: float,
+    channels: NDArray[np.int64] | None = None,
+    waves: NDArray[Any] | None = None,
+) -> SurfaceGreen:
     """Hermitian part and channels of a surface Green function given in its transverse Bloch states.
 
     `channels` int64[n_kept] where their numbers are known; otherwise they are what exceeds the spectral part of evanescent waves.
+    `waves` [n_kept, m, most channels] where the factors of the spectral parts are known, too.
     """
     transverse = Transverse(lead)
     adjoint = blocks.conj().transpose(0, 2, 1)
-    w = channels_of(transverse, 1j * (blocks - adjoint), np.sqrt(eta_eV) * 1e-3, channels)
+    if waves is None or channels is None:
+        w = channels_of(transverse, 1j * (blocks - adjoint), np.sqrt(eta_eV) * 1e-3, channels)
+    else:
+        w = _together(transverse, [transverse.wave(k, waves[k][:, :open_]) for k, open_ in enumerate(channels) if open_])
     hermitian = 0.5 * (blocks + adjoint)
     if lead.supercell is None and transverse.real:
         hermitian = np.ascontiguousarray(hermitian.real)
@@ -196,6 +224,11 @@ def channels_of(
         chosen = values > threshold if channels is None else np.arange(len(values)) >= len(values) - channels[k]
         if chosen.any():
             columns.append(transverse.wave(k, vectors[:, chosen] * np.sqrt(values[chosen])))
+    return _together(transverse, columns)
+
+
+def _together(transverse: Transverse, columns: list[NDArray[Any]]) -> NDArray[Any]:
+    """All columns in real space, none where there are none."""
     if not columns:
         return np.zeros((transverse.size, 0))
     return np.ascontiguousarray(np.concatenate(columns, axis=1))

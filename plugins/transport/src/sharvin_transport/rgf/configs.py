@@ -9,13 +9,14 @@ from sharvin.options import Options
 
 
 class RecursiveGreenOptions(Options):
-    surface: Literal["decimation", "eigenmodes"] = "decimation"
+    surface: Literal["auto", "decimation", "eigenmodes"] = "auto"
     """How the leads are treated: `decimation` with a small imaginary part of the energy, or `eigenmodes`, their Bloch waves, with
-    none."""
+    none. `auto` takes what costs less for the lead at hand, by the sizes of its blocks alone: decimation for small layers and for
+    layers that repeat a small cell across, waves for those of a nanotube or a molecule."""
 
     eta_eV: PositiveFloat = Field(default=1e-10, le=1e-2)
-    """With `surface: decimation`: imaginary part of the energy in the leads, in eV (in t for grid wires); the scattering region
-    has none."""
+    """Imaginary part of the energy in the leads where they are decimated, in eV (in t for grid wires); the scattering region has
+    none. With `surface: auto`, a value of your own asks for decimation."""
 
     backend: Literal["lapack", "torch"] = "lapack"
     """`lapack` eliminates one system and energy after the other, in real numbers where it can; `torch` eliminates batches of
