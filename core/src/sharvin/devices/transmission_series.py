@@ -28,7 +28,7 @@ from sharvin.runs.returned_values import device_of
 from sharvin.two_terminal import WeightedDevice
 
 MOST_BYTES = 100_000_000
-"""Of the sparse H and S of devices that are handed to a solver together."""
+"""Of H and S of devices that are handed to a solver together, as these hold them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ def _batches(devices: Iterable[Checked]) -> Iterator[list[Checked]]:
     for one in devices:
         batch.append(one)
         if not isinstance(one, SeriesTransmission):
-            held += sum((system.H.nnz + system.S.nnz) * system.H.dtype.itemsize for _, system in one)
+            held += sum(system.nbytes for _, system in one)
         if held > MOST_BYTES:
             yield batch
             batch, held = [], 0

@@ -11,29 +11,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from cachetools import LRUCache
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from sharvin.crystals.blocks import HamiltonianBlocks
 from sharvin.devices.brillouin import monkhorst_pack
 from sharvin.devices.common_level import common_fermi_energy
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
-from sharvin.numerics.neighbour_pairs import neighbour_pairs
+from sharvin.numerics.neighbour_pairs import NeighbourPairs
 from sharvin.protocols import Reference
+from sharvin.runs.cache import most_recent
 from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, TwoTerminal, WeightedDevice
 
 from sharvin_transport.neutrality.local import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
 from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
-from sharvin_transport.slater_koster.device_matrix import assemble, outer_orbitals, padded, present_orbitals
-from sharvin_transport.slater_koster.device_order import DeviceOrder
+from sharvin_transport.slater_koster.device_order import RIGHT_HEAD, RIGHT_LEAD, DeviceOrder
 from sharvin_transport.slater_koster.label_cost import label_seconds
-from sharvin_transport.slater_koster.pairs import merge_images
+from sharvin_transport.slater_koster.near_pairs import near_pairs
+from sharvin_transport.slater_koster.pair_device import DevicePairs, PairDevice, RigidEnd
 from sharvin_transport.slater_koster.skf import load_skf
 from sharvin_transport.slater_koster.table_leads import TableLeads, phases
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
@@ -43,6 +46,7 @@ from sharvin_transport.spin import warn_of_magnetism
 
 Floats = NDArray[np.float64]
 MODEL_FILE = "neutrality.npz"
+_END_BYTES = 32_000_000
 
 
 class SlaterKoster:
@@ -64,6 +68,7 @@ class SlaterKoster:
         self._orbitals = TableOrbitals(self.table)
         self._leads = TableLeads(self._orbitals, *monkhorst_pack(*options.k_points), options.smearing_K)
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
+        self._ends: LRUCache[bytes, RigidEnd] = most_recent(_END_BYTES, attrgetter("nbytes"))
         self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
             self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self.origin())
@@ -223,6 +228,10 @@ class SlaterKoster:
         sampling = f" and k_points {list(self.options.k_points)}" if self.sampled else ""
         return f"table {name} and tail_eV {self.options.tail_eV:g}{sampling}"
 
+    @cached_property
+    def _origin(self) -> bytes:
+        return self.origin().encode()
+
     def _check_one_k_point(self) -> None:
         if self.sampled:
             raise InputError(
@@ -258,11 +267,10 @@ class SlaterKoster:
                 )
         level = self._fermi_energy(left, right, atoms)
         leads = [self._leads.of(electrode).at_k for electrode in (left, right)]
-        placed = DeviceOrder.of(junction, left, right)
-        sides = list(zip(leads[0], leads[1], strict=True))
-        matrices = self._device(atoms, placed, sides, placed.of_device(shifts))
+        placed = DeviceOrder.of(junction, left, right, reach)
+        pairs = self._pairs(atoms, placed, placed.of_device(shifts))
         atom = np.repeat(placed.order, self._orbitals.count(np.asarray(atoms.numbers)[placed.order]))
-        systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
+        systems = [PairDevice.of(one, a, b, level, atom) for one, a, b in zip(pairs, *leads, strict=True)]
         return list(zip(map(float, self.k_weights), systems, strict=True)), placed.inside
 
     def _neutral(
@@ -328,48 +336,60 @@ class SlaterKoster:
         """
         return self._orbitals.blocks(atoms)
 
-    def _device(
-        self,
-        atoms: Atoms,
-        placed: DeviceOrder,
-        leads: list[tuple[Lead, Lead]],
-        shifts: Floats,
-    ) -> list[tuple[csr_array, csr_array]]:
-        """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
+    def _pairs(self, atoms: Atoms, placed: DeviceOrder, shifts: Floats) -> list[DevicePairs]:
+        """Blocks of the device at each k-point, atoms already in device order."""
         order, zone = placed.order, placed.zone
         numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
-        pairs = neighbour_pairs(placed.positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), full=False)
+        leads = np.where(np.abs(zone) == RIGHT_LEAD, zone, 0)
+        pairs = near_pairs(placed.positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), leads)
         check_spheres(pairs, order, numbers, ItemError)
-        pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
-        hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
-        check_positive(pairs, overlap, order, numbers, ItemError)
         count = self._orbitals.count(numbers)
-        m = int(count.max())
-        onsite = self._orbitals.onsite(numbers, pairs, m)
+        onsite = self._orbitals.onsite(numbers, pairs, int(count.max())) + shifts[:, None]
+        rigid = (zone[pairs.first] * zone[pairs.second] > 0) & bool((np.abs(zone) == RIGHT_HEAD).any())
+        rest = pairs.take(~rigid)
+        hopping, overlap = self._orbitals.pair_blocks(numbers, rest)
+        check_positive(rest, overlap, order, numbers, ItemError)
         if shifts.any():
-            onsite = onsite + shifts[:, None]
-            hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
-        present = present_orbitals(count)
-        sizes = [int((zone == side).sum()) for side in (-1, 0, 1)]
+            hopping += 0.5 * (shifts[rest.first] + shifts[rest.second])[:, None, None] * overlap
         found = []
-        for k, (left, right) in zip(self.k_points, leads, strict=True):
-            phased: tuple[Matrix, ...] = (hopping, overlap)
+        for k in self.k_points:
+            phased: tuple[Matrix, Matrix] = (hopping, overlap)
             if k.any():
-                shift = pairs.image[:, :2] + placed.offsets[pairs.second] - placed.offsets[pairs.first]
-                phase = phases(shift, k)[:, None, None]
-                phased = (phase * hopping, phase * overlap)
-            first, second, merged = merge_images(pairs, len(numbers), phased)
-            matrices = []
-            for blocks, diagonal, lead_blocks in (
-                (merged[0], onsite, (left.H00, right.H00)),
-                (merged[1], np.ones_like(onsite), (left.S00, right.S00)),
-            ):
-                ends = [padded(block, part, m) for block, part in zip(lead_blocks, outer_orbitals(count, sizes), strict=True)]
-                matrices.append(assemble(first, second, blocks, diagonal, ends, sizes))
-            if not present.all():
-                matrices = [csr_array(matrix[present][:, present]) for matrix in matrices]
-            found.append((matrices[0], matrices[1]))
+                phase = self._phase(rest, placed, k)
+                phased = phase * hopping, phase * overlap
+            ends = None
+            if rigid.any():
+                left = pairs.take(rigid & (zone[pairs.first] < 0)), 0
+                right = pairs.take(rigid & (zone[pairs.first] > 0)), int((zone <= 0).sum())
+                ends = self._end(placed, atoms, numbers, k, *left), self._end(placed, atoms, numbers, k, *right)
+            found.append(DevicePairs(count, zone, rest.first, rest.second, *phased, onsite, shifts, ends))
         return found
+
+    def _end(
+        self, placed: DeviceOrder, atoms: Atoms, numbers: NDArray[np.int64], k: Floats, pairs: NeighbourPairs, start: int
+    ) -> RigidEnd:
+        """A head and its principal layer, computed once for all snapshots that do not move them against each other."""
+        own = placed.own[int(start > 0)]
+        part = slice(start, start + len(own))
+        content = (numbers[part], own, placed.zone[part], placed.offsets[part], atoms.cell.array, atoms.pbc, k)
+        digest = hashlib.blake2b(self._origin, digest_size=20)
+        for array in content:
+            digest.update(np.ascontiguousarray(array).tobytes())
+        key = digest.digest()
+        if key not in self._ends:
+            hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
+            check_positive(pairs, overlap, placed.order, numbers, ItemError)
+            blocks: tuple[Matrix, Matrix] = (hopping, overlap)
+            if k.any():
+                phase = self._phase(pairs, placed, k)
+                blocks = phase * hopping, phase * overlap
+            self._ends[key] = RigidEnd(key, pairs.first - start, pairs.second - start, *blocks)
+        return self._ends[key]
+
+    @staticmethod
+    def _phase(pairs: NeighbourPairs, placed: DeviceOrder, k: Floats) -> NDArray[np.complex128]:
+        shift = pairs.image[:, :2] + placed.offsets[pairs.second] - placed.offsets[pairs.first]
+        return phases(shift, k)[:, None, None]
 
 
 def surroundings(junction: Junction) -> Surroundings:
