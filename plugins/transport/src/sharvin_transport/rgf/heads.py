@@ -8,15 +8,16 @@ A head (1) lies between a principal layer and the middle (2) of a device. With *
           R_2 = W_2^\dagger - W_1^\dagger D_1^{-1} B^\dagger, \quad W = A w, \quad
           W^\dagger M'^{-1} W = W_1^\dagger D_1^{-1} W_1 + R_2 D_2^{-1} R_2^\dagger .
 
-What there is of p and q follows from the lead, the energy and the head, and is kept. On-site shifts *u* of the head's atoms, which
-follow the snapshot, change :math:`A_1` to :math:`A_1 - \tfrac{1}{2} u S_1` and so on, with u diagonal: what they change is
-kept without them, and with S in the place of A.
+p follows from the lead and the energy, q from the head as well; both are kept, q unless the head is a loose one. On-site shifts *u*
+of a head's atoms, which follow the snapshot, change :math:`A_1` to :math:`A_1 - \tfrac{1}{2} u S_1` and so on, with u diagonal:
+what they change is kept without them, and with S in the place of A.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -31,72 +32,84 @@ from sharvin_transport.slater_koster.device_order import LEFT_HEAD, RIGHT_HEAD, 
 from sharvin_transport.slater_koster.pair_device import DevicePairs
 
 Array = NDArray[Any]
+SurfaceKey = tuple[str, str, float]
 _MEMORY_BYTES = 80_000_000
 _GROUPS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class FoldedHead:
-    """Lead and head at one energy, without the head's on-site energies and shifts.
+    """Lead and head at one energy, without the head's on-site energies and without shifts that may be put in later.
 
     Parameters
     ----------
-    p : [m, m]
-        Of the lead's last layer, in 1/eV.
-    w : [m, channels]
-    m11, s11 : [n, n]
-        E S − H of the head, its on-site energies left out, and S.
-    qa, qs : [m, n]
-        p A₁† and p S₁†.
-    pa, ps, ss : [n, n]
-        A₁ p A₁†, S₁ p A₁† and S₁ p S₁†.
-    wa, ws : [n, channels]
-        A₁ w and S₁ w.
+    m11 : [n, n]
+        E S − H of the head, its on-site energies left out.
+    qa : [m, n]
+        p A₁†, in the rows that were asked for.
+    pa : [n, n]
+        A₁ p A₁†.
+    wa : [n, channels]
+        A₁ w.
+    shiftable : tuple of arrays, optional
+        S of the head, p S₁†, S₁ p A₁†, S₁ p S₁† and S₁ w; None where shifts are in the other arrays.
     """
 
-    p: Array
-    w: Array
     m11: Array
-    s11: Array
     qa: Array
-    qs: Array
     pa: Array
-    ps: Array
-    ss: Array
     wa: Array
-    ws: Array
+    shiftable: tuple[Array, Array, Array, Array, Array] | None = None
 
     @classmethod
-    def of(cls, pairs: DevicePairs, side: str, surface: SurfaceGreen, energy_eV: float, shift: float) -> FoldedHead:
-        """Of one end of a device."""
+    def of(cls, pairs: DevicePairs, side: str, p: Array, w: Array, energy_eV: float, rows: int) -> FoldedHead:
+        """Of one end of a device; a loose head takes only so many `rows` of q, those next to it."""
         assert pairs.ends is not None
         left = side == "left"
-        here = pairs.zone < 0 if left else pairs.zone > 0
-        in_lead = np.repeat(np.abs(pairs.zone[here]) == RIGHT_LEAD, pairs.count[here])
-        H, S = end_matrices(pairs.ends[0 if left else 1], pairs.count[here])
-        lead, head = (slice(np.argmax(chosen), np.argmax(chosen) + chosen.sum()) for chosen in (in_lead, ~in_lead))
-        s1, s11 = S[head, lead], S[head, head] + np.eye(int((~in_lead).sum()))
-        a1, m11 = energy_eV * s1 - H[head, lead], energy_eV * s11 - H[head, head]
-        w = surface.w
-        p = surface.hermitian - shift * (w @ w.conj().T)
-        qa, qs = p @ a1.conj().T, p @ s1.conj().T
-        return cls(p, w, m11, s11, qa, qs, a1 @ qa, s1 @ qa, s1 @ qs, a1 @ w, s1 @ w)
+        end, here = pairs.ends[0 if left else 1], pairs.zone < 0 if left else pairs.zone > 0
+        n = int(pairs.count[here & (np.abs(pairs.zone) < RIGHT_LEAD)].sum())
+        H, S = end_matrices(end, pairs.count[here])
+        m = len(H) - n
+        lead, head = (slice(0, m), slice(m, m + n)) if left else (slice(n, n + m), slice(0, n))
+        s11 = S[head, head] + np.eye(n)
+        a1, m11 = energy_eV * S[head, lead] - H[head, lead], energy_eV * s11 - H[head, head]
+        reach = by_reach(a1, left)
+        width = reach[0][1] if reach else 0
+        near = slice(m - width, m) if left else slice(0, width)
+        wide = slice(0, m)
+        if end.key is None:
+            rows = max(rows, width)
+            wide = slice(m - rows, m) if left else slice(0, rows)
+
+        def applied(a: Array) -> Array:
+            q = np.zeros((m, n), dtype=np.result_type(p, a))
+            q[wide] = p[wide, near] @ a[:, near].conj().T
+            return q
+
+        qa = applied(a1)
+        pa, wa = a1[:, near] @ qa[near], a1[:, near] @ w[near]
+        if end.key is None:
+            return cls(m11, qa, pa, wa)
+        s1 = np.ascontiguousarray(S[head, lead])
+        qs = applied(s1)
+        return cls(m11, qa, pa, wa, (s11, qs, s1[:, near] @ qa[near], s1[:, near] @ qs[near], s1[:, near] @ w[near]))
 
     @property
     def nbytes(self) -> int:
         """Memory."""
-        return sum(getattr(self, one.name).nbytes for one in fields(self))
+        return sum(one.nbytes for one in (self.m11, self.qa, self.pa, self.wa, *(self.shiftable or ())))
 
     def with_head(self, onsite: Array, moved: Array) -> tuple[Array, Array, Array]:
         """D₁ [n, n], q [m, n] and W₁ [n, channels], with these on-site energies and shifts [n] of the head's orbitals in eV."""
         d, q, w1 = self.m11 - self.pa, self.qa, self.wa
-        if moved.any():
+        if self.shiftable is not None and moved.any():
+            s11, qs, ps, ss, ws = self.shiftable
             half = 0.5 * moved
-            turned = half[:, None] * (self.ps - self.s11)
-            d += turned + turned.conj().T - half[:, None] * self.ss * half
+            turned = half[:, None] * (ps - s11)
+            d += turned + turned.conj().T - half[:, None] * ss * half
             # M₁₁ takes −½ (u S + S u), of which the diagonal is already among the on-site energies
             d[np.diag_indices(len(d))] += moved
-            q, w1 = q - self.qs * half, w1 - half[:, None] * self.ws
+            q, w1 = q - qs * half, w1 - half[:, None] * ws
         d[np.diag_indices(len(d))] -= onsite
         return d, q, w1
 
@@ -132,23 +145,15 @@ class HeadCoupling:
 class FoldedHeads:
     """Heads folded into leads; what does not change from snapshot to snapshot is kept, at most 80 MB of it.
 
-    For 304 atoms of gold and one energy that is 11 MB a lead.
+    For 304 atoms of gold and one energy that is 12 MB a lead.
     """
 
     def __init__(self) -> None:
-        self._kept: LRUCache[Hashable, FoldedHead] = most_recent(_MEMORY_BYTES, _bytes_of)
+        self._leads: LRUCache[Hashable, Array] = most_recent(_MEMORY_BYTES // 2, attrgetter("nbytes"))
+        self._heads: LRUCache[Hashable, FoldedHead] = most_recent(_MEMORY_BYTES // 2, attrgetter("nbytes"))
 
     def coupling(
-        self,
-        pairs: DevicePairs,
-        to_end: Array,
-        size: int,
-        side: str,
-        surface: SurfaceGreen,
-        lead_key: str,
-        energy_eV: float,
-        shift: float,
-        lapack: Lapack,
+        self, pairs: DevicePairs, to_end: Array, size: int, surface: SurfaceGreen, of: SurfaceKey, shift: float, lapack: Lapack
     ) -> HeadCoupling:
         """What the first or last block of a device's middle sees.
 
@@ -159,12 +164,9 @@ class FoldedHeads:
             Coupling of its first or last rows to principal layer and head.
         size : int
             Rows of the block.
-        side : {"left", "right"}
         surface : SurfaceGreen
-        lead_key : str
-            What lead the surface is of.
-        energy_eV : float
-            Absolute.
+        of : (str, str, float)
+            What the surface is of: lead, side and absolute energy.
         shift : float
             A real *s*.
         lapack : Lapack
@@ -174,40 +176,65 @@ class FoldedHeads:
         SingularBlock
             If the head's block is nearly singular.
         """
-        assert pairs.ends is not None
-        key = (lead_key, side, energy_eV, shift, pairs.ends[0 if side == "left" else 1].key)
-        if key not in self._kept:
-            self._kept[key] = FoldedHead.of(pairs, side, surface, energy_eV, shift)
-        kept = self._kept[key]
-        left = side == "left"
-        here = pairs.zone == (LEFT_HEAD if left else RIGHT_HEAD)
-        count = pairs.count[here]
-        present = np.arange(pairs.onsite.shape[1]) < count[:, None]
-        d, q, w1 = kept.with_head(pairs.onsite[here][present], np.repeat(pairs.shifts[here], count))
-        m = len(kept.p)
+        left = of[1] == "left"
+        p, w = self._lead(surface, of, shift), surface.w
+        m = len(p)
         a2, b = (to_end[:, :m], to_end[:, m:]) if left else (to_end[:, -m:], to_end[:, :-m])
-        b, W = b.copy(), np.zeros((size, kept.w.shape[1]), dtype=np.result_type(to_end, kept.w))
-        rows = slice(0, len(to_end)) if left else slice(size - len(to_end), size)
-        sigma = np.zeros((len(to_end),) * 2, dtype=np.result_type(to_end, kept.p))
-        w2 = np.zeros((len(to_end), W.shape[1]), dtype=W.dtype)
-        groups = [(chosen, slice(m - width, m) if left else slice(0, width)) for chosen, width in by_reach(a2, left)]
-        for number, (chosen, near) in enumerate(groups):
-            own = a2[chosen, near]
-            b[chosen] -= own @ q[near]
-            w2[chosen] = own @ kept.w[near]
-            x = kept.p[near, near] @ own.conj().T
-            sigma[np.ix_(chosen, chosen)] = own @ x
-            for other, nearer in groups[number + 1 :]:
-                between = a2[other, nearer] @ x[nearer.start - near.start : nearer.stop - near.start]
-                sigma[np.ix_(other, chosen)], sigma[np.ix_(chosen, other)] = between, between.conj().T
-        within = np.zeros((W.shape[1],) * 2, dtype=W.dtype)
-        if len(d):
+        groups = [(rows, slice(m - width, m) if left else slice(0, width)) for rows, width in by_reach(a2, left)]
+        sigma, w2 = _of_lead(a2, p, w, groups)
+        within = np.zeros((w.shape[1],) * 2, dtype=w2.dtype)
+        if b.shape[1]:
+            furthest = groups[0][1].stop - groups[0][1].start if groups else 0
+            d, q, w1 = self._head(pairs, p, w, of, shift, furthest)
+            b = b.copy()
+            for rows, near in groups:
+                b[rows] -= a2[rows, near] @ q[near]
             solved = lapack.solve(d, np.concatenate([b.conj().T, w1], axis=1))
-            sigma += b @ solved[:, : len(b)]
-            w2 -= b @ solved[:, len(b) :]
+            sigma = sigma + b @ solved[:, : len(b)]
+            w2 = w2 - b @ solved[:, len(b) :]
             within = w1.conj().T @ solved[:, len(b) :]
+        rows = slice(0, len(to_end)) if left else slice(size - len(to_end), size)
+        W = np.zeros((size, w.shape[1]), dtype=w2.dtype)
         W[rows] = w2
         return HeadCoupling(sigma, W, within, rows)
+
+    def _lead(self, surface: SurfaceGreen, of: SurfaceKey, shift: float) -> Array:
+        """p."""
+        key = (*of, shift)
+        if key not in self._leads:
+            self._leads[key] = surface.hermitian - shift * (surface.w @ surface.w.conj().T)
+        return self._leads[key]
+
+    def _head(
+        self, pairs: DevicePairs, p: Array, w: Array, of: SurfaceKey, shift: float, furthest: int
+    ) -> tuple[Array, Array, Array]:
+        """D₁, q and W₁; a middle that reaches into the lead so far needs that many rows of q."""
+        assert pairs.ends is not None
+        left = of[1] == "left"
+        here = pairs.zone == (LEFT_HEAD if left else RIGHT_HEAD)
+        present = np.arange(pairs.onsite.shape[1]) < pairs.count[here][:, None]
+        content = pairs.ends[0 if left else 1].key
+        kept = None if content is None else self._heads.get((*of, shift, content))
+        if kept is None:
+            kept = FoldedHead.of(pairs, of[1], p, w, of[2], furthest)
+            if content is not None:
+                self._heads[(*of, shift, content)] = kept
+        return kept.with_head(pairs.onsite[here][present], np.repeat(pairs.shifts[here], pairs.count[here]))
+
+
+def _of_lead(a: Array, p: Array, w: Array, groups: list[tuple[NDArray[np.int64], slice]]) -> tuple[Array, Array]:
+    """A p A† and A w, with the rows of A in groups that reach less and less far."""
+    sigma = np.zeros((len(a), len(a)), dtype=np.result_type(a, p))
+    touched = np.zeros((len(a), w.shape[1]), dtype=np.result_type(a, w))
+    for number, (rows, near) in enumerate(groups):
+        own = a[rows, near]
+        touched[rows] = own @ w[near]
+        x = p[near, near] @ own.conj().T
+        sigma[np.ix_(rows, rows)] = own @ x
+        for other, nearer in groups[number + 1 :]:
+            between = a[other, nearer] @ x[nearer.start - near.start : nearer.stop - near.start]
+            sigma[np.ix_(other, rows)], sigma[np.ix_(rows, other)] = between, between.conj().T
+    return sigma, touched
 
 
 def by_reach(coupling: Array, left: bool) -> list[tuple[NDArray[np.int64], int]]:
@@ -238,6 +265,3 @@ def by_reach(coupling: Array, left: bool) -> list[tuple[NDArray[np.int64], int]]
     bounds = [*before[cuts], len(rows)]
     return [(np.sort(rows[a:b]), int(reach[cut])) for a, b, cut in zip(bounds[:-1], bounds[1:], cuts, strict=True)]
 
-
-def _bytes_of(head: FoldedHead) -> int:
-    return head.nbytes

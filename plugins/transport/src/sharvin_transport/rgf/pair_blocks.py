@@ -18,7 +18,7 @@ from sharvin.runs.compiled import njit
 from sharvin_transport.block_tridiagonal.elimination import Coupling
 from sharvin_transport.block_tridiagonal.interior import partition
 from sharvin_transport.slater_koster.device_order import MIDDLE
-from sharvin_transport.slater_koster.pair_device import DevicePairs, RigidEnd
+from sharvin_transport.slater_koster.pair_device import DevicePairs, DeviceEnd
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -86,8 +86,8 @@ class PairBlocks:
             yield Coupling.of(above), diagonal
 
 
-def end_matrices(end: RigidEnd, count: Integers) -> tuple[Array, Array]:
-    """H and S between the atoms of a principal layer and its head, without shifts and on-site energies, [n, n] each.
+def end_matrices(end: DeviceEnd, count: Integers) -> tuple[Array, Array]:
+    """H and S between the atoms of a principal layer and its head, without on-site energies, [n, n] each.
 
     Elements between two atoms of the principal layer are zero.
     """

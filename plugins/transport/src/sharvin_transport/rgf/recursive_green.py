@@ -124,18 +124,12 @@ class RecursiveGreen:
     def _from_pairs(
         self, system: TwoTerminal, pairs: DevicePairs, blocks: PairBlocks, surfaces: list[SurfaceGreen], energy_eV: float
     ) -> float:
-        ends: list[EndCoupling] = []
-        for (side, lead), surface, to_end, block in zip(
-            _leads(system), surfaces, (blocks.left, blocks.right), (blocks.diagonal[0], blocks.diagonal[-1]), strict=True
-        ):
-            if pairs.ends is not None:
-                ends.append(
-                    self.heads.coupling(pairs, to_end, len(block), side, surface, lead.key, energy_eV, REAL_SHIFT, LAPACK)
-                )
-                continue
-            whole = np.zeros((len(block), to_end.shape[1]), dtype=to_end.dtype)
-            whole[slice(0, len(to_end)) if side == "left" else slice(len(block) - len(to_end), None)] = to_end
-            ends.append(self.couplings.coupling(whole, surface, (lead.key, side, energy_eV)))
+        ends = [
+            self.heads.coupling(pairs, to_end, len(block), surface, (lead.key, side, energy_eV), REAL_SHIFT, LAPACK)
+            for (side, lead), surface, to_end, block in zip(
+                _leads(system), surfaces, (blocks.left, blocks.right), (blocks.diagonal[0], blocks.diagonal[-1]), strict=True
+            )
+        ]
         return eliminate(blocks.diagonal[0], blocks.following(), ends[0], ends[1], REAL_SHIFT)
 
     def _transmission(self, system: TwoTerminal, interior: Interior, energy_eV: float) -> float:

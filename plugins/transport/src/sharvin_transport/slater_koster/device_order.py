@@ -5,7 +5,8 @@ the upper half from that of the right one, both on a grid of 2⁻³⁶ Å (1.5e-
 what is rigid has the same differences, bit for bit, wherever it has been moved to.
 
 Layers next to a principal layer that go on as its lattice does are a *head*: in a wire whose electrodes are held rigid, those
-layers that no snapshot moves. What is a head follows from the snapshot alone.
+layers that no snapshot moves. Where there is no such layer, one whose atoms are near those places is a *loose* head; it moves, but
+is as wide as the lead and is worth eliminating by itself. What is a head follows from the snapshot alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sharvin.electrodes.transverse_images import wrapped
-from sharvin.electrodes.wire_end import LAYER_TOLERANCE_A, layer_numbers
+from sharvin.electrodes.wire_end import layer_numbers
 from sharvin.junction import IDEAL_A, Electrode, Junction
 
 from sharvin_transport.slater_koster.table_leads import transverse_cells
@@ -23,6 +24,8 @@ from sharvin_transport.slater_koster.table_leads import transverse_cells
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 GRID_A = 2.0**-36
+LOOSE_A = 0.7
+"""Largest distance of an atom of a loose head from the place where the lattice goes on."""
 LEFT_LEAD, LEFT_HEAD, MIDDLE, RIGHT_HEAD, RIGHT_LEAD = -2, -1, 0, 1, 2
 """Zones of a device."""
 
@@ -45,6 +48,8 @@ class DeviceOrder:
     own : (float64[n_left, 3], float64[n_right, 3])
         Positions of each principal layer and its head from the origin of their electrode: the same for all snapshots that do not
         move the head against the principal layer.
+    loose : (bool, bool)
+        Whether each head is a loose one.
     """
 
     order: Integers
@@ -52,6 +57,7 @@ class DeviceOrder:
     zone: Integers
     offsets: Floats
     own: tuple[Floats, Floats]
+    loose: tuple[bool, bool]
 
     @property
     def inside(self) -> Integers:
@@ -77,10 +83,11 @@ class DeviceOrder:
         upper = own[:, 2] >= middle
         own[upper] = _on_grid(positions[inside[upper]] - origins[1])
         placed = own + np.where(upper[:, None], apart, 0.0)
-        heads = [
-            chosen[_continuing(electrode, numbers[inside[chosen]], own[chosen], sign)]
-            for electrode, chosen, sign in ((left, np.flatnonzero(~upper), 1), (right, np.flatnonzero(upper), -1))
-        ]
+        heads, loose = [], []
+        for electrode, chosen, sign in ((left, np.flatnonzero(~upper), 1), (right, np.flatnonzero(upper), -1)):
+            head, moves = _continuing(electrode, numbers[inside[chosen]], own[chosen], sign)
+            heads.append(chosen[head])
+            loose.append(moves)
         below = placed[heads[0], 2].max(initial=at_left[:, 2].max())
         above = placed[heads[1], 2].min(initial=at_right[:, 2].min() + apart[2])
         if above - below < reach_A or len(heads[0]) + len(heads[1]) == len(inside):
@@ -95,6 +102,7 @@ class DeviceOrder:
             zone=np.repeat([LEFT_LEAD, LEFT_HEAD, MIDDLE, RIGHT_HEAD, RIGHT_LEAD], sizes),
             offsets=np.concatenate([transverse_cells(left), np.zeros((len(inside), 2)), transverse_cells(right)]),
             own=(np.concatenate([at_left, own[heads[0]]]), np.concatenate([own[heads[1]], at_right])),
+            loose=(loose[0], loose[1]),
         )
 
     def of_device(self, shifts: Floats | None) -> Floats:
@@ -109,20 +117,26 @@ def _on_grid(lengths_A: Floats) -> Floats:
     return np.asarray(np.round(lengths_A / GRID_A) * GRID_A)
 
 
-def _continuing(electrode: Electrode, numbers: Integers, own: Floats, sign: int) -> Integers:
-    """Atoms in whole layers that go on as the electrode does, at most one principal layer of them."""
+def _continuing(electrode: Electrode, numbers: Integers, own: Floats, sign: int) -> tuple[Integers, bool]:
+    """Atoms in whole layers that go on as the electrode does, at most one principal layer of them; or those of a loose head."""
     sites = electrode.positions + sign * electrode.cell[2]
     by_depth = np.argsort(sign * sites[:, 2], kind="stable")
     layer = layer_numbers(sign * sites[by_depth, 2])
     head: list[Integers] = []
+    loose = False
     for number in range(int(layer[-1]) + 1):
         here = by_depth[layer == number]
-        near = np.flatnonzero(np.abs(own[:, 2] - sites[here, 2].mean()) < 2.0 * LAYER_TOLERANCE_A)
+        near = np.flatnonzero(np.abs(own[:, 2] - sites[here, 2].mean()) < LOOSE_A)
         if len(near) < len(here):
             break
         away = wrapped(own[near, None] - sites[here], electrode.cell, electrode.pbc)
-        fits = (np.linalg.norm(away, axis=2) < IDEAL_A) & (numbers[near, None] == electrode.numbers[here])
-        if not fits.any(axis=0).all():
+        apart = np.where(numbers[near, None] == electrode.numbers[here], np.linalg.norm(away, axis=2), np.inf)
+        closest = near[np.argmin(apart, axis=0)]
+        worst = float(apart.min(axis=0).max())
+        loose = number == 0 and worst >= IDEAL_A
+        if worst >= (LOOSE_A if number == 0 else IDEAL_A) or len(np.unique(closest)) < len(here):
             break
-        head.append(near[fits.any(axis=1)])
-    return np.sort(np.concatenate(head)) if head else np.zeros(0, dtype=np.int64)
+        head.append(closest)
+        if loose:
+            break
+    return (np.sort(np.concatenate(head)) if head else np.zeros(0, dtype=np.int64)), loose

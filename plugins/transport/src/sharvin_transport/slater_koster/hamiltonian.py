@@ -36,7 +36,7 @@ from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
 from sharvin_transport.slater_koster.device_order import RIGHT_HEAD, RIGHT_LEAD, DeviceOrder
 from sharvin_transport.slater_koster.label_cost import label_seconds
 from sharvin_transport.slater_koster.near_pairs import near_pairs
-from sharvin_transport.slater_koster.pair_device import DevicePairs, PairDevice, RigidEnd
+from sharvin_transport.slater_koster.pair_device import DevicePairs, PairDevice, DeviceEnd
 from sharvin_transport.slater_koster.skf import load_skf
 from sharvin_transport.slater_koster.table_leads import TableLeads, phases
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
@@ -68,7 +68,7 @@ class SlaterKoster:
         self._orbitals = TableOrbitals(self.table)
         self._leads = TableLeads(self._orbitals, *monkhorst_pack(*options.k_points), options.smearing_K)
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
-        self._ends: LRUCache[bytes, RigidEnd] = most_recent(_END_BYTES, attrgetter("nbytes"))
+        self._ends: LRUCache[bytes, DeviceEnd] = most_recent(_END_BYTES, attrgetter("nbytes"))
         self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
             self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self.origin())
@@ -345,8 +345,8 @@ class SlaterKoster:
         check_spheres(pairs, order, numbers, ItemError)
         count = self._orbitals.count(numbers)
         onsite = self._orbitals.onsite(numbers, pairs, int(count.max())) + shifts[:, None]
-        rigid = (zone[pairs.first] * zone[pairs.second] > 0) & bool((np.abs(zone) == RIGHT_HEAD).any())
-        rest = pairs.take(~rigid)
+        in_end = (zone[pairs.first] * zone[pairs.second] > 0) & bool((np.abs(zone) == RIGHT_HEAD).any())
+        rest = pairs.take(~in_end)
         hopping, overlap = self._orbitals.pair_blocks(numbers, rest)
         check_positive(rest, overlap, order, numbers, ItemError)
         if shifts.any():
@@ -358,33 +358,50 @@ class SlaterKoster:
                 phase = self._phase(rest, placed, k)
                 phased = phase * hopping, phase * overlap
             ends = None
-            if rigid.any():
-                left = pairs.take(rigid & (zone[pairs.first] < 0)), 0
-                right = pairs.take(rigid & (zone[pairs.first] > 0)), int((zone <= 0).sum())
-                ends = self._end(placed, atoms, numbers, k, *left), self._end(placed, atoms, numbers, k, *right)
+            if in_end.any():
+                ends = (
+                    self._end(placed, atoms, numbers, k, pairs.take(in_end & (zone[pairs.first] < 0)), shifts, "left"),
+                    self._end(placed, atoms, numbers, k, pairs.take(in_end & (zone[pairs.first] > 0)), shifts, "right"),
+                )
             found.append(DevicePairs(count, zone, rest.first, rest.second, *phased, onsite, shifts, ends))
         return found
 
     def _end(
-        self, placed: DeviceOrder, atoms: Atoms, numbers: NDArray[np.int64], k: Floats, pairs: NeighbourPairs, start: int
-    ) -> RigidEnd:
+        self,
+        placed: DeviceOrder,
+        atoms: Atoms,
+        numbers: NDArray[np.int64],
+        k: Floats,
+        pairs: NeighbourPairs,
+        shifts: Floats,
+        side: str,
+    ) -> DeviceEnd:
         """A head and its principal layer, computed once for all snapshots that do not move them against each other."""
-        own = placed.own[int(start > 0)]
-        part = slice(start, start + len(own))
-        content = (numbers[part], own, placed.zone[part], placed.offsets[part], atoms.cell.array, atoms.pbc, k)
+        number = 0 if side == "left" else 1
+        own, start = placed.own[number], number * int((placed.zone <= 0).sum())
+        key = None if placed.loose[number] else self._key(placed, atoms, numbers, k, slice(start, start + len(own)), own)
+        if key is not None and key in self._ends:
+            return self._ends[key]
+        hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
+        check_positive(pairs, overlap, placed.order, numbers, ItemError)
+        if key is None and shifts.any():
+            hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
+        blocks: tuple[Matrix, Matrix] = (hopping, overlap)
+        if k.any():
+            phase = self._phase(pairs, placed, k)
+            blocks = phase * hopping, phase * overlap
+        end = DeviceEnd(key, pairs.first - start, pairs.second - start, *blocks)
+        if key is not None:
+            self._ends[key] = end
+        return end
+
+    def _key(
+        self, placed: DeviceOrder, atoms: Atoms, numbers: NDArray[np.int64], k: Floats, part: slice, own: Floats
+    ) -> bytes:
         digest = hashlib.blake2b(self._origin, digest_size=20)
-        for array in content:
+        for array in (numbers[part], own, placed.zone[part], placed.offsets[part], atoms.cell.array[:2], atoms.pbc, k):
             digest.update(np.ascontiguousarray(array).tobytes())
-        key = digest.digest()
-        if key not in self._ends:
-            hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
-            check_positive(pairs, overlap, placed.order, numbers, ItemError)
-            blocks: tuple[Matrix, Matrix] = (hopping, overlap)
-            if k.any():
-                phase = self._phase(pairs, placed, k)
-                blocks = phase * hopping, phase * overlap
-            self._ends[key] = RigidEnd(key, pairs.first - start, pairs.second - start, *blocks)
-        return self._ends[key]
+        return digest.digest()
 
     @staticmethod
     def _phase(pairs: NeighbourPairs, placed: DeviceOrder, k: Floats) -> NDArray[np.complex128]:

@@ -24,20 +24,20 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class RigidEnd:
-    """Pairs within a head, and of it with its principal layer, without shifts.
+class DeviceEnd:
+    """Pairs within a head, and of it with its principal layer.
 
     Parameters
     ----------
-    key : bytes
-        Hash of all that the blocks depend on: equal keys, equal blocks.
+    key : bytes or None
+        Hash of all that the blocks depend on: equal keys, equal blocks. None for a loose head, which has no equal.
     first, second : int64[p]
         Places among the atoms of both, first ≤ second.
     hopping, overlap : [p, m, m]
-        In eV, and pure numbers.
+        In eV, and pure numbers. The hopping is without on-site shifts, but that of a loose head, which has them.
     """
 
-    key: bytes
+    key: bytes | None
     first: Integers
     second: Integers
     hopping: Matrix
@@ -67,7 +67,7 @@ class DevicePairs:
         In eV, with shifts.
     shifts : float64[n]
         On-site shifts of the atoms in eV.
-    ends : (RigidEnd, RigidEnd) or None
+    ends : (DeviceEnd, DeviceEnd) or None
         None where the principal layers have no heads.
     """
 
@@ -79,7 +79,7 @@ class DevicePairs:
     overlap: Matrix
     onsite: Floats
     shifts: Floats
-    ends: tuple[RigidEnd, RigidEnd] | None = None
+    ends: tuple[DeviceEnd, DeviceEnd] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -95,7 +95,7 @@ class DevicePairs:
         for end, offset in zip(self.ends, (0, right), strict=True):
             first, second = end.first + offset, end.second + offset
             hopping = end.hopping
-            if self.shifts.any():
+            if end.key is not None and self.shifts.any():
                 hopping = hopping + 0.5 * (self.shifts[first] + self.shifts[second])[:, None, None] * end.overlap
             parts.append((first, second, hopping, end.overlap))
         first, second, hopping, overlap = (np.concatenate(part) for part in zip(*parts, strict=True))
