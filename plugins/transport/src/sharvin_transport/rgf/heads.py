@@ -27,7 +27,7 @@ from sharvin.runs.cache import most_recent
 
 from sharvin_transport.block_tridiagonal.elimination import Lapack
 from sharvin_transport.leads.surface_green import SurfaceGreen
-from sharvin_transport.rgf.pair_blocks import end_matrices
+from sharvin_transport.rgf.pair_blocks import head_rows
 from sharvin_transport.slater_koster.device_order import LEFT_HEAD, RIGHT_HEAD, RIGHT_LEAD
 from sharvin_transport.slater_koster.pair_device import DevicePairs
 
@@ -67,12 +67,11 @@ class FoldedHead:
         assert pairs.ends is not None
         left = side == "left"
         end, here = pairs.ends[0 if left else 1], pairs.zone < 0 if left else pairs.zone > 0
-        n = int(pairs.count[here & (np.abs(pairs.zone) < RIGHT_LEAD)].sum())
-        H, S = end_matrices(end, pairs.count[here])
-        m = len(H) - n
+        count, in_head = pairs.count[here], np.abs(pairs.zone[here]) < RIGHT_LEAD
+        matrix = head_rows(energy_eV * end.overlap - end.hopping, end, count, in_head)
+        n, m = len(matrix), matrix.shape[1] - len(matrix)
         lead, head = (slice(0, m), slice(m, m + n)) if left else (slice(n, n + m), slice(0, n))
-        s11 = S[head, head] + np.eye(n)
-        a1, m11 = energy_eV * S[head, lead] - H[head, lead], energy_eV * s11 - H[head, head]
+        a1, m11 = matrix[:, lead], matrix[:, head] + energy_eV * np.eye(n)
         reach = by_reach(a1, left)
         width = reach[0][1] if reach else 0
         near = slice(m - width, m) if left else slice(0, width)
@@ -90,7 +89,8 @@ class FoldedHead:
         pa, wa = a1[:, near] @ qa[near], a1[:, near] @ w[near]
         if end.key is None:
             return cls(m11, qa, pa, wa)
-        s1 = np.ascontiguousarray(S[head, lead])
+        overlap = head_rows(end.overlap, end, count, in_head)
+        s1, s11 = overlap[:, lead], overlap[:, head] + np.eye(n)
         qs = applied(s1)
         return cls(m11, qa, pa, wa, (s11, qs, s1[:, near] @ qa[near], s1[:, near] @ qs[near], s1[:, near] @ w[near]))
 

@@ -86,18 +86,24 @@ class PairBlocks:
             yield Coupling.of(above), diagonal
 
 
-def end_matrices(end: DeviceEnd, count: Integers) -> tuple[Array, Array]:
-    """H and S between the atoms of a principal layer and its head, without on-site energies, [n, n] each.
+def head_rows(blocks: Array, end: DeviceEnd, count: Integers, in_head: NDArray[np.bool_]) -> Array:
+    """Rows of a head's orbitals [n, n_end] of an operator, from its blocks between the atoms of a principal layer and its head.
 
-    Elements between two atoms of the principal layer are zero.
+    Parameters
+    ----------
+    blocks : [p, m, m]
+        Of the pairs of `end`.
+    end : DeviceEnd
+    count : int64[n_atoms]
+        Orbitals of the atoms of both.
+    in_head : bool[n_atoms]
     """
-    n, place = int(count.sum()), np.cumsum(count) - count
-    out = []
-    for blocks in (end.hopping, end.overlap):
-        full = np.zeros((n, n), dtype=blocks.dtype)
-        _square(blocks, end.first, end.second, count, place, full)
-        out.append(full)
-    return out[0], out[1]
+    column = np.cumsum(count) - count
+    own = np.where(in_head, count, 0)
+    row = np.where(in_head, np.cumsum(own) - own, -1)
+    rows = np.zeros((int(own.sum()), int(count.sum())), dtype=blocks.dtype)
+    _head_rows(np.ascontiguousarray(blocks), end.first, end.second, count, row, column, rows)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -187,10 +193,14 @@ def _on_site(
 
 
 @njit(nogil=True, error_model="numpy")
-def _square(blocks: Array, first: Array, second: Array, count: Array, place: Array, full: Array) -> None:
+def _head_rows(blocks: Array, first: Array, second: Array, count: Array, row: Array, column: Array, rows: Array) -> None:
     for p in range(len(first)):
-        i, j = place[first[p]], place[second[p]]
-        for a in range(count[first[p]]):
-            for b in range(count[second[p]]):
-                full[i + a, j + b] += blocks[p, a, b]
-                full[j + b, i + a] += np.conj(blocks[p, a, b])
+        i, j = first[p], second[p]
+        if row[i] >= 0:
+            for a in range(count[i]):
+                for b in range(count[j]):
+                    rows[row[i] + a, column[j] + b] += blocks[p, a, b]
+        if row[j] >= 0:
+            for b in range(count[j]):
+                for a in range(count[i]):
+                    rows[row[j] + b, column[i] + a] += np.conj(blocks[p, a, b])
