@@ -8,9 +8,9 @@ A head (1) lies between a principal layer and the middle (2) of a device. With *
           R_2 = W_2^\dagger - W_1^\dagger D_1^{-1} B^\dagger, \quad W = A w, \quad
           W^\dagger M'^{-1} W = W_1^\dagger D_1^{-1} W_1 + R_2 D_2^{-1} R_2^\dagger .
 
-p follows from the lead and the energy, q from the head as well; both are kept, q unless the head is a loose one. On-site shifts *u*
-of a head's atoms, which follow the snapshot, change :math:`A_1` to :math:`A_1 - \tfrac{1}{2} u S_1` and so on, with u diagonal:
-what they change is kept without them, and with S in the place of A.
+p follows from the lead and the energy, q from the head as well; both are kept, q unless the head is a loose one. On-site shifts
+*u* of a head's atoms, which follow the snapshot, change :math:`A_1` to :math:`A_1 - \tfrac{1}{2} u S_1` and so on, u diagonal: what
+they change is kept without them, and with S in the place of A.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class FoldedHeads:
         return HeadCoupling(sigma, W, within, rows)
 
     def _lead(self, surface: SurfaceGreen, of: SurfaceKey, shift: float) -> Array:
-        """p."""
+        """P."""
         key = (*of, shift)
         if key not in self._leads:
             self._leads[key] = surface.hermitian - shift * (surface.w @ surface.w.conj().T)
@@ -264,4 +264,3 @@ def by_reach(coupling: Array, left: bool) -> list[tuple[NDArray[np.int64], int]]
         cuts = sorted({*cuts, int(np.argmax(saved))})
     bounds = [*before[cuts], len(rows)]
     return [(np.sort(rows[a:b]), int(reach[cut])) for a, b, cut in zip(bounds[:-1], bounds[1:], cuts, strict=True)]
-

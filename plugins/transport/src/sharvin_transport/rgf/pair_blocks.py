@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from sharvin.runs.compiled import njit
 from sharvin_transport.block_tridiagonal.elimination import Coupling
 from sharvin_transport.block_tridiagonal.interior import partition
 from sharvin_transport.slater_koster.device_order import MIDDLE
-from sharvin_transport.slater_koster.pair_device import DevicePairs, DeviceEnd
+from sharvin_transport.slater_koster.pair_device import DeviceEnd, DevicePairs
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -76,7 +77,7 @@ class PairBlocks:
             flat, left, right, last,
         )  # fmt: skip
         _on_site(energy_eV, pairs.onsite[zone == MIDDLE], inner, place[zone == MIDDLE], block, bounds, starts, flat)
-        shapes = [(w, w) for w in widths] + list(zip(widths[:-1], widths[1:], strict=True))
+        shapes = [(w, w) for w in widths] + list(pairwise(widths))
         found = [flat[a:b].reshape(shape) for a, b, shape in zip(starts[:-1], starts[1:], shapes, strict=True)]
         return cls(found[: len(widths)], found[len(widths) :], left, right)
 

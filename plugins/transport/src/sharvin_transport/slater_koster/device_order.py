@@ -1,12 +1,12 @@
 """Where the atoms of a junction stand in its device: left principal layer, the atoms between, right principal layer.
 
 Positions are counted from the electrodes: those of the lower half of the device from the origin of the left electrode, those of
-the upper half from that of the right one, both on a grid of 2⁻³⁶ Å (1.5e-11 Å). Differences of numbers on such a grid are exact, so
-what is rigid has the same differences, bit for bit, wherever it has been moved to.
+the upper half from that of the right one, both on a grid of 2⁻³⁶ Å (1.5e-11 Å). Differences of numbers on such a grid are exact,
+so what is rigid has the same differences, bit for bit, wherever it has been moved to.
 
 Layers next to a principal layer that go on as its lattice does are a *head*: in a wire whose electrodes are held rigid, those
-layers that no snapshot moves. Where there is no such layer, one whose atoms are near those places is a *loose* head; it moves, but
-is as wide as the lead and is worth eliminating by itself. What is a head follows from the snapshot alone.
+layers that no snapshot moves. Where there is no such layer, one whose atoms are near those places is a *loose* head; it moves,
+but is as wide as the lead and is worth eliminating by itself. What is a head follows from the snapshot alone.
 """
 
 from __future__ import annotations

@@ -11,42 +11,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from cachetools import LRUCache
 from numpy.typing import NDArray
 from sharvin.crystals.blocks import HamiltonianBlocks
 from sharvin.devices.brillouin import monkhorst_pack
 from sharvin.devices.common_level import common_fermi_energy
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
-from sharvin.numerics.neighbour_pairs import NeighbourPairs
 from sharvin.protocols import Reference
-from sharvin.runs.cache import most_recent
-from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, TwoTerminal, WeightedDevice
+from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal, WeightedDevice
 
 from sharvin_transport.neutrality.local import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
 from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
-from sharvin_transport.slater_koster.device_order import RIGHT_HEAD, RIGHT_LEAD, DeviceOrder
+from sharvin_transport.slater_koster.device_order import DeviceOrder
 from sharvin_transport.slater_koster.label_cost import label_seconds
-from sharvin_transport.slater_koster.near_pairs import near_pairs
-from sharvin_transport.slater_koster.pair_device import DevicePairs, PairDevice, DeviceEnd
+from sharvin_transport.slater_koster.pair_device import PairDevice
 from sharvin_transport.slater_koster.skf import load_skf
-from sharvin_transport.slater_koster.table_leads import TableLeads, phases
+from sharvin_transport.slater_koster.table_devices import TableDevices
+from sharvin_transport.slater_koster.table_leads import TableLeads
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
 from sharvin_transport.slater_koster.tables import TwoCentreTable, load_table
-from sharvin_transport.slater_koster.too_close import check_positive, check_spheres
 from sharvin_transport.spin import warn_of_magnetism
 
 Floats = NDArray[np.float64]
 MODEL_FILE = "neutrality.npz"
-_END_BYTES = 32_000_000
 
 
 class SlaterKoster:
@@ -68,7 +61,7 @@ class SlaterKoster:
         self._orbitals = TableOrbitals(self.table)
         self._leads = TableLeads(self._orbitals, *monkhorst_pack(*options.k_points), options.smearing_K)
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
-        self._ends: LRUCache[bytes, DeviceEnd] = most_recent(_END_BYTES, attrgetter("nbytes"))
+        self._devices = TableDevices(self._orbitals, self.k_points, self.origin)
         self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
             self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self.origin())
@@ -228,10 +221,6 @@ class SlaterKoster:
         sampling = f" and k_points {list(self.options.k_points)}" if self.sampled else ""
         return f"table {name} and tail_eV {self.options.tail_eV:g}{sampling}"
 
-    @cached_property
-    def _origin(self) -> bytes:
-        return self.origin().encode()
-
     def _check_one_k_point(self) -> None:
         if self.sampled:
             raise InputError(
@@ -268,7 +257,7 @@ class SlaterKoster:
         level = self._fermi_energy(left, right, atoms)
         leads = [self._leads.of(electrode).at_k for electrode in (left, right)]
         placed = DeviceOrder.of(junction, left, right, reach)
-        pairs = self._pairs(atoms, placed, placed.of_device(shifts))
+        pairs = self._devices.pairs(atoms, placed, placed.of_device(shifts))
         atom = np.repeat(placed.order, self._orbitals.count(np.asarray(atoms.numbers)[placed.order]))
         systems = [PairDevice.of(one, a, b, level, atom) for one, a, b in zip(pairs, *leads, strict=True)]
         return list(zip(map(float, self.k_weights), systems, strict=True)), placed.inside
@@ -335,78 +324,6 @@ class SlaterKoster:
             If atoms are too close for the table.
         """
         return self._orbitals.blocks(atoms)
-
-    def _pairs(self, atoms: Atoms, placed: DeviceOrder, shifts: Floats) -> list[DevicePairs]:
-        """Blocks of the device at each k-point, atoms already in device order."""
-        order, zone = placed.order, placed.zone
-        numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
-        leads = np.where(np.abs(zone) == RIGHT_LEAD, zone, 0)
-        pairs = near_pairs(placed.positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), leads)
-        check_spheres(pairs, order, numbers, ItemError)
-        count = self._orbitals.count(numbers)
-        onsite = self._orbitals.onsite(numbers, pairs, int(count.max())) + shifts[:, None]
-        in_end = (zone[pairs.first] * zone[pairs.second] > 0) & bool((np.abs(zone) == RIGHT_HEAD).any())
-        rest = pairs.take(~in_end)
-        hopping, overlap = self._orbitals.pair_blocks(numbers, rest)
-        check_positive(rest, overlap, order, numbers, ItemError)
-        if shifts.any():
-            hopping += 0.5 * (shifts[rest.first] + shifts[rest.second])[:, None, None] * overlap
-        found = []
-        for k in self.k_points:
-            phased: tuple[Matrix, Matrix] = (hopping, overlap)
-            if k.any():
-                phase = self._phase(rest, placed, k)
-                phased = phase * hopping, phase * overlap
-            ends = None
-            if in_end.any():
-                ends = (
-                    self._end(placed, atoms, numbers, k, pairs.take(in_end & (zone[pairs.first] < 0)), shifts, "left"),
-                    self._end(placed, atoms, numbers, k, pairs.take(in_end & (zone[pairs.first] > 0)), shifts, "right"),
-                )
-            found.append(DevicePairs(count, zone, rest.first, rest.second, *phased, onsite, shifts, ends))
-        return found
-
-    def _end(
-        self,
-        placed: DeviceOrder,
-        atoms: Atoms,
-        numbers: NDArray[np.int64],
-        k: Floats,
-        pairs: NeighbourPairs,
-        shifts: Floats,
-        side: str,
-    ) -> DeviceEnd:
-        """A head and its principal layer, computed once for all snapshots that do not move them against each other."""
-        number = 0 if side == "left" else 1
-        own, start = placed.own[number], number * int((placed.zone <= 0).sum())
-        key = None if placed.loose[number] else self._key(placed, atoms, numbers, k, slice(start, start + len(own)), own)
-        if key is not None and key in self._ends:
-            return self._ends[key]
-        hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
-        check_positive(pairs, overlap, placed.order, numbers, ItemError)
-        if key is None and shifts.any():
-            hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
-        blocks: tuple[Matrix, Matrix] = (hopping, overlap)
-        if k.any():
-            phase = self._phase(pairs, placed, k)
-            blocks = phase * hopping, phase * overlap
-        end = DeviceEnd(key, pairs.first - start, pairs.second - start, *blocks)
-        if key is not None:
-            self._ends[key] = end
-        return end
-
-    def _key(
-        self, placed: DeviceOrder, atoms: Atoms, numbers: NDArray[np.int64], k: Floats, part: slice, own: Floats
-    ) -> bytes:
-        digest = hashlib.blake2b(self._origin, digest_size=20)
-        for array in (numbers[part], own, placed.zone[part], placed.offsets[part], atoms.cell.array[:2], atoms.pbc, k):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.digest()
-
-    @staticmethod
-    def _phase(pairs: NeighbourPairs, placed: DeviceOrder, k: Floats) -> NDArray[np.complex128]:
-        shift = pairs.image[:, :2] + placed.offsets[pairs.second] - placed.offsets[pairs.first]
-        return phases(shift, k)[:, None, None]
 
 
 def surroundings(junction: Junction) -> Surroundings:

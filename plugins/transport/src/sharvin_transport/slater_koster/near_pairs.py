@@ -1,7 +1,7 @@
-"""Pairs of atoms of a device within the range of the Hamiltonian, compiled: one order, and equal vectors for equal differences.
+"""Pairs of atoms of a device within the range of the Hamiltonian, compiled: equal vectors for equal differences of positions.
 
-It finds the pairs of :func:`sharvin.numerics.neighbour_pairs.neighbour_pairs`, each once and sorted, and has no fixed costs. Every
-atom is held against every other one, which a wire of thousands of atoms does not notice beside its elimination.
+It finds the pairs of :func:`sharvin.numerics.neighbour_pairs.neighbour_pairs`, each once and sorted. Every atom is held against
+every other one, which costs a wire of thousands of atoms little beside its elimination.
 """
 
 from __future__ import annotations

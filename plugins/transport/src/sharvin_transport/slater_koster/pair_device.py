@@ -1,7 +1,7 @@
 """Devices as blocks between atoms: the sparse H and S are put together when somebody asks for them.
 
-Solvers that know :class:`DevicePairs` take what they eliminate from the blocks themselves (:mod:`~sharvin_transport.rgf.pair_blocks`).
-A sparse matrix is mostly the two principal layers, which are the leads' and are not eliminated at all.
+Solvers that know :class:`DevicePairs` take what they eliminate from the blocks (:mod:`~sharvin_transport.rgf.pair_blocks`). Most
+of a sparse matrix is its two principal layers, which are the leads' and are not eliminated at all.
 """
 
 from __future__ import annotations
