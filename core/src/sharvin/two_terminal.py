@@ -153,6 +153,11 @@ class TwoTerminal(Displayed):
         """Memory of the elements of H and S."""
         return int(self.H.nnz * self.H.dtype.itemsize + self.S.nnz * self.S.dtype.itemsize)
 
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether H and S are made with their mirror images and of finite numbers, so that nobody need look whether they are."""
+        return False
+
     def _facts(self) -> Sequence[Fact]:
         atoms = "" if self.atom is None else f" of {counted(len(np.unique(self.atom)), 'atom')}"
         numbers = "complex" if np.iscomplexobj(self.H) else "real"

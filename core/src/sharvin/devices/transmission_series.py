@@ -82,7 +82,7 @@ def transmission_series(
     """T(E) of each device of a series, in order.
 
     Where the solver refuses a batch, it is asked for each of its devices, so that one of them costs no other its result. The
-    devices are checked to be Hermitian until one of them is.
+    devices are checked to be Hermitian until one of them is, unless they are made so.
 
     In memory: the devices of a batch, and what the solver needs for them.
 
@@ -116,7 +116,7 @@ def _checked(devices: Iterable[Sequence[WeightedDevice] | InputError | ItemError
             yield _refused(at_k, n_energies)
             continue
         try:
-            if not checked:
+            if not checked and not at_k[0][1].is_mirrored:
                 check_hermitian(at_k[0][1])
         except InputError as error:
             yield _refused(error, n_energies, at_k)

@@ -9,8 +9,8 @@ A head (1) lies between a principal layer and the middle (2) of a device. With *
           W^\dagger M'^{-1} W = W_1^\dagger D_1^{-1} W_1 + R_2 D_2^{-1} R_2^\dagger .
 
 p follows from the lead and the energy, q from the head as well; both are kept, q unless the head is a loose one. On-site shifts
-*u* of a head's atoms, which follow the snapshot, change :math:`A_1` to :math:`A_1 - \tfrac{1}{2} u S_1` and so on, u diagonal: what
-they change is kept without them, and with S in the place of A.
+*u* of a head's atoms, which follow the snapshot, change :math:`A_1` to :math:`A_1 - \tfrac{1}{2} u S_1` and so on, u diagonal:
+what they change is kept without them, and with S in the place of A.
 """
 
 from __future__ import annotations

@@ -160,6 +160,12 @@ class PairDevice(TwoTerminal):
         return super().dtype if self.pairs is None else self.pairs.hopping.dtype
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether H and S come from blocks of finite numbers, each of which stands for its mirror image too."""
+        pairs = self.pairs
+        return pairs is not None and all(np.isfinite(one.sum()) for one in (pairs.hopping, pairs.overlap, pairs.onsite))
+
+    @property
     def nbytes(self) -> int:
         """Memory of H and S, or of the blocks that they will be made of."""
         return super().nbytes if self.pairs is None else self.pairs.nbytes
