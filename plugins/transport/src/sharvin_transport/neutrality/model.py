@@ -230,7 +230,7 @@ def _features(structure: Surroundings, elements: Integers, cutoff: float) -> Flo
     radial, direction = np.concatenate([radial, radial])[wanted], np.concatenate([unit, -unit])[wanted]
     moments, power = power_spectrum(row[wanted], kind, radial, direction, len(chosen), len(elements))
     roots = np.sign(power) * np.sqrt(np.abs(power))
-    return np.concatenate([moments, roots.reshape(len(chosen), -1)], axis=1)
+    return np.concatenate([moments, roots.reshape(len(chosen), power.shape[1] * power.shape[2])], axis=1)
 
 
 def _radial(distance: Floats, cutoff: float) -> Floats:
