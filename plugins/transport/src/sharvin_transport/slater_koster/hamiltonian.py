@@ -61,7 +61,7 @@ class SlaterKoster:
         self._orbitals = TableOrbitals(self.table)
         self._leads = TableLeads(self._orbitals, *monkhorst_pack(*options.k_points), options.smearing_K)
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
-        self._devices = TableDevices(self._orbitals, self.k_points, self.origin)
+        self._devices = TableDevices(self._orbitals, self.origin)
         self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
             self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self.origin())
@@ -257,7 +257,7 @@ class SlaterKoster:
         level = self._fermi_energy(left, right, atoms)
         leads = [self._leads.of(electrode).at_k for electrode in (left, right)]
         placed = DeviceOrder.of(junction, left, right, reach)
-        pairs = self._devices.pairs(atoms, placed, placed.of_device(shifts))
+        pairs = self._devices.pairs(atoms, placed, placed.of_device(shifts), self.k_points)
         atom = np.repeat(placed.order, self._orbitals.count(np.asarray(atoms.numbers)[placed.order]))
         systems = [PairDevice.of(one, a, b, level, atom) for one, a, b in zip(pairs, *leads, strict=True)]
         return list(zip(map(float, self.k_weights), systems, strict=True)), placed.inside

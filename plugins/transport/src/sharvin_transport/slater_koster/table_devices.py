@@ -36,18 +36,16 @@ class TableDevices:
     Parameters
     ----------
     orbitals : TableOrbitals
-    k_points : float64[n_k, 2]
-        In units of the reciprocal cell vectors.
     origin : callable
         What says which table it is; asked once.
     """
 
-    def __init__(self, orbitals: TableOrbitals, k_points: Floats, origin: Callable[[], str]) -> None:
-        self.orbitals, self.k_points = orbitals, k_points
+    def __init__(self, orbitals: TableOrbitals, origin: Callable[[], str]) -> None:
+        self.orbitals = orbitals
         self._origin, self._said = origin, b""
         self._ends: LRUCache[bytes, DeviceEnd] = most_recent(_END_BYTES, attrgetter("nbytes"))
 
-    def pairs(self, atoms: Atoms, placed: DeviceOrder, shifts: Floats) -> list[DevicePairs]:
+    def pairs(self, atoms: Atoms, placed: DeviceOrder, shifts: Floats, k_points: Floats) -> list[DevicePairs]:
         """Blocks of the device at each k-point.
 
         Parameters
@@ -57,6 +55,8 @@ class TableDevices:
             Of these atoms.
         shifts : float64[n_atoms]
             On-site shifts in eV, in the order of the device.
+        k_points : float64[n_k, 2]
+            In units of the reciprocal cell vectors.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class TableDevices:
         if shifts.any():
             hopping += 0.5 * (shifts[rest.first] + shifts[rest.second])[:, None, None] * overlap
         found = []
-        for k in self.k_points:
+        for k in k_points:
             phased: tuple[Matrix, Matrix] = (hopping, overlap)
             if k.any():
                 phase = self._phase(rest, placed, k)
