@@ -2,7 +2,9 @@
 
 ``python benchmarks/negf_label.py`` prints the cost of the first snapshot (empty cache) and of later ones, T(E_F) while the neck
 is stretched, the sensitivity of T to η and to the cutoff, the cost of local charge neutrality, and the peak memory.
-``--energies 201`` adds a spectrum, ``--sisl`` the same energy from sisl in the same run (some minutes), ``--tables nrl`` chooses.
+``--pull rigid`` or ``loose`` measures labels from atoms along a real pull instead (``label_pull.py``), ``--former PATHS`` beside
+another version. ``--energies 201`` adds a spectrum, ``--sisl`` the same energy from sisl in the same run (some minutes),
+``--tables nrl`` chooses.
 """
 
 from __future__ import annotations
@@ -165,7 +167,14 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", default=["ptbp", "nrl"], choices=["ptbp", "nrl"])
     parser.add_argument("--energies", type=int, default=0, help="points of a spectrum")
     parser.add_argument("--sisl", action="store_true", help="compare with sisl")
+    parser.add_argument("--pull", choices=["rigid", "loose"], help="labels along a pull with such electrodes")
+    parser.add_argument("--former", help="PYTHONPATH of another version, for --pull")
     options = parser.parse_args()
+    if options.pull:
+        from label_pull import measure
+
+        measure(options.pull, options.former)
+        return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SHARVIN_CACHE"] = folder
         for table in options.tables:

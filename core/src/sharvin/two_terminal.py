@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +142,21 @@ class TwoTerminal(Displayed):
     def size(self) -> int:
         """Number of orbitals."""
         return int(self.H.shape[0])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type of H and S."""
+        return np.result_type(self.H.dtype, self.S.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the elements of H and S."""
+        return int(self.H.nnz * self.H.dtype.itemsize + self.S.nnz * self.S.dtype.itemsize)
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether H and S are made with their mirror images and of finite numbers, so that nobody need look whether they are."""
+        return False
 
     def _facts(self) -> Sequence[Fact]:
         atoms = "" if self.atom is None else f" of {counted(len(np.unique(self.atom)), 'atom')}"

@@ -28,7 +28,7 @@ from sharvin.runs.returned_values import device_of
 from sharvin.two_terminal import WeightedDevice
 
 MOST_BYTES = 100_000_000
-"""Of the sparse H and S of devices that are handed to a solver together."""
+"""Of H and S of devices that are handed to a solver together, as these hold them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ def transmission_series(
     """T(E) of each device of a series, in order.
 
     Where the solver refuses a batch, it is asked for each of its devices, so that one of them costs no other its result. The
-    devices are checked to be Hermitian until one of them is.
+    devices are checked to be Hermitian until one of them is, unless they are made so.
 
     In memory: the devices of a batch, and what the solver needs for them.
 
@@ -116,7 +116,7 @@ def _checked(devices: Iterable[Sequence[WeightedDevice] | InputError | ItemError
             yield _refused(at_k, n_energies)
             continue
         try:
-            if not checked:
+            if not checked and not at_k[0][1].is_mirrored:
                 check_hermitian(at_k[0][1])
         except InputError as error:
             yield _refused(error, n_energies, at_k)
@@ -132,7 +132,7 @@ def _batches(devices: Iterable[Checked]) -> Iterator[list[Checked]]:
     for one in devices:
         batch.append(one)
         if not isinstance(one, SeriesTransmission):
-            held += sum((system.H.nnz + system.S.nnz) * system.H.dtype.itemsize for _, system in one)
+            held += sum(system.nbytes for _, system in one)
         if held > MOST_BYTES:
             yield batch
             batch, held = [], 0

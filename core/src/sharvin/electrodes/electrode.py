@@ -96,7 +96,17 @@ class Electrode(Displayed):
         return Atoms(self.numbers, positions=self.positions, cell=self.cell, pbc=self.pbc)
 
     def place(self, positions: Floats, side: str = "left or right") -> Floats:
-        """Ideal positions, float64[n, 3], moved onto those of a snapshot; `side` is named if they do not fit.
+        """Ideal positions, float64[n, 3], moved onto those of a snapshot; see :meth:`origin`."""
+        return np.asarray(self.positions + self.origin(positions, side))
+
+    def origin(self, positions: Floats, side: str = "left or right") -> Floats:
+        """Where the electrode's own origin lies in a snapshot, float64[3] in Å; `side` is named if the atoms do not fit.
+
+        Parameters
+        ----------
+        positions : float64[n, 3]
+            Of the electrode's atoms in the snapshot.
+        side : str
 
         Raises
         ------
@@ -112,4 +122,4 @@ class Electrode(Displayed):
                 f"the worst by {off.max():.2f} Å (accepted: {MATCH_TOLERANCE_A} Å); keep the outer layers rigid or detect the "
                 "junction again."
             )
-        return np.asarray(self.positions + origin)
+        return np.asarray(origin)

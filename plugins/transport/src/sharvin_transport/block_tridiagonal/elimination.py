@@ -31,6 +31,9 @@ Array = Any
 """NDArray, or a tensor of a batch, [..., n, m]."""
 
 
+_MANY, _ROWS = 96, 48
+
+
 class SingularBlock(Exception):
     """A block has no inverse in working precision; a matrix may have one in spite of that."""
 
@@ -76,7 +79,7 @@ class Lapack:
 
     def solve(self, block: Array, columns: Array) -> Array:
         """block⁻¹ columns; the block is overwritten."""
-        getrf, getrs, gecon = cast(tuple[Any, Any, Any], get_lapack_funcs(("getrf", "getrs", "gecon"), (block, columns)))
+        getrf, gecon = cast(tuple[Any, Any], get_lapack_funcs(("getrf", "gecon"), (block, columns)))
         norm = float(np.abs(block).sum(axis=1).max())
         # LAPACK sees the transpose of a C-ordered matrix, which need not be copied
         lu, pivots, info = getrf(block.T, overwrite_a=True)
@@ -85,8 +88,7 @@ class Lapack:
         rcond, _ = gecon(lu, norm)
         if rcond < (self.complex if np.iscomplexobj(block) else self.real):
             raise SingularBlock
-        solved, _ = getrs(lu, pivots, columns, trans=1)
-        return np.asarray(solved)
+        return _solved(lu, pivots, columns)
 
     def beside(self, left: Array, right: Array) -> Array:
         """Both, columns after columns."""
@@ -99,6 +101,37 @@ class Lapack:
     def able_to_hold(self, block: Array, other: Array) -> Array:
         """The block, complex if the other is."""
         return block.astype(np.result_type(block, other), copy=False)
+
+
+def _solved(lu: Array, pivots: Array, columns: Array) -> Array:
+    """The solution with the transpose of what was factorised, [n, c].
+
+    LAPACK's own triangular solution of many columns takes up to three times as long as matrix products do. They take over here:
+    48 rows at a time, with the inverses of the triangles on the diagonal.
+    """
+    n = len(lu)
+    if n < _MANY or columns.shape[1] < _MANY:
+        (getrs,) = cast(tuple[Any], get_lapack_funcs(("getrs",), (lu, columns)))
+        return np.asarray(getrs(lu, pivots, columns, trans=1)[0])
+    (trtri,) = cast(tuple[Any], get_lapack_funcs(("trtri",), (lu, columns)))
+    factors, starts = lu.T, range(0, n, _ROWS)  # lower triangle times unit upper triangle
+    x = np.array(columns, dtype=np.result_type(lu, columns), order="C")
+    for start in starts:
+        rows = slice(start, min(start + _ROWS, n))
+        x[rows] -= factors[rows, :start] @ x[:start]
+        x[rows] = np.triu(trtri(lu[rows, rows])[0]).T @ x[rows]
+    for start in reversed(starts):
+        rows = slice(start, min(start + _ROWS, n))
+        x[rows] -= factors[rows, rows.stop :] @ x[rows.stop :]
+        triangle = np.tril(trtri(lu[rows, rows], lower=1, unitdiag=1)[0], -1)
+        triangle[np.diag_indices(len(triangle))] = 1.0
+        x[rows] = triangle.T @ x[rows]
+    places = list(range(n))
+    for row, other in enumerate(pivots.tolist()):
+        places[row], places[other] = places[other], places[row]
+    out = np.empty_like(x)
+    out[places] = x
+    return out
 
 
 @dataclass(frozen=True, eq=False)

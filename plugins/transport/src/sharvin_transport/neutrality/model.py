@@ -31,14 +31,15 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 from sharvin.errors import InputError
 from sharvin.numerics.farthest_points import farthest_points
-from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.runs.atomic import write_bytes
+
+from sharvin_transport.neutrality.power_spectrum import power_spectrum
+from sharvin_transport.slater_koster.near_pairs import near_pairs
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 CUTOFF_A = 6.0
 _RADIAL = 6
-_LEGENDRE = 4
 _NEAREST_A = 2.2
 _CENTRES = 1000
 _NOISE = 1e-3
@@ -198,9 +199,17 @@ class NeutralityModel:
     def _kernel(self, features: Floats, element: Integers) -> Floats:
         """Matérn 5/2 kernel float64[n, centres]."""
         centres = self._arrays["centres"]
-        squares = (features**2).sum(axis=1)[:, None] + self._squares - 2.0 * (features @ centres.T)
-        r = np.sqrt(5.0 * np.maximum(squares, 0.0)) / self._arrays["length"]
-        kernel = (1.0 + r + r**2 / 3.0) * np.exp(-r)
+        r = features @ centres.T
+        r *= -2.0
+        r += (features**2).sum(axis=1)[:, None]
+        r += self._squares
+        np.sqrt(np.maximum(r, 0.0, out=r), out=r)
+        r *= np.sqrt(5.0) / self._arrays["length"]
+        kernel = r / 3.0
+        kernel += 1.0
+        kernel *= r
+        kernel += 1.0
+        kernel *= np.exp(np.negative(r, out=r), out=r)
         if len(self._arrays["elements"]) > 1:
             kernel *= element[:, None] == self._arrays["centre_element"]
         return np.asarray(kernel)
@@ -209,35 +218,19 @@ class NeutralityModel:
 def _features(structure: Surroundings, elements: Integers, cutoff: float) -> Floats:
     """Moments and square roots of the power spectrum, float64[n_chosen, features]."""
     n, chosen = len(structure.numbers), structure.chosen
-    pairs = neighbour_pairs(structure.positions, structure.cell, structure.pbc, cutoff, full=False)
     place = np.full(n, -1)
     place[chosen] = np.arange(len(chosen))
-    first = np.concatenate([pairs.first, pairs.second])
-    second = np.concatenate([pairs.second, pairs.first])
-    vector = np.concatenate([pairs.vector, -pairs.vector])
-    wanted = np.flatnonzero(place[first] >= 0)
-    wanted = wanted[np.argsort(place[first[wanted]], kind="stable")]
-    row, second, vector = place[first[wanted]], second[wanted], vector[wanted]
-    distance = np.linalg.norm(vector, axis=1)
-    count = np.bincount(row, minlength=len(chosen))
-    slot = np.arange(len(row)) - (np.cumsum(count) - count)[row]
-    # neighbours padded to equal numbers; the padding has no weight
-    width = int(count.max(initial=0))
-    radial = np.zeros((len(chosen), width, len(elements), _RADIAL))
-    radial[row, slot, np.searchsorted(elements, structure.numbers[second])] = _radial(distance, cutoff)
-    radial = radial.reshape(len(chosen), width, len(elements) * _RADIAL)
-    direction = np.zeros((len(chosen), width, 3))
-    direction[row, slot] = vector / distance[:, None]
-    cosine = direction @ direction.transpose(0, 2, 1)
-    upper = np.triu_indices(radial.shape[2])
-    turned = np.ascontiguousarray(radial.transpose(0, 2, 1))
-    columns = [radial.sum(axis=1)]
-    before, legendre = np.zeros_like(cosine), np.ones_like(cosine)
-    for order in range(_LEGENDRE + 1):
-        power = (turned @ legendre @ radial)[:, upper[0], upper[1]]
-        columns.append(np.sign(power) * np.sqrt(np.abs(power)))
-        before, legendre = legendre, ((2 * order + 1) * cosine * legendre - order * before) / (order + 1)
-    return np.concatenate(columns, axis=1)
+    # pairs of two atoms that are not asked for are left out
+    pairs = near_pairs(structure.positions, structure.cell, structure.pbc, cutoff, np.where(place < 0, 1, 0))
+    row = np.concatenate([place[pairs.first], place[pairs.second]])
+    neighbour = np.concatenate([pairs.second, pairs.first])
+    unit, radial = pairs.vector / pairs.distance[:, None], _radial(pairs.distance, cutoff)
+    wanted = np.flatnonzero(row >= 0)
+    kind = np.searchsorted(elements, structure.numbers[neighbour[wanted]])
+    radial, direction = np.concatenate([radial, radial])[wanted], np.concatenate([unit, -unit])[wanted]
+    moments, power = power_spectrum(row[wanted], kind, radial, direction, len(chosen), len(elements))
+    roots = np.sign(power) * np.sqrt(np.abs(power))
+    return np.concatenate([moments, roots.reshape(len(chosen), power.shape[1] * power.shape[2])], axis=1)
 
 
 def _radial(distance: Floats, cutoff: float) -> Floats:

@@ -60,6 +60,11 @@ class LeadCoupling:
     sigma: Array
     W: Array
 
+    @property
+    def within(self) -> float:
+        """W† M'⁻¹ W of what is already eliminated: nothing is."""
+        return 0.0
+
     def added(self, block: Array, shift: complex) -> Array:
         """The block minus this self-energy, with `shift` in place of the i/2 before W W†."""
         w = self.W[self.rows]

@@ -17,28 +17,25 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from sharvin.crystals.blocks import HamiltonianBlocks
 from sharvin.devices.brillouin import monkhorst_pack
 from sharvin.devices.common_level import common_fermi_energy
 from sharvin.errors import InputError, ItemError
 from sharvin.junction import Electrode, Junction
-from sharvin.numerics.neighbour_pairs import neighbour_pairs
 from sharvin.protocols import Reference
-from sharvin.two_terminal import BlochHamiltonian, Lead, Matrix, TwoTerminal, WeightedDevice
+from sharvin.two_terminal import BlochHamiltonian, Lead, TwoTerminal, WeightedDevice
 
 from sharvin_transport.neutrality.local import LocalNeutrality, Shifts, shifted
 from sharvin_transport.neutrality.model import NeutralityModel, Surroundings
 from sharvin_transport.slater_koster.configs import TABLES, SlaterKosterOptions
-from sharvin_transport.slater_koster.device_matrix import assemble, outer_orbitals, padded, present_orbitals
 from sharvin_transport.slater_koster.device_order import DeviceOrder
 from sharvin_transport.slater_koster.label_cost import label_seconds
-from sharvin_transport.slater_koster.pairs import merge_images
+from sharvin_transport.slater_koster.pair_device import PairDevice
 from sharvin_transport.slater_koster.skf import load_skf
-from sharvin_transport.slater_koster.table_leads import TableLeads, phases
+from sharvin_transport.slater_koster.table_devices import TableDevices
+from sharvin_transport.slater_koster.table_leads import TableLeads
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
 from sharvin_transport.slater_koster.tables import TwoCentreTable, load_table
-from sharvin_transport.slater_koster.too_close import check_positive, check_spheres
 from sharvin_transport.spin import warn_of_magnetism
 
 Floats = NDArray[np.float64]
@@ -64,6 +61,7 @@ class SlaterKoster:
         self._orbitals = TableOrbitals(self.table)
         self._leads = TableLeads(self._orbitals, *monkhorst_pack(*options.k_points), options.smearing_K)
         self._neutrality = LocalNeutrality(options.neutrality_tolerance, options.neutrality_iterations, options.contour_points)
+        self._devices = TableDevices(self._orbitals, self.origin)
         self.shifts_model: NeutralityModel | None = None
         if options.neutrality_model is not None:
             self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self.origin())
@@ -258,11 +256,10 @@ class SlaterKoster:
                 )
         level = self._fermi_energy(left, right, atoms)
         leads = [self._leads.of(electrode).at_k for electrode in (left, right)]
-        placed = DeviceOrder.of(junction, left, right)
-        sides = list(zip(leads[0], leads[1], strict=True))
-        matrices = self._device(atoms, placed, sides, placed.of_device(shifts))
+        placed = DeviceOrder.of(junction, left, right, reach)
+        pairs = self._devices.pairs(atoms, placed, placed.of_device(shifts), self.k_points)
         atom = np.repeat(placed.order, self._orbitals.count(np.asarray(atoms.numbers)[placed.order]))
-        systems = [TwoTerminal(H, S, a, b, level, atom) for (H, S), (a, b) in zip(matrices, sides, strict=True)]
+        systems = [PairDevice.of(one, a, b, level, atom) for one, a, b in zip(pairs, *leads, strict=True)]
         return list(zip(map(float, self.k_weights), systems, strict=True)), placed.inside
 
     def _neutral(
@@ -327,49 +324,6 @@ class SlaterKoster:
             If atoms are too close for the table.
         """
         return self._orbitals.blocks(atoms)
-
-    def _device(
-        self,
-        atoms: Atoms,
-        placed: DeviceOrder,
-        leads: list[tuple[Lead, Lead]],
-        shifts: Floats,
-    ) -> list[tuple[csr_array, csr_array]]:
-        """H and S of the device at each k-point, atoms already in device order, between the leads at that k-point."""
-        order, zone = placed.order, placed.zone
-        numbers = np.asarray(atoms.numbers, dtype=np.int64)[order]
-        pairs = neighbour_pairs(placed.positions, atoms.cell.array, atoms.pbc, self.range_A(numbers), full=False)
-        check_spheres(pairs, order, numbers, ItemError)
-        pairs = pairs.take(~((zone[pairs.first] == zone[pairs.second]) & (zone[pairs.first] != 0)))
-        hopping, overlap = self._orbitals.pair_blocks(numbers, pairs)
-        check_positive(pairs, overlap, order, numbers, ItemError)
-        count = self._orbitals.count(numbers)
-        m = int(count.max())
-        onsite = self._orbitals.onsite(numbers, pairs, m)
-        if shifts.any():
-            onsite = onsite + shifts[:, None]
-            hopping += 0.5 * (shifts[pairs.first] + shifts[pairs.second])[:, None, None] * overlap
-        present = present_orbitals(count)
-        sizes = [int((zone == side).sum()) for side in (-1, 0, 1)]
-        found = []
-        for k, (left, right) in zip(self.k_points, leads, strict=True):
-            phased: tuple[Matrix, ...] = (hopping, overlap)
-            if k.any():
-                shift = pairs.image[:, :2] + placed.offsets[pairs.second] - placed.offsets[pairs.first]
-                phase = phases(shift, k)[:, None, None]
-                phased = (phase * hopping, phase * overlap)
-            first, second, merged = merge_images(pairs, len(numbers), phased)
-            matrices = []
-            for blocks, diagonal, lead_blocks in (
-                (merged[0], onsite, (left.H00, right.H00)),
-                (merged[1], np.ones_like(onsite), (left.S00, right.S00)),
-            ):
-                ends = [padded(block, part, m) for block, part in zip(lead_blocks, outer_orbitals(count, sizes), strict=True)]
-                matrices.append(assemble(first, second, blocks, diagonal, ends, sizes))
-            if not present.all():
-                matrices = [csr_array(matrix[present][:, present]) for matrix in matrices]
-            found.append((matrices[0], matrices[1]))
-        return found
 
 
 def surroundings(junction: Junction) -> Surroundings:

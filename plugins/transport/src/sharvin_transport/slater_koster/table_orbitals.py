@@ -14,7 +14,7 @@ from sharvin.two_terminal import BlochHamiltonian
 from sharvin_transport.slater_koster.device_matrix import present_orbitals
 from sharvin_transport.slater_koster.tables import TwoCentreTable
 from sharvin_transport.slater_koster.too_close import check_positive, check_spheres
-from sharvin_transport.slater_koster.two_centre import Directions
+from sharvin_transport.slater_koster.two_centre import two_centre_blocks
 
 Floats = NDArray[np.float64]
 SHELLS = {1: (0,), 4: (0, 1), 9: (0, 1, 2)}
@@ -52,7 +52,6 @@ class TableOrbitals:
         """Hopping (eV) and overlap blocks float64[n_pairs, m, m], m the largest number of orbitals among the elements."""
         m = int(self.count(np.unique(numbers)).max())
         distance = np.linalg.norm(pairs.vector, axis=1)
-        directions = Directions(pairs.vector / distance[:, None], m)
         forward, backward = np.zeros((2, 10, len(distance))), np.zeros((2, 10, len(distance)))
         first, second = numbers[pairs.first], numbers[pairs.second]
         for a in np.unique(first):
@@ -64,7 +63,8 @@ class TableOrbitals:
                     backward[:, :, chosen] = forward[:, :, chosen]
                 else:
                     backward[0][:, chosen], backward[1][:, chosen] = self.table.radial(int(b), int(a), r)
-        return directions.blocks(forward[0], backward[0]), directions.blocks(forward[1], backward[1])
+        hopping, overlap = two_centre_blocks(pairs.vector / distance[:, None], m, forward, backward)
+        return hopping, overlap
 
     def onsite(self, numbers: NDArray[np.int64], pairs: NeighbourPairs, m: int) -> Floats:
         """On-site energies float64[n_atoms, m] in eV."""
