@@ -1,8 +1,8 @@
 r"""What a lead with a real Hamiltonian adds to an open device at each node of the contour, for the snapshots of a series.
 
 With *A = z S − H* the coupling K of the device to a lead's last layer and *g* that layer's Green function, the device needs
-S g Sᵀ, S g Aᵀ and A g Aᵀ. Most rows that touch a lead belong to the rigid end of the electrode: they couple to the lead in the same
-way in all snapshots. What they need is computed once (:class:`RigidRows`); a snapshot adds what its other rows need.
+S g Sᵀ, S g Aᵀ and A g Aᵀ. Most rows that touch a lead belong to the rigid end of the electrode: they couple to the lead in the
+same way in all snapshots. What they need is computed once (:class:`RigidRows`); a snapshot adds what its other rows need.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Integers = NDArray[np.int64]
 Singles = NDArray[np.complex64]
 RealSingles = NDArray[np.float32]
 UNMOVED_EV = 2e-6
-"""Rows whose couplings to the lead differ by less are the same; so do those of rigid atoms whose positions are stored in singles."""
+"""Rows whose couplings to the lead differ by less are the same, as of rigid atoms with positions in single precision."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,6 +34,7 @@ from sharvin_transport.neutrality.contour import (
     neutral_fermi_energy,
     sampled_populations,
 )
+from sharvin_transport.neutrality.lead_terms import nonzero_span
 from sharvin_transport.neutrality.model import Surroundings
 from sharvin_transport.neutrality.open_device import Populated, SampledDevice, Singles
 from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK
@@ -158,7 +159,8 @@ class LocalNeutrality:
         """
         contour = Contour.below(at_k[0][1].fermi_energy_eV, bottom_eV, self.points)
         frame = " ".join([contour.key, *(lead.key for _, system in at_k for lead in (system.left, system.right))])
-        formers = start.devices if start is not None and start.frame == frame else (None,) * len(at_k)
+        alike = start is not None and start.frame == frame
+        formers = start.devices if start is not None and alike else (None,) * len(at_k)
         opened = [self._opened(system, atom, contour, former) for (_, system), former in zip(at_k, formers, strict=True)]
         device = opened[0] if len(opened) == 1 else SampledDevice(tuple(weight for weight, _ in at_k), tuple(opened))
         changes = None if start is None else start.changes
@@ -166,14 +168,15 @@ class LocalNeutrality:
             start = replace(start, values=changes.expected(structure))
         found = self._solver.solve(device, names, electrons, start)
         known = ShiftChanges.first(structure, found.values) if changes is None else changes.following(structure, found.values)
-        return replace(found, changes=known, devices=tuple(opened), frame=frame)
+        rigid = tuple(device if isinstance(device, RealOpenDevice) else None for device in opened)
+        return replace(found, changes=known, devices=rigid, frame=frame)
 
-    def _opened(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour, former: Populated | None) -> Populated:
+    def _opened(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour, former: RealOpenDevice | None) -> Populated:
         surfaces = (self._folded(system.left, "left", contour), self._folded(system.right, "right", contour))
         leads = (system.left.H00, system.left.S00, system.right.H00, system.right.S00)
         if any(np.iscomplexobj(matrix) for matrix in (system.H.data, system.S.data, *leads)):
-            return OpenDeviceAtK(system, atom, contour, surfaces, former if isinstance(former, OpenDeviceAtK) else None)
-        return RealOpenDevice(system, atom, contour, surfaces, former if isinstance(former, RealOpenDevice) else None)
+            return OpenDeviceAtK(system, atom, contour, surfaces)
+        return RealOpenDevice(system, atom, contour, surfaces, former)
 
     def _folded(self, lead: Lead, side: str, contour: Contour) -> Singles:
         """Surface Green functions of a lead in real space, complex64[n_points, m, m]."""
@@ -188,15 +191,20 @@ class LocalNeutrality:
 
 
 def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> TwoTerminal:
-    """The device with its on-site shifts."""
+    """The device with its on-site shifts; `atom` int64[n] is the atom of each orbital, −1 in the principal layers."""
     half = np.where(atom >= 0, 0.5 * shifts[atom], 0.0)
     H, S = system.H, system.S
-    added = half[S.indices]
-    added += np.repeat(half, np.diff(S.indptr))
-    added = added * S.data
-    if np.array_equal(H.indptr, S.indptr) and np.array_equal(H.indices, S.indices):
-        added = added + H.data
-        moved = csr_array((added, S.indices, S.indptr), shape=S.shape)
-    else:
-        moved = csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape))
-    return replace(system, H=moved)
+    if not (np.array_equal(H.indptr, S.indptr) and np.array_equal(H.indices, S.indices)):
+        added = (half[S.indices] + np.repeat(half, np.diff(S.indptr))) * S.data
+        return replace(system, H=csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape)))
+    data = H.data.copy()
+    inner = nonzero_span(atom >= 0)
+    rows = slice(int(S.indptr[inner.start]), int(S.indptr[inner.stop]))
+    own = np.repeat(half[inner], np.diff(S.indptr[inner.start : inner.stop + 1]))
+    data[rows] += (half[S.indices[rows]] + own) * S.data[rows]
+    # most of what the principal layers hold couples them to themselves and stays
+    for outer in (slice(0, rows.start), slice(rows.stop, len(data))):
+        columns = S.indices[outer]
+        places = np.flatnonzero((columns >= inner.start) & (columns < inner.stop))
+        data[places + outer.start] += half[columns[places]] * S.data[places + outer.start]
+    return replace(system, H=csr_array((data, H.indices, H.indptr), shape=H.shape))

@@ -18,15 +18,20 @@ from numpy.typing import NDArray
 from sharvin.errors import ItemError
 
 from sharvin_transport.neutrality.open_device import Populated
+from sharvin_transport.neutrality.open_device_real import RealOpenDevice
 from sharvin_transport.neutrality.shift_changes import ShiftChanges
 
 Floats = NDArray[np.float64]
 _LARGEST_STEP_EV = 1.0
 _SMALLEST_STEP_EV = 1e-7
-_GOOD_STEP = 0.5
-"""A step that leaves more of the residual than this asks for a new response."""
-_SAFETY = 2.0
+_GOOD_STEP = 0.9
+"""A step that leaves more of the residual than this asks for a new response, which costs as much as six evaluations."""
+_RELIABLE_STEP = 0.5
+"""A step that leaves more than this says nothing of the next one."""
+_SAFETY = 1.5
+"""How much more than the last checked step an unchecked one is expected to leave."""
 _AGEING = 1.25
+"""The same for each geometry in between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +50,8 @@ class Shifts:
         What the first step of a geometry leaves of the largest charge, as far as known.
     changes : ShiftChanges, optional
         How they changed in the series.
-    devices : tuple
-        Devices that the shifts belong to.
+    devices : tuple of RealOpenDevice or None
+        At each k-point, what the next geometry may take over.
     frame : str
         What these have in common with others of their series: leads and contour.
     """
@@ -56,7 +61,7 @@ class Shifts:
     evaluations: int
     first_step: float = 1.0
     changes: ShiftChanges | None = None
-    devices: tuple[Populated, ...] = ()
+    devices: tuple[RealOpenDevice | None, ...] = ()
     frame: str = ""
 
     @classmethod
@@ -117,7 +122,8 @@ class QuasiNewton:
             change = inverse @ (following - excess)
             good = ratio < _GOOD_STEP
             inverse = inverse + np.outer(step - change, step @ inverse) / (step @ change) if good else None
-            left = max(ratio, _largest(following) / worst) if good else 1.0
+            left = max(ratio, _largest(following) / worst)
+            left = left if left < _RELIABLE_STEP else 1.0
             if evaluations == 1 and start is not None:
                 first_step = left
             values, excess, exact = values + step, following, False
