@@ -11,7 +11,8 @@ from ase import Atoms
 from sharvin.junction import Junction
 from sharvin.protocols import Reference
 from sharvin.two_terminal import TwoTerminal
-from sharvin_transport.neutrality.contour import Contour
+from sharvin_transport.leads.transverse import fold
+from sharvin_transport.neutrality.contour import Contour, LeadContour
 from sharvin_transport.neutrality.model import Surroundings
 from sharvin_transport.neutrality.open_device_real import RealOpenDevice
 from sharvin_transport.neutrality.quasi_newton import QuasiNewton, Shifts
@@ -35,38 +36,23 @@ def pulled(contact: Callable[..., Atoms], stretch: float, snapshots: int, **opti
     return [first.with_positions(frame) for frame in frames]
 
 
-def surface(lead_H: tuple[np.ndarray, np.ndarray], lead_S: tuple[np.ndarray, np.ndarray], z: complex) -> np.ndarray:
-    """Green function of the end of a lead, whose layers reach onwards by these blocks, by doubling."""
-    end = bulk = z * lead_S[0] - lead_H[0]
-    onward, back = z * lead_S[1] - lead_H[1], z * lead_S[1].T - lead_H[1].T
-    while np.abs(onward).max() > 1e-12:
-        inverse = np.linalg.inv(bulk)
-        end = end - onward @ inverse @ back
-        bulk = bulk - onward @ inverse @ back - back @ inverse @ onward
-        onward, back = -onward @ inverse @ onward, -back @ inverse @ back
-    return np.linalg.inv(end)
-
-
 def plain_populations(system: TwoTerminal, fermi_eV: float, bottom_eV: float, points: int) -> np.ndarray:
     """Mulliken populations of the orbitals between the principal layers, on a semicircle, with one dense inverse a node."""
     x, w = np.polynomial.legendre.leggauss(points)
     u = 0.5 * (x + 1)
-    radius, S, H_ = 0.5 * (fermi_eV - bottom_eV), system.S.toarray(), system.H.toarray()
-    left, right = system.left, system.right
-    inner, total = system.size - right.size, np.zeros(system.size)
-    for angle, weight in zip(np.pi * u**2, 0.5 * w * 2 * np.pi * u, strict=True):
-        z = bottom_eV + radius + radius * np.exp(1j * angle)
-        K = z * S - H_
-        for part, lead, blocks in (
-            (slice(0, left.size), left, (left.H01.T, left.S01.T)),
-            (slice(inner, None), right, (right.H01, right.S01)),
-        ):
-            out = z * blocks[1] - blocks[0]
-            back = z * blocks[1].T - blocks[0].T
-            K[part, part] -= out @ surface((lead.H00, blocks[0]), (lead.S00, blocks[1]), z) @ back
-        weight = weight * 1j * radius * np.exp(1j * angle)
-        total += 2 / np.pi * (weight * np.einsum("kl,lk->k", np.linalg.inv(K), S)).imag
-    return total[left.size : inner]
+    radius, lead = 0.5 * (fermi_eV - bottom_eV), system.left
+    around = radius * np.exp(1j * np.pi * u**2)
+    circle = Contour(bottom_eV + radius + around, 2j * w * u * around)
+    assert lead.supercell is not None
+    S, H_, left, inner = system.S.toarray(), system.H.toarray(), lead.size, system.size - lead.size
+    total = np.zeros(system.size)
+    for z, weight, *states in zip(circle.nodes, circle.weights, *LeadContour().surfaces(lead, circle), strict=True):
+        ends = [fold(g, lead.supercell) for g in states]
+        K, onward = z * S - H_, z * lead.S01 - lead.H01
+        K[:left, :left] -= onward.T @ ends[0] @ onward
+        K[inner:, inner:] -= onward @ ends[1] @ onward.T
+        total += (weight * np.einsum("kl,lk->k", np.linalg.inv(K), S)).imag
+    return total[left:inner]
 
 
 @pytest.mark.parametrize("points", [4, 6, 10, 20])
@@ -91,7 +77,7 @@ def test_every_atom_is_neutral_by_a_plain_integration_on_a_dense_contour(contact
     fermi = SlaterKoster(SlaterKosterOptions(charge_neutrality="local", contour_points=16)).two_terminal(junction).fermi_energy_eV
     assert fermi == pytest.approx(found.system.fermi_energy_eV, abs=0.01)
     bottom = H._bottom([found.system.left], atoms.numbers)
-    populations = plain_populations(found.system, fermi, bottom, 28)
+    populations = plain_populations(found.system, fermi, bottom, 20)
     assert populations.reshape(-1, 9).sum(axis=1) == pytest.approx(11.0, abs=TOLERANCE + 5e-3)
     assert np.abs(populations.reshape(-1, 9).sum(axis=1) - 11.0).mean() < 1e-3
 

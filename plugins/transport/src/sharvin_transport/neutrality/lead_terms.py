@@ -34,16 +34,15 @@ class RigidRows:
         The atom of each of them; its orbitals are contiguous.
     h, s : float32[f, m]
         Coupling to the m orbitals of the lead's layer.
-    gs, ga : complex64[n_points, m, f]
-        g Sᵀ and g Aᵀ.
+    g_both : complex64[n_points, m, 2f]
+        g Sᵀ and g Aᵀ beside each other.
     sgs, sga, aga : complex64[n_points, f, f]
     """
 
     atom: Integers
     h: RealSingles
     s: RealSingles
-    gs: Singles
-    ga: Singles
+    g_both: Singles
     sgs: Singles
     sga: Singles
     aga: Singles
@@ -55,16 +54,16 @@ class RigidRows:
         f, m = h.shape
         columns = nonzero_span(((h != 0) | (s != 0)).any(axis=0))
         both = np.concatenate([s[:, columns], h[:, columns]])
-        gs, ga = np.empty((2, len(contour.nodes), m, f), dtype=np.complex64)
+        g_both = np.empty((len(contour.nodes), m, 2 * f), dtype=np.complex64)
         sgs, sga, aga = np.empty((3, len(contour.nodes), f, f), dtype=np.complex64)
         for p, node in enumerate(contour.nodes):
             z = np.complex64(node)
             to_both = times_real(surface[p][:, columns], both)
-            gs[p], ga[p] = to_both[:, :f], z * to_both[:, :f] - to_both[:, f:]
+            g_both[p, :, :f], g_both[p, :, f:] = to_both[:, :f], z * to_both[:, :f] - to_both[:, f:]
             used = to_both[columns]
             of_s, hgh = real_times(both[:f], used), real_times(both[f:], used[:, f:])
             sgs[p], sga[p], aga[p] = _terms(z, of_s[:, :f], of_s[:, f:], hgh)
-        return cls(atom, h, s, gs, ga, sgs, sga, aga)
+        return cls(atom, h, s, g_both, sgs, sga, aga)
 
     def unmoved(self, coupling: tuple[RealSingles, RealSingles], atom: Integers) -> tuple[RigidRows, Integers]:
         """Those of these rows that a coupling has, too, and where it has them, int64[f]."""
@@ -90,13 +89,12 @@ class RigidRows:
 
     def _part(self, chosen: Integers) -> RigidRows:
         square = (slice(None), chosen[:, None], chosen)
-        beside = (slice(None), slice(None), chosen)
+        beside = (slice(None), slice(None), np.concatenate([chosen, chosen + len(self.atom)]))
         return RigidRows(
             self.atom[chosen],
             self.h[chosen],
             self.s[chosen],
-            self.gs[beside],
-            self.ga[beside],
+            self.g_both[beside],
             self.sgs[square],
             self.sga[square],
             self.aga[square],
@@ -167,10 +165,10 @@ def _completed(
             term[of_rigid] = known
         if count == 0:
             continue
-        to_both = times_real(surface[p][columns, columns], both)
-        of_s, hgh = real_times(both[:count], to_both), real_times(both[count:], to_both[:, count:])
-        own = _terms(z, of_s[:, :count], of_s[:, count:], hgh)
-        across = real_times(both, np.concatenate([rigid.gs[p][columns], rigid.ga[p][columns]], axis=1))
+        # the Green function is symmetric
+        mutual = real_times(both, real_times(both, surface[p][columns, columns]).T)
+        own = _terms(z, mutual[:count, :count], mutual[:count, count:], mutual[count:, count:])
+        across = real_times(both, rigid.g_both[p, columns])
         sgs, sga = across[:count, :f], across[:count, f:]
         ags, aga = z * sgs - across[count:, :f], z * sga - across[count:, f:]
         for term, corner, one, other in zip(terms[:, p], own, (sgs, sga, aga), (sgs, ags, aga), strict=True):

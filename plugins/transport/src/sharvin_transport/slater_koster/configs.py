@@ -95,7 +95,7 @@ class SlaterKosterOptions(TableOptions):
     neutrality_model: str | None = None
     """With `charge_neutrality: predicted`: the `neutrality.npz` of an earlier study; by default the study learns its own."""
 
-    neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 2e-3
+    neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 3e-3
     """Largest charge left on an atom, in electrons, with `charge_neutrality: local` and of the snapshots that `predicted` learns
     from. Along a pulled gold wire the default leaves 0.001 G0 of T."""
 
