@@ -6,6 +6,11 @@ one atom wide, what the predictions miss, and the CPU time of each label.
     python benchmarks/neutrality_pull.py --out runs/neutrality --study runs/gold_break_junction --every 1
 
 Without ``--study`` it makes three pulls of the example itself. What was computed before in ``--out`` is not computed again.
+
+    python benchmarks/neutrality_pull.py --out runs/neutrality --cost 48
+
+prints instead what a snapshot costs with ``local`` along a pull with the potential ``second_moment`` at 4.18 Å, rigid electrodes,
+snapshots 0.15 Å apart, in series of 16, and how far T is from tightly converged labels.
 """
 
 from __future__ import annotations
@@ -36,6 +41,7 @@ from sharvin_studies.break_junction.steps import PullTask, chosen_frames, pull
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "gold_break_junction.yaml"
 TABLES = ("ptbp", "nrl")
+SERIES = 16
 COLOURS = {"none": GREY, "local": VERMILLION, "predicted": BLUE}
 Array = NDArray[np.float64]
 
@@ -114,6 +120,36 @@ def labels(hamiltonian: Selection, trajectory: Path, snapshots: Sequence[int], p
     return columns["conductance_G0"], notes["cpu_seconds"]
 
 
+def cost_along_a_pull(folder: Path, snapshots: int) -> None:
+    """CPU seconds of a snapshot with the default options, and its T against that of tight tolerance and a dense contour."""
+    path = folder / "pull-second-moment.h5"
+    if not path.exists():
+        structure = selection("structures", "nanowire", name="33-6-55", lattice_constant_A=4.18, rigid_layers=5)
+        dynamics = selection("dynamics", "lammps_pull", temperature_K=10, speed_m_per_s=10, snapshot_every_A=0.15)
+        pull(PullTask(structure, selection("potentials", "second_moment", element="Au"), dynamics, seed=1), path)
+    unbroken = whole(path)
+    chosen = unbroken[max(0, len(unbroken) - snapshots) :]
+    found: dict[str, list[float]] = {}
+    for name, options in (("default", {}), ("converged", {"neutrality_tolerance": 3e-4, "contour_points": 12})):
+        h = selection("hamiltonians", "slater_koster", charge_neutrality="local", **options).build()
+        solver = selection("transport", "rgf").build()
+        series = junctions(path, [int(i) for i in chosen], h.range_A(np.array([79])))
+        h.two_terminal(series[0])  # leads, and what else is computed once
+        first, following, found[name] = [], [], []
+        for begin in range(0, len(series), SERIES):
+            systems = h.two_terminal_series(series[begin : begin + SERIES])
+            for place in range(len(series[begin : begin + SERIES])):
+                started = time.process_time()
+                system = next(systems)
+                (following if place else first).append(time.process_time() - started)
+                good = isinstance(system, TwoTerminal)
+                found[name].append(float(solver.transmission([system], np.zeros(1))[0, 0]) if good else np.nan)
+        mean = np.mean(first + following)
+        print(f"{name}: {mean:.3f} CPU s a snapshot, the first of a series {np.mean(first):.2f}, others {np.mean(following):.3f}")
+    error = np.abs(np.array(found["default"]) - np.array(found["converged"]))
+    print(f"{len(error)} snapshots, |ΔT| against converged: mean {np.nanmean(error):.5f}, largest {np.nanmax(error):.5f} G0")
+
+
 def draw(folder: Path, elongation: Array, one_atom: NDArray[np.bool_], found: dict[tuple[str, str], Array]) -> Path:
     with style():
         figure = new_figure(7.2, 6.6)
@@ -140,9 +176,13 @@ def main() -> None:
     parser.add_argument("--study", type=Path, help="run folder of a break_junction study; its training pulls are used")
     parser.add_argument("--pull", type=int, default=0, help="which pull to label; the model learns from the others")
     parser.add_argument("--every", type=int, default=4, help="label every n-th snapshot")
+    parser.add_argument("--cost", type=int, default=0, help="only the cost of the last so many snapshots of a pull")
     parser.add_argument("--references", type=int, default=24, help="snapshots that the model learns from")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
+    if chosen.cost:
+        cost_along_a_pull(chosen.out, chosen.cost)
+        return
     trajectories = own_pulls(chosen.out) if chosen.study is None else studied_pulls(chosen.study)
     trajectory = trajectories.pop(chosen.pull)
     observables, unbroken = read_observables(trajectory), whole(trajectory)

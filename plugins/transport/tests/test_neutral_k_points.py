@@ -67,7 +67,7 @@ def open_device(
     at_k, inside = h._devices_of(one)
     system = at_k[k][1]
     atom = h._shifted_atoms(system, one, inside)[1]
-    contour = Contour.semicircle(h._bottom([system.left], atoms.numbers), system.fermi_energy_eV, 10)
+    contour = Contour.below(system.fermi_energy_eV, h._bottom([system.left], atoms.numbers), 10)
     surfaces = []
     for side, lead in ((0, system.left), (1, system.right)):
         states = LeadContour().surfaces(lead, contour)[side]

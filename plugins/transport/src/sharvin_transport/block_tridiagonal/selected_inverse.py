@@ -19,7 +19,7 @@ from scipy.linalg.lapack import cgetrf, cgetri
 from sharvin_transport.block_tridiagonal.elimination import Coupling, SingularBlock
 
 Singles = NDArray[np.complex64]
-LEAF = 160
+LEAF = 64
 """Size up to which a matrix is inverted by LAPACK."""
 
 

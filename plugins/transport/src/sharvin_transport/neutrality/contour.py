@@ -2,11 +2,19 @@ r"""Occupied states by a contour: quadrature nodes, and populations of an infini
 
 With G analytic in the upper half plane and a real Hamiltonian, the density matrix at zero temperature, both spins, is
 
-.. math:: P = -\frac{2}{\pi} \mathrm{Im} \int_C G(z)\, dz \approx -\frac{2}{\pi} \mathrm{Im} \sum_p w_p G(z_p),
+.. math:: P = -\frac{2}{\pi} \mathrm{Im} \int_C G(z)\, dz \approx \mathrm{Im} \sum_p w_p G(z_p),
 
-where *C* is the semicircle from below the lowest band to the Fermi energy (R. Zeller, J. Deutz and P. H. Dederichs, Solid
-State Commun. 44, 993 (1982)). The nodes are Gauss–Legendre points of the square root of the angle from E_F, so that they
-gather where G has the structure of the bands; ten leave 1e-4 electrons an atom of gold.
+where *C* goes from below the lowest band to the Fermi energy (R. Zeller, J. Deutz and P. H. Dederichs, Solid State Commun. 44,
+993 (1982)). With n nodes the sum is a rational function of the level's energy ε that stands for the step 2 θ(E_F − ε). The best
+one on two intervals is known: Zolotarev's, an odd function of t with elliptic sines (J. van den Eshof, A. Frommer, T. Lippert,
+K. Schilling and H. A. van der Vorst, Comput. Phys. Commun. 146, 203 (2002)),
+
+.. math:: \mathrm{sgn}\, t \approx D\, t\, \frac{\prod_{l<n} (t^2 + c_{2l})}{\prod_{l \le n} (t^2 + c_{2l-1})}, \quad
+          c_l = \kappa^2\, \frac{\mathrm{sn}^2(l K / 2n)}{\mathrm{cn}^2(l K / 2n)},
+
+for κ ≤ \|t\| ≤ 1. A Möbius map takes −1, −κ, κ, 1 to the bottom, E_F − δ, E_F + δ and infinity, so that the poles gather where G
+has the structure of the bands. Within δ of E_F the step is smooth and odd: what it takes from below it puts above. δ shrinks with
+the number of nodes as :math:`e^{-c \sqrt{n}}`, as fast as the rest of the error.
 
 The Fermi energy that goes with a contour is the one at which the lead, integrated with as many nodes, is neutral
 (:func:`neutral_fermi_energy`). It differs by some meV from that of Fermi functions; with it the ideal crystal needs no shifts.
@@ -24,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.optimize import brentq
+from scipy.special import ellipj, ellipkm1
 from sharvin.devices.decimation import decimate
 from sharvin.devices.transverse_states import Complexes, unfold
 from sharvin.errors import InputError
@@ -34,27 +43,40 @@ Floats = NDArray[np.float64]
 BELOW_BANDS_EV = 4.0
 """How far below the lowest level the contour begins; shifts lower no atom by more than a fraction of this."""
 _SEARCH_EV = 0.5
+_SHARPNESS = 1.84
+_SHARPEST = 1e-4
 MEMORY_BYTES = 200_000_000
 """What is kept of surface Green functions on contours."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """Nodes complex128[n] in eV, and weights that hold the factor −2/π: populations are Im Σ weights · G."""
+    """Nodes complex128[n] in eV, and weights: populations are Im Σ weights · G."""
 
     nodes: Complexes
     weights: Complexes
 
     @classmethod
-    def semicircle(cls, bottom_eV: float, fermi_eV: float, points: int) -> Contour:
-        """The semicircle from `bottom_eV` to `fermi_eV` in the upper half plane."""
-        x, w = np.polynomial.legendre.leggauss(points)
-        u, w = 0.5 * (x + 1.0), 0.5 * w
-        angle, slope = np.pi * u**2, 2.0 * np.pi * u
-        centre, radius = 0.5 * (bottom_eV + fermi_eV), 0.5 * (fermi_eV - bottom_eV)
-        nodes = centre + radius * np.exp(1j * angle)
-        # the path runs towards E_F, against the angle
-        return cls(nodes, (2.0 / np.pi) * w * slope * 1j * radius * np.exp(1j * angle))
+    def below(cls, fermi_eV: float, bottom_eV: float, points: int) -> Contour:
+        """Nodes for levels from `bottom_eV` on, occupied up to `fermi_eV`."""
+        width = fermi_eV - bottom_eV
+        delta = width * max(np.exp(-_SHARPNESS * np.sqrt(points)), _SHARPEST)
+        # the cross-ratio of the four ends is that of −1, −κ, κ, 1
+        half_ratio = 0.5 * (width + delta) / delta
+        kappa = (np.sqrt(half_ratio) - np.sqrt(half_ratio - 1.0)) ** 2
+        angles = np.arange(1, 2 * points) * ellipkm1(kappa**2) / (2 * points)
+        sn, cn, _, _ = ellipj(angles, 1.0 - kappa**2)
+        c = (kappa * sn / cn) ** 2
+        poles, zeros = c[0::2], c[1::2]
+        residues = np.array([np.prod((zeros - pole) / (np.delete(poles, i) - pole)) for i, pole in enumerate(poles)])
+        # t = (a ε + b) / (ε + d) for energies ε from E_F
+        ends, targets = np.array([-width, -delta, delta]), np.array([-1.0, -kappa, kappa])
+        a, b, d = np.linalg.solve(np.column_stack([ends, np.ones(3), -targets]), targets * ends)
+        # exact at infinity, where t is 1, and so without a term that is the same for all levels
+        residues /= np.sum(residues / (1.0 + poles))
+        t = 1j * np.sqrt(poles)
+        nodes = (b - t * d) / (t - a)
+        return cls(nodes + fermi_eV, 1j * residues * (nodes + d) / (a - t))
 
     @property
     def key(self) -> str:
@@ -156,7 +178,7 @@ def neutral_fermi_energy(
 
     @lru_cache(maxsize=256)  # the search for a root asks for some values twice
     def excess(fermi: float) -> float:
-        contour = Contour.semicircle(bottom_eV, fermi, points)
+        contour = Contour.below(fermi, bottom_eV, points)
         total = 0.0
         for weight, lead in leads:
             surfaces = _surfaces(lead, contour)

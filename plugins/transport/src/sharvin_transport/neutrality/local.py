@@ -5,9 +5,7 @@ populations of the open device (:mod:`~sharvin_transport.neutrality.open_device`
 self-consistent potential, because screening acts within an atom's distance (J. C. Cuevas et al., Phys. Rev. Lett. 80, 1066
 (1998); F. Pauly et al., Phys. Rev. B 74, 235106 (2006)). The principal layers are neutral by themselves and keep zero shifts.
 
-The equations are solved by Broyden's method (Math. Comput. 19, 577 (1965)), from the exact response ∂n/∂U at the start; it is
-computed again only where the residual does not fall to half. A step that raises the residual is not taken.
-
+How the equations are solved is in :mod:`~sharvin_transport.neutrality.quasi_newton`.
 Where transverse k-points are sampled, populations and response are their means, and one set of shifts holds for all of them.
 """
 
@@ -15,14 +13,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 
 import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sharvin.errors import InputError, ItemError
+from sharvin.errors import InputError
 from sharvin.runs.cache import ContentCache, most_recent
 from sharvin.two_terminal import Lead, TwoTerminal, WeightedDevice
 
@@ -36,30 +34,18 @@ from sharvin_transport.neutrality.contour import (
     neutral_fermi_energy,
     sampled_populations,
 )
+from sharvin_transport.neutrality.lead_terms import nonzero_span
+from sharvin_transport.neutrality.model import Surroundings
 from sharvin_transport.neutrality.open_device import Populated, SampledDevice, Singles
 from sharvin_transport.neutrality.open_device_at_k import OpenDeviceAtK
 from sharvin_transport.neutrality.open_device_real import RealOpenDevice
+from sharvin_transport.neutrality.quasi_newton import QuasiNewton, Shifts
+from sharvin_transport.neutrality.shift_changes import ShiftChanges
 
 Floats = NDArray[np.float64]
 LEAD_CHARGE = 0.02
 """Largest charge of an atom of a lead that passes as neutral."""
-_LARGEST_STEP_EV = 1.0
-_SMALLEST_STEP_EV = 1e-7
 _BOTTOMS = 1024
-
-
-@dataclass(frozen=True, eq=False)
-class Shifts:
-    """Shifts float64[atoms] in eV, the inverse response float64[atoms, atoms] that found them, and the evaluations it took."""
-
-    values: Floats
-    inverse_response: Floats
-    evaluations: int
-
-    @classmethod
-    def none(cls) -> Shifts:
-        """Those of a device without atoms between the leads."""
-        return cls(np.zeros(0), np.zeros((0, 0)), 0)
 
 
 class LocalNeutrality:
@@ -76,7 +62,8 @@ class LocalNeutrality:
     """
 
     def __init__(self, tolerance: float, iterations: int, points: int) -> None:
-        self.tolerance, self.iterations, self.points = tolerance, iterations, points
+        self.points = points
+        self._solver = QuasiNewton(tolerance, iterations)
         self._leads = LeadContour()
         self._fermi_energies = ContentCache("neutral_fermi_energy")
         self._bottoms: LRUCache[tuple[str, float], float] = LRUCache(_BOTTOMS)
@@ -118,12 +105,12 @@ class LocalNeutrality:
         folded = b"".join(lead.supercell.orbitals.tobytes() for _, lead in leads if lead.supercell)
         weights = " ".join(repr(weight) for weight, _ in leads)
         total = float(electrons.sum())
-        content = f"2 {keys} {weights} {total!r} {guess_eV!r} {bottom_eV!r} {self.points}".encode() + folded
+        content = f"3 {keys} {weights} {total!r} {guess_eV!r} {bottom_eV!r} {self.points}".encode() + folded
         key = hashlib.blake2b(content, digest_size=20).hexdigest()
 
         def compute() -> dict[str, Floats]:
             fermi = neutral_fermi_energy(leads, total, guess_eV, bottom_eV, self.points)
-            contour = Contour.semicircle(bottom_eV, fermi, self.points)
+            contour = Contour.below(fermi, bottom_eV, self.points)
             populations = sampled_populations(leads, contour, [self._leads.surfaces(lead, contour) for _, lead in leads])
             return {"fermi_energy_eV": np.array(fermi), "populations": populations}
 
@@ -144,6 +131,7 @@ class LocalNeutrality:
         atom: NDArray[np.int64],
         bottom_eV: float,
         start: Shifts | None,
+        structure: Surroundings,
     ) -> Shifts:
         """Shifts of the atoms between the leads.
 
@@ -160,69 +148,35 @@ class LocalNeutrality:
             For each orbital of the device the number of its atom, −1 in the principal layers.
         bottom_eV : float
         start : Shifts or None
-            Those of a similar geometry; otherwise zero is the start.
+            Those of the geometry before in a series; otherwise zero is the start.
+        structure : Surroundings
+            The geometry, whose chosen atoms are those between the leads.
 
         Raises
         ------
         ItemError
             If they do not converge.
         """
-        contour = Contour.semicircle(bottom_eV, at_k[0][1].fermi_energy_eV, self.points)
-        opened = [self._opened(system, atom, contour) for _, system in at_k]
+        contour = Contour.below(at_k[0][1].fermi_energy_eV, bottom_eV, self.points)
+        frame = " ".join([contour.key, *(lead.key for _, system in at_k for lead in (system.left, system.right))])
+        alike = start is not None and start.frame == frame
+        formers = start.devices if start is not None and alike else (None,) * len(at_k)
+        opened = [self._opened(system, atom, contour, former) for (_, system), former in zip(at_k, formers, strict=True)]
         device = opened[0] if len(opened) == 1 else SampledDevice(tuple(weight for weight, _ in at_k), tuple(opened))
-        return self._solve(device, names, electrons, start)
+        changes = None if start is None else start.changes
+        if start is not None and changes is not None:
+            start = replace(start, values=changes.expected(structure))
+        found = self._solver.solve(device, names, electrons, start)
+        known = ShiftChanges.first(structure, found.values) if changes is None else changes.following(structure, found.values)
+        rigid = tuple(device if isinstance(device, RealOpenDevice) else None for device in opened)
+        return replace(found, changes=known, devices=rigid, frame=frame)
 
-    def _opened(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour) -> Populated:
+    def _opened(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour, former: RealOpenDevice | None) -> Populated:
         surfaces = (self._folded(system.left, "left", contour), self._folded(system.right, "right", contour))
         leads = (system.left.H00, system.left.S00, system.right.H00, system.right.S00)
         if any(np.iscomplexobj(matrix) for matrix in (system.H.data, system.S.data, *leads)):
             return OpenDeviceAtK(system, atom, contour, surfaces)
-        return RealOpenDevice(system, atom, contour, surfaces)
-
-    def _solve(self, device: Populated, names: list[str], electrons: Floats, start: Shifts | None) -> Shifts:
-        values = np.zeros(len(electrons)) if start is None else start.values
-        inverse = None if start is None else start.inverse_response
-        excess = device.populations(values) - electrons
-        exact, radius = False, _LARGEST_STEP_EV
-        for evaluations in range(1, self.iterations + 1):
-            worst = float(np.abs(excess).max())
-            if not np.isfinite(worst):
-                raise ItemError("the populations of the device are not numbers; some atoms are too close for this table.")
-            if worst < self.tolerance:
-                return Shifts(values, self._inverse(device, values) if inverse is None else inverse, evaluations)
-            if evaluations == self.iterations:
-                break
-            if inverse is None:
-                inverse, exact = self._inverse(device, values), True
-            step = -inverse @ excess
-            step *= min(1.0, radius / float(np.abs(step).max()))
-            following = device.populations(values + step) - electrons
-            ratio = float(np.linalg.norm(following) / np.linalg.norm(excess))
-            if ratio > 1.0:
-                # A level of a weakly bound atom crosses E_F on the way: a shorter step, with the response of here.
-                radius = 0.25 * float(np.abs(step).max()) if exact else radius
-                inverse = inverse if exact else None
-                if radius < _SMALLEST_STEP_EV:
-                    break
-                continue
-            radius = min(2.0 * radius, _LARGEST_STEP_EV)
-            change = inverse @ (following - excess)
-            inverse = inverse + np.outer(step - change, step @ inverse) / (step @ change) if ratio < 0.5 else None
-            values, excess, exact = values + step, following, False
-        i = int(np.argmax(np.abs(excess)))
-        remedy = "raise neutrality_iterations"
-        if radius < _SMALLEST_STEP_EV:
-            remedy = (
-                "no step along its response makes that smaller, since a sharp level lies at E_F: more iterations do not help, "
-                "more k-points or a larger cell may"
-            )
-        raise ItemError(
-            f"local charge neutrality has not converged after {evaluations} evaluations: atom {names[i]} still "
-            f"has a charge of {-excess[i]:+.4f} e; {remedy}."
-        )
-
-    def _inverse(self, device: Populated, values: Floats) -> Floats:
-        return np.asarray(np.linalg.inv(device.response(values)))
+        return RealOpenDevice(system, atom, contour, surfaces, former)
 
     def _folded(self, lead: Lead, side: str, contour: Contour) -> Singles:
         """Surface Green functions of a lead in real space, complex64[n_points, m, m]."""
@@ -237,15 +191,20 @@ class LocalNeutrality:
 
 
 def shifted(system: TwoTerminal, atom: NDArray[np.int64], shifts: Floats) -> TwoTerminal:
-    """The device with its on-site shifts."""
+    """The device with its on-site shifts; `atom` int64[n] is the atom of each orbital, −1 in the principal layers."""
     half = np.where(atom >= 0, 0.5 * shifts[atom], 0.0)
     H, S = system.H, system.S
-    added = half[S.indices]
-    added += np.repeat(half, np.diff(S.indptr))
-    added = added * S.data
-    if np.array_equal(H.indptr, S.indptr) and np.array_equal(H.indices, S.indices):
-        added = added + H.data
-        moved = csr_array((added, S.indices, S.indptr), shape=S.shape)
-    else:
-        moved = csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape))
-    return replace(system, H=moved)
+    if not (np.array_equal(H.indptr, S.indptr) and np.array_equal(H.indices, S.indices)):
+        added = (half[S.indices] + np.repeat(half, np.diff(S.indptr))) * S.data
+        return replace(system, H=csr_array(H + csr_array((added, S.indices, S.indptr), shape=S.shape)))
+    data = H.data.copy()
+    inner = nonzero_span(atom >= 0)
+    rows = slice(int(S.indptr[inner.start]), int(S.indptr[inner.stop]))
+    own = np.repeat(half[inner], np.diff(S.indptr[inner.start : inner.stop + 1]))
+    data[rows] += (half[S.indices[rows]] + own) * S.data[rows]
+    # most of what the principal layers hold couples them to themselves and stays
+    for outer in (slice(0, rows.start), slice(rows.stop, len(data))):
+        columns = S.indices[outer]
+        places = np.flatnonzero((columns >= inner.start) & (columns < inner.stop))
+        data[places + outer.start] += half[columns[places]] * S.data[places + outer.start]
+    return replace(system, H=csr_array((data, H.indices, H.indptr), shape=H.shape))

@@ -30,9 +30,11 @@ from sharvin_transport.block_tridiagonal.elimination import Coupling, SingularBl
 from sharvin_transport.block_tridiagonal.interior import Interior
 from sharvin_transport.block_tridiagonal.selected_inverse import selected_inverse
 from sharvin_transport.neutrality.contour import Contour
+from sharvin_transport.neutrality.lead_terms import nonzero_span
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Singles = NDArray[np.complex64]
 RealSingles = NDArray[np.float32]
 
@@ -77,6 +79,8 @@ class OpenDevice(ABC, Generic[Terms]):
     contour : Contour
     surfaces : tuple of complex64[n_points, m, m]
         Green functions of the left and the right lead's surface, real-space orbitals.
+    former : OpenDevice, optional
+        A similar geometry with the same leads and contour; what its rigid atoms share with this one is taken from it.
     """
 
     single: ClassVar[type]
@@ -86,7 +90,14 @@ class OpenDevice(ABC, Generic[Terms]):
     share: ClassVar[float]
     """Weight of each of the terms whose sum is what is counted."""
 
-    def __init__(self, system: TwoTerminal, atom: NDArray[np.int64], contour: Contour, surfaces: tuple[Singles, Singles]) -> None:
+    def __init__(
+        self,
+        system: TwoTerminal,
+        atom: Integers,
+        contour: Contour,
+        surfaces: tuple[Singles, Singles],
+        former: OpenDevice[Terms] | None = None,
+    ) -> None:
         interior = Interior.of(system)
         self.contour = contour
         self.bounds = interior.bounds
@@ -99,8 +110,10 @@ class OpenDevice(ABC, Generic[Terms]):
             used = (h != 0) | (s != 0)
             rows, columns = nonzero_span(used.any(axis=1)), nonzero_span(used.any(axis=0))
             self._above.append((rows, columns, *self._singles((h[rows, columns], s[rows, columns]))))
-        self._left = self._terms(interior.left, surfaces[0], contour)
-        self._right = self._terms(interior.right, surfaces[1], contour)
+        owners = (self.atom[: self.bounds[1]], self.atom[self.bounds[-2] :])
+        sides = (None, None) if former is None else (former.left, former.right)
+        self.left = self._terms(interior.left, owners[0], surfaces[0], contour, sides[0])
+        self.right = self._terms(interior.right, owners[1], surfaces[1], contour, sides[1])
 
     def populations(self, shifts: Floats) -> Floats:
         """Mulliken populations float64[atoms] with shifts float64[atoms] in eV."""
@@ -120,7 +133,7 @@ class OpenDevice(ABC, Generic[Terms]):
                 own, next_to = selected_inverse(blocks, above, self.symmetric)
             for b, green in enumerate(own):
                 total[b] += (weight * self._held(green, self._diagonal[b][1])).imag
-            for terms, b in ((self._left, 0), (self._right, -1)):
+            for terms, b in ((self.left, 0), (self.right, -1)):
                 outside = self._shared_with_lead(own[b][terms.rows, terms.rows], terms, p, u[b][terms.rows])
                 total[b][terms.rows] -= (weight * outside).imag
             for b, (rows, columns, _, s) in enumerate(self._above):
@@ -147,8 +160,13 @@ class OpenDevice(ABC, Generic[Terms]):
         return total
 
     @abstractmethod
-    def _terms(self, coupling: tuple[Array, Array], surface: Singles, contour: Contour) -> Terms:
-        """From the coupling (H, S) of the device to a lead's layer and its Green functions [n_points, m, m]."""
+    def _terms(
+        self, coupling: tuple[Array, Array], atom: Integers, surface: Singles, contour: Contour, former: Terms | None
+    ) -> Terms:
+        """From the coupling (H, S) of the device to a lead's layer and its Green functions [n_points, m, m].
+
+        `atom` is the atom of each row, `former` what a similar geometry had here.
+        """
 
     @abstractmethod
     def _back(self, onward: Singles, z: np.complex64, h: Array, s: Array) -> Singles:
@@ -188,7 +206,7 @@ class OpenDevice(ABC, Generic[Terms]):
         return h, s
 
     def _subtract_self_energies(self, blocks: Sequence[Singles], p: int, u: list[RealSingles]) -> None:
-        for terms, b in ((self._left, 0), (self._right, -1)):
+        for terms, b in ((self.left, 0), (self.right, -1)):
             blocks[b][terms.rows, terms.rows] -= terms.self_energy(p, u[b][terms.rows])
 
     def _orbital_shifts(self, shifts: Floats) -> list[RealSingles]:
@@ -241,12 +259,6 @@ def sums_by_atom(values: NDArray[Any], atom: NDArray[np.int64], atoms: int) -> N
 def half_sum(s: NDArray[Any], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[Any]:
     """What shifts u of the rows and v of the columns, in eV, add to H where the overlap is s."""
     return np.asarray(s * (0.5 * (u[:, None] + v[None, :])))
-
-
-def nonzero_span(used: NDArray[np.bool_]) -> slice:
-    """From the first to the last true element."""
-    places = np.flatnonzero(used)
-    return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
 
 
 def _moved(part: slice, offset: int) -> slice:

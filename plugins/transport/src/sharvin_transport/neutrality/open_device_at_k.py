@@ -20,7 +20,8 @@ import numpy as np
 
 from sharvin_transport.block_tridiagonal.selected_inverse import inverse_by_halves
 from sharvin_transport.neutrality.contour import Contour
-from sharvin_transport.neutrality.open_device import Array, OpenDevice, RealSingles, Singles, nonzero_span
+from sharvin_transport.neutrality.lead_terms import nonzero_span
+from sharvin_transport.neutrality.open_device import Array, Integers, OpenDevice, RealSingles, Singles
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,9 @@ class OpenDeviceAtK(OpenDevice[LeadTermsAtK]):
     symmetric = False
     share = 0.5
 
-    def _terms(self, coupling: tuple[Array, Array], surface: Singles, contour: Contour) -> LeadTermsAtK:
+    def _terms(
+        self, coupling: tuple[Array, Array], atom: Integers, surface: Singles, contour: Contour, former: LeadTermsAtK | None
+    ) -> LeadTermsAtK:
         return LeadTermsAtK.of(coupling, surface, contour)
 
     def _back(self, onward: Singles, z: np.complex64, h: Array, s: Array) -> Singles:

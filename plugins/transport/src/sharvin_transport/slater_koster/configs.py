@@ -95,14 +95,14 @@ class SlaterKosterOptions(TableOptions):
     neutrality_model: str | None = None
     """With `charge_neutrality: predicted`: the `neutrality.npz` of an earlier study; by default the study learns its own."""
 
-    neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 1e-3
+    neutrality_tolerance: Annotated[float, Field(ge=1e-4, le=0.1)] = 3e-3
     """Largest charge left on an atom, in electrons, with `charge_neutrality: local` and of the snapshots that `predicted` learns
-    from."""
+    from. Along a pulled gold wire the default leaves 0.001 G0 of T."""
 
     neutrality_iterations: PositiveInt = 30
     """Evaluations of the populations after which such a snapshot has failed."""
 
-    contour_points: Annotated[int, Field(ge=4, le=200)] = 10
+    contour_points: Annotated[int, Field(ge=4, le=200)] = 6
     """With charge neutrality: nodes of the contour that integrates the occupied states."""
 
     @model_validator(mode="after")

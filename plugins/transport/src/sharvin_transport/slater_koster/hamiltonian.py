@@ -105,7 +105,7 @@ class SlaterKoster:
     def two_terminal_series(self, junctions: Iterable[Junction]) -> Iterator[TwoTerminal | InputError | ItemError]:
         """Devices of similar geometries of the same atoms, or the reason why there is none, in order.
 
-        With local charge neutrality the shifts of each one start from those of the one before, the first one's from zero, so
+        With local charge neutrality the shifts of each one start from those of the ones before, the first one's from zero, so
         a result depends, within the tolerance, on where its series began. Predicted shifts need no series.
         """
         self._check_one_k_point()
@@ -273,7 +273,7 @@ class SlaterKoster:
         electrons = self._orbitals.electrons(numbers[ordered])
         bottom = self._bottom([system.left for _, system in at_k], numbers)
         names = [f"{chemical_symbols[numbers[i]]} {i}" for i in ordered]
-        shifts = self._neutrality.shifts(at_k, names, electrons, atom, bottom, start)
+        shifts = self._neutrality.shifts(at_k, names, electrons, atom, bottom, start, surroundings(junction))
         return [(weight, shifted(system, atom, shifts.values)) for weight, system in at_k], shifts
 
     def _shifted_atoms(
