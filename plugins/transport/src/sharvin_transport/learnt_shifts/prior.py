@@ -21,8 +21,10 @@ from scipy.linalg import cho_factor, cho_solve
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-SPREADS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
-"""Spreads to choose from; shifts in eV, factors of hoppings as they are."""
+SPREADS_EV = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
+"""Spreads of energies to choose from."""
+SPREADS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+"""Spreads of factors to choose from."""
 NOISES_G0 = (0.02, 0.03, 0.05, 0.08, 0.12, 0.18, 0.27, 0.4)
 """Noises to choose from."""
 MOST_ROWS = 400
@@ -106,7 +108,8 @@ def choose_prior(
         for value in free:
             # with its spread the noise changes most
             noises = [noise] if noise_G0 is not None else _near(NOISES_G0, noise)
-            tried = [(score(n, {**spreads, value: s}), -s, n) for s in SPREADS for n in noises]
+            grid = SPREADS_EV if value.endswith("_eV") else SPREADS
+            tried = [(score(n, {**spreads, value: s}), -s, n) for s in grid for n in noises]
             top = max(tried)
             if top[0] > best:
                 best, spreads[value], noise = top[0], -top[1], top[2]

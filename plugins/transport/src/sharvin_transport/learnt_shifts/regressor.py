@@ -108,12 +108,15 @@ class LearntShifts:
             state = FitState(start, start, error, table=options.table_name)
         begin -= state.curves.seconds
         while not state.over and state.curves.epochs < options.max_steps and state.waited < options.patience:
+            before = time.monotonic()
             step = learning.step(state, rng)
             state.add(step.train_mae, mean_absolute_error(checked.conductances(state.weights), validation.targets))
             state.curves.add_line(
                 epochs=options.max_steps,
                 learning_rate=step.length,
                 seconds=time.monotonic() - begin,
+                step_seconds=time.monotonic() - before,
+                structures=learning.batch,
                 start_validation_mae=state.start_mae,
                 noise_G0=step.prior.noise_G0,
                 **{f"spread_{name}": value for name, value in step.prior.spreads.items()},

@@ -8,7 +8,8 @@ leads stay as they are, and a bar without a neck transmits all their channels, w
 
 (C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning, eq. 2.24). On centres c with
 :math:`\tilde K_{cc} = V \Lambda V^T` it is approximated by the functions
-:math:`\varphi(x) = \Lambda^{-1/2} V^T \tilde k(c, x)`, whose weights are independent with unit variance.
+:math:`\varphi(x) = \Lambda^{-1/2} V^T \tilde k(c, x)`, whose weights are independent with unit variance; they are scaled such
+that the mean variance of a term over the centres is one, too.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class SurroundingsBasis:
         conditioned = among[np.ix_(chosen, chosen)] - among[np.ix_(chosen, fixed)] @ to_fixed
         values, vectors = np.linalg.eigh(0.5 * (conditioned + conditioned.T))
         kept = values > _SMALLEST * values[-1]
-        scaled = vectors[:, kept][:, ::-1] / np.sqrt(values[kept][::-1])
+        # the mean variance over the centres is one, so that spreads of what is learnt are those of atoms
+        scale = np.sqrt(np.mean(np.diag(conditioned)))
+        scaled = vectors[:, kept][:, ::-1] / (scale * np.sqrt(values[kept][::-1]))
         coefficients = np.zeros((all_centres, scaled.shape[1]))
         coefficients[chosen] = scaled
         coefficients[fixed] = -to_fixed @ scaled
