@@ -7,7 +7,8 @@ belong to, and noise of variance σ²/ω_n, the residuals r = y − T + J z are 
 
 What the others say of a group g is Gaussian, too: mean r_g − D r̃_g with D = ([C⁻¹]_{gg})⁻¹ and r̃ = C⁻¹ r, covariance D
 (S. Sundararajan and S. S. Keerthi, Neural Comput. 13, 1103 (2001), for single ones). The spreads with the greatest probability of
-all groups, each foretold by the others, are those chosen. A spread may be zero: then nothing is learnt of that value.
+all groups, each foretold by the others, are those chosen. A few labels tell little of them, so noise and spreads have log-normal
+priors of their own about usual values. A spread may be zero: then nothing is learnt of that value.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ SPREADS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Spreads of factors to choose from."""
 NOISES_G0 = (0.02, 0.03, 0.05, 0.08, 0.12, 0.18, 0.27, 0.4)
 """Noises to choose from."""
+USUAL_NOISE_G0 = 0.05
+USUAL_EV = 0.3
+USUAL_FACTOR = 0.05
+_WIDTH = np.log(2.0)
+"""Standard deviation of the logarithms about the usual values."""
 MOST_ROWS = 400
 """Structures that the choice is made from, at most."""
 _SWEEPS = 4
@@ -69,9 +75,7 @@ class Linearised:
         return Linearised(self.residuals[index], self.rows[index], self.trust[index], self.groups[index])
 
 
-def choose_prior(
-    linear: Linearised, names: Sequence[str], noise_G0: float | None, given: Mapping[str, float], start: Prior | None = None
-) -> Prior:
+def choose_prior(linear: Linearised, names: Sequence[str], noise_G0: float | None, given: Mapping[str, float]) -> Prior:
     """Noise and spreads, those given as they are.
 
     Parameters
@@ -82,21 +86,21 @@ def choose_prior(
     noise_G0 : float or None
     given : mapping
         Spreads by name of value.
-    start : Prior, optional
-        Where the search begins.
     """
     of = np.asarray(names)
     values = list(dict.fromkeys(names))
     grams = {value: linear.rows[:, of == value] @ linear.rows[:, of == value].T for value in values}
     free = [value for value in values if value not in given]
-    spreads = {value: given.get(value, 0.0 if start is None else start.spreads[value]) for value in values}
-    noise = noise_G0 if noise_G0 is not None else (NOISES_G0[2] if start is None else start.noise_G0)
+    spreads = {value: given.get(value, 0.0) for value in values}
+    noise = USUAL_NOISE_G0 if noise_G0 is None else noise_G0
 
     def score(noise: float, spreads: Mapping[str, float]) -> float:
         covariance = np.diag(noise**2 / linear.trust)
+        usual = _unusual(noise, USUAL_NOISE_G0)
         for value, spread in spreads.items():
             covariance += spread**2 * grams[value]
-        return foretold(covariance, linear.residuals, linear.groups)
+            usual += _unusual(spread, USUAL_EV if value.endswith("_eV") else USUAL_FACTOR)
+        return foretold(covariance, linear.residuals, linear.groups) - usual
 
     best = score(noise, spreads)
     for _ in range(_SWEEPS):
@@ -129,6 +133,11 @@ def errors_foretold(linear: Linearised, names: Sequence[str], prior: Prior) -> f
         own = np.flatnonzero(groups == group)
         errors[own] = np.linalg.solve(inverse[np.ix_(own, own)], solved[own])
     return float(np.abs(errors).mean())
+
+
+def _unusual(value: float, usual: float) -> float:
+    """What a noise or a spread costs, compared with the usual one."""
+    return 0.0 if value == 0.0 else 0.5 * (float(np.log(value / usual)) / _WIDTH) ** 2
 
 
 def _left_out(groups: Integers) -> Integers:

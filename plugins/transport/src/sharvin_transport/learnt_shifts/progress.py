@@ -21,13 +21,14 @@ class FitState:
     Parameters
     ----------
     weights, best : float64[m]
-        Those of now, and those with the least validation error.
+        Those of now, and those that are kept: the last ones whose validation error is not greater than the least one by more than
+        the standard error of the difference. Two labels, say, cannot tell steps from each other.
+    least : float64[n_validation]
+        Errors in G0 of the validation structures at the weights of the least validation error.
     normal, slope : float64[m, m], float64[m]
         Normal equations of the structures of earlier steps; empty where every step takes all structures.
     table : str
         The table that was chosen; empty where there was no choice.
-    start_mae : float
-        Validation error in G0 before the first step.
     damping : float
         Weight of the prior against changes of the weights, relative to that against the weights.
     waited : int
@@ -38,7 +39,7 @@ class FitState:
 
     weights: Floats
     best: Floats
-    start_mae: float
+    least: Floats
     normal: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     slope: Floats = field(default_factory=lambda: np.zeros(0))
     table: str = ""
@@ -47,19 +48,22 @@ class FitState:
     waited: int = 0
     over: bool = False
 
-    def add(self, train_mae: float, validation_mae: float) -> None:
-        """Note the errors of a step whose weights are in place already."""
-        if validation_mae < min(self.curves.validation_error, default=self.start_mae):
-            self.best, self.waited = self.weights, 0
+    def add(self, train_mae: float, errors: Floats) -> None:
+        """Note the errors of a step whose weights are in place already, those of the validation structures one by one."""
+        more = errors - self.least
+        if more.mean() < 0.0:
+            self.least, self.waited = errors, 0
         else:
             self.waited += 1
+        if len(more) == 1 or more.mean() <= more.std(ddof=1) / np.sqrt(len(more)):
+            self.best = self.weights
         self.curves.train_error.append(train_mae)
-        self.curves.validation_error.append(validation_mae)
+        self.curves.validation_error.append(float(errors.mean()))
 
     def checkpoint(self) -> Checkpoint:
         """Checkpoint of this state."""
-        arrays = {"weights": self.weights, "best": self.best, "normal": self.normal, "slope": self.slope}
-        names = ("start_mae", "table", "damping", "waited", "over")
+        arrays = {name: getattr(self, name) for name in ("weights", "best", "least", "normal", "slope")}
+        names = ("table", "damping", "waited", "over")
         return Checkpoint(self.curves, arrays, {name: getattr(self, name) for name in names})
 
     @classmethod

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sharvin.errors import InputError
 from sharvin.frames import Frames
-from sharvin.numerics.error_measures import mean_absolute_error
 from sharvin.runs.fit_progress import FitProgress, fingerprint_of, require_folder
 from sharvin.runs.model_description import damaged, read_description, write_description
 from sharvin.samples import Dataset, Prediction, Samples
@@ -68,7 +67,8 @@ class LearntShifts:
         ----------
         data, validation : Dataset
             Frames, and their conductances in G0. The groups of `data` tell which structures foretell each other too easily to
-            choose a prior by. The validation set says when to stop, and chooses the step that is kept, or the start.
+            choose a prior by. The validation set says when to stop, and chooses the step that is kept, or the start, as far as
+            it can tell them from each other.
         rng : numpy.random.Generator
             Draws the structures of each step.
 
@@ -104,20 +104,19 @@ class LearntShifts:
         begin = time.monotonic()
         if state is None:
             start = np.zeros(hamiltonian.size)
-            error = mean_absolute_error(checked.conductances(start), validation.targets)
-            state = FitState(start, start, error, table=options.table_name)
+            state = FitState(start, start, np.abs(checked.conductances(start) - validation.targets), table=options.table_name)
         begin -= state.curves.seconds
         while not state.over and state.curves.epochs < options.max_steps and state.waited < options.patience:
             before = time.monotonic()
             step = learning.step(state, rng)
-            state.add(step.train_mae, mean_absolute_error(checked.conductances(state.weights), validation.targets))
+            state.add(step.train_mae, np.abs(checked.conductances(state.weights) - validation.targets))
             state.curves.add_line(
                 epochs=options.max_steps,
                 learning_rate=step.length,
                 seconds=time.monotonic() - begin,
                 step_seconds=time.monotonic() - before,
                 structures=learning.batch,
-                start_validation_mae=state.start_mae,
+                least_validation_mae=float(state.least.mean()),
                 noise_G0=step.prior.noise_G0,
                 **{f"spread_{name}": value for name, value in step.prior.spreads.items()},
             )
