@@ -33,6 +33,7 @@ HUBER_G0 = 0.3
 _LENGTHS = (1.0, 0.5, 0.25, 0.1)
 _EASIER, _HARDER = 0.3, 3.0
 """What the damping is multiplied by after a whole step, and after a shorter one."""
+_LEAST_DAMPING = 1e-3
 _CONVERGED_G0 = 1e-4
 """A step of all structures that changes their conductances by less on average is the last one."""
 
@@ -96,13 +97,13 @@ class GaussNewton:
         for length in _LENGTHS:
             tried = weights + length * (aim - weights)
             then = self._conductances(tried, chosen)
-            if self._loss(then, targets, tried, spreads, prior) < before:
+            if length == 1.0:
+                state.over = self.batch == len(self.wires) and float(np.abs(then - found).mean()) < _CONVERGED_G0
+            if state.over or self._loss(then, targets, tried, spreads, prior) < before:
                 break
         else:
-            length, tried, then = 0.0, weights, found
-        state.damping = max(1e-3, state.damping * (_EASIER if length == 1.0 else _HARDER))
-        if self.batch == len(self.wires):
-            state.over = float(np.abs(then - found).mean()) < _CONVERGED_G0 and (length == 1.0 or not spreads.any())
+            length, tried = 0.0, weights
+        state.damping = max(_LEAST_DAMPING, state.damping * (_EASIER if length == 1.0 else _HARDER))
         state.weights = tried
         return Step(float(np.abs(targets - found).mean()), length, prior)
 
