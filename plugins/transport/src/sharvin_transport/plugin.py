@@ -122,7 +122,7 @@ def sharvin_regressors() -> list[Component]:
             name="learnt_shifts",
             target="sharvin_transport.learnt_shifts.regressor:LearntShifts",
             config="sharvin_transport.learnt_shifts.configs:LearntShiftsOptions",
-            summary="spd Hamiltonian of a Slater-Koster table, its on-site shifts learnt from conductances alone",
+            summary="spd Hamiltonian of a Slater-Koster table, its on-site shifts and hoppings learnt from conductances",
             takes=("graph",),
         ),
     ]

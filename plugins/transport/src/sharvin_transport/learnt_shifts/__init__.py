@@ -1,1 +1,1 @@
-"""The regressor `learnt_shifts`: on-site shifts learnt from conductances."""
+"""The regressor `learnt_shifts`: on-site shifts and hoppings learnt from conductances."""

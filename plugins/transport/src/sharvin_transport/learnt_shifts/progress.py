@@ -16,36 +16,67 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class FitState:
-    """Where a fit stands after a step: weights float64[m], those of the best step, and the learning curves in G0."""
+    """Where a fit stands after a step.
+
+    Parameters
+    ----------
+    weights, best : float64[m]
+        Those of now, and those that are kept: the last ones whose validation error is not greater than the least one by more than
+        the standard error of the difference. Two labels, say, cannot tell steps from each other.
+    least : float64[n_validation]
+        Errors in G0 of the validation structures at the weights of the least validation error.
+    normal, slope : float64[m, m], float64[m]
+        Normal equations of the structures of earlier steps; empty where every step takes all structures.
+    table : str
+        The table that was chosen; empty where there was no choice.
+    damping : float
+        Weight of the prior against changes of the weights, relative to that against the weights.
+    waited : int
+        Steps since the validation error was least.
+    over : bool
+        Whether further steps would change nothing.
+    """
 
     weights: Floats
-    best: Floats = field(default_factory=lambda: np.zeros(0))
+    best: Floats
+    least: Floats
+    normal: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    slope: Floats = field(default_factory=lambda: np.zeros(0))
+    table: str = ""
     curves: LearningCurves = field(default_factory=LearningCurves)
-    damping: float = 1.0
-    """Weight of the prior against changes of the weights, relative to that against the weights."""
+    damping: float = 0.1
+    waited: int = 0
+    over: bool = False
 
-    def add(self, train_mae: float, validation_mae: float) -> None:
-        """Note the errors of a step whose weights are in place already."""
-        if validation_mae < min(self.curves.validation_error, default=np.inf):
+    def add(self, train_mae: float, errors: Floats) -> None:
+        """Note the errors of a step whose weights are in place already, those of the validation structures one by one."""
+        more = errors - self.least
+        if more.mean() < 0.0:
+            self.least, self.waited = errors, 0
+        else:
+            self.waited += 1
+        if len(more) == 1 or more.mean() <= more.std(ddof=1) / np.sqrt(len(more)):
             self.best = self.weights
         self.curves.train_error.append(train_mae)
-        self.curves.validation_error.append(validation_mae)
+        self.curves.validation_error.append(float(errors.mean()))
 
     def checkpoint(self) -> Checkpoint:
         """Checkpoint of this state."""
-        return Checkpoint(self.curves, {"weights": self.weights, "best": self.best}, {"damping": self.damping})
+        arrays = {name: getattr(self, name) for name in ("weights", "best", "least", "normal", "slope")}
+        names = ("table", "damping", "waited", "over")
+        return Checkpoint(self.curves, arrays, {name: getattr(self, name) for name in names})
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> FitState:
         """State that a checkpoint holds."""
-        arrays = checkpoint.arrays
-        return cls(arrays["weights"], arrays["best"], checkpoint.curves, checkpoint.numbers["damping"])
+        return cls(curves=checkpoint.curves, **checkpoint.arrays, **checkpoint.numbers)
 
 
 def arrays_of(sets: Sequence[Dataset]) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """Targets and structures of sets, which tell the fit to them from others."""
+    """Targets, groups and structures of sets, which tell the fit to them from others."""
     for one in sets:
         yield "targets", one.targets
+        yield "groups", one.groups
         if isinstance(one.samples, Frames):
             for frame in one.samples:
                 yield from ((name, getattr(frame, name)) for name in ("numbers", "positions", "cell", "pbc"))

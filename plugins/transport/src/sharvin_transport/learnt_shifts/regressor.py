@@ -1,65 +1,43 @@
-r"""Regressor ``learnt_shifts``: a Slater–Koster Hamiltonian whose on-site shifts are learnt from conductances alone.
+r"""Regressor ``learnt_shifts``: a Slater–Koster Hamiltonian whose on-site shifts and hoppings are learnt from conductances alone.
 
-The shift of an atom is a function of its surroundings, the one of :mod:`~sharvin_transport.neutrality.model`, with weights *w*.
-With T(w) of the spd Hamiltonian that follows, labels y, and K the kernels of the centres with each other,
-
-.. math:: w = \arg\min_w \sum_n \rho\big(y_n - T_n(w)\big) / \sigma^2 + w^T K w / s^2,
-
-ρ Huber's loss. Each Gauss–Newton step computes T and its derivatives by all shifts of a structure at once
-(:mod:`~sharvin_transport.rgf.onsite_response`), so it costs little more than T of every structure. The first steps, far from the
-minimum, take some of the structures only.
-
-No structure is held but the frames that were given; normal equations take 8 (centres + 1)² bytes.
+What is learnt of an atom (:mod:`~sharvin_transport.learnt_shifts.atomic_terms`) is a function of its surroundings
+(:mod:`~sharvin_transport.learnt_shifts.surroundings_basis`), added to a table with neutral atoms or without. Damped Gauss–Newton
+steps find the weights (:mod:`~sharvin_transport.learnt_shifts.gauss_newton`). A step computes T of its structures and its
+derivatives by everything learnt at once (:mod:`~sharvin_transport.rgf.onsite_response`), so it costs little more than T does.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
-from sharvin.errors import InputError, ItemError, RunError
-from sharvin.frames import Frame, Frames
-from sharvin.junction import Junction
-from sharvin.numerics.error_measures import mean_absolute_error
+from sharvin.errors import InputError
+from sharvin.frames import Frames
 from sharvin.runs.fit_progress import FitProgress, fingerprint_of, require_folder
 from sharvin.runs.model_description import damaged, read_description, write_description
 from sharvin.samples import Dataset, Prediction, Samples
 
 from sharvin_transport.learnt_shifts.configs import LearntShiftsOptions
+from sharvin_transport.learnt_shifts.gauss_newton import GaussNewton
+from sharvin_transport.learnt_shifts.learnt_hamiltonian import LearntHamiltonian
 from sharvin_transport.learnt_shifts.progress import FitState, arrays_of
-from sharvin_transport.neutrality.model import NeutralityModel
-from sharvin_transport.rgf.configs import RecursiveGreenOptions
-from sharvin_transport.rgf.onsite_response import OnsiteResponse
-from sharvin_transport.rgf.recursive_green import RecursiveGreen
-from sharvin_transport.slater_koster.configs import SlaterKosterOptions
-from sharvin_transport.slater_koster.hamiltonian import SlaterKoster, surroundings
+from sharvin_transport.learnt_shifts.wires import Wires
 
 Floats = NDArray[np.float64]
 ROUNDING_G0 = 1e-6
 """Below zero, what may be a solver's rounding."""
-HUBER_G0 = 0.3
-"""Errors beyond it count linearly."""
-MEAN_SPREAD = 3.0
-"""Prior spread of the mean shift, in units of that of the shifts."""
 _SEEN_FOR_CENTRES = 200
-_LENGTHS = (1.0, 0.5, 0.25, 0.1)
-_EASIER, _HARDER = 0.3, 3.0
-"""What the damping is multiplied by after a whole step, and after a shorter one."""
-_ROWS = 64
-VERSION = 1
+VERSION = 2
 NAME = "learnt_shifts"
 
 
 class LearntShifts:
-    """Conductances by a Slater–Koster Hamiltonian with learnt on-site shifts; kind ``graph``.
+    """Conductances by a Slater–Koster Hamiltonian with learnt terms; kind ``graph``.
 
-    Structures are two-terminal wires along z between electrodes of one crystal. What a fit saves is a `neutrality_model` of the
-    Hamiltonian ``slater_koster`` with the same table, too.
+    Structures are two-terminal wires along z between electrodes of one crystal. Where shifts are all that is learnt, what a fit
+    saves is a `neutrality_model` of the Hamiltonian ``slater_koster`` with the same table, too.
 
     Parameters
     ----------
@@ -68,11 +46,8 @@ class LearntShifts:
 
     def __init__(self, options: LearntShiftsOptions) -> None:
         self.options = options
-        self._hamiltonian = SlaterKoster(
-            SlaterKosterOptions(table=options.table, tail_eV=options.tail_eV, charge_neutrality="predicted")
-        )
-        self._solver = RecursiveGreen(RecursiveGreenOptions())
-        self._response = OnsiteResponse(self._solver.surfaces, self._solver.couplings)
+        self._hamiltonian = LearntHamiltonian(options)
+        self._weights: Floats | None = None
         self._folder: Path | None = None
 
     def keep_progress(self, folder: Path) -> None:
@@ -86,14 +61,16 @@ class LearntShifts:
         self._folder = require_folder(folder)
 
     def fit(self, data: Dataset, validation: Dataset, rng: np.random.Generator) -> dict[str, list[float]]:
-        """Learn the shifts; equal data and an equal state of `rng` give an equal model, bit for bit with as many threads.
+        """Learn; equal data and an equal state of `rng` give an equal model, bit for bit with as many threads.
 
         Parameters
         ----------
         data, validation : Dataset
-            Frames, and their conductances in G0. The validation set chooses the step that is kept.
+            Frames, and their conductances in G0. The groups of `data` tell which structures foretell each other too easily to
+            choose a prior by. The validation set says when to stop, and chooses the step that is kept, or the start, as far as
+            it can tell them from each other.
         rng : numpy.random.Generator
-            Draws the structures of the first steps.
+            Draws the structures of each step.
 
         Returns
         -------
@@ -106,45 +83,59 @@ class LearntShifts:
             If a set is empty or no set of frames, a target is not finite or negative, or a structure is no wire that the
             Hamiltonian can treat.
         ItemError
-            If atoms of a structure overlap.
+            If atoms of a structure overlap, or shifts of neutral atoms do not converge.
         StoreError
             If the folder of :meth:`keep_progress` holds a checkpoint of another fit.
         """
         frames, others = (_frames(one.samples) for one in (data, validation))
         for one in (data, validation):
             _check_targets(one.targets)
-        spread = np.unique(np.linspace(0, len(frames) - 1, _SEEN_FOR_CENTRES).astype(np.int64))
-        seen = []
-        for index in map(int, spread):
-            with _of_structure(index):
-                seen.append(self._junction(frames[index]))
-        reach = min(self._hamiltonian.range_A(junction.atoms.numbers) for junction in seen)
-        model = NeutralityModel.blank([surroundings(junction) for junction in seen], reach, self.options.centres)
-        state = FitState(np.zeros(len(model.weights) + 1))
-        progress = None
+        progress, state = None, None
         if self._folder is not None:
             # the origin tells the content of the user's own tables
-            depends_on = {**self.options.model_dump(mode="json"), "origin": self._hamiltonian.origin()}
+            origins = [LearntHamiltonian(one).table.origin() for one in self.options.each_table()]
+            depends_on = {**self.options.model_dump(mode="json"), "origin": origins}
             progress = FitProgress(self._folder, fingerprint_of(depends_on, rng, arrays_of((data, validation))))
             found = progress.restore(rng)
-            state = state if found is None else FitState.of(found)
-
-        def validation_error(model: NeutralityModel) -> float:
-            return mean_absolute_error(self._conductances(others, model), validation.targets)
-
-        curves = state.curves
-        begin = time.monotonic() - curves.seconds
-        for step in range(curves.epochs, self.options.steps):
-            order = rng.permutation(len(frames))
-            few = step < self.options.coarse_steps
-            chosen = np.sort(order[: self.options.coarse_structures]) if few else np.arange(len(frames))
-            change, error = self._step(model, state, frames, data.targets, chosen)
-            self._go(model, state, change, error, validation_error)
-            curves.add_line(epochs=self.options.steps, learning_rate=1.0, seconds=time.monotonic() - begin)
+            state = None if found is None else FitState.of(found)
+        options = self.options.of_table(state.table) if state is not None else self._chosen_table(frames, data, rng)
+        hamiltonian, learning = _begun(options, frames, data)
+        checked = Wires(others, hamiltonian)
+        begin = time.monotonic()
+        if state is None:
+            start = np.zeros(hamiltonian.size)
+            state = FitState(start, start, np.abs(checked.conductances(start) - validation.targets), table=options.table_name)
+        begin -= state.curves.seconds
+        while not state.over and state.curves.epochs < options.max_steps and state.waited < options.patience:
+            before = time.monotonic()
+            step = learning.step(state, rng)
+            state.add(step.train_mae, np.abs(checked.conductances(state.weights) - validation.targets))
+            state.curves.add_line(
+                epochs=options.max_steps,
+                learning_rate=step.length,
+                seconds=time.monotonic() - begin,
+                step_seconds=time.monotonic() - before,
+                structures=learning.batch,
+                least_validation_mae=float(state.least.mean()),
+                noise_G0=step.prior.noise_G0,
+                **{f"spread_{name}": value for name, value in step.prior.spreads.items()},
+            )
             if progress is not None:
                 progress.save(state.checkpoint(), rng)
-        self._hamiltonian.shifts_model = self._with(model, state.best)
-        return {"train_mae": curves.train_error, "validation_mae": curves.validation_error}
+        self.options, self._hamiltonian, self._weights = options, hamiltonian, state.best
+        return {"train_mae": state.curves.train_error, "validation_mae": state.curves.validation_error}
+
+    def _chosen_table(self, frames: Frames, data: Dataset, rng: np.random.Generator) -> LearntShiftsOptions:
+        """The options with the table whose first step foretells groups left out best."""
+        each = self.options.each_table()
+        if len(each) == 1:
+            return each[0]
+        state = rng.bit_generator.state
+        errors = []
+        for options in each:
+            rng.bit_generator.state = state
+            errors.append(_begun(options, frames, data)[1].foretold_mae(rng))
+        return each[int(np.argmin(errors))]
 
     def predict(self, samples: Samples) -> Prediction:
         """Conductances in G0 in the order of the frames, without standard deviation.
@@ -154,24 +145,29 @@ class LearntShifts:
         InputError
             Before a fit or a load, or if the samples are no frames, or one is no wire that the Hamiltonian can treat.
         ItemError
-            If atoms of a structure overlap.
+            If atoms of a structure overlap, or shifts of neutral atoms do not converge.
         """
-        if self._hamiltonian.shifts_model is None:
+        if self._weights is None:
             raise InputError("learnt_shifts: there is no model yet; fit or load one before predicting.")
-        return Prediction(self._conductances(_frames(samples), self._hamiltonian.shifts_model))
+        return Prediction(Wires(_frames(samples), self._hamiltonian, keep=False).conductances(self._weights))
 
     def save(self, folder: Path) -> None:
-        """Write ``model.json`` and ``neutrality.npz`` into an existing folder; ``slater_koster`` takes it as `neutrality_model`.
+        """Write ``model.json`` and ``learnt_hamiltonian.npz`` into an existing folder.
+
+        Where shifts are all that was learnt, and they were not added to solved ones, ``neutrality.npz`` lies beside them, which
+        ``slater_koster`` takes as `neutrality_model`.
 
         Raises
         ------
         InputError
             If there is no model yet.
         """
-        if self._hamiltonian.shifts_model is None:
+        if self._weights is None:
             raise InputError("learnt_shifts: there is no model yet; fit one before saving.")
-        self._hamiltonian.save(folder)
-        write_description(folder, NAME, VERSION, {"options": self.options.model_dump(mode="json")})
+        self._hamiltonian.save(folder, self._weights)
+        # the model of shifts that was begun with is in the folder already
+        options = self.options.model_copy(update={"neutrality_model": None})
+        write_description(folder, NAME, VERSION, {"options": options.model_dump(mode="json")})
 
     def load(self, folder: Path) -> None:
         """Become the saved model, its options included.
@@ -186,91 +182,17 @@ class LearntShifts:
             loaded = LearntShifts(LearntShiftsOptions.model_validate(content["options"]))
         except (KeyError, ValueError) as error:
             raise damaged(folder, f"{type(error).__name__}: {error}") from None
-        loaded._hamiltonian.load(folder)
+        self._weights = loaded._hamiltonian.load(folder)
         self.options, self._hamiltonian = loaded.options, loaded._hamiltonian
 
-    def _go(
-        self,
-        model: NeutralityModel,
-        state: FitState,
-        change: Floats,
-        train_mae: float,
-        validation_error: Callable[[NeutralityModel], float],
-    ) -> None:
-        """Change the weights, by less where the validation error would grow: T is far from linear in large shifts."""
-        least = min(state.curves.validation_error, default=np.inf)
-        tried: list[tuple[float, float]] = []
-        for length in _LENGTHS:
-            tried.append((validation_error(self._with(model, state.weights + length * change)), length))
-            if tried[-1][0] < least:
-                break
-        error, length = min(tried)
-        state.damping *= _EASIER if length == 1.0 else _HARDER
-        state.weights = state.weights + length * change
-        state.add(train_mae, error)
 
-    def _step(
-        self, model: NeutralityModel, state: FitState, frames: Frames, targets: Floats, chosen: NDArray[np.int64]
-    ) -> tuple[Floats, float]:
-        """Change of the weights by a damped Gauss–Newton step on the chosen structures, and the mean error before it."""
-        weights, size = state.weights, len(state.weights)
-        normal, slope, errors = np.zeros((size, size)), np.zeros(size), []
-        rows: list[Floats] = []
-        for index in map(int, chosen):
-            with _of_structure(index):
-                junction = self._junction(frames[index])
-                basis = self._basis(model, junction)
-                conductance, response = self._response(*self._hamiltonian.shifted_device(junction, basis @ weights))
-            residual = targets[index] - conductance
-            row, weight = response @ basis, 1.0 / max(1.0, abs(residual) / HUBER_G0)
-            slope += weight * residual * row
-            rows.append(np.sqrt(weight) * row)
-            errors.append(abs(residual))
-            if len(rows) == _ROWS:
-                normal += np.array(rows).T @ np.array(rows)
-                rows = []
-        if rows:
-            normal += np.array(rows).T @ np.array(rows)
-        prior = np.zeros((size, size))
-        prior[:-1, :-1] = model.prior
-        prior[-1, -1] = 1.0
-        prior *= (self.options.noise_G0 / self.options.shift_spread_eV) ** 2
-        damped = normal + (1.0 + state.damping) * prior
-        damped[np.diag_indices(size)] += 1e-10 * np.trace(damped)
-        return solve(damped, slope - prior @ weights, assume_a="pos"), float(np.mean(errors))
-
-    @staticmethod
-    def _basis(model: NeutralityModel, junction: Junction) -> Floats:
-        """What the weights multiply to give the shifts: kernels, and the mean, float64[n, centres + 1]."""
-        kernels = model.kernels(surroundings(junction))
-        return np.concatenate([kernels, np.full((len(kernels), 1), MEAN_SPREAD)], axis=1)
-
-    @staticmethod
-    def _with(model: NeutralityModel, weights: Floats) -> NeutralityModel:
-        return model.with_weights(weights[:-1], MEAN_SPREAD * float(weights[-1]))
-
-    def _conductances(self, frames: Frames, model: NeutralityModel) -> Floats:
-        """T(E_F) of each frame with the shifts of a model, float64[n_frames]."""
-        found = np.empty(len(frames))
-        for index, frame in enumerate(frames):
-            with _of_structure(index):
-                junction = self._junction(frame)
-                device, _ = self._hamiltonian.shifted_device(junction, model.shifts(surroundings(junction)))
-                found[index] = self._solver.transmission([device], np.zeros(1))[0, 0]
-        return found
-
-    def _junction(self, frame: Frame) -> Junction:
-        atoms = frame.to_atoms()
-        return Junction.detect(atoms, self._hamiltonian.range_A(atoms.numbers))
-
-
-@contextmanager
-def _of_structure(index: int) -> Iterator[None]:
-    """Say of which structure an error tells."""
-    try:
-        yield
-    except (InputError, ItemError, RunError) as error:
-        raise type(error)(f"structure {index}: {error}") from None
+def _begun(options: LearntShiftsOptions, frames: Frames, data: Dataset) -> tuple[LearntHamiltonian, GaussNewton]:
+    """A Hamiltonian with functions of the surroundings in these structures, and the steps that learn their weights."""
+    hamiltonian = LearntHamiltonian(options)
+    wires = Wires(frames, hamiltonian)
+    spread = np.unique(np.linspace(0, len(frames) - 1, _SEEN_FOR_CENTRES).astype(np.int64))
+    hamiltonian.blank([wires.junction(index) for index in map(int, spread)])
+    return hamiltonian, GaussNewton(wires, data.targets, data.groups, options)
 
 
 def _frames(samples: Samples) -> Frames:

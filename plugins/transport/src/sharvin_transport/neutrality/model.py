@@ -44,6 +44,8 @@ _NEAREST_A = 2.2
 _CENTRES = 1000
 _NOISE = 1e-3
 """Variance of what the features do not tell, relative to that of the kernel."""
+_EQUAL_DIGITS = 6
+"""Features that agree so far are those of equal surroundings."""
 _ARRAYS = ("elements", "cutoff_A", "mean", "spread", "length", "centres", "centre_element", "weights", "mean_shift_eV")
 
 
@@ -118,6 +120,26 @@ class NeutralityModel:
         }
         return cls(arrays), features, element
 
+    def with_centres_of(self, structures: Sequence[Surroundings]) -> NeutralityModel:
+        """The same shifts with further centres behind the others: the surroundings of the chosen atoms, equal ones once.
+
+        Raises
+        ------
+        InputError
+            If a structure has elements that the model has not seen.
+        """
+        arrays = self._arrays
+        features = np.concatenate([self._scaled_features(one) for one in structures])
+        element = np.concatenate([one.numbers[one.chosen] for one in structures])
+        keyed = np.column_stack([element, np.round(features, _EQUAL_DIGITS)])
+        kept = np.sort(np.unique(keyed, axis=0, return_index=True)[1])
+        grown = {
+            "centres": np.concatenate([arrays["centres"], features[kept]]),
+            "centre_element": np.concatenate([arrays["centre_element"], element[kept]]),
+            "weights": np.concatenate([arrays["weights"], np.zeros(len(kept))]),
+        }
+        return NeutralityModel({**arrays, **grown})
+
     @property
     def elements(self) -> Integers:
         """Atomic numbers that the model has seen."""
@@ -161,6 +183,9 @@ class NeutralityModel:
         InputError
             If the structure has elements that the model has not seen.
         """
+        return self._kernel(self._scaled_features(structure), structure.numbers[structure.chosen])
+
+    def _scaled_features(self, structure: Surroundings) -> Floats:
         arrays = self._arrays
         unknown = np.setdiff1d(structure.numbers, arrays["elements"])
         if len(unknown):
@@ -169,7 +194,11 @@ class NeutralityModel:
                 f"{unknown.tolist()}; use charge_neutrality: local, or a model that has learnt from these elements."
             )
         raw = _features(structure, arrays["elements"], float(arrays["cutoff_A"]))
-        return self._kernel((raw - arrays["mean"]) / arrays["spread"], structure.numbers[structure.chosen])
+        return np.asarray((raw - arrays["mean"]) / arrays["spread"])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the model is made of."""
+        return dict(self._arrays)
 
     def save(self, path: Path, origin: str) -> None:
         """Write an .npz file; `origin` says which Hamiltonian the shifts belong to."""
@@ -188,6 +217,11 @@ class NeutralityModel:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
+                if "learnt" in file.files:
+                    raise InputError(
+                        f"{path} holds more than shifts of atoms, which slater_koster cannot take; learn onsite alone, without "
+                        "charge_neutrality: local, and give the neutrality.npz that is then written."
+                    )
                 arrays = {name: file[name] for name in (*_ARRAYS, "origin")}
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(f"{path} is no neutrality model ({error}); use a neutrality.npz that a study has written.") from None

@@ -67,6 +67,11 @@ class SlaterKoster:
             self.shifts_model = NeutralityModel.load(Path(options.neutrality_model).expanduser(), self.origin())
 
     @property
+    def orbitals(self) -> TableOrbitals:
+        """What the table says of atoms and pairs of them."""
+        return self._orbitals
+
+    @property
     def k_points(self) -> Floats:
         """Transverse k-points float64[n_k, 2] in units of the reciprocal cell vectors, of k and −k one."""
         return self._leads.k_points
