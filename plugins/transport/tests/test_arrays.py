@@ -136,4 +136,5 @@ def test_a_contact_with_a_periodic_electrode_survives_the_file(contact: Callable
     read = create("hamiltonians", "arrays", file=str(tmp_path / "contact.h5")).two_terminal(junction)
     assert read.left.supercell is not None and read.left is read.right
     rgf = RecursiveGreen(RecursiveGreenOptions())
-    assert np.array_equal(rgf.transmission([read], np.zeros(1)), rgf.transmission([system], np.zeros(1)))
+    found, own = (rgf.transmission([one], np.zeros(1)) for one in (read, system))
+    assert np.allclose(found, own, rtol=0, atol=1e-10)  # pairs of atoms are eliminated in another order than a matrix

@@ -186,7 +186,7 @@ class FoldedHeads:
         if b.shape[1]:
             furthest = groups[0][1].stop - groups[0][1].start if groups else 0
             d, q, w1 = self._head(pairs, p, w, of, shift, furthest)
-            b = b.copy()
+            b = b.astype(np.result_type(b, q))
             for rows, near in groups:
                 b[rows] -= a2[rows, near] @ q[near]
             solved = lapack.solve(d, np.concatenate([b.conj().T, w1], axis=1))
