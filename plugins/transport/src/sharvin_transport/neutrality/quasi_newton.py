@@ -28,6 +28,8 @@ _GOOD_STEP = 0.9
 """A step that leaves more of the residual than this asks for a new response, which costs as much as six evaluations."""
 _RELIABLE_STEP = 0.5
 """A step that leaves more than this says nothing of the next one."""
+_MOST_EXPECTED = 0.1
+"""No step is expected to leave less than this, however well the last one went."""
 _SAFETY = 1.5
 """How much more than the last checked step an unchecked one is expected to leave."""
 _AGEING = 1.25
@@ -100,7 +102,7 @@ class QuasiNewton:
         exact, radius = False, _LARGEST_STEP_EV
         for evaluations in range(1, self.iterations + 1):
             worst = _largest(excess)
-            if worst * left < self.tolerance:
+            if worst * max(left, _MOST_EXPECTED) < self.tolerance:
                 final = values if inverse is None else values - inverse @ excess
                 return Shifts(final, inverse, evaluations, first_step)
             if evaluations == self.iterations:
