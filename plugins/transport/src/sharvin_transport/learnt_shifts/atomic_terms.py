@@ -54,7 +54,7 @@ def shortest_bond(electrode: Electrode) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Bonds:
+class ScaledBonds:
     """Pairs of atoms of a device whose hoppings may change.
 
     Parameters
@@ -137,7 +137,7 @@ class DeviceTerms:
         place = np.arange(len(self._atom)) - (np.cumsum(self._count) - self._count)[self._atom]
         return np.where(rank >= 0, rank * width + _SHELL[place], -1)
 
-    def _found_bonds(self, junction: Junction, numbers: Integers, orbitals: TableOrbitals, bond_A: float) -> Bonds:
+    def _found_bonds(self, junction: Junction, numbers: Integers, orbitals: TableOrbitals, bond_A: float) -> ScaledBonds:
         placed, atoms = self._placed, junction.atoms
         pairs = neighbour_pairs(placed.positions, atoms.cell.array, atoms.pbc, _TAPER[1] * bond_A, full=False)
         pairs = pairs.take((placed.zone[pairs.first] == 0) | (placed.zone[pairs.second] == 0))
@@ -146,7 +146,7 @@ class DeviceTerms:
         u = np.clip((ratio - _TAPER[1]) / (_TAPER[1] - _TAPER[0]) + 1.0, 0.0, 1.0)
         taper = 1.0 - u**3 * (10.0 - 15.0 * u + 6.0 * u * u)
         radial = np.stack([taper, taper * (ratio - 1.0) / _STRAIN], axis=1)
-        return Bonds(pairs.first, pairs.second, hopping - self.system.fermi_energy_eV * overlap, radial)
+        return ScaledBonds(pairs.first, pairs.second, hopping - self.system.fermi_energy_eV * overlap, radial)
 
     def _scaled(self, values: Floats) -> csr_array:
         """What factors of the bonds add to H."""

@@ -36,7 +36,7 @@ E_F = np.zeros(1)
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedWire:
     """What a structure's T takes whatever was learnt.
 
     Parameters
@@ -147,7 +147,7 @@ class LearntHamiltonian:
         atoms = frame.to_atoms()
         return Junction.detect(atoms, self.table.range_A(atoms.numbers))
 
-    def prepare(self, junction: Junction, shifts: Floats | None = None) -> Prepared:
+    def prepare(self, junction: Junction, shifts: Floats | None = None) -> PreparedWire:
         """What T of a structure takes, with the shifts that the learnt ones are added to where they are known.
 
         Raises
@@ -163,14 +163,14 @@ class LearntHamiltonian:
             shifts = self._solved(junction)
         elif shifts is None:
             shifts = basis.kernels.mean_shift_eV + kernels @ basis.kernels.weights
-        return Prepared(junction, shifts, kernels @ basis.coefficients)
+        return PreparedWire(junction, shifts, kernels @ basis.coefficients)
 
-    def conductance(self, one: Prepared, weights: Floats) -> float:
+    def conductance(self, one: PreparedWire, weights: Floats) -> float:
         """T(E_F) of a structure with weights float64[size]."""
         system, _ = self._device(one, weights)
         return float(self._solver.transmission([system], E_F)[0, 0])
 
-    def response(self, one: Prepared, weights: Floats) -> tuple[float, Floats]:
+    def response(self, one: PreparedWire, weights: Floats) -> tuple[float, Floats]:
         """T(E_F) of a structure, and its derivatives float64[size] by the weights."""
         system, terms = self._device(one, weights)
         response = self._response.response(system)
@@ -180,11 +180,11 @@ class LearntHamiltonian:
             row = np.append(row, (ends[1] - ends[0]) / (2.0 * _FERMI_STEP_EV))
         return response.transmission, row
 
-    def device(self, one: Prepared, weights: Floats) -> TwoTerminal:
+    def device(self, one: PreparedWire, weights: Floats) -> TwoTerminal:
         """H, S and leads with these weights."""
         return self._device(one, weights)[0]
 
-    def _device(self, one: Prepared, weights: Floats) -> tuple[TwoTerminal, DeviceTerms]:
+    def _device(self, one: PreparedWire, weights: Floats) -> tuple[TwoTerminal, DeviceTerms]:
         system, _ = self.table.shifted_device(one.junction, one.shifts)
         terms = DeviceTerms(self.terms, system, one.junction, self.table.orbitals, self._bond_A)
         count = len(self.names) * self.basis.size

@@ -14,7 +14,7 @@ from sharvin.frames import Frames
 from sharvin.junction import Junction
 from sharvin.runs.cache import most_recent
 
-from sharvin_transport.learnt_shifts.learnt_hamiltonian import LearntHamiltonian, Prepared
+from sharvin_transport.learnt_shifts.learnt_hamiltonian import LearntHamiltonian, PreparedWire
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -37,7 +37,7 @@ class Wires:
         self.frames, self.hamiltonian, self._keep = frames, hamiltonian, keep
         self._junctions: dict[int, Junction] = {}
         self._shifts: dict[int, Floats] = {}
-        self._prepared: LRUCache[int, Prepared] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
+        self._prepared: LRUCache[int, PreparedWire] = most_recent(MEMORY_BYTES, attrgetter("nbytes"))
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -52,7 +52,7 @@ class Wires:
                 self._junctions[index] = found
             return self._junctions[index]
 
-    def prepared(self, index: int) -> Prepared:
+    def prepared(self, index: int) -> PreparedWire:
         """What T of a structure takes."""
         if index not in self._prepared:
             junction = self.junction(index)
