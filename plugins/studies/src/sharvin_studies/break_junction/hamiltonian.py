@@ -240,8 +240,8 @@ def check_options(options: BreakJunctionOptions, hamiltonian: Selection, regress
     if learns(part):
         if not options.training_pulls and options.number_of("production_pulls") < 2:
             raise InputError(
-                f"production_pulls: the Hamiltonian {hamiltonian.name} learns from snapshots of some pulls and is tested on those "
-                "of others, so it needs at least 2; pull more often, or state training_pulls."
+                f"production_pulls: the Hamiltonian {hamiltonian.name} learns from snapshots of some pulls and is tested on "
+                "those of others, so it needs at least 2; pull more often, or state training_pulls."
             )
         return
     choice = f"{part.learning_option} or " if isinstance(part, LearningByOption) else ""
