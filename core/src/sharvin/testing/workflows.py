@@ -95,6 +95,7 @@ class WorkflowTests(ComponentTests):
         assert issubclass(model, WorkflowOptions), "the options of a workflow are a subclass of sharvin.options.WorkflowOptions"
         kinds = (*model.kinds, *model.optional_kinds)
         assert set(kinds) <= set(KINDS) - {"workflows", "executors"} and len(set(kinds)) == len(kinds)
+        assert set(model.nullable_kinds) <= set(model.kinds), "what may be left out altogether is an optional kind"
         path = tmp_path / "study.yaml"
         for kind in model.kinds:
             lacking = {key: value for key, value in study.items() if key != CONFIG_KEYS[kind]}

@@ -234,7 +234,8 @@ class BreakJunctionOptions(WorkflowOptions):
     """Active learning in place of labelling all snapshots of the training pulls; needs `committee`."""
 
     spectra: tuple[SpectrumCase, ...] = ()
-    """Hamiltonians whose T(E) of one narrow snapshot of a test pull are drawn beside each other."""
+    """Hamiltonians whose T(E) of one narrow snapshot of a test pull (of a production pull, where there is no regressor) are drawn
+    beside each other."""
 
     spectrum_half_width_eV: float = Field(default=3.0, gt=0.0)
     """The spectra reach from this far below the Fermi energy to as far above it."""

@@ -230,12 +230,19 @@ def _junctions(trajectory: Path, snapshots: tuple[int, ...], hamiltonian: Any) -
 def check_options(options: BreakJunctionOptions, hamiltonian: Selection, regressor: bool = True) -> None:
     """Refuse what only a Hamiltonian that learns would heed: references, and training pulls of a study without a regressor.
 
+    One that learns needs two pulls, whatever they are.
+
     Raises
     ------
     InputError
     """
     part = hamiltonian.built()
     if learns(part):
+        if not options.training_pulls and options.number_of("production_pulls") < 2:
+            raise InputError(
+                f"production_pulls: the Hamiltonian {hamiltonian.name} learns from snapshots of some pulls and is tested on "
+                "those of others, so it needs at least 2; pull more often, or state training_pulls."
+            )
         return
     choice = f"{part.learning_option} or " if isinstance(part, LearningByOption) else ""
     why = f"because the Hamiltonian {hamiltonian.name} learns nothing with its options"

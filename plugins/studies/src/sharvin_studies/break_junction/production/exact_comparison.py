@@ -76,8 +76,8 @@ def _on_pulls(
 def distances(compared: Sequence[ComparedWire]) -> list[dict[str, Any]]:
     """Distance of the histogram of every model from that of the exact labels, wire by wire.
 
-    The distance is 1 less the common area of both, half of ∫|p − q| dG (total variation): 0 for equal histograms, 1 where they
-    share no bin. ``halves`` is that of two random halves of the labelled pulls from each other.
+    The distance is 1 less the common area of both, half of the integral of abs(p − q) (total variation): 0 for equal
+    histograms, 1 where they share no bin. ``halves`` is that of two random halves of the labelled pulls from each other.
     """
     found = []
     for wire in compared:
