@@ -28,7 +28,7 @@ from sharvin_transport.learnt_shifts.configs import VALUES
 from sharvin_transport.neutrality.local import shifted
 from sharvin_transport.rgf.onsite_response import Response
 from sharvin_transport.slater_koster.device_matrix import present_orbitals
-from sharvin_transport.slater_koster.device_order import DeviceOrder
+from sharvin_transport.slater_koster.device_order import RIGHT_LEAD, DeviceOrder
 from sharvin_transport.slater_koster.table_orbitals import TableOrbitals
 
 Floats = NDArray[np.float64]
@@ -86,17 +86,19 @@ class DeviceTerms:
     orbitals : TableOrbitals
     bond_A : float
         Shortest bond of the electrodes.
+    reach_A : float
+        Range of the table.
     """
 
     def __init__(
-        self, terms: Sequence[str], system: TwoTerminal, junction: Junction, orbitals: TableOrbitals, bond_A: float
+        self, terms: Sequence[str], system: TwoTerminal, junction: Junction, orbitals: TableOrbitals, bond_A: float, reach_A: float
     ) -> None:
         self.terms, self.system = tuple(terms), system
         junction, left, right = junction.electrodes()
-        self._placed = DeviceOrder.of(junction, left, right)
+        self._placed = DeviceOrder.of(junction, left, right, reach_A)
         numbers = np.asarray(junction.atoms.numbers, dtype=np.int64)[self._placed.order]
         self._count = orbitals.count(numbers)
-        inside = self._placed.zone == 0
+        inside = self._is_inside = np.abs(self._placed.zone) < RIGHT_LEAD
         self._rank = np.full(len(numbers), -1)
         self._rank[inside] = np.argsort(np.argsort(self._placed.inside))
         self.atoms = int(inside.sum())
@@ -140,7 +142,7 @@ class DeviceTerms:
     def _found_bonds(self, junction: Junction, numbers: Integers, orbitals: TableOrbitals, bond_A: float) -> ScaledBonds:
         placed, atoms = self._placed, junction.atoms
         pairs = neighbour_pairs(placed.positions, atoms.cell.array, atoms.pbc, _TAPER[1] * bond_A, full=False)
-        pairs = pairs.take((placed.zone[pairs.first] == 0) | (placed.zone[pairs.second] == 0))
+        pairs = pairs.take(self._is_inside[pairs.first] | self._is_inside[pairs.second])
         hopping, overlap = orbitals.pair_blocks(numbers, pairs)
         ratio = pairs.distance / bond_A
         u = np.clip((ratio - _TAPER[1]) / (_TAPER[1] - _TAPER[0]) + 1.0, 0.0, 1.0)

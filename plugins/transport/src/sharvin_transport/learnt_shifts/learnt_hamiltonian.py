@@ -186,7 +186,8 @@ class LearntHamiltonian:
 
     def _device(self, one: PreparedWire, weights: Floats) -> tuple[TwoTerminal, DeviceTerms]:
         system, _ = self.table.shifted_device(one.junction, one.shifts)
-        terms = DeviceTerms(self.terms, system, one.junction, self.table.orbitals, self._bond_A)
+        reach = self.table.range_A(one.junction.atoms.numbers)
+        terms = DeviceTerms(self.terms, system, one.junction, self.table.orbitals, self._bond_A, reach)
         count = len(self.names) * self.basis.size
         changed = terms.changed(one.functions @ weights[:count].reshape(len(self.names), self.basis.size).T)
         if FERMI in self.options.learn:
