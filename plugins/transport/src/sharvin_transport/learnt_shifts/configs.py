@@ -55,8 +55,8 @@ class LearntShiftsOptions(TableOptions):
     """Structures of a step, drawn anew for each; all, where there are fewer."""
 
     max_steps: PositiveInt = 30
-    """Gauss–Newton steps at most. The last one is kept whose validation error is as small as the least one within the standard
-    error of their difference, or the start."""
+    """Gauss–Newton steps at most. That with the least validation error is kept, or the start; of fewer than five validation
+    structures the last step whose error is as small within the standard error of the difference."""
 
     patience: PositiveInt = 4
     """Steps without a smaller validation error after which the fit ends."""

@@ -26,8 +26,8 @@ SPREADS_EV = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
 """Spreads of energies to choose from."""
 SPREADS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Spreads of factors to choose from."""
-NOISES_G0 = (0.02, 0.03, 0.05, 0.08, 0.12, 0.18, 0.27, 0.4)
-"""Noises to choose from."""
+NOISES_G0 = (0.02, 0.03, 0.05, 0.08, 0.12, 0.18)
+"""Noises to choose from. Larger errors come from T that is far from linear, and must not pass for noise."""
 USUAL_NOISE_G0 = 0.05
 USUAL_EV = 0.3
 USUAL_FACTOR = 0.05

@@ -12,6 +12,8 @@ from sharvin.runs.fit_progress import Checkpoint, LearningCurves
 from sharvin.samples import Dataset
 
 Floats = NDArray[np.float64]
+_FEW = 5
+"""Validation structures that are too few to tell steps from each other."""
 
 
 @dataclass
@@ -21,8 +23,9 @@ class FitState:
     Parameters
     ----------
     weights, best : float64[m]
-        Those of now, and those that are kept: the last ones whose validation error is not greater than the least one by more than
-        the standard error of the difference. Two labels, say, cannot tell steps from each other.
+        Those of now, and those that are kept: of the least validation error or, where there are fewer than five validation
+        structures, the last ones whose error is not greater than that by more than the standard error of the difference. Two
+        labels, say, cannot tell steps from each other.
     least : float64[n_validation]
         Errors in G0 of the validation structures at the weights of the least validation error.
     normal, slope : float64[m, m], float64[m]
@@ -55,7 +58,8 @@ class FitState:
             self.least, self.waited = errors, 0
         else:
             self.waited += 1
-        if len(more) == 1 or more.mean() <= more.std(ddof=1) / np.sqrt(len(more)):
+        allowed = np.inf if len(more) == 1 else more.std(ddof=1) / np.sqrt(len(more)) if len(more) < _FEW else 0.0
+        if more.mean() <= allowed:
             self.best = self.weights
         self.curves.train_error.append(train_mae)
         self.curves.validation_error.append(float(errors.mean()))
