@@ -4,9 +4,10 @@ Each lead is a calculation of its own, of the ideal principal layer as a crystal
 
 .. math:: H_R = \frac{1}{N_z} \sum_k e^{-2\pi i k R} H(k),
 
-and the device one of the junction between two vacua, at transverse Γ (Larsen et al., Phys. Rev. B 80, 195112 (2009)). The
-device's energies are moved such that the mean on-site energy of the inner halves of its outermost principal layers is the
-lead's; those layers then take the lead's blocks, so what they were at the surfaces to the vacuum does not matter.
+and the device one of the junction at Γ, repeated along its axis such that its two electrodes go on as one crystal: there is no
+surface, and all layers of the electrodes screen what the contact does (Larsen et al., Phys. Rev. B 80, 195112 (2009)). The
+device's energies are moved such that the mean on-site energy of the outer halves of its outermost principal layers is the
+lead's. At either end one more principal layer of the lead is added.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from gpaw.basis_data import Basis
 from gpaw.lcao.tools import get_lcao_hamiltonian
 from gpaw.setup_data import SetupData
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import block_array, csr_array
 from sharvin.crystals.blocks import HamiltonianBlocks
 from sharvin.crystals.orbital_basis import OrbitalBasis
 from sharvin.errors import InputError, ItemError
@@ -79,12 +80,16 @@ class GpawLcao:
             raise InputError(f"GPAW has no basis {self.options.basis!r} for {symbol}: {error}.") from None
 
     def two_terminal(self, junction: Junction) -> TwoTerminal:
-        """Device and leads of a junction; the outermost principal layers take the bulk lead's blocks.
+        """Device and leads of a junction.
+
+        The device has a principal layer more at either end than the junction; its orbitals count as those of the electrode's
+        atoms.
 
         Raises
         ------
         InputError
-            Principal layers that couple beyond their neighbours, leads of different crystals, or an element without basis.
+            Principal layers that couple beyond their neighbours, leads of different crystals, a junction that is shorter than
+            twice the range of the orbitals, or an element without basis.
         ItemError
             If the density of this snapshot does not converge.
         """
@@ -93,25 +98,40 @@ class GpawLcao:
             raise InputError("GPAW's leads must be the same crystal at both ends; the contact potential is not computed.")
         warn_of_magnetism(junction.atoms.numbers, "gpaw_lcao")
         lead, fermi = self._lead(left)
+        repeated, order = self._repeated(junction, left, right)
+        found = self._solve(repeated, (1, 1, 1))
+        H, S = found.H[0].real, found.S[0].real
+        heights = np.repeat(repeated.positions[:, 2], found.count)
+        apart = np.abs(heights[:, None] - heights) > 0.5 * repeated.cell.array[2, 2]
+        H = np.where(apart, 0.0, H + _alignment(np.diag(H), heights, lead) * S)
+        S = np.where(apart, 0.0, S)
+        atom, m = np.repeat(order, found.count), lead.size
+        atom = np.concatenate([atom[:m], atom, atom[-m:]])
+        return TwoTerminal(_between(H, lead.H00, lead.H01), _between(S, lead.S00, lead.S01), lead, lead, fermi, atom)
+
+    def _repeated(self, junction: Junction, left: Electrode, right: Electrode) -> tuple[Atoms, NDArray[np.int64]]:
+        """The junction in a cell whose images join its electrodes to one crystal, and its atoms' numbers in the structure."""
         atoms = junction.atoms
         inside = np.setdiff1d(np.arange(len(atoms)), np.concatenate([junction.left, junction.right]))
         inside = inside[np.argsort(atoms.positions[inside, 2], kind="stable")]
         order = np.concatenate([junction.left, inside, junction.right])
-        ordered = atoms[order]
-        for side, part, chosen, electrode in (
-            ("left", slice(0, len(junction.left)), junction.left, left),
-            ("right", slice(len(order) - len(junction.right), None), junction.right, right),
-        ):
-            ordered.positions[part] = electrode.place(atoms.positions[chosen], side)
-        found = self._solve(ordered, (1, 1, 1))
-        H, S = found.H[0].real, found.S[0].real
-        n, m = len(H), lead.size
-        heights = np.repeat(ordered.positions[:, 2], found.count)
-        shift = _alignment(np.diag(H), heights, lead)
-        H = H + shift * S
-        for matrix, block in ((H, lead.H00), (S, lead.S00)):
-            matrix[:m, :m] = matrix[n - m :, n - m :] = block
-        return TwoTerminal(csr_array(H), csr_array(S), lead, lead, fermi, np.repeat(order, found.count))
+        ends = left.origin(atoms.positions[junction.left], "left"), right.origin(atoms.positions[junction.right], "right")
+        along = ends[1] - ends[0] + [0.0, 0.0, right.period_A]
+        across = atoms.cell.complete().array[:2]
+        along -= (np.rint(np.linalg.solve(across[:, :2].T, along[:2])) * atoms.pbc[:2]) @ across
+        reach = self._overlap_A(atoms.numbers)
+        if along[2] < 2.0 * reach:
+            raise InputError(
+                f"the junction and its images are {along[2]:.2f} Å apart, and GPAW's orbitals reach {reach:.2f} Å; it must be "
+                "twice as long as that: add layers to the electrodes."
+            )
+        placed = atoms.positions[order]
+        placed[: len(junction.left)] = left.positions + ends[0]
+        placed[-len(junction.right) :] = right.positions + ends[1]
+        # GPAW wraps atoms into the cell; none may lie on its boundary, or rounding would decide in which cell it is.
+        placed[:, 2] += 0.5 * (left.period_A - np.ptp(left.positions[:, 2])) - placed[:, 2].min()
+        pbc = (bool(atoms.pbc[0]), bool(atoms.pbc[1]), True)
+        return Atoms(atoms.numbers[order], positions=placed, cell=[*atoms.cell.array[:2], along], pbc=pbc), order
 
     def bloch(self, atoms: Atoms) -> BlochHamiltonian:
         """H(k) and S(k) of a periodic structure, for bands."""
@@ -268,13 +288,21 @@ def _projector_radius_A(symbol: str, xc: str) -> float:
     return float(max(data.rcut_j)) * float(Bohr)
 
 
+def _between(device: Floats, onsite: Floats, hopping: Floats) -> csr_array:
+    """H or S of a device with a principal layer of its leads at either end."""
+    n, m = len(device), len(onsite)
+    first, last = np.zeros((m, n)), np.zeros((n, m))
+    first[:, :m], last[n - m :] = hopping, hopping
+    return csr_array(block_array([[onsite, first, None], [first.T, device, last], [None, last.T, onsite]], format="csr"))
+
+
 def _alignment(diagonal: Floats, heights: Floats, lead: Lead) -> float:
-    """Energy in eV that moves the device's on-site energies onto the lead's, from the inner halves of both principal layers."""
+    """Energy in eV that moves the device's on-site energies onto the lead's, from the outer halves of both principal layers."""
     m, n = lead.size, len(diagonal)
     ideal = np.diag(lead.H00)
     moves = []
-    for part, sign in ((slice(0, m), 1), (slice(n - m, n), -1)):
+    for part, sign in ((slice(0, m), -1), (slice(n - m, n), 1)):
         z = sign * heights[part]
-        inner = z > 0.5 * (z.min() + z.max())
-        moves.append((ideal - diagonal[part])[inner])
+        outer = z > 0.5 * (z.min() + z.max())
+        moves.append((ideal - diagonal[part])[outer])
     return float(np.concatenate(moves).mean())

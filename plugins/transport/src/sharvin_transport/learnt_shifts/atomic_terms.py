@@ -91,7 +91,13 @@ class DeviceTerms:
     """
 
     def __init__(
-        self, terms: Sequence[str], system: TwoTerminal, junction: Junction, orbitals: TableOrbitals, bond_A: float, reach_A: float
+        self,
+        terms: Sequence[str],
+        system: TwoTerminal,
+        junction: Junction,
+        orbitals: TableOrbitals,
+        bond_A: float,
+        reach_A: float,
     ) -> None:
         self.terms, self.system = tuple(terms), system
         junction, left, right = junction.electrodes()
