@@ -124,6 +124,16 @@ def test_every_atom_of_every_snapshot_is_neutral_and_a_series_repeats_itself(con
         assert np.abs(charges(H, junction, one.quantity)).max() < TOLERANCE
 
 
+def test_a_series_goes_on_from_zero_where_other_atoms_follow(contact: Callable[..., Atoms]) -> None:
+    wires = [contact(bond=2.8), contact("Ag", 4.09, 2.8), contact(bond=2.8)]
+    wires[0] = wires[0][[atom.index for atom in wires[0] if atom.index != 50]]  # one atom of the chain less
+    series = list(SlaterKoster(LOCAL).references([junction_of(atoms) for atoms in wires]))
+    for atoms, one in zip(wires, series, strict=True):
+        (alone,) = SlaterKoster(LOCAL).references([junction_of(atoms)])
+        assert isinstance(one, Reference) and isinstance(alone, Reference)
+        assert np.array_equal(one.quantity, alone.quantity)
+
+
 def silver_chain(contact: Callable[..., Atoms]) -> Atoms:
     atoms = contact(bond=2.8)
     atoms.numbers[49:52] = 47

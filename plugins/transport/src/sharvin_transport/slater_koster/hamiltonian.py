@@ -169,12 +169,16 @@ class SlaterKoster:
         """Devices with converged shifts in series, and these shifts in eV, or the reason why there are none.
 
         The shifts float64[n] are those of the n atoms between the principal layers, in the order of the snapshot, and hold for
-        all k-points.
+        all k-points. A junction of other atoms than the one before starts from zero.
         """
         shifts: Shifts | None = None
+        atoms_before = b""
         for junction in junctions:
             try:
                 at_k, inside = self._devices_of(junction)
+                atoms = junction.atoms.numbers.tobytes() + np.sort(inside).tobytes()
+                if atoms != atoms_before:
+                    shifts, atoms_before = None, atoms
                 at_k, shifts = self._neutral(at_k, junction, inside, shifts)
                 result: Reference | InputError | ItemError = Reference(at_k[0][1], shifts.values, at_k)
             except (InputError, ItemError) as error:

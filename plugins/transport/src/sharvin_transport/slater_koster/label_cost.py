@@ -12,8 +12,8 @@ ORBITALS_PER_ATOM = 9
 FIXED_SECONDS = 0.05
 SECONDS_PER_ELIMINATION = 5e-11
 """Of N b²: H, S and one transmission."""
-NEUTRALITY = 35
-"""Eliminations of a snapshot whose atoms are made neutral: ten nodes of the contour, four iterations or so."""
+NEUTRALITY = 14
+"""Eliminations of a snapshot whose atoms are made neutral: six nodes of the contour, two iterations or so."""
 
 
 def label_seconds(junction: Junction, k_points: int, neutral: bool) -> float:
