@@ -7,7 +7,7 @@ from sharvin.config import Selection
 from sharvin.errors import InputError
 from sharvin.options import Condition, Options
 from sharvin_studies.break_junction.configs import BreakJunctionOptions, PullSeries
-from sharvin_studies.break_junction.figures.drawings import _alone, conditions_of
+from sharvin_studies.break_junction.figures.production import _alone, conditions_of
 from sharvin_studies.break_junction.hamiltonian import check_options, why_it_cannot_learn
 from sharvin_studies.disordered_wire.configs import DisorderedWireOptions, apart_from_concentration, at_concentration
 from sharvin_studies.disordered_wire.report import _tells_size
@@ -49,14 +49,16 @@ def dynamics(**options):
 
 def test_series_that_differ_in_a_condition_alone_have_its_values():
     """The first series sets the rest; one that differs in anything else, or repeats a value, has no place in the figure."""
-    wire = SimpleNamespace(identity="a wire")
+    wire, potential, other = (SimpleNamespace(identity=name) for name in ("a wire", "a potential", "another one"))
     chosen = {
         "slow": dynamics(rate_A_per_ns=1.0),
         "fast": dynamics(rate_A_per_ns=5.0),
         "fast, rough": dynamics(rate_A_per_ns=9.0, gentle=False),
         "fast again": dynamics(rate_A_per_ns=5.0),
+        "faster, stiff": dynamics(rate_A_per_ns=7.0),
     }
-    variants = {name: {"structure": wire, "dynamics": one} for name, one in chosen.items()}
+    variants = {name: {"structure": wire, "potential": potential, "dynamics": one} for name, one in chosen.items()}
+    variants["faster, stiff"]["potential"] = other
     series = [PullSeries(name=name, pulls=1) for name in chosen]
     assert _alone(series, variants, "rate_A_per_ns") == {"slow": 1.0, "fast": 5.0}
 

@@ -214,7 +214,9 @@ def test_labels_become_traces_without_the_snapshots_that_have_none(monkeypatch, 
     monkeypatch.setattr(pulled_traces, "read_observables", lambda path: observables)
     pulls = Pulls(StepResult("production_pulls", "", [tmp_path / "0", tmp_path / "1"], [], 0), ("a", "b"))
     snapshots = Snapshots(pulls, np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 3]))
-    labels = Labels(np.array([3.0, np.nan, 1.0, np.nan, 0.9]), 0.0, 1, 1, np.array([np.nan, np.nan, 2.6, np.nan, 2.5]))
+    labels = Labels(
+        np.array([3.0, np.nan, 1.0, np.nan, 0.9]), 0.0, 1, 1, shortest_bond_A=np.array([np.nan, np.nan, 2.6, np.nan, 2.5])
+    )
     first, second = labelled_traces(snapshots, labels)
     assert first.snapshot.tolist() == [0, 2] and first.conductance_G0.tolist() == [3.0, 1.0]
     assert (second.series, second.elongation_A.tolist(), second.shortest_bond_A.tolist()) == ("b", [1.5], [2.5])

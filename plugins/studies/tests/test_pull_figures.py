@@ -51,7 +51,9 @@ def test_every_figure_of_a_break_junction_study_is_drawn_without_pyplot(tmp_path
     wire = bulk("Au", "fcc", a=4.08, cubic=True).repeat((2, 2, 6))
     wire.set_array("electrode", np.sign(np.round((wire.positions[:, 2] - 11.0) / 8.0)).astype(np.int8))
     paths = [
-        plots.plot_conductance_histogram(tmp_path, g, np.random.default_rng(3), training_G0=g[0], resamples=50),
+        plots.plot_conductance_histogram(
+            tmp_path, g, np.random.default_rng(3), others_G0=g[0], others="training labels", resamples=50
+        ),
         plot_elongation_histogram(tmp_path, x, g),
         plot_log_elongation_histogram(tmp_path, x, g),
         plot_traces(tmp_path, x, g, max_traces=3),

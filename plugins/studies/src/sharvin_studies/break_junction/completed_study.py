@@ -103,6 +103,11 @@ class CompletedStudy:
         traces = labelled_traces(self.check_snapshots, self.check_labels)
         return ProducedWires(self.context, self.options, self.production, traces, exact=True)
 
+    @property
+    def known(self) -> ProducedWires:
+        """The production pulls as the study knows them best: labelled where all of them are, or else predicted."""
+        return self.exact or self.produced
+
     def wire(self, series: str) -> str:
         """What to call a series of production pulls."""
         return self.produced.wire(series)

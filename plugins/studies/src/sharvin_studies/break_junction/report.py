@@ -28,8 +28,8 @@ from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
 
 def report(study: CompletedStudy) -> dict[str, Any]:
     """Write ``traces.csv``, draw all figures and return the content of ``results.json``."""
-    estimates, matrix, compared = StudyErrors.of(study), overlaps_of_wires(study.produced), compared_wires(study)
-    series = series_statistics(study.exact or study.produced)
+    estimates, matrix, compared = StudyErrors.of(study), overlaps_of_wires(study.known), compared_wires(study)
+    series = series_statistics(study.known)
     found = results(study, estimates, matrix, compared, series)
     write_traces(study)
     write_pulls(study.context.folder, study.snapshots.pulls, study.production)
@@ -57,7 +57,7 @@ def results(
         **{f"mae_{row['part']}_G0": row["mae_G0"] for row in rows},
         "split_by": options.split_by,
         "models": models(study, estimates),
-        "wires": wires(study.produced),
+        "wires": wires(study.known),
         "series": [one.plain() for one in series],
         **({"n_labelled_production": study.exact.count} if study.exact is not None else {}),
         **({"distance_from_exact_production": distances(compared)} if study.exact is not None else {}),
@@ -66,7 +66,7 @@ def results(
         **({"calibration": calibrations(estimates)} if estimates.calibrations else {}),
         **({"active_learning": acquisition(study)} if study.acquired else {}),
         **({"error_against_labels": label_curve.numbers(study.curve)} if study.curve else {}),
-        **production.results(study.produced),
+        **production.results(study.known),
         **labels_in_results(study),
         "summary": summary(study, rows),
         "tables": tables(study, estimates, rows, compared, series),
@@ -85,7 +85,7 @@ def summary(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     for name, predicted in study.check_sets(study.own).items():
         sentences.append(f"On {len(predicted)} exactly labelled snapshots of {name} it is {errors(predicted)['mae_G0']:.2f} G0.")
-    sentences += production.sentences(study.produced)
+    sentences += production.sentences(study.known)
     return " ".join(sentences)
 
 
@@ -106,8 +106,8 @@ def tables(
         found.append(_calibration_table(study, estimates))
     found += distance_tables(compared)
     if len(series) > 1:
-        found.append(production.series_table(series, study.exact or study.produced))
-    return found + production.tables(study.produced)
+        found.append(production.series_table(series, study.known))
+    return found + production.tables(study.known)
 
 
 def _errors_of_parts(study: CompletedStudy, rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -36,6 +36,7 @@ from sharvin_studies.break_junction.production.wire_numbers import overlap_edges
 from sharvin_studies.break_junction.study_errors import StudyErrors
 from sharvin_studies.regression_figures import plot_learning_curves, plot_parity
 from sharvin_studies.statistics.histogram_comparison import OverlapMatrix
+from sharvin_studies.statistics.histograms import pooled
 
 Array = NDArray[np.float64]
 
@@ -54,14 +55,14 @@ def draw(
     """
     clear_figures(study.context.folder)
     own = study.own
-    produced = study.produced
+    produced = study.known
     if produced.traces:
-        draw_histograms(produced, study.labels.conductance_G0[study.labels.known])
+        draw_histograms(produced, *_outline(study))
     _errors(study, estimates)
     _one_pull(study)
     _learning_curves(study)
     if produced.traces:
-        draw_series(study.exact or produced, series)
+        draw_series(produced, series)
         draw_neck_widths(produced)
         draw_compared_wires(produced, matrix)
         _histograms_of_models(study, compared)
@@ -71,6 +72,13 @@ def draw(
         sets = {name: one for name, one in study.test_sets(own).items() if name in found}
         plot_calibration(study.context.folder, sets=sets, found=found, before=before)
     _studies(study, estimates)
+
+
+def _outline(study: CompletedStudy) -> tuple[Array, str]:
+    """What is drawn beside the histogram: predictions where the histogram is of labels, or else the training labels."""
+    if study.exact is not None:
+        return pooled(trace.conductance_G0 for trace in study.produced.traces), study.produced.conductances
+    return study.labels.conductance_G0[study.labels.known], "exact conductances of the training pulls"
 
 
 def _errors(study: CompletedStudy, estimates: StudyErrors) -> None:

@@ -33,10 +33,10 @@ from sharvin_studies.statistics.histograms import conductance_histogram, peak_in
 Array = NDArray[np.float64]
 
 
-def draw_histograms(produced: ProducedWires, training_G0: Array | None = None, note: str = "") -> None:
+def draw_histograms(produced: ProducedWires, others_G0: Array | None = None, others: str = "", note: str = "") -> None:
     """Histograms, two-dimensional ones, traces and plateau lengths.
 
-    `training_G0` are labels to be drawn beside the histogram, `note` ends its caption.
+    `others_G0` are conductances to be drawn beside the histogram, and `others` says what they are; `note` ends its caption.
     """
     what = produced.conductances
     folder, options, traces = produced.context.folder, produced.options, produced.traces
@@ -47,7 +47,8 @@ def draw_histograms(produced: ProducedWires, training_G0: Array | None = None, n
         folder,
         conductances,
         produced.context.rng("bootstrap"),
-        training_G0=training_G0,
+        others_G0=others_G0,
+        others=others,
         bin_width_G0=options.bin_width_G0,
         max_G0=options.max_conductance_G0,
         peak=peak_in_window(histogram, window),

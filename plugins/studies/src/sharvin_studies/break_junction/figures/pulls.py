@@ -50,7 +50,8 @@ def plot_conductance_histogram(
     traces_G0: Sequence[ArrayLike],
     rng: np.random.Generator,
     *,
-    training_G0: ArrayLike | None = None,
+    others_G0: ArrayLike | None = None,
+    others: str = "",
     bin_width_G0: float = 0.05,
     max_G0: float | None = None,
     peak: Peak | None = None,
@@ -69,8 +70,10 @@ def plot_conductance_histogram(
         Conductances, one array per trace; the band needs at least two.
     rng : numpy.random.Generator
         For the bootstrap.
-    training_G0 : array_like, optional
-        Exact conductances of the training pulls; drawn as an outline, normalised in the same way.
+    others_G0 : array_like, optional
+        Other conductances; drawn as an outline, normalised in the same way.
+    others : str
+        What these are.
     bin_width_G0, max_G0 : float
         Default range: up to the next whole G0 above every conductance.
     peak : Peak, optional
@@ -105,11 +108,11 @@ def plot_conductance_histogram(
             )
             data |= {"band_lower_per_G0": lower, "band_upper_per_G0": upper}
             caption += f" Shaded: 95 % bootstrap interval from {resamples:,} resamples of whole traces."
-        if training_G0 is not None:
-            labels = histograms.count(training_G0, edges)
-            axes.stairs(labels.density, edges, color=VERMILLION, linewidth=1.0, label="training labels", zorder=2)
-            data |= {"training_counts": labels.counts, "training_density_per_G0": labels.density}
-            caption += f" Outline: the {labels.total:,} exact conductances of the training pulls, normalised in the same way."
+        if others_G0 is not None:
+            outline = histograms.count(others_G0, edges)
+            axes.stairs(outline.density, edges, color=VERMILLION, linewidth=1.0, label=others, zorder=2)
+            data |= {"others_counts": outline.counts, "others_density_per_G0": outline.density}
+            caption += f" Outline: {outline.total:,} {others}, normalised in the same way."
         axes.axvline(1.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
         axes.set(xlim=(0, edges[-1]), xlabel=CONDUCTANCE, ylabel=r"probability density ($1/G_0$)")
         axes.set_ylim(bottom=0)
