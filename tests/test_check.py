@@ -110,7 +110,7 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(sharvin, tmp_path):
         ("workflow.training_pulls=2", "at least 3 training_pulls"),
         ("workflow.training_pulls=three", "needs a number of pulls, or a list of series"),
         ("hamiltonian.table={Au-Au: gone.skf}", "hamiltonian.table.Au-Au: there is no file 'gone.skf'"),
-        ("regressor=null", "needs the name of a component"),
+        ("regressor=null", "descriptor: it would be ignored without a regressor"),
         ("structure.neck=[3, 3]", "structure.neck: needs 3 values, not [3, 3]"),
         ("hamiltonian={use: square_lattice}", "break_junction needs two_terminal systems, but square_lattice gives grid_wire"),
         ("transport={use: grid_transfer}", "grid_transfer takes grid_wire systems"),
@@ -209,7 +209,7 @@ def test_check_says_what_a_run_would_do_and_take(sharvin):
     result = sharvin("check", GOLD, *small(workflow="{use: break_junction, training_pulls: 3, compare: [{name: b, members: 4}]}"))
     assert result.returncode == 0, result.stderr
     for words in (
-        "checked: 1 starting wire of 102 atoms, electrodes for slater_koster, energy and forces of eam, features of soap",
+        "checked: 1 starting wire of 102 atoms, electrodes for slater_koster, energy and forces of second_moment, features",
         "features of soap, a label (3.",
         "would do: 3 training pulls, 20 production pulls, ",
         "labels, 5 fits",
