@@ -312,7 +312,7 @@ def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):
     np.testing.assert_array_equal(outer_layers(first, 4), first.rigid)
     np.testing.assert_array_equal(ideal_layers(replace(first, rigid=None), 8.0), first.rigid)
     with pytest.raises(InputError, match="name fewer"):
-        outer_layers(first, 9)
+        outer_layers(first, len(first))
 
 
 def test_mistakes_get_one_sentence(finished, structures, tmp_path):
