@@ -311,8 +311,12 @@ def test_ideal_ends_and_counted_layers_are_the_rigid_ones(pull):
     first = read_trajectory(pull)[0]
     np.testing.assert_array_equal(outer_layers(first, 4), first.rigid)
     np.testing.assert_array_equal(ideal_layers(replace(first, rigid=None), 8.0), first.rigid)
+    wire = library.create("structures", "nanowire", element="Au", neck=[2, 2, 3], electrode=[3, 3, 5]).build(
+        np.random.default_rng(0)
+    )
+    assert outer_layers(Frame.from_atoms(wire), 6).sum() == 2 * 45 + 2 * 4, "six of thirteen layers at each end"
     with pytest.raises(InputError, match="name fewer"):
-        outer_layers(first, len(first))
+        outer_layers(Frame.from_atoms(wire), 7)
 
 
 def test_mistakes_get_one_sentence(finished, structures, tmp_path):

@@ -63,12 +63,7 @@ def gap_A(frame: Frame) -> float | None:
     """
     if len(frame) < 2:
         return None
-    tree = cKDTree(frame.positions)
-    radius = _radii(frame, np.asarray(tree.query(frame.positions, k=2)[0])[:, 1])
-    longest = 2 * BOND_IN_DISTANCES * float(radius.max())
-    pairs = tree.query_pairs(longest, output_type="ndarray")
-    distance = np.linalg.norm(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], axis=1)
-    bonds = pairs[distance <= BOND_IN_DISTANCES * radius[pairs].sum(axis=1)]
+    bonds, radius, longest = _bonds(frame)
     part = _parts(len(frame), bonds)
     left, right = _ends(frame, END_IN_BONDS * longest, np.bincount(part)[part] > 1)
     if frame.pbc[:2].any() and not np.intersect1d(part[left], part[right]).size:
@@ -87,18 +82,23 @@ def holding_atoms(frame: Frame) -> NDArray[np.int64]:
     """
     if len(frame) < 3:
         return np.empty(0, dtype=np.int64)
-    tree = cKDTree(frame.positions)
-    radius = _radii(frame, np.asarray(tree.query(frame.positions, k=2)[0])[:, 1])
-    longest = 2 * BOND_IN_DISTANCES * float(radius.max())
-    pairs = tree.query_pairs(longest, output_type="ndarray")
-    distance = np.linalg.norm(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], axis=1)
-    bonds = pairs[distance <= BOND_IN_DISTANCES * radius[pairs].sum(axis=1)]
+    bonds, radius, longest = _bonds(frame)
     if frame.pbc[:2].any():
         bonds = np.concatenate([bonds, _bonds_across_the_cell(frame, radius)])
     part = _parts(len(frame), bonds)
     left, right = _ends(frame, END_IN_BONDS * longest, np.bincount(part)[part] > 1)
     between = _shortest_path(len(frame), bonds, left, right)  # which passes through every atom that all paths pass through
     return np.array(sorted(atom for atom in between if not _joined_without(atom, bonds, left, right, len(frame))), dtype=np.int64)
+
+
+def _bonds(frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Pairs of bonded atoms within the cell int64[bonds, 2], radii of all atoms float64[n] in Å, and the longest bond in Å."""
+    tree = cKDTree(frame.positions)
+    radius = _radii(frame, np.asarray(tree.query(frame.positions, k=2)[0])[:, 1])
+    longest = 2 * BOND_IN_DISTANCES * float(radius.max())
+    pairs = tree.query_pairs(longest, output_type="ndarray")
+    distance = np.linalg.norm(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], axis=1)
+    return pairs[distance <= BOND_IN_DISTANCES * radius[pairs].sum(axis=1)], radius, longest
 
 
 def _shortest_path(count: int, bonds: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:

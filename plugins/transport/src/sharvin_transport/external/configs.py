@@ -62,7 +62,7 @@ class GpawOptions(Options):
     """Width of the Fermi function of the occupations."""
 
     vacuum_A: PositiveFloat = Field(default=5.0, ge=3.0)
-    """Vacuum beyond the ends of the device, and on each side across where the structure is not periodic."""
+    """Vacuum on each side where the structure is not periodic across."""
 
     density_tolerance: PositiveFloat = Field(default=1e-4, le=1e-2)
     """Change of the density, in electrons per valence electron, below which it has converged. 1e-3 changes the conductance of a

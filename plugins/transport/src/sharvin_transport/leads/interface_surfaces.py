@@ -11,6 +11,7 @@ from sharvin.devices.transverse_states import bloch_blocks
 from sharvin.errors import RunError
 from sharvin.two_terminal import Lead
 
+from sharvin_transport.leads.modes import flat_band
 from sharvin_transport.leads.transverse import Transverse
 
 
@@ -50,10 +51,7 @@ def interface_surfaces(lead: Lead, side: str, energy_eV: float) -> dict[str, NDA
                 "energy by 1e-6 eV."
             ) from None
         except np.linalg.LinAlgError:
-            raise RunError(
-                f"the {side} lead has a flat band at {energy_eV:.9g} eV, a level that no layer shares with the next; "
-                "move the energy by 1e-6 eV."
-            ) from None
+            raise flat_band(side, energy_eV) from None
     channels = np.array([one.w_left.shape[1] for one in found], dtype=np.int64)
     padded = [
         np.stack([np.pad(w, ((0, 0), (0, channels.max() - w.shape[1]))) for w in factors])

@@ -79,13 +79,18 @@ class LeadModes:
                     "its waves cannot be told apart; move the energy by 1e-6 eV."
                 ) from None
             except np.linalg.LinAlgError:
-                raise RunError(
-                    f"the {side} lead has a flat band at {energy_eV:.9g} eV, a level that no layer shares with the next; "
-                    "move the energy by 1e-6 eV."
-                ) from None
+                raise flat_band(side, energy_eV) from None
             channels[k] = len(speed)
             velocities[k, : len(speed)] = speed
         return cls(green, channels, velocities)
+
+
+def flat_band(side: str, energy_eV: float) -> RunError:
+    """What is said of an energy in eV at which a lead has a level that no layer shares with the next."""
+    return RunError(
+        f"the {side} lead has a flat band at {energy_eV:.9g} eV, a level that no layer shares with the next; "
+        "move the energy by 1e-6 eV."
+    )
 
 
 class _BandEdge(Exception):
