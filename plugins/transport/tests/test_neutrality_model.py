@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -129,6 +129,27 @@ def test_a_contact_not_learnt_from_has_nearly_its_converged_shifts_and_conductan
     assert abs(transmission(predicted) - transmission(exact.system)) < 0.04
     assert np.abs(predicted.H - exact.system.H).max() < 0.2 * np.abs(plain.H - exact.system.H).max()
     assert predicted.fermi_energy_eV == exact.system.fermi_energy_eV
+
+
+def test_contacts_of_two_lattice_constants_teach_one_model(contact: Callable[..., Atoms]) -> None:
+    """The Fermi energies of their leads differ by 0.4 eV, and so do the shifts of equal surroundings."""
+    h = untaught()
+    reference = SlaterKoster(SlaterKosterOptions(charge_neutrality="local"))
+
+    def contacts(seeds: Sequence[int]) -> list[Junction]:
+        return [junction_of(contact("Au", a, 2.8, seed)) for seed in seeds for a in (4.08, 4.18)]
+
+    def solved(junctions: Sequence[Junction]) -> list[np.ndarray]:
+        found = [next(iter(reference.references([junction]))) for junction in junctions]
+        return [one.quantity for one in found if isinstance(one, Reference)]
+
+    levels = [h.surroundings(junction).fermi_energy_eV for junction in contacts([1])]
+    assert abs(levels[0] - levels[1]) > 0.3
+    seen, unseen = contacts(range(1, 7)), contacts([11, 12])
+    h.learn(seen, solved(seen))
+    exact = solved(unseen)
+    errors = [np.abs(h.learnt(junction) - one).mean() for junction, one in zip(unseen, exact, strict=True)]
+    assert max(errors) < 0.06 and abs(np.mean(exact[0]) - np.mean(exact[1])) > 0.15
 
 
 def test_devices_in_series_are_those_of_each_snapshot_alone(taught: SlaterKoster, contact: Callable[..., Atoms]) -> None:

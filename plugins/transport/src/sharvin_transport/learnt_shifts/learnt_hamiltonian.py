@@ -26,7 +26,7 @@ from sharvin_transport.rgf.configs import RecursiveGreenOptions
 from sharvin_transport.rgf.onsite_response import OnsiteResponse
 from sharvin_transport.rgf.recursive_green import RecursiveGreen
 from sharvin_transport.slater_koster.configs import SlaterKosterOptions
-from sharvin_transport.slater_koster.hamiltonian import SlaterKoster, surroundings
+from sharvin_transport.slater_koster.hamiltonian import SlaterKoster
 
 Floats = NDArray[np.float64]
 MODEL_FILE = "learnt_hamiltonian.npz"
@@ -118,7 +118,7 @@ class LearntHamiltonian:
         InputError, ItemError
             If they are no wires that the Hamiltonian can treat.
         """
-        seen = [surroundings(junction) for junction in junctions]
+        seen = [self.table.surroundings(junction) for junction in junctions]
         electrodes = [electrode for junction in junctions for electrode in junction.electrodes()[1:]]
         ideal = list({electrode.key: electrode for electrode in electrodes}.values())
         self._bond_A = min(shortest_bond(electrode) for electrode in ideal)
@@ -158,11 +158,12 @@ class LearntHamiltonian:
             If atoms overlap, or the shifts of neutral atoms do not converge.
         """
         basis = self.basis
-        kernels = basis.kernels.kernels(surroundings(junction))
+        structure = self.table.surroundings(junction)
+        kernels = basis.kernels.kernels(structure)
         if shifts is None and self.options.charge_neutrality == "local":
             shifts = self._solved(junction)
         elif shifts is None:
-            shifts = basis.kernels.mean_shift_eV + kernels @ basis.kernels.weights
+            shifts = basis.kernels.shifts_by(kernels, structure)
         return PreparedWire(junction, shifts, kernels @ basis.coefficients)
 
     def conductance(self, one: PreparedWire, weights: Floats) -> float:

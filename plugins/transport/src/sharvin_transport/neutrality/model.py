@@ -11,10 +11,12 @@ R_n Gaussians on a grid of distances, times a cutoff. The shift is a sum of Mat�
 square roots of |p| with their signs, and those of a few hundred of the atoms learnt from, atoms of one element with each other
 only:
 
-.. math:: U_i = \bar U + \sum_c w_c\, k(x_i, x_c), \quad
-          w = \arg\min_w \lVert K_{nm} w - U \rVert^2 + \lambda\, w^T K_{mm} w
+.. math:: U_i - E_F = \bar u + \sum_c w_c\, k(x_i, x_c), \quad
+          w = \arg\min_w \lVert K_{nm} w - (U - E_F - \bar u) \rVert^2 + \lambda\, w^T K_{mm} w
 
-(subset of regressors: J. Quiñonero-Candela and C. E. Rasmussen, J. Mach. Learn. Res. 6, 1939 (2005)).
+with the Fermi energy of the leads, because :math:`H + U S - E_F S` depends on the difference alone: so what is learnt holds
+beside electrodes of any lattice constant (subset of regressors: J. Quiñonero-Candela and C. E. Rasmussen, J. Mach. Learn. Res. 6,
+1939 (2005)).
 """
 
 from __future__ import annotations
@@ -46,18 +48,33 @@ _NOISE = 1e-3
 """Variance of what the features do not tell, relative to that of the kernel."""
 _EQUAL_DIGITS = 6
 """Features that agree so far are those of equal surroundings."""
-_ARRAYS = ("elements", "cutoff_A", "mean", "spread", "length", "centres", "centre_element", "weights", "mean_shift_eV")
+_ARRAYS = (
+    "elements",
+    "cutoff_A",
+    "mean",
+    "spread",
+    "length",
+    "centres",
+    "centre_element",
+    "weights",
+    "mean_shift_eV",
+    "from_fermi_energy",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """A structure and the atoms in it whose shifts are asked for: int64[n] `chosen`, numbers in `numbers`; positions in Å."""
+    """A structure and the atoms in it whose shifts are asked for: int64[n] `chosen`, numbers in `numbers`; positions in Å.
+
+    `fermi_energy_eV` is that of the leads.
+    """
 
     numbers: Integers
     positions: Floats
     cell: Floats
     pbc: NDArray[np.bool_]
     chosen: Integers
+    fermi_energy_eV: float = 0.0
 
 
 class NeutralityModel:
@@ -79,8 +96,8 @@ class NeutralityModel:
 
         `reach_A` bounds the cutoff: the principal layers stand for the leads up to that distance only.
         """
-        model, features, element = cls._prepared(structures, reach_A, _CENTRES)
-        values = np.concatenate(shifts)
+        model, features, element = cls._prepared(structures, reach_A, _CENTRES, from_fermi_energy=True)
+        values = np.concatenate([own - one.fermi_energy_eV for one, own in zip(structures, shifts, strict=True)])
         mean = values.mean()
         between, among = model._kernel(features, element), model.prior
         normal = between.T @ between + _NOISE * among
@@ -90,11 +107,11 @@ class NeutralityModel:
     @classmethod
     def blank(cls, structures: Sequence[Surroundings], reach_A: float, centres: int) -> NeutralityModel:
         """A model of these structures' surroundings whose shifts are zero; at most so many centres."""
-        return cls._prepared(structures, reach_A, centres)[0]
+        return cls._prepared(structures, reach_A, centres, from_fermi_energy=False)[0]
 
     @classmethod
     def _prepared(
-        cls, structures: Sequence[Surroundings], reach_A: float, most_centres: int
+        cls, structures: Sequence[Surroundings], reach_A: float, most_centres: int, from_fermi_energy: bool
     ) -> tuple[NeutralityModel, Floats, Integers]:
         """A model without weights, and the features and elements that its centres were chosen from."""
         elements = np.unique(np.concatenate([one.numbers for one in structures]))
@@ -117,6 +134,7 @@ class NeutralityModel:
             "centre_element": element[centres],
             "mean_shift_eV": np.array(0.0),
             "weights": np.zeros(len(centres)),
+            "from_fermi_energy": np.array(from_fermi_energy),
         }
         return cls(arrays), features, element
 
@@ -152,7 +170,7 @@ class NeutralityModel:
 
     @property
     def mean_shift_eV(self) -> float:
-        """What the kernels add to."""
+        """What the kernels add to, from the Fermi energy where the model was learnt from shifts."""
         return float(self._arrays["mean_shift_eV"])
 
     @property
@@ -173,7 +191,12 @@ class NeutralityModel:
         InputError
             If the structure has elements that the model has not seen.
         """
-        return np.asarray(self._arrays["mean_shift_eV"] + self.kernels(structure) @ self._arrays["weights"])
+        return self.shifts_by(self.kernels(structure), structure)
+
+    def shifts_by(self, kernels: Floats, structure: Surroundings) -> Floats:
+        """Shifts float64[n] in eV of the chosen atoms from their :meth:`kernels` float64[n, centres]."""
+        level = structure.fermi_energy_eV if self._arrays["from_fermi_energy"] else 0.0
+        return np.asarray(self._arrays["mean_shift_eV"] + level + kernels @ self._arrays["weights"])
 
     def kernels(self, structure: Surroundings) -> Floats:
         """Kernels of the chosen atoms with the centres, float64[n, centres].

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,7 @@ class SlaterKoster:
     def learn(self, junctions: Sequence[Junction], references: Sequence[Floats]) -> None:
         """Learn the shifts of these junctions."""
         reach = min(self.range_A(junction.atoms.numbers) for junction in junctions)
-        self.shifts_model = NeutralityModel.learn([surroundings(junction) for junction in junctions], references, reach)
+        self.shifts_model = NeutralityModel.learn([self.surroundings(junction) for junction in junctions], references, reach)
 
     def learnt(self, junction: Junction) -> Floats:
         """Predicted shifts float64[n] in eV of the n atoms between the principal layers, in the order of the snapshot.
@@ -203,7 +204,12 @@ class SlaterKoster:
                 "charge_neutrality: predicted needs a model of the shifts; the workflow break_junction learns one, elsewhere "
                 f"give the {MODEL_FILE} that such a study has written as neutrality_model."
             )
-        return self.shifts_model.shifts(surroundings(junction))
+        return self.shifts_model.shifts(self.surroundings(junction))
+
+    def surroundings(self, junction: Junction) -> Surroundings:
+        """What predicted shifts of a junction depend on: its atoms, and the Fermi energy of its leads."""
+        junction, left, right = junction.electrodes()
+        return replace(surroundings(junction), fermi_energy_eV=self._fermi_energy(left, right, junction.atoms))
 
     def shifted_device(self, junction: Junction, shifts: Floats) -> tuple[TwoTerminal, NDArray[np.int64]]:
         """The device with these shifts float64[n] in eV, and for each of its orbitals the place of its atom among them, or −1."""
