@@ -9,11 +9,11 @@ from __future__ import annotations
 from sharvin.junction import Junction
 
 ORBITALS_PER_ATOM = 9
-FIXED_SECONDS = 0.05
-SECONDS_PER_ELIMINATION = 5e-11
+FIXED_SECONDS = 0.003
+SECONDS_PER_ELIMINATION = 1.3e-11
 """Of N b²: H, S and one transmission."""
-NEUTRALITY = 14
-"""Eliminations of a snapshot whose atoms are made neutral: six nodes of the contour, two iterations or so."""
+NEUTRALITY = 25
+"""How many times as much a snapshot costs whose atoms are made neutral: two iterations or so at six nodes of the contour."""
 
 
 def label_seconds(junction: Junction, k_points: int, neutral: bool) -> float:
